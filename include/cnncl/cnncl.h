@@ -1,0 +1,16 @@
+/* The whole public API. */
+#ifndef CNNCL_CNNCL_H
+#define CNNCL_CNNCL_H
+
+#include <cnncl/dataset.h>
+#include <cnncl/device.h>
+#include <cnncl/error.h>
+#include <cnncl/model.h>
+#include <cnncl/network.h>
+#include <cnncl/picture.h>
+#include <cnncl/plan.h>
+#include <cnncl/predictor.h>
+#include <cnncl/random.h>
+#include <cnncl/trainer.h>
+
+#endif

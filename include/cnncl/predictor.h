@@ -1,0 +1,40 @@
+/* A trained model at work: logits of images, and loss and accuracy on a data set. */
+#ifndef CNNCL_PREDICTOR_H
+#define CNNCL_PREDICTOR_H
+
+#include <cnncl/dataset.h>
+#include <cnncl/device.h>
+#include <cnncl/model.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct cnn_predictor cnn_predictor;
+
+/* batch: how many images go through the network together, 1 or more. fuse: use fused steps. The
+ * device and the model must outlive it; the model's values are copied to the device here. */
+CNN_API cnn_status cnn_predictor_create(cnn_predictor **predictor, cnn_device *device,
+                                        const cnn_model *model, int batch, bool fuse);
+CNN_API void cnn_predictor_destroy(cnn_predictor *predictor);
+
+/* logits (N, ydim) of images (N, C, H, W) whose pixels are in 0..1. count may be any number. */
+CNN_API cnn_status cnn_predictor_run(float *logits, cnn_predictor *predictor, const float *images,
+                                     size_t count);
+
+typedef struct cnn_evaluation {
+    double loss;     /* mean over the samples */
+    double accuracy; /* 0 to 1 */
+    size_t hits, count;
+} cnn_evaluation;
+
+/* Errors: DATA (the split is empty, or does not fit the network), ARITHMETIC (a loss that is not
+ * finite), MEMORY, OPENCL. */
+CNN_API cnn_status cnn_predictor_evaluate(cnn_evaluation *evaluation, cnn_predictor *predictor,
+                                          const cnn_dataset *dataset, cnn_split split);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,176 @@
+/* POSIX: open, write, fsync, rename. */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "base/text.h"
+
+enum { READ_START = 64 * 1024 };
+
+bool cnn_file_exists(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0;
+}
+
+cnn_status cnn_path_join(char **path, const char *directory, const char *name)
+{
+    cnn_text text = {0};
+    size_t length = strlen(directory);
+    const char *separator = length > 0 && directory[length - 1] == '/' ? "" : "/";
+    cnn_text_append(&text, "%s%s%s", directory, separator, name);
+    return cnn_text_take(path, &text);
+}
+
+cnn_status cnn_path_directory(char **directory, const char *path)
+{
+    cnn_text text = {0};
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        cnn_text_append(&text, ".");
+    else if (slash == path)
+        cnn_text_append(&text, "/");
+    else
+        cnn_text_append_bytes(&text, path, (size_t)(slash - path));
+    return cnn_text_take(directory, &text);
+}
+
+/* Reads to the end of the file; the size that stat() tells is only a hint. */
+static cnn_status read_all(cnn_text *text, int file, const char *path, size_t limit)
+{
+    static const size_t chunk = READ_START;
+    char *buffer;
+    cnn_status status = cnn_allocate(&buffer, chunk, 1, path);
+    if (status != CNN_OK)
+        return status;
+    for (;;) {
+        ssize_t count = read(file, buffer, chunk);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0)
+            status = cnn_fail(CNN_ERROR_FILE, "%s: cannot be read: %s", path, strerror(errno));
+        else if (text->length + (size_t)count > limit)
+            status = cnn_fail(CNN_ERROR_DATA, "%s: longer than the %zu bytes allowed", path, limit);
+        if (count <= 0 || status != CNN_OK)
+            break;
+        cnn_text_append_bytes(text, buffer, (size_t)count);
+    }
+    free(buffer);
+    return status;
+}
+
+cnn_status cnn_file_read(void **data, size_t *size, const char *path, size_t limit)
+{
+    *data = NULL;
+    *size = 0;
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return cnn_fail(CNN_ERROR_FILE, "%s: cannot be opened: %s", path, strerror(errno));
+    cnn_text text = {0};
+    char *string = NULL;
+    cnn_status status = read_all(&text, file, path, limit);
+    close(file);
+    if (status == CNN_OK) {
+        size_t length = text.length;
+        status = cnn_text_take(&string, &text);
+        if (status == CNN_OK) {
+            *data = string;
+            *size = length;
+        }
+    }
+    cnn_text_finish(&text);
+    return status;
+}
+
+static bool write_all(int file, const char *data, size_t size)
+{
+    while (size > 0) {
+        ssize_t count = write(file, data, size);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0)
+            return false;
+        data += count;
+        size -= (size_t)count;
+    }
+    return true;
+}
+
+/* Writes, syncs and closes; the error is in errno. */
+static bool write_pieces(int file, const cnn_piece *pieces, size_t count)
+{
+    bool good = true;
+    for (size_t i = 0; good && i < count; i++)
+        good = write_all(file, pieces[i].data, pieces[i].size);
+    good = good && fsync(file) == 0;
+    int error = errno;
+    good = close(file) == 0 && good;
+    if (!good && error != 0)
+        errno = error;
+    return good;
+}
+
+/* The rename itself must reach the disk; a file system that cannot sync a folder is no error. */
+static void sync_directory(const char *directory)
+{
+    int file = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (file < 0)
+        return;
+    (void)fsync(file);
+    close(file);
+}
+
+/* mkstemp() makes files that only their owner reads: give back what the umask allows. */
+static void apply_umask(int file)
+{
+    mode_t mask = umask(0);
+    umask(mask);
+    (void)fchmod(file, 0666 & ~mask);
+}
+
+cnn_status cnn_file_write_atomic(const char *path, const cnn_piece *pieces, size_t count)
+{
+    cnn_status status = CNN_OK;
+    char *directory = NULL, *temporary = NULL;
+    cnn_text text = {0};
+    bool created = false;
+
+    CNN_TRY(cnn_path_directory(&directory, path));
+    cnn_text_append(&text, "%s.XXXXXX", path);
+    CNN_TRY(cnn_text_take(&temporary, &text));
+
+    int file = mkstemp(temporary);
+    if (file < 0) {
+        status = cnn_fail(CNN_ERROR_FILE, "%s: cannot be written in its folder: %s", path,
+                          strerror(errno));
+        goto out;
+    }
+    created = true;
+    apply_umask(file);
+    errno = 0;
+    if (!write_pieces(file, pieces, count)) {
+        status = cnn_fail(CNN_ERROR_FILE, "%s: cannot be written: %s", path, strerror(errno));
+        goto out;
+    }
+    if (rename(temporary, path) != 0) {
+        status = cnn_fail(CNN_ERROR_FILE, "%s: cannot be replaced: %s", path, strerror(errno));
+        goto out;
+    }
+    created = false;
+    sync_directory(directory);
+
+out:
+    if (created)
+        unlink(temporary);
+    free(temporary);
+    free(directory);
+    return status;
+}

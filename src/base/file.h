@@ -1,0 +1,30 @@
+/* Files: read whole, written atomically; folders. */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <cnncl/error.h>
+
+/* Reads a whole file of at most limit bytes into memory (terminated by a zero byte that is not
+ * counted); to be freed with free(). Errors: FILE, DATA (longer than limit), MEMORY. */
+cnn_status cnn_file_read(void **data, size_t *size, const char *path, size_t limit);
+
+/* Writes pieces one after the other to a temporary file in the same folder, syncs it, renames it
+ * onto path and syncs the folder: path holds the old or the new content, whole. Errors: FILE. */
+typedef struct cnn_piece {
+    const void *data;
+    size_t size;
+} cnn_piece;
+cnn_status cnn_file_write_atomic(const char *path, const cnn_piece *pieces, size_t count);
+
+/* Is there a file (or folder) of this name? */
+bool cnn_file_exists(const char *path);
+
+/* "directory/name", to be freed with free(). Errors: MEMORY. */
+cnn_status cnn_path_join(char **path, const char *directory, const char *name);
+/* The folder of a path, "." where it has none; to be freed with free(). Errors: MEMORY. */
+cnn_status cnn_path_directory(char **directory, const char *path);
+
+#endif

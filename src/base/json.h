@@ -1,0 +1,13 @@
+/* JSON through jansson: the one place that includes it. */
+#ifndef BASE_JSON_H
+#define BASE_JSON_H
+
+#include <jansson.h>
+
+#include <cnncl/error.h>
+
+/* Indented text that ends with a newline; takes the reference of root, which may be NULL after a
+ * failed build of it (MEMORY). To be freed with free(). */
+cnn_status cnn_json_to_text(char **text, json_t *root);
+
+#endif

@@ -1,0 +1,77 @@
+#include "base/status.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "build_config.h"
+
+enum { MESSAGE_SIZE = 4096, LOG_LINE_SIZE = 1024 };
+
+static _Thread_local char message[MESSAGE_SIZE];
+
+static cnn_log_callback log_callback;
+static void *log_user;
+
+static const char *const status_names[] = {
+    [CNN_OK] = "ok",
+    [CNN_ERROR_ARGUMENT] = "argument",
+    [CNN_ERROR_DEVICE] = "device",
+    [CNN_ERROR_DATA] = "data",
+    [CNN_ERROR_FILE] = "file",
+    [CNN_ERROR_MEMORY] = "memory",
+    [CNN_ERROR_OPENCL] = "opencl",
+    [CNN_ERROR_KERNEL] = "kernel",
+    [CNN_ERROR_ARITHMETIC] = "arithmetic",
+    [CNN_ERROR_STOPPED] = "stopped",
+};
+
+const char *cnn_error_message(void)
+{
+    return message;
+}
+
+const char *cnn_status_name(cnn_status status)
+{
+    size_t count = sizeof status_names / sizeof status_names[0];
+    return (size_t)status < count ? status_names[status] : "unknown";
+}
+
+const char *cnn_version(void)
+{
+    return CNN_VERSION;
+}
+
+cnn_status cnn_fail(cnn_status status, const char *format, ...)
+{
+    /* Through a second buffer: an argument may be the old message. */
+    char text[MESSAGE_SIZE];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    snprintf(message, sizeof message, "%s", text);
+    return status;
+}
+
+cnn_status cnn_fail_memory(size_t bytes, const char *what)
+{
+    return cnn_fail(CNN_ERROR_MEMORY, "out of memory: %zu bytes for %s", bytes, what);
+}
+
+void cnn_log_set_callback(cnn_log_callback callback, void *user)
+{
+    log_callback = callback;
+    log_user = user;
+}
+
+void cnn_log(cnn_log_level level, const char *format, ...)
+{
+    if (!log_callback)
+        return;
+    char line[LOG_LINE_SIZE];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    log_callback(level, line, log_user);
+}

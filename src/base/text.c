@@ -1,0 +1,167 @@
+#include "base/text.h"
+
+#include <cnncl/device.h>
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/status.h"
+
+/* Makes room for extra more bytes and the terminator. */
+static bool reserve(cnn_text *text, size_t extra)
+{
+    if (text->failed)
+        return false;
+    size_t needed = text->length + extra + 1;
+    if (needed <= text->capacity)
+        return true;
+    size_t capacity = text->capacity ? text->capacity : 256;
+    while (capacity < needed)
+        capacity *= 2;
+    char *data = realloc(text->data, capacity);
+    if (!data) {
+        text->failed = true;
+        return false;
+    }
+    text->data = data;
+    text->capacity = capacity;
+    return true;
+}
+
+void cnn_text_append_bytes(cnn_text *text, const char *bytes, size_t count)
+{
+    if (!reserve(text, count))
+        return;
+    if (count)
+        memcpy(text->data + text->length, bytes, count);
+    text->length += count;
+    text->data[text->length] = '\0';
+}
+
+void cnn_text_append(cnn_text *text, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    if (length < 0 || !reserve(text, (size_t)length)) {
+        text->failed = true;
+        return;
+    }
+    va_start(arguments, format);
+    vsnprintf(text->data + text->length, (size_t)length + 1, format, arguments);
+    va_end(arguments);
+    text->length += (size_t)length;
+}
+
+cnn_status cnn_text_take(char **string, cnn_text *text)
+{
+    *string = NULL;
+    if (!reserve(text, 0)) {
+        cnn_text_finish(text);
+        return cnn_fail_memory(text->length, "a text");
+    }
+    text->data[text->length] = '\0';
+    *string = text->data;
+    *text = (cnn_text){0};
+    return CNN_OK;
+}
+
+void cnn_text_finish(cnn_text *text)
+{
+    free(text->data);
+    *text = (cnn_text){0};
+}
+
+void cnn_string_free(char *string)
+{
+    free(string);
+}
+
+/* strtol() and its kin skip blanks and take signs: a number here starts with a digit or a minus. */
+static bool starts_as_number(const char *string)
+{
+    if (*string == '-')
+        string++;
+    return isdigit((unsigned char)*string) || *string == '.';
+}
+
+bool cnn_parse_int(int64_t *value, const char *string, int64_t low, int64_t high)
+{
+    if (!starts_as_number(string))
+        return false;
+    char *end;
+    errno = 0;
+    long long number = strtoll(string, &end, 10);
+    if (errno != 0 || *end != '\0' || end == string || number < low || number > high)
+        return false;
+    *value = number;
+    return true;
+}
+
+bool cnn_parse_uint64(uint64_t *value, const char *string)
+{
+    if (!isdigit((unsigned char)*string))
+        return false;
+    char *end;
+    errno = 0;
+    unsigned long long number = strtoull(string, &end, 10);
+    if (errno != 0 || *end != '\0')
+        return false;
+    *value = number;
+    return true;
+}
+
+bool cnn_parse_double(double *value, const char *string)
+{
+    if (!starts_as_number(string) || strpbrk(string, "xX"))
+        return false;
+    char *end;
+    double number = strtod(string, &end);
+    if (*end != '\0' || end == string || !isfinite(number))
+        return false;
+    *value = number;
+    return true;
+}
+
+bool cnn_starts_with(const char *string, const char *prefix)
+{
+    return strncmp(string, prefix, strlen(prefix)) == 0;
+}
+
+static bool starts_with_ignoring_case(const char *string, const char *prefix)
+{
+    for (; *prefix; string++, prefix++)
+        if (tolower((unsigned char)*string) != tolower((unsigned char)*prefix))
+            return false;
+    return true;
+}
+
+bool cnn_contains_ignoring_case(const char *string, const char *part)
+{
+    for (;; string++) {
+        if (starts_with_ignoring_case(string, part))
+            return true;
+        if (!*string)
+            return false;
+    }
+}
+
+const char *cnn_format_bytes(char buffer[32], uint64_t bytes)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    double value = (double)bytes;
+    size_t unit = 0;
+    while (value >= 1000.0 && unit + 1 < sizeof units / sizeof units[0]) {
+        value /= 1024.0;
+        unit++;
+    }
+    snprintf(buffer, 32, value < 10.0 && unit > 0 ? "%.1f %s" : "%.0f %s", value, units[unit]);
+    return buffer;
+}

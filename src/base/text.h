@@ -1,0 +1,40 @@
+/* Strings: a growing text, and the parsing of numbers that accepts nothing but a number. */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cnncl/error.h>
+
+#include "base/compiler.h"
+
+/* A text that grows. Start from {0}; after a failed append it is marked and stays so, which
+ * cnn_text_take() reports. */
+typedef struct cnn_text {
+    char *data; /* always terminated where it is not NULL */
+    size_t length, capacity;
+    bool failed;
+} cnn_text;
+
+void cnn_text_append(cnn_text *text, const char *format, ...) CNN_PRINTF(2, 3);
+void cnn_text_append_bytes(cnn_text *text, const char *bytes, size_t count);
+/* Hands the string over (to be freed with free()); an empty text gives "". Errors: MEMORY. */
+cnn_status cnn_text_take(char **string, cnn_text *text);
+void cnn_text_finish(cnn_text *text);
+
+/* A whole decimal integer within [low, high]; nothing else around it. */
+bool cnn_parse_int(int64_t *value, const char *string, int64_t low, int64_t high);
+bool cnn_parse_uint64(uint64_t *value, const char *string);
+/* A finite decimal number. */
+bool cnn_parse_double(double *value, const char *string);
+
+bool cnn_starts_with(const char *string, const char *prefix);
+/* ASCII only; true for an empty part. */
+bool cnn_contains_ignoring_case(const char *string, const char *part);
+
+/* "1.5 GiB", "312 KiB": three digits at most before the unit. Returns buffer. */
+const char *cnn_format_bytes(char buffer[32], uint64_t bytes);
+
+#endif

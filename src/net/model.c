@@ -1,0 +1,159 @@
+/* A model's values, their names, and where training starts. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/philox.h"
+#include "base/status.h"
+#include "net/network.h"
+
+/* Two normal values from two words (Box and Muller, "A note on the generation of random normal
+ * deviates", 1958). Double all through, so that rounding to float hides the last bits of a libm. */
+static void box_muller(double normal[2], uint32_t a, uint32_t b)
+{
+    static const double two_pi = 6.283185307179586;
+    double radius = sqrt(-2.0 * log(((double)a + 1.0) * 0x1p-32));
+    double angle = two_pi * (double)b * 0x1p-32;
+    normal[0] = radius * cos(angle);
+    normal[1] = radius * sin(angle);
+}
+
+static void fill_normal(float *values, size_t count, double deviation, uint64_t seed, int layer)
+{
+    for (size_t i = 0; i < count; i += CNN_PHILOX_LANES) {
+        uint32_t words[CNN_PHILOX_LANES];
+        double normal[CNN_PHILOX_LANES];
+        cnn_philox_block(words, seed, CNN_STREAM_INIT, (unsigned)layer, 0,
+                         (uint32_t)(i / CNN_PHILOX_LANES));
+        box_muller(normal, words[0], words[1]);
+        box_muller(normal + 2, words[2], words[3]);
+        for (size_t j = 0; j < CNN_PHILOX_LANES && i + j < count; j++)
+            values[i + j] = (float)(deviation * normal[j]);
+    }
+}
+
+static void init_param(float *values, const cnn_param *param, uint64_t seed, int layer)
+{
+    if (param->fan_in > 0) {
+        fill_normal(values, param->count, sqrt(2.0 / param->fan_in), seed, layer);
+        return;
+    }
+    for (size_t i = 0; i < param->count; i++)
+        values[i] = param->fill;
+}
+
+static void init_values(cnn_model *model, uint64_t seed)
+{
+    for (int l = 0; l < model->network->layer_count; l++) {
+        const cnn_layer *layer = &model->network->layers[l];
+        for (int i = 0; i < layer->param_count; i++)
+            init_param(model->parameters + layer->params[i].offset, &layer->params[i], seed, l);
+        /* running mean 0, running variance 1 */
+        int channels = layer->statistic_count / 2;
+        for (int c = 0; c < channels; c++)
+            model->statistics[layer->statistic_offset + (size_t)(channels + c)] = 1.0f;
+    }
+}
+
+static void add_slot(cnn_model *model, const cnn_layer *layer, const char *suffix,
+                     cnn_tensor_info info)
+{
+    cnn_slot *slot = &model->slots[model->slot_count++];
+    snprintf(slot->name, sizeof slot->name, "net.%s.%s", layer->name, suffix);
+    slot->info = info;
+    slot->info.name = slot->name;
+}
+
+static void add_statistics(cnn_model *model, const cnn_layer *layer)
+{
+    static const char *const suffixes[] = {"running_mean", "running_var"};
+    int channels = layer->statistic_count / 2;
+    for (int i = 0; i < 2; i++) {
+        cnn_tensor_info info = {.type = CNN_FLOAT32, .rank = 1, .shape = {channels}};
+        info.count = (size_t)channels;
+        info.values = model->statistics + layer->statistic_offset + (size_t)(i * channels);
+        add_slot(model, layer, suffixes[i], info);
+    }
+    cnn_tensor_info info = {.type = CNN_INT64, .rank = 0, .count = 1};
+    info.values = &model->batches[layer->index];
+    add_slot(model, layer, "num_batches_tracked", info);
+}
+
+static void add_slots(cnn_model *model)
+{
+    for (int l = 0; l < model->network->layer_count; l++) {
+        const cnn_layer *layer = &model->network->layers[l];
+        for (int i = 0; i < layer->param_count; i++) {
+            const cnn_param *param = &layer->params[i];
+            cnn_tensor_info info = {.type = CNN_FLOAT32,
+                                    .rank = param->rank,
+                                    .count = param->count,
+                                    .trainable = true,
+                                    .values = model->parameters + param->offset};
+            memcpy(info.shape, param->shape, sizeof info.shape);
+            add_slot(model, layer, param->suffix, info);
+        }
+        if (layer->statistic_count > 0)
+            add_statistics(model, layer);
+    }
+}
+
+cnn_status cnn_model_create(cnn_model **model, const cnn_config *config, uint64_t seed)
+{
+    enum { SLOTS_PER_LAYER = CNN_LAYER_MAX_PARAMS + 3 };
+    *model = NULL;
+    cnn_status status = CNN_OK;
+    cnn_model *result = NULL;
+    CNN_TRY(cnn_allocate(&result, 1, sizeof *result, "a model"));
+    CNN_TRY(cnn_network_create(&result->network, config));
+    const cnn_network *network = result->network;
+    size_t layers = (size_t)network->layer_count;
+    CNN_TRY(cnn_allocate(&result->parameters, network->parameter_count, sizeof(float),
+                         "the parameters"));
+    CNN_TRY(cnn_allocate(&result->statistics, network->statistic_count, sizeof(float),
+                         "the running statistics"));
+    CNN_TRY(cnn_allocate(&result->batches, layers, sizeof(int64_t), "the batch counts"));
+    CNN_TRY(cnn_allocate(&result->slots, layers * SLOTS_PER_LAYER, sizeof(cnn_slot),
+                         "the tensors' names"));
+    init_values(result, seed);
+    add_slots(result);
+    *model = result;
+    return CNN_OK;
+out:
+    cnn_model_destroy(result);
+    return status;
+}
+
+void cnn_model_destroy(cnn_model *model)
+{
+    if (!model)
+        return;
+    cnn_network_destroy(model->network);
+    free(model->parameters);
+    free(model->statistics);
+    free(model->batches);
+    free(model->slots);
+    free(model);
+}
+
+const cnn_network *cnn_model_network(const cnn_model *model)
+{
+    return model->network;
+}
+
+size_t cnn_model_tensor_count(const cnn_model *model)
+{
+    return model->slot_count;
+}
+
+cnn_tensor_info cnn_model_tensor(const cnn_model *model, size_t index)
+{
+    return model->slots[index].info;
+}
+
+uint64_t cnn_model_parameter_count(const cnn_model *model)
+{
+    return model->network->parameter_count;
+}

@@ -1,0 +1,46 @@
+/* From a configuration to a network: the ordered layers, their shapes, where each one's parameters
+ * lie in the flat buffers, and the initial values. Host only. */
+#ifndef NET_NETWORK_H
+#define NET_NETWORK_H
+
+#include <cnncl/model.h>
+#include <cnncl/network.h>
+
+#include "layers/layer.h"
+
+struct cnn_network {
+    cnn_config config;
+    int layer_count;
+    cnn_layer *layers;
+    size_t parameter_count; /* floats in the flat parameter buffer */
+    size_t statistic_count; /* floats in the flat statistics buffer */
+};
+
+/* A named tensor of the network and where its values are. */
+typedef struct cnn_slot {
+    char name[CNN_LAYER_NAME_SIZE + 32]; /* "net.conv2d_00.weight" */
+    cnn_tensor_info info;                /* info.name points at name */
+} cnn_slot;
+
+struct cnn_model {
+    cnn_network *network;
+    float *parameters; /* network->parameter_count: every weight and bias, in layer order */
+    float
+        *statistics;  /* network->statistic_count: per batch norm its running mean, then variance */
+    int64_t *batches; /* per layer: num_batches_tracked of a batch norm */
+    size_t slot_count;
+    cnn_slot *slots; /* every tensor, in PyTorch's order */
+};
+
+/* Errors: ARGUMENT (a value out of range, named as its option). */
+cnn_status cnn_config_check(const cnn_config *config);
+
+/* The configuration as compact JSON text (keys are the options' names); to be freed with free(). */
+cnn_status cnn_config_to_json(char **json, const cnn_config *config);
+/* source names the text in messages. Errors: DATA. */
+cnn_status cnn_config_from_json(cnn_config *config, const char *json, const char *source);
+
+/* Writes "net.conv2d_00.weight (32, 1, 3, 3)"-like text of a shape, "(32, 1, 3, 3)". */
+void cnn_shape_to_text(char *buffer, size_t size, const int *shape, int rank);
+
+#endif

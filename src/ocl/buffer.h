@@ -1,0 +1,32 @@
+/* Device memory. */
+#ifndef OCL_BUFFER_H
+#define OCL_BUFFER_H
+
+#include "ocl/device.h"
+
+typedef struct cnn_buffer {
+    cnn_device *device;
+    cl_mem mem;
+    size_t bytes;
+} cnn_buffer;
+
+/* Allocates and fills with zeros, so that a lazy driver fails here. `what` names it in the message,
+ * which has the bytes asked, the bytes there and what to lower. Zero bytes are made four. Errors:
+ * MEMORY, OPENCL. */
+cnn_status cnn_buffer_init(cnn_buffer *buffer, cnn_device *device, size_t bytes, const char *what);
+/* Takes a buffer that is {0}, too. */
+void cnn_buffer_finish(cnn_buffer *buffer);
+
+/* Blocking copies; offset and bytes in bytes. */
+cnn_status cnn_buffer_read(void *data, const cnn_buffer *buffer, size_t offset, size_t bytes);
+cnn_status cnn_buffer_write(const cnn_buffer *buffer, size_t offset, const void *data,
+                            size_t bytes);
+/* Enqueued, not waited for: data must stay until *event (to be released by the caller) is done. */
+cnn_status cnn_buffer_write_async(cl_event *event, const cnn_buffer *buffer, const void *data,
+                                  size_t bytes);
+/* Enqueued: fills the whole buffer with zeros. */
+cnn_status cnn_buffer_clear(const cnn_buffer *buffer);
+/* Enqueued: copies `bytes` from the start of one buffer to the start of another. */
+cnn_status cnn_buffer_copy(const cnn_buffer *target, const cnn_buffer *source, size_t bytes);
+
+#endif

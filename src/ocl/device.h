@@ -1,0 +1,36 @@
+/* An open OpenCL device: context, queue, and what the kernels want to know about it. */
+#ifndef OCL_DEVICE_H
+#define OCL_DEVICE_H
+
+#include <cnncl/device.h>
+
+#include "ocl/opencl.h"
+
+/* Which shape of kernel suits a device: long work per work-item, or many small ones. From the
+ * device's type; CNN_CL_KERNEL_CLASS=cpu|gpu overrides. */
+typedef enum cnn_kernel_class { CNN_KERNEL_CPU, CNN_KERNEL_GPU } cnn_kernel_class;
+
+struct cnn_device {
+    cl_platform_id platform;
+    cl_device_id id;
+    cl_context context;
+    cl_command_queue queue; /* in order */
+    cnn_device_info info;
+    cnn_kernel_class kernel_class;
+    uint64_t allocated;                            /* bytes in live cnn_buffers */
+    void (*at_destroy)(struct cnn_device *device); /* set by tensor/gemm.c: CLBlast's cache; NULL */
+    struct cnn_program_cache *programs;            /* built programs by file and options */
+};
+
+/* Waits until everything enqueued is done. */
+cnn_status cnn_device_finish(cnn_device *device);
+
+/* Turns an OpenCL error code into a status and message, "clEnqueueX: CL_OUT_OF_RESOURCES (-5)" plus
+ * the device's name; CL_SUCCESS gives CNN_OK. -4, -5 on allocation and -61 become CNN_ERROR_MEMORY
+ * where the caller says so by using cnn_buffer_create(). */
+cnn_status cnn_opencl_check(cl_int code, const char *call, const cnn_device *device);
+
+/* "CL_OUT_OF_RESOURCES"; "unknown OpenCL error" for a code that is not in the table. */
+const char *cnn_opencl_error_name(cl_int code);
+
+#endif

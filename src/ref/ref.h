@@ -1,0 +1,69 @@
+/* Every operation in plain C loops, forward and backward: what the device is compared with.
+ *
+ * Layout is PyTorch's: activations (N, C, H, W), weights as in the saved file. Sums are in double.
+ * A layer's shapes are in the cnn_layer; n is the number of samples. Gradients are overwritten, not
+ * added to. dx may be NULL where it is not wanted. */
+#ifndef REF_REF_H
+#define REF_REF_H
+
+#include "layers/layer.h"
+#include "net/network.h"
+
+/* x (N, C, H, W), w (O, C, K, K), b (O), y (N, O, H', W') */
+void cnn_ref_conv_forward(float *y, const float *x, const float *w, const float *b,
+                          const cnn_layer *layer, int n);
+void cnn_ref_conv_backward(float *dx, float *dw, float *db, const float *dy, const float *x,
+                           const float *w, const cnn_layer *layer, int n);
+
+/* Training: batch statistics; mean and inverse_std (C) are kept for backward, and running (C mean,
+ * then C variance) is updated. x, y (N, C, H, W). */
+void cnn_ref_batchnorm_train(float *y, float *mean, float *inverse_std, float *running,
+                             const float *x, const float *weight, const float *bias,
+                             const cnn_layer *layer, int n);
+void cnn_ref_batchnorm_eval(float *y, const float *x, const float *weight, const float *bias,
+                            const float *running, const cnn_layer *layer, int n);
+void cnn_ref_batchnorm_backward(float *dx, float *dweight, float *dbias, const float *dy,
+                                const float *x, const float *weight, const float *mean,
+                                const float *inverse_std, const cnn_layer *layer, int n);
+
+/* NaN stays NaN. */
+void cnn_ref_relu_forward(float *y, const float *x, size_t count);
+void cnn_ref_relu_backward(float *dx, const float *dy, const float *y, size_t count);
+
+/* which (N, C, H', W'): 0 to 3, row-major within the window; the first on a tie; NaN wins. */
+void cnn_ref_maxpool_forward(float *y, uint8_t *which, const float *x, const cnn_layer *layer,
+                             int n);
+void cnn_ref_maxpool_backward(float *dx, const float *dy, const uint8_t *which,
+                              const cnn_layer *layer, int n);
+
+/* The same function forward (x to y) and backward (dy to dx): scales kept channels by 1 / (1 - p)
+ * and clears the others, by the mask of (seed, layer, step). */
+void cnn_ref_dropout(float *y, const float *x, const cnn_layer *layer, int n, uint64_t seed,
+                     uint64_t step);
+
+/* x (N, in), w (out, in), b (out), y (N, out) */
+void cnn_ref_linear_forward(float *y, const float *x, const float *w, const float *b,
+                            const cnn_layer *layer, int n);
+void cnn_ref_linear_backward(float *dx, float *dw, float *db, const float *dy, const float *x,
+                             const float *w, const cnn_layer *layer, int n);
+
+/* Mean loss over n samples of logits (N, classes); dlogits may be NULL; *hits counts argmax ==
+ * label, the first largest on a tie. */
+double cnn_ref_softmax_cross_entropy(float *dlogits, size_t *hits, const float *logits,
+                                     const uint8_t *labels, int n, int classes);
+
+/* One update; step counts from 1. */
+void cnn_ref_adam(float *values, float *m, float *v, const float *gradients, size_t count,
+                  double lr, uint64_t step);
+
+/* A whole network. In training mode with dropout drawn from (seed, step), running statistics
+ * updated; x (N, C, H, W). logits (N, ydim). gradients (flat, as the model's parameters) may be
+ * NULL for forward only; *loss may be NULL. Errors: MEMORY. */
+typedef struct cnn_ref_pass {
+    bool training;
+    uint64_t seed, step;
+} cnn_ref_pass;
+cnn_status cnn_ref_network(float *logits, double *loss, float *gradients, cnn_model *model,
+                           const float *x, const uint8_t *labels, int n, cnn_ref_pass pass);
+
+#endif
