@@ -26,8 +26,8 @@ struct cnn_device {
 cnn_status cnn_device_finish(cnn_device *device);
 
 /* Turns an OpenCL error code into a status and message, "clEnqueueX: CL_OUT_OF_RESOURCES (-5)" plus
- * the device's name; CL_SUCCESS gives CNN_OK. -4, -5 on allocation and -61 become CNN_ERROR_MEMORY
- * where the caller says so by using cnn_buffer_create(). */
+ * the device's name ("any device" for NULL); CL_SUCCESS gives CNN_OK. Shortage of memory is found
+ * by cnn_buffer_init(), which tells it as CNN_ERROR_MEMORY. */
 cnn_status cnn_opencl_check(cl_int code, const char *call, const cnn_device *device);
 
 /* "CL_OUT_OF_RESOURCES"; "unknown OpenCL error" for a code that is not in the table. */

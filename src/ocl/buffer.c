@@ -1,0 +1,137 @@
+#include "ocl/buffer.h"
+
+#include <stdio.h>
+
+#include "base/status.h"
+#include "base/text.h"
+
+static const char advice[] = "use a smaller batch or network, or stream the data set";
+
+static cnn_status fail_memory(const cnn_device *device, size_t bytes, const char *what,
+                              const char *found)
+{
+    char asked[32];
+    return cnn_fail(CNN_ERROR_MEMORY,
+                    "the memory of %s does not suffice for %s: %s (%zu bytes) asked, %s; %s",
+                    device->info.name, what, cnn_format_bytes(asked, bytes), bytes, found, advice);
+}
+
+/* What the device says that it has, before the driver is asked. */
+static cnn_status check_room(const cnn_device *device, size_t bytes, const char *what)
+{
+    char found[160], amount[32], total[32];
+    const cnn_device_info *info = &device->info;
+    if (bytes > info->max_allocation) {
+        snprintf(found, sizeof found, "%s (%llu bytes) is the largest single buffer",
+                 cnn_format_bytes(amount, info->max_allocation),
+                 (unsigned long long)info->max_allocation);
+        return fail_memory(device, bytes, what, found);
+    }
+    uint64_t room = info->memory > device->allocated ? info->memory - device->allocated : 0;
+    if (bytes > room) {
+        snprintf(found, sizeof found, "%s (%llu bytes) of %s left", cnn_format_bytes(amount, room),
+                 (unsigned long long)room, cnn_format_bytes(total, info->memory));
+        return fail_memory(device, bytes, what, found);
+    }
+    return CNN_OK;
+}
+
+/* The codes of a driver that has no memory; it may say so at the first use of a buffer only. */
+static bool is_shortage(cl_int code)
+{
+    return code == CL_MEM_OBJECT_ALLOCATION_FAILURE || code == CL_OUT_OF_RESOURCES ||
+           code == CL_OUT_OF_HOST_MEMORY || code == CL_INVALID_BUFFER_SIZE;
+}
+
+static cl_int enqueue_zeros(const cnn_buffer *buffer)
+{
+    static const cl_uint zero = 0;
+    size_t pattern = buffer->bytes % sizeof zero == 0 ? sizeof zero : 1;
+    return clEnqueueFillBuffer(buffer->device->queue, buffer->mem, &zero, pattern, 0, buffer->bytes,
+                               0, NULL, NULL);
+}
+
+cnn_status cnn_buffer_init(cnn_buffer *buffer, cnn_device *device, size_t bytes, const char *what)
+{
+    *buffer = (cnn_buffer){0};
+    if (bytes == 0)
+        bytes = sizeof(cl_uint);
+    cnn_status status = check_room(device, bytes, what);
+    if (status != CNN_OK)
+        return status;
+
+    const char *call = "clCreateBuffer";
+    cl_int code;
+    cl_mem mem = clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
+    if (code == CL_SUCCESS) {
+        *buffer = (cnn_buffer){device, mem, bytes};
+        device->allocated += bytes;
+        call = "clEnqueueFillBuffer";
+        code = enqueue_zeros(buffer);
+    }
+    if (code == CL_SUCCESS) {
+        call = "clFinish";
+        code = clFinish(device->queue);
+    }
+    if (code == CL_SUCCESS)
+        return CNN_OK;
+    if (is_shortage(code)) {
+        char found[160];
+        snprintf(found, sizeof found, "but %s: %s (%d)", call, cnn_opencl_error_name(code), code);
+        status = fail_memory(device, bytes, what, found);
+    } else {
+        status = cnn_opencl_check(code, call, device);
+    }
+    cnn_buffer_finish(buffer);
+    return status;
+}
+
+void cnn_buffer_finish(cnn_buffer *buffer)
+{
+    if (buffer->mem) {
+        clReleaseMemObject(buffer->mem);
+        buffer->device->allocated -= buffer->bytes;
+    }
+    *buffer = (cnn_buffer){0};
+}
+
+cnn_status cnn_buffer_read(void *data, const cnn_buffer *buffer, size_t offset, size_t bytes)
+{
+    if (bytes == 0)
+        return CNN_OK;
+    cl_int code = clEnqueueReadBuffer(buffer->device->queue, buffer->mem, CL_TRUE, offset, bytes,
+                                      data, 0, NULL, NULL);
+    return cnn_opencl_check(code, "clEnqueueReadBuffer", buffer->device);
+}
+
+cnn_status cnn_buffer_write(const cnn_buffer *buffer, size_t offset, const void *data, size_t bytes)
+{
+    if (bytes == 0)
+        return CNN_OK;
+    cl_int code = clEnqueueWriteBuffer(buffer->device->queue, buffer->mem, CL_TRUE, offset, bytes,
+                                       data, 0, NULL, NULL);
+    return cnn_opencl_check(code, "clEnqueueWriteBuffer", buffer->device);
+}
+
+cnn_status cnn_buffer_write_async(cl_event *event, const cnn_buffer *buffer, const void *data,
+                                  size_t bytes)
+{
+    *event = NULL;
+    cl_int code = clEnqueueWriteBuffer(buffer->device->queue, buffer->mem, CL_FALSE, 0, bytes, data,
+                                       0, NULL, event);
+    return cnn_opencl_check(code, "clEnqueueWriteBuffer", buffer->device);
+}
+
+cnn_status cnn_buffer_clear(const cnn_buffer *buffer)
+{
+    return cnn_opencl_check(enqueue_zeros(buffer), "clEnqueueFillBuffer", buffer->device);
+}
+
+cnn_status cnn_buffer_copy(const cnn_buffer *target, const cnn_buffer *source, size_t bytes)
+{
+    if (bytes == 0)
+        return CNN_OK;
+    cl_int code = clEnqueueCopyBuffer(target->device->queue, source->mem, target->mem, 0, 0, bytes,
+                                      0, NULL, NULL);
+    return cnn_opencl_check(code, "clEnqueueCopyBuffer", target->device);
+}

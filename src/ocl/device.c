@@ -1,0 +1,90 @@
+/* An open device: context, queue, kernel class. */
+#include "ocl/device.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "ocl/device_list.h"
+#include "ocl/program.h"
+
+static cnn_status choose_kernel_class(cnn_device *device)
+{
+    device->kernel_class = device->info.type == CNN_DEVICE_CPU ? CNN_KERNEL_CPU : CNN_KERNEL_GPU;
+    const char *wanted = getenv("CNN_CL_KERNEL_CLASS");
+    if (!wanted || !*wanted)
+        return CNN_OK;
+    bool cpu = strcmp(wanted, "cpu") == 0;
+    if (!cpu && strcmp(wanted, "gpu") != 0)
+        return cnn_fail(CNN_ERROR_ARGUMENT,
+                        "CNN_CL_KERNEL_CLASS: expected cpu or gpu, found \"%s\"", wanted);
+    device->kernel_class = cpu ? CNN_KERNEL_CPU : CNN_KERNEL_GPU;
+    return CNN_OK;
+}
+
+static cnn_status open_device(cnn_device *device, const cnn_device_entry *entry)
+{
+    device->platform = entry->platform;
+    device->id = entry->id;
+    device->info = entry->info;
+    cnn_status status = choose_kernel_class(device);
+    if (status != CNN_OK)
+        return status;
+    const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM,
+                                                (cl_context_properties)device->platform, 0};
+    cl_int code;
+    device->context = clCreateContext(properties, 1, &device->id, NULL, NULL, &code);
+    status = cnn_opencl_check(code, "clCreateContext", device);
+    if (status != CNN_OK)
+        return status;
+    device->queue = clCreateCommandQueue(device->context, device->id, 0, &code);
+    return cnn_opencl_check(code, "clCreateCommandQueue", device);
+}
+
+cnn_status cnn_device_create(cnn_device **device, const char *selector)
+{
+    cnn_status status = CNN_OK;
+    cnn_device_list *list = NULL;
+    cnn_device *opened = NULL;
+    size_t index;
+
+    *device = NULL;
+    CNN_TRY(cnn_device_list_create(&list));
+    CNN_TRY(cnn_device_list_pick(&index, list, selector));
+    CNN_TRY(cnn_allocate(&opened, 1, sizeof *opened, "a device"));
+    CNN_TRY(open_device(opened, &list->entries[index]));
+    *device = opened;
+    opened = NULL;
+
+out:
+    cnn_device_destroy(opened);
+    cnn_device_list_destroy(list);
+    return status;
+}
+
+void cnn_device_destroy(cnn_device *device)
+{
+    if (!device)
+        return;
+    if (device->queue)
+        clFinish(device->queue);
+    if (device->at_destroy)
+        device->at_destroy(device);
+    cnn_program_cache_destroy(device);
+    if (device->queue)
+        clReleaseCommandQueue(device->queue);
+    if (device->context)
+        clReleaseContext(device->context);
+    free(device);
+}
+
+const cnn_device_info *cnn_device_get_info(const cnn_device *device)
+{
+    return &device->info;
+}
+
+cnn_status cnn_device_finish(cnn_device *device)
+{
+    return cnn_opencl_check(clFinish(device->queue), "clFinish", device);
+}

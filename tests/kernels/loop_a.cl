@@ -1,0 +1,2 @@
+#include "once.cl"
+  #  include  "loop_b.cl"

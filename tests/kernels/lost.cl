@@ -1,0 +1,2 @@
+#include "once.cl"
+#include "not_there.cl"
