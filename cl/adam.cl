@@ -1,0 +1,23 @@
+/* Adam (Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015), as PyTorch computes
+ * it: m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; p -= rate * m / (sqrt(v) * root + eps)
+ * with rate = lr / (1 - b1^t) and root = 1 / sqrt(1 - b2^t), computed on the host in double. */
+
+#include "loop.cl"
+
+/* All (count). Nothing is updated once a loss was not finite (bad[0] >= 0). */
+kernel void adam_update(global float *restrict parameters, global float *restrict m,
+                        global float *restrict v, const global float *restrict gradients,
+                        const global int *restrict bad, float beta1, float beta2, float epsilon,
+                        float rate, float root, uint count)
+{
+    if (bad[0] >= 0)
+        return;
+    FOR_EACH (i, count) {
+        const float g = gradients[i];
+        const float first = beta1 * m[i] + (1.0f - beta1) * g;
+        const float second = beta2 * v[i] + (1.0f - beta2) * g * g;
+        m[i] = first;
+        v[i] = second;
+        parameters[i] -= rate * first / (sqrt(second) * root + epsilon);
+    }
+}

@@ -1,0 +1,35 @@
+/* Dropout2d: whole channels of a sample, dropped with probability p; kept ones scaled by 1 / (1 - p).
+ * A channel is kept when its 32 random bits are not below p * 2^32.
+ * Layout: (N, H, W, C). Must be given: C; PLANE, values of one channel. */
+#if !defined(C) || !defined(PLANE)
+#error "C and PLANE must be given"
+#endif
+
+#include "loop.cl"
+#include "philox.cl"
+
+/* scales (n, C): 0 for dropped channels, `scale` for kept ones. Value sample * C + channel of the
+ * draw (layer, step) decides. */
+kernel void dropout_scales(global float *scales, uint threshold, float scale, uint seed_low,
+                           uint seed_high, uint stream_layer, uint step_low, uint step_high, int n)
+{
+    const uint count = (uint)n * C;
+    FOR_EACH (block, (count + 3) / 4) {
+        const uint4 counter = (uint4)((uint)block, stream_layer, step_low, step_high);
+        const uint4 words = philox(counter, (uint2)(seed_low, seed_high));
+        const uint bits[4] = {words.x, words.y, words.z, words.w};
+        for (uint lane = 0; lane < 4; ++lane)
+            if (block * 4 + lane < count)
+                scales[block * 4 + lane] = bits[lane] < threshold ? 0.0f : scale;
+    }
+}
+
+/* y, x (n, PLANE, C), may be the same: forward with activations, backward with gradients. */
+kernel void dropout_apply(global float *y, const global float *x, const global float *scales, int n)
+{
+    FOR_EACH (pixel, (size_t)n * PLANE) {
+        const global float *scale = scales + pixel / PLANE * C;
+        for (int c = 0; c < C; ++c)
+            y[pixel * C + c] = x[pixel * C + c] * scale[c];
+    }
+}

@@ -1,0 +1,112 @@
+/* BatchNorm2d on the device: cl/batchnorm.cl. */
+#include <stdio.h>
+
+#include "base/status.h"
+#include "ops/op.h"
+
+enum { MOMENTS, MERGE, RECALL, APPLY, SUMS, REDUCE, INPUT };
+
+enum { PARTS_ON_CPU = 16, PARTS_ON_GPU = 256, CHANNELS_PER_ITEM = 8 };
+
+typedef struct batchnorm_op {
+    cnn_op op;
+    int parts; /* stretches of the batch's pixels */
+} batchnorm_op;
+
+static cnn_status init(cnn_op *op)
+{
+    static const char *const names[] = {
+        [MOMENTS] = "batchnorm_moments", [MERGE] = "batchnorm_merge", [RECALL] = "batchnorm_recall",
+        [APPLY] = "batchnorm_apply",     [SUMS] = "batchnorm_sums",   [REDUCE] = "batchnorm_reduce",
+        [INPUT] = "batchnorm_input"};
+    const cnn_layer *layer = op->layers[0];
+    batchnorm_op *norm = (batchnorm_op *)op;
+    char options[64];
+    cnn_status status = CNN_OK;
+    snprintf(options, sizeof options, "-DC=%d -DPLANE=%d", layer->in.c, layer->in.h * layer->in.w);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        CNN_TRY(cnn_op_add_kernel(op, "batchnorm.cl", options, names[i]));
+    norm->parts = op->device->kernel_class == CNN_KERNEL_CPU ? PARTS_ON_CPU : PARTS_ON_GPU;
+    op->keeps_input = true;
+    op->saved_bytes = 2 * (size_t)layer->in.c * sizeof(float);
+    op->scratch_bytes = (size_t)norm->parts * op->saved_bytes;
+out:
+    return status;
+}
+
+static size_t part_items(const batchnorm_op *norm)
+{
+    int channels = norm->op.layers[0]->in.c;
+    return (size_t)norm->parts * (size_t)((channels + CHANNELS_PER_ITEM - 1) / CHANNELS_PER_ITEM);
+}
+
+static size_t pixel_items(const cnn_op *op, const cnn_pass *pass)
+{
+    cnn_shape in = op->layers[0]->in;
+    return cnn_kernel_items(op->device, (size_t)pass->n * (size_t)in.h * (size_t)in.w);
+}
+
+static size_t channel_items(const cnn_op *op)
+{
+    return cnn_kernel_items(op->device, (size_t)op->layers[0]->in.c);
+}
+
+/* Mean and inverse deviation into saved: of the batch, or the running ones. */
+static cnn_status find_statistics(batchnorm_op *norm, const cnn_pass *pass)
+{
+    cnn_op *op = &norm->op;
+    const cnn_op_memory *memory = &op->memory;
+    int offset = (int)op->layers[0]->statistic_offset;
+    if (!pass->training)
+        return CNN_LAUNCH(&op->kernels[RECALL], channel_items(op), cnn_arg_mem(memory->saved),
+                          cnn_arg_mem(memory->statistics), cnn_arg_int(offset),
+                          cnn_arg_float((float)CNN_BATCHNORM_EPSILON));
+    cnn_status status =
+        CNN_LAUNCH(&op->kernels[MOMENTS], part_items(norm), cnn_arg_mem(memory->scratch),
+                   cnn_arg_mem(memory->input), cnn_arg_int(pass->n), cnn_arg_int(norm->parts));
+    if (status != CNN_OK)
+        return status;
+    return CNN_LAUNCH(&op->kernels[MERGE], channel_items(op), cnn_arg_mem(memory->saved),
+                      cnn_arg_mem(memory->statistics), cnn_arg_int(offset),
+                      cnn_arg_mem(memory->scratch), cnn_arg_float((float)CNN_BATCHNORM_EPSILON),
+                      cnn_arg_float((float)CNN_BATCHNORM_MOMENTUM), cnn_arg_int(pass->n),
+                      cnn_arg_int(norm->parts));
+}
+
+static cnn_status forward(cnn_op *op, const cnn_pass *pass)
+{
+    const cnn_layer *layer = op->layers[0];
+    const cnn_op_memory *memory = &op->memory;
+    cnn_status status = find_statistics((batchnorm_op *)op, pass);
+    if (status != CNN_OK)
+        return status;
+    return CNN_LAUNCH(&op->kernels[APPLY], pixel_items(op, pass), cnn_arg_mem(memory->output),
+                      cnn_arg_mem(memory->input), cnn_arg_mem(memory->saved),
+                      cnn_arg_mem(memory->parameters), cnn_arg_int((int)layer->params[0].offset),
+                      cnn_arg_int((int)layer->params[1].offset), cnn_arg_int(pass->n));
+}
+
+static cnn_status backward(cnn_op *op, const cnn_pass *pass)
+{
+    const batchnorm_op *norm = (const batchnorm_op *)op;
+    const cnn_op_memory *memory = &op->memory;
+    cnn_arg w_offset = cnn_arg_int((int)op->layers[0]->params[0].offset);
+    cnn_arg b_offset = cnn_arg_int((int)op->layers[0]->params[1].offset);
+    cnn_arg n = cnn_arg_int(pass->n), parts = cnn_arg_int(norm->parts);
+    cnn_status status = CNN_OK;
+    CNN_TRY(CNN_LAUNCH(&op->kernels[SUMS], part_items(norm), cnn_arg_mem(memory->scratch),
+                       cnn_arg_mem(memory->output_gradient), cnn_arg_mem(memory->input),
+                       cnn_arg_mem(memory->saved), n, parts));
+    CNN_TRY(CNN_LAUNCH(&op->kernels[REDUCE], channel_items(op), cnn_arg_mem(memory->gradients),
+                       w_offset, b_offset, cnn_arg_mem(memory->scratch), parts));
+    if (memory->input_gradient)
+        status = CNN_LAUNCH(&op->kernels[INPUT], pixel_items(op, pass),
+                            cnn_arg_mem(memory->input_gradient),
+                            cnn_arg_mem(memory->output_gradient), cnn_arg_mem(memory->input),
+                            cnn_arg_mem(memory->saved), cnn_arg_mem(memory->parameters),
+                            cnn_arg_mem(memory->gradients), w_offset, b_offset, n);
+out:
+    return status;
+}
+
+const cnn_op_class cnn_batchnorm_op = {"batchnorm", sizeof(batchnorm_op), init, forward, backward};

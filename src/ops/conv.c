@@ -1,0 +1,168 @@
+/* Conv2d on the device: cl/conv.cl. */
+#include <stdio.h>
+
+#include "base/status.h"
+#include "ops/op.h"
+
+enum { PACK, DIRECT, WEIGHTS, REDUCE, PACK_TRANSPOSED, DIRECT_TRANSPOSED };
+
+enum { PARTS_ON_CPU = 16, PARTS_ON_GPU = 32, PIXELS_AT_A_TIME = 224 };
+
+/* One direct convolution: the layer's forward pass, or the gradient of its input. */
+typedef struct direct {
+    cnn_shape in, out;
+    int padding, block; /* block: output channels of a register block */
+    bool transposed;
+    size_t packed; /* floats of packed weights and the row of zeros */
+} direct;
+
+typedef struct conv_op {
+    cnn_op op;
+    direct forward, backward;
+    int parts;       /* stretches of the batch in the weights' gradient */
+    size_t partials; /* floats */
+    int input_blocks;
+} conv_op;
+
+static int divide_up(int a, int b)
+{
+    return (a + b - 1) / b;
+}
+
+/* The pixels of a register block: of 6, 5 and 4 the one that wastes least of a row. */
+static int choose_pixels(int width)
+{
+    int best = 6;
+    for (int pixels = 5; pixels >= 4; pixels--)
+        if (divide_up(width, pixels) * pixels < divide_up(width, best) * best)
+            best = pixels;
+    return width < best ? width : best;
+}
+
+/* The input channels of a register block of the weights' gradient: a divisor where there is one. */
+static int choose_input_block(int channels)
+{
+    static const int preferred[] = {4, 5, 6, 3, 2};
+    for (size_t i = 0; i < sizeof preferred / sizeof preferred[0]; i++)
+        if (channels % preferred[i] == 0)
+            return preferred[i];
+    return channels < 4 ? channels : 4;
+}
+
+static void init_direct(direct *pass, const cnn_layer *layer, bool transposed)
+{
+    int padding = cnn_conv_padding(layer);
+    pass->transposed = transposed;
+    pass->in = transposed ? layer->out : layer->in;
+    pass->out = transposed ? layer->in : layer->out;
+    pass->padding = transposed ? layer->ksize - 1 - padding : padding;
+    pass->block = pass->out.c > 8 ? 16 : 8;
+    size_t blocks = (size_t)divide_up(pass->out.c, pass->block);
+    size_t taps = (size_t)(layer->ksize * layer->ksize);
+    size_t in = (size_t)pass->in.c;
+    pass->packed = blocks * (size_t)pass->block * taps * in + in;
+}
+
+static void format_options(char *options, size_t size, const direct *pass, const cnn_layer *layer)
+{
+    cnn_shape in = pass->in, out = pass->out;
+    int rows = PIXELS_AT_A_TIME / out.w;
+    snprintf(options, size,
+             "-DIC=%d -DIH=%d -DIW=%d -DOC=%d -DOH=%d -DOW=%d -DK=%d -DPAD=%d -DTRANSPOSED=%d "
+             "-DOCB=%d -DPX=%d -DICB=%d -DROWS=%d",
+             in.c, in.h, in.w, out.c, out.h, out.w, layer->ksize, pass->padding, pass->transposed,
+             pass->block, choose_pixels(out.w), choose_input_block(in.c), rows > 0 ? rows : 1);
+}
+
+static cnn_status add_direct(cnn_op *op, const direct *pass, bool with_weights)
+{
+    char options[256];
+    cnn_status status = CNN_OK;
+    format_options(options, sizeof options, pass, op->layers[0]);
+    CNN_TRY(cnn_op_add_kernel(op, "conv.cl", options, "conv_pack"));
+    CNN_TRY(cnn_op_add_kernel(op, "conv.cl", options, "conv_direct"));
+    if (with_weights) {
+        CNN_TRY(cnn_op_add_kernel(op, "conv.cl", options, "conv_weights"));
+        CNN_TRY(cnn_op_add_kernel(op, "conv.cl", options, "conv_reduce"));
+    }
+out:
+    return status;
+}
+
+static size_t largest(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static cnn_status init(cnn_op *op)
+{
+    conv_op *conv = (conv_op *)op;
+    const cnn_layer *layer = op->layers[0];
+    cnn_status status = CNN_OK;
+    init_direct(&conv->forward, layer, false);
+    init_direct(&conv->backward, layer, true);
+    CNN_TRY(add_direct(op, &conv->forward, true));
+    CNN_TRY(add_direct(op, &conv->backward, false));
+
+    int most = op->device->kernel_class == CNN_KERNEL_CPU ? PARTS_ON_CPU : PARTS_ON_GPU;
+    conv->parts = op->batch < most ? op->batch : most;
+    conv->input_blocks = divide_up(layer->in.c, choose_input_block(layer->in.c));
+    int block = conv->forward.block;
+    size_t width = (size_t)(divide_up(layer->out.c, block) * block);
+    size_t rows = (size_t)(layer->ksize * layer->ksize * layer->in.c + 1);
+    conv->partials = (size_t)conv->parts * rows * width;
+    op->keeps_input = true;
+    op->scratch_bytes = sizeof(float) * largest(conv->partials, largest(conv->forward.packed,
+                                                                        conv->backward.packed));
+out:
+    return status;
+}
+
+static cnn_status run_direct(cnn_op *op, const direct *pass, cnn_kernel *pack, cnn_kernel *kernel,
+                             cl_mem y, cl_mem x, int bias_offset, int n)
+{
+    cl_mem parameters = op->memory.parameters, packed = op->memory.scratch;
+    int w_offset = (int)op->layers[0]->params[0].offset;
+    cnn_status status =
+        CNN_LAUNCH(pack, cnn_kernel_items(op->device, pass->packed), cnn_arg_mem(packed),
+                   cnn_arg_mem(parameters), cnn_arg_int(w_offset));
+    if (status != CNN_OK)
+        return status;
+    size_t items = (size_t)n * (size_t)divide_up(pass->out.c, pass->block) * (size_t)pass->out.h;
+    return CNN_LAUNCH(kernel, items, cnn_arg_mem(y), cnn_arg_mem(x), cnn_arg_mem(packed),
+                      cnn_arg_mem(parameters), cnn_arg_int(bias_offset), cnn_arg_int(n));
+}
+
+static cnn_status forward(cnn_op *op, const cnn_pass *pass)
+{
+    const conv_op *conv = (const conv_op *)op;
+    return run_direct(op, &conv->forward, &op->kernels[PACK], &op->kernels[DIRECT],
+                      op->memory.output, op->memory.input, (int)op->layers[0]->params[1].offset,
+                      pass->n);
+}
+
+static cnn_status backward(cnn_op *op, const cnn_pass *pass)
+{
+    const conv_op *conv = (const conv_op *)op;
+    const cnn_layer *layer = op->layers[0];
+    const cnn_op_memory *memory = &op->memory;
+    size_t output_blocks = (size_t)divide_up(layer->out.c, conv->forward.block);
+    size_t items = (size_t)conv->parts * output_blocks * (size_t)conv->input_blocks;
+    size_t values = layer->params[0].count + layer->params[1].count;
+    cnn_status status = CNN_OK;
+    CNN_TRY(CNN_LAUNCH(&op->kernels[WEIGHTS], items, cnn_arg_mem(memory->scratch),
+                       cnn_arg_mem(memory->input), cnn_arg_mem(memory->output_gradient),
+                       cnn_arg_int(pass->n), cnn_arg_int(conv->parts)));
+    CNN_TRY(CNN_LAUNCH(&op->kernels[REDUCE], cnn_kernel_items(op->device, values),
+                       cnn_arg_mem(memory->gradients), cnn_arg_int((int)layer->params[0].offset),
+                       cnn_arg_int((int)layer->params[1].offset), cnn_arg_mem(memory->scratch),
+                       cnn_arg_int(pass->n), cnn_arg_int(conv->parts)));
+    if (memory->input_gradient)
+        status = run_direct(op, &conv->backward, &op->kernels[PACK_TRANSPOSED],
+                            &op->kernels[DIRECT_TRANSPOSED], memory->input_gradient,
+                            memory->output_gradient, -1, pass->n);
+out:
+    return status;
+}
+
+const cnn_op_class cnn_conv_op = {"conv", sizeof(conv_op), init, forward, backward};

@@ -1,0 +1,51 @@
+/* Flatten on the device: cl/flatten.cl. With one channel or one pixel both orders are the same. */
+#include <stdio.h>
+
+#include "base/status.h"
+#include "ops/op.h"
+
+enum { FORWARD, BACKWARD };
+
+static bool is_identity(const cnn_op *op)
+{
+    return op->layers[0]->in.c == 1 || op->layers[0]->in.h * op->layers[0]->in.w == 1;
+}
+
+static cnn_status init(cnn_op *op)
+{
+    const cnn_layer *layer = op->layers[0];
+    char options[64];
+    cnn_status status = CNN_OK;
+    snprintf(options, sizeof options, "-DC=%d -DPLANE=%d", layer->in.c, layer->in.h * layer->in.w);
+    CNN_TRY(cnn_op_add_kernel(op, "flatten.cl", options, "flatten_forward"));
+    CNN_TRY(cnn_op_add_kernel(op, "flatten.cl", options, "flatten_backward"));
+    op->in_place = is_identity(op);
+out:
+    return status;
+}
+
+static cnn_status run(cnn_op *op, cnn_kernel *kernel, cl_mem y, cl_mem x, size_t work,
+                      const cnn_pass *pass)
+{
+    if (y == x)
+        return CNN_OK;
+    return CNN_LAUNCH(kernel, cnn_kernel_items(op->device, work), cnn_arg_mem(y), cnn_arg_mem(x),
+                      cnn_arg_int(pass->n));
+}
+
+static cnn_status forward(cnn_op *op, const cnn_pass *pass)
+{
+    size_t rows = (size_t)pass->n * (size_t)op->layers[0]->in.c;
+    return run(op, &op->kernels[FORWARD], op->memory.output, op->memory.input, rows, pass);
+}
+
+static cnn_status backward(cnn_op *op, const cnn_pass *pass)
+{
+    const cnn_shape in = op->layers[0]->in;
+    if (!op->memory.input_gradient)
+        return CNN_OK;
+    return run(op, &op->kernels[BACKWARD], op->memory.input_gradient, op->memory.output_gradient,
+               (size_t)pass->n * (size_t)in.h * (size_t)in.w, pass);
+}
+
+const cnn_op_class cnn_flatten_op = {"flatten", sizeof(cnn_op), init, forward, backward};

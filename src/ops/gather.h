@@ -1,0 +1,26 @@
+/* A batch from a data set's bytes: cl/gather.cl. */
+#ifndef OPS_GATHER_H
+#define OPS_GATHER_H
+
+#include "layers/layer.h"
+#include "ocl/launch.h"
+
+typedef struct cnn_gather {
+    cnn_shape shape;
+    cnn_kernel kernel;
+} cnn_gather;
+
+cnn_status cnn_gather_init(cnn_gather *gather, cnn_device *device, cnn_shape shape);
+void cnn_gather_finish(cnn_gather *gather);
+
+/* Where samples come from: images (total, C, H, W) and labels (total), bytes. */
+typedef struct cnn_gather_source {
+    cl_mem images, labels;
+    cl_mem order; /* (total) 32-bit indices; NULL: as they lie */
+} cnn_gather_source;
+
+/* Enqueues: x (n, H, W, C) and labels (n) of places first to first + n - 1 of the order. */
+cnn_status cnn_gather_run(cnn_gather *gather, cl_mem x, cl_mem labels,
+                          const cnn_gather_source *source, uint32_t first, int n);
+
+#endif

@@ -1,0 +1,90 @@
+/* An operation on the device: one layer (or a fused run of layers), forward and backward.
+ *
+ * Activations lie (N, H, W, C) on the device, channels innermost; behind flatten (N, F) in
+ * PyTorch's order. An op is initialised for a batch of at most `batch` samples and says what memory
+ * it needs; the plan then binds memory to it; forward and backward only enqueue. */
+#ifndef OPS_OP_H
+#define OPS_OP_H
+
+#include "layers/layer.h"
+#include "ocl/launch.h"
+
+/* What varies from run to run. */
+typedef struct cnn_pass {
+    int n; /* samples in this batch: 1 to the plan's batch */
+    bool training;
+    uint64_t seed; /* of the dropout masks */
+    uint64_t step; /* training step: the masks' draw */
+} cnn_pass;
+
+typedef struct cnn_op_memory {
+    cl_mem input, output;                   /* activations */
+    cl_mem input_gradient, output_gradient; /* input_gradient NULL: not wanted */
+    cl_mem saved;                           /* from forward to backward, saved_bytes */
+    cl_mem masks;                           /* likewise, mask_bytes */
+    cl_mem scratch;                         /* within one call, scratch_bytes; shared by all ops */
+    cl_mem parameters, gradients;           /* the network's flat buffers */
+    cl_mem statistics;                      /* batch norm's running values, flat */
+} cnn_op_memory;
+
+enum { CNN_OP_MAX_KERNELS = 8, CNN_OP_MAX_LAYERS = 4 };
+
+typedef struct cnn_op cnn_op;
+
+/* The verbs of one kind of operation. */
+typedef struct cnn_op_class {
+    const char *name;
+    size_t size; /* of the struct that begins with its cnn_op */
+    /* Builds the kernels and sets the needs. */
+    cnn_status (*init)(cnn_op *op);
+    cnn_status (*forward)(cnn_op *op, const cnn_pass *pass);
+    /* Overwrites its layers' gradients and the input's, where wanted. */
+    cnn_status (*backward)(cnn_op *op, const cnn_pass *pass);
+} cnn_op_class;
+
+struct cnn_op {
+    const cnn_op_class *class;
+    cnn_device *device;
+    const cnn_layer *layers[CNN_OP_MAX_LAYERS];
+    int layer_count;
+    int batch;
+
+    /* Needs, set by init. */
+    bool in_place;     /* output may be input, and input_gradient output_gradient */
+    bool keeps_input;  /* backward reads input */
+    bool keeps_output; /* backward reads output */
+    size_t saved_bytes, mask_bytes, scratch_bytes;
+
+    cnn_op_memory memory;
+    int kernel_count;
+    cnn_kernel kernels[CNN_OP_MAX_KERNELS]; /* in the order that init added them */
+};
+
+/* layers: layer_count consecutive layers of a network that outlives the op. */
+cnn_status cnn_op_create(cnn_op **op, const cnn_op_class *class, cnn_device *device,
+                         const cnn_layer *layers, int layer_count, int batch);
+void cnn_op_destroy(cnn_op *op);
+
+/* For init: builds the next kernel. */
+cnn_status cnn_op_add_kernel(cnn_op *op, const char *file, const char *options, const char *name);
+
+/* The activation sizes of a whole batch, in values. */
+size_t cnn_op_input_count(const cnn_op *op);
+size_t cnn_op_output_count(const cnn_op *op);
+static inline const cnn_layer *cnn_op_last_layer(const cnn_op *op)
+{
+    return op->layers[op->layer_count - 1];
+}
+
+/* The plain operation of each kind of layer. */
+const cnn_op_class *cnn_op_of_layer(cnn_layer_kind kind);
+
+extern const cnn_op_class cnn_conv_op;
+extern const cnn_op_class cnn_batchnorm_op;
+extern const cnn_op_class cnn_relu_op;
+extern const cnn_op_class cnn_maxpool_op;
+extern const cnn_op_class cnn_dropout_op;
+extern const cnn_op_class cnn_flatten_op;
+extern const cnn_op_class cnn_linear_op;
+
+#endif

@@ -1,0 +1,72 @@
+#include "ops/softmax.h"
+
+#include <stdio.h>
+
+#include "base/status.h"
+
+cnn_status cnn_softmax_init(cnn_softmax *softmax, cnn_device *device, int classes, int batch,
+                            size_t slots)
+{
+    char options[32];
+    cnn_status status = CNN_OK;
+    size_t samples = (size_t)batch * sizeof(cl_float);
+    softmax->classes = classes;
+    softmax->slots = slots;
+    snprintf(options, sizeof options, "-DCLASSES=%d", classes);
+    CNN_TRY(
+        cnn_kernel_init(&softmax->loss, device, "softmax.cl", options, "softmax_cross_entropy"));
+    CNN_TRY(cnn_kernel_init(&softmax->tally, device, "softmax.cl", options, "softmax_tally"));
+    CNN_TRY(cnn_buffer_init(&softmax->sample_losses, device, samples, "the samples' losses"));
+    CNN_TRY(cnn_buffer_init(&softmax->sample_hits, device, samples, "the samples' hits"));
+    CNN_TRY(cnn_buffer_init(&softmax->losses, device, slots * sizeof(cl_float), "the losses"));
+    CNN_TRY(cnn_buffer_init(&softmax->hits, device, slots * sizeof(cl_uint), "the hits"));
+    CNN_TRY(cnn_buffer_init(&softmax->bad, device, sizeof(cl_int), "the mark of a bad loss"));
+    status = cnn_softmax_reset(softmax);
+out:
+    return status;
+}
+
+void cnn_softmax_finish(cnn_softmax *softmax)
+{
+    cnn_kernel_finish(&softmax->loss);
+    cnn_kernel_finish(&softmax->tally);
+    cnn_buffer_finish(&softmax->sample_losses);
+    cnn_buffer_finish(&softmax->sample_hits);
+    cnn_buffer_finish(&softmax->losses);
+    cnn_buffer_finish(&softmax->hits);
+    cnn_buffer_finish(&softmax->bad);
+}
+
+cnn_status cnn_softmax_run(cnn_softmax *softmax, cl_mem gradient, cl_mem logits, cl_mem labels,
+                           size_t slot, int n)
+{
+    cnn_status status =
+        CNN_LAUNCH(&softmax->loss, cnn_kernel_items(softmax->loss.device, (size_t)n),
+                   cnn_arg_mem(softmax->sample_losses.mem), cnn_arg_mem(softmax->sample_hits.mem),
+                   cnn_arg_mem(gradient), cnn_arg_mem(logits), cnn_arg_mem(labels), cnn_arg_int(n));
+    if (status != CNN_OK)
+        return status;
+    return CNN_LAUNCH(
+        &softmax->tally, 1, cnn_arg_mem(softmax->losses.mem), cnn_arg_mem(softmax->hits.mem),
+        cnn_arg_mem(softmax->bad.mem), cnn_arg_mem(softmax->sample_losses.mem),
+        cnn_arg_mem(softmax->sample_hits.mem), cnn_arg_int((cl_int)slot), cnn_arg_int(n));
+}
+
+cnn_status cnn_softmax_reset(cnn_softmax *softmax)
+{
+    const cl_int none = -1;
+    return cnn_buffer_write(&softmax->bad, 0, &none, sizeof none);
+}
+
+cnn_status cnn_softmax_read(float *losses, uint32_t *hits, int *bad, const cnn_softmax *softmax,
+                            size_t count)
+{
+    cl_int mark;
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_buffer_read(&mark, &softmax->bad, 0, sizeof mark));
+    CNN_TRY(cnn_buffer_read(losses, &softmax->losses, 0, count * sizeof *losses));
+    CNN_TRY(cnn_buffer_read(hits, &softmax->hits, 0, count * sizeof *hits));
+    *bad = mark;
+out:
+    return status;
+}

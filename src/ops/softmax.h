@@ -1,0 +1,34 @@
+/* Softmax cross-entropy: the loss of a batch and its gradient, and the tally of losses and right
+ * answers that stays on the device until a tick reads it: cl/softmax.cl. */
+#ifndef OPS_SOFTMAX_H
+#define OPS_SOFTMAX_H
+
+#include "ocl/buffer.h"
+#include "ocl/launch.h"
+
+typedef struct cnn_softmax {
+    int classes;
+    size_t slots; /* batches that the tally has room for */
+    cnn_kernel loss, tally;
+    cnn_buffer sample_losses, sample_hits; /* (batch) */
+    cnn_buffer losses, hits;               /* (slots): mean loss and hits of a batch */
+    cnn_buffer bad; /* (1) int: the first slot whose loss was not finite; -1: none */
+} cnn_softmax;
+
+cnn_status cnn_softmax_init(cnn_softmax *softmax, cnn_device *device, int classes, int batch,
+                            size_t slots);
+void cnn_softmax_finish(cnn_softmax *softmax);
+
+/* Enqueues: gradient (n, classes) from logits (n, classes) and labels (n) bytes, and slot `slot` of
+ * the tally. */
+cnn_status cnn_softmax_run(cnn_softmax *softmax, cl_mem gradient, cl_mem logits, cl_mem labels,
+                           size_t slot, int n);
+
+/* Clears the mark of a loss that is not finite. Waits for the device. */
+cnn_status cnn_softmax_reset(cnn_softmax *softmax);
+/* Reads the first `count` slots, and the first slot that is not finite (-1: none). Waits for the
+ * device. */
+cnn_status cnn_softmax_read(float *losses, uint32_t *hits, int *bad, const cnn_softmax *softmax,
+                            size_t count);
+
+#endif

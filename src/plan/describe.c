@@ -1,0 +1,54 @@
+/* The plan as a table for people. */
+#include "base/status.h"
+#include "base/text.h"
+#include "plan/plan.h"
+
+static void append_layers(cnn_text *text, const cnn_op *op)
+{
+    for (int i = 0; i < op->layer_count; i++)
+        cnn_text_append(text, "%s%s", i ? ", " : "", op->layers[i]->name);
+}
+
+static void append_kernels(cnn_text *text, const cnn_op *op)
+{
+    for (int i = 0; i < op->kernel_count; i++)
+        cnn_text_append(text, "      %s %s\n", op->kernels[i].name, op->kernels[i].options);
+}
+
+static void append_step(cnn_text *text, const cnn_plan *plan, int index)
+{
+    const cnn_step *step = &plan->steps[index];
+    const cnn_op *op = step->op;
+    char output[32], saved[32], scratch[32];
+    cnn_shape out = cnn_op_last_layer(op)->out;
+    cnn_text_append(text, "[%d] %s (", index, step->rule ? step->rule : op->class->name);
+    append_layers(text, op);
+    cnn_text_append(text, ")\n      output (%d, %d, %d, %d) %s%s, saved %s, scratch %s\n",
+                    op->batch, out.c, out.h, out.w,
+                    cnn_format_bytes(output, cnn_op_output_count(op) * sizeof(float)),
+                    step->output == step->input ? " in place" : "",
+                    cnn_format_bytes(saved, op->saved_bytes + op->mask_bytes),
+                    cnn_format_bytes(scratch, op->scratch_bytes));
+    append_kernels(text, op);
+}
+
+cnn_status cnn_plan_to_text(char **text, cnn_device *device, const cnn_network *network, int batch,
+                            bool fuse)
+{
+    *text = NULL;
+    cnn_plan *plan = NULL;
+    cnn_text buffer = {0};
+    char total[32];
+    uint64_t before = device->allocated;
+    cnn_status status = cnn_plan_create(
+        &plan, device, network,
+        (cnn_plan_options){.batch = batch, .training = true, .fuse = fuse, .slots = 1});
+    if (status != CNN_OK)
+        return status;
+    for (int i = 0; i < plan->step_count; i++)
+        append_step(&buffer, plan, i);
+    cnn_text_append(&buffer, "Device memory for training at batch %d, without the data set: %s.\n",
+                    batch, cnn_format_bytes(total, device->allocated - before));
+    cnn_plan_destroy(plan);
+    return cnn_text_take(text, &buffer);
+}

@@ -1,0 +1,82 @@
+/* How a network runs on a device: the steps and the memory they share. */
+#ifndef PLAN_PLAN_H
+#define PLAN_PLAN_H
+
+#include <cnncl/plan.h>
+
+#include "net/network.h"
+#include "ocl/buffer.h"
+#include "ops/adam.h"
+#include "ops/gather.h"
+#include "ops/op.h"
+#include "ops/softmax.h"
+
+typedef struct cnn_plan_options {
+    int batch;     /* the most samples of a pass */
+    bool training; /* backward and update, too */
+    bool fuse;     /* apply the rules of rules.c */
+    size_t slots;  /* batches between two reads of the tally */
+} cnn_plan_options;
+
+/* A run of layers and the operation that does it. */
+typedef struct cnn_step {
+    const char *rule; /* the fusion's name; NULL for a plain step */
+    cnn_op *op;
+    int input, output;                   /* indices of tensors in the plan's memory */
+    int input_gradient, output_gradient; /* -1 where nothing wants it */
+    int saved, masks;                    /* likewise */
+} cnn_step;
+
+/* A tensor that lives from one moment to another; those that never live together may share a
+ * buffer. */
+typedef struct cnn_life {
+    size_t bytes;
+    int born, dies; /* moments, both included */
+    int buffer;
+} cnn_life;
+
+typedef struct cnn_plan {
+    cnn_device *device;
+    const cnn_network *network;
+    cnn_plan_options options;
+    int step_count;
+    cnn_step *steps;
+    int logits_gradient; /* index of a life */
+    int life_count, buffer_count;
+    cnn_life *lives;
+    cnn_buffer *buffers;
+    cnn_buffer scratch;
+    cnn_buffer parameters, gradients, statistics; /* flat, as in the model */
+    cnn_buffer labels;                            /* (batch) bytes */
+    cnn_gather gather;
+    cnn_softmax softmax;
+    cnn_adam adam;
+} cnn_plan;
+
+/* Builds every kernel, allocates and touches all memory. The device and the network must outlive
+ * it. Errors: ARGUMENT, KERNEL, MEMORY, OPENCL. */
+cnn_status cnn_plan_create(cnn_plan **plan, cnn_device *device, const cnn_network *network,
+                           cnn_plan_options options);
+void cnn_plan_destroy(cnn_plan *plan);
+
+/* Copies the model's values to the device, or back. Both wait. num_batches_tracked is the caller's.
+ */
+cnn_status cnn_plan_upload(cnn_plan *plan, const cnn_model *model);
+cnn_status cnn_plan_download(const cnn_plan *plan, cnn_model *model);
+
+/* Each of these enqueues and does not wait. */
+
+/* The plan's input and labels from places first to first + n - 1 of a source. */
+cnn_status cnn_plan_gather(cnn_plan *plan, const cnn_gather_source *source, uint32_t first, int n);
+cnn_status cnn_plan_forward(cnn_plan *plan, const cnn_pass *pass);
+/* Loss, its gradient and hits of the batch, into a slot of the tally. */
+cnn_status cnn_plan_loss(cnn_plan *plan, int n, size_t slot);
+cnn_status cnn_plan_backward(cnn_plan *plan, const cnn_pass *pass);
+/* Adam's update number `step`, from 1. */
+cnn_status cnn_plan_update(cnn_plan *plan, double lr, uint64_t step);
+
+/* The buffers of the input (N, H, W, C) and the logits (N, ydim). */
+const cnn_buffer *cnn_plan_input(const cnn_plan *plan);
+const cnn_buffer *cnn_plan_logits(const cnn_plan *plan);
+
+#endif
