@@ -34,6 +34,11 @@ bool cnn_starts_with(const char *string, const char *prefix);
 /* ASCII only; true for an empty part. */
 bool cnn_contains_ignoring_case(const char *string, const char *part);
 
+enum { CNN_QUOTE_SIZE = 64 };
+/* A string of unknown origin, fit for a one-line message: cut to the buffer, '?' for what is not
+ * printable ASCII. Returns buffer. */
+const char *cnn_quote(char buffer[CNN_QUOTE_SIZE], const char *string);
+
 /* "1.5 GiB", "312 KiB": three digits at most before the unit. Returns buffer. */
 const char *cnn_format_bytes(char buffer[32], uint64_t bytes);
 

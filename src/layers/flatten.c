@@ -3,10 +3,7 @@
 
 static bool set_output(cnn_layer *layer)
 {
-    int64_t plane = (int64_t)layer->in.h * layer->in.w;
-    if (plane > INT32_MAX || plane * layer->in.c > INT32_MAX)
-        return false;
-    layer->out = (cnn_shape){(int)(plane * layer->in.c), 1, 1};
+    layer->out = (cnn_shape){(int)cnn_shape_count(layer->in), 1, 1};
     return true;
 }
 

@@ -48,6 +48,10 @@ cnn_status cnn_layer_init(cnn_layer *layer)
     const cnn_layer_class *class = cnn_layer_get_class(layer->kind);
     snprintf(layer->name, sizeof layer->name, "%s_%02d", class->torch_name, layer->index);
     cnn_shape in = layer->in;
+    if (!fits_an_int(in))
+        return cnn_fail(CNN_ERROR_ARGUMENT,
+                        "layer %s: an input of %d x %d x %d per sample exceeds 2^31 - 1 values",
+                        layer->name, in.c, in.h, in.w);
     if (!class->set_output(layer))
         return cnn_fail(CNN_ERROR_ARGUMENT,
                         "layer %s: an input of %d x %d x %d leaves no output: use fewer cdims or "

@@ -241,21 +241,43 @@ static bool json_to_option(cnn_text *text, const json_t *value)
     return true;
 }
 
-static cnn_status set_from_json(cnn_config *config, const json_t *root, const char *key,
-                                const char *source)
+static cnn_status set_from_json(cnn_config *config, const json_t *root,
+                                const struct option_row *option, const char *source)
 {
-    const json_t *value = json_object_get(root, key);
+    const json_t *value = json_object_get(root, option->key);
     if (!value)
-        return cnn_fail(CNN_ERROR_DATA, "%s: the option '%s' is missing", source, key);
+        return cnn_fail(CNN_ERROR_DATA, "%s: the network's option '%s' is missing", source,
+                        option->key);
     cnn_text text = {0};
     char *string = NULL;
     bool good = json_to_option(&text, value);
     cnn_status status = cnn_text_take(&string, &text);
-    if (status == CNN_OK && (!good || cnn_config_set(config, key, string) != CNN_OK))
-        status = cnn_fail(CNN_ERROR_DATA, "%s: the option '%s' has an unfit value '%s'", source,
-                          key, string);
+    if (status == CNN_OK && (!good || !option->set(config, string))) {
+        char quoted[CNN_QUOTE_SIZE];
+        status = cnn_fail(CNN_ERROR_DATA, "%s: the network's option '%s': expected %s, found '%s'",
+                          source, option->key, option->expected, cnn_quote(quoted, string));
+    }
     free(string);
     return status;
+}
+
+/* An option that this version does not know may change what the network computes. */
+static cnn_status refuse_unknown(json_t *root, const char *source)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(root, key, value)
+    {
+        int i = 0;
+        while (i < OPTION_COUNT && strcmp(key, options[i].key) != 0)
+            i++;
+        char quoted[CNN_QUOTE_SIZE];
+        if (i == OPTION_COUNT)
+            return cnn_fail(CNN_ERROR_DATA,
+                            "%s: the network's option '%s' is unknown to this version (%s)", source,
+                            cnn_quote(quoted, key), cnn_version());
+    }
+    return CNN_OK;
 }
 
 cnn_status cnn_config_from_json(cnn_config *config, const char *json, const char *source)
@@ -271,7 +293,9 @@ cnn_status cnn_config_from_json(cnn_config *config, const char *json, const char
     cnn_config_init(&result);
     cnn_status status = CNN_OK;
     for (int i = 0; status == CNN_OK && i < OPTION_COUNT; i++)
-        status = set_from_json(&result, root, options[i].key, source);
+        status = set_from_json(&result, root, &options[i], source);
+    if (status == CNN_OK)
+        status = refuse_unknown(root, source);
     json_decref(root);
     if (status == CNN_OK)
         *config = result;

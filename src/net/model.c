@@ -100,7 +100,7 @@ static void add_slots(cnn_model *model)
     }
 }
 
-cnn_status cnn_model_create(cnn_model **model, const cnn_config *config, uint64_t seed)
+cnn_status cnn_model_allocate(cnn_model **model, const cnn_config *config)
 {
     enum { SLOTS_PER_LAYER = CNN_LAYER_MAX_PARAMS + 3 };
     *model = NULL;
@@ -117,12 +117,19 @@ cnn_status cnn_model_create(cnn_model **model, const cnn_config *config, uint64_
     CNN_TRY(cnn_allocate(&result->batches, layers, sizeof(int64_t), "the batch counts"));
     CNN_TRY(cnn_allocate(&result->slots, layers * SLOTS_PER_LAYER, sizeof(cnn_slot),
                          "the tensors' names"));
-    init_values(result, seed);
     add_slots(result);
     *model = result;
     return CNN_OK;
 out:
     cnn_model_destroy(result);
+    return status;
+}
+
+cnn_status cnn_model_create(cnn_model **model, const cnn_config *config, uint64_t seed)
+{
+    cnn_status status = cnn_model_allocate(model, config);
+    if (status == CNN_OK)
+        init_values(*model, seed);
     return status;
 }
 

@@ -32,6 +32,9 @@ struct cnn_model {
     cnn_slot *slots; /* every tensor, in PyTorch's order */
 };
 
+/* A model whose values are all zero, for a reader to fill. Errors: ARGUMENT, MEMORY. */
+cnn_status cnn_model_allocate(cnn_model **model, const cnn_config *config);
+
 /* Errors: ARGUMENT (a value out of range, named as its option). */
 cnn_status cnn_config_check(const cnn_config *config);
 

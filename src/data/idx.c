@@ -1,0 +1,217 @@
+/* The format: two zero bytes, the element type, the number of dimensions; each dimension as a
+ * big-endian 32-bit number; the values, row-major. zlib reads gzipped and plain files alike. */
+#include "data/idx.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "base/text.h"
+
+enum {
+    UNSIGNED_BYTE = 0x08,
+    MAGIC_SIZE = 4,
+    DIMENSION_SIZE = 4,
+    BUFFER_SIZE = 128 * 1024,
+    CHUNK_SIZE = 1 << 30,  /* gzread() counts with int */
+    MOST_EXPANSION = 1032, /* deflate's limit, from zlib's technical notes */
+};
+
+static const char *const dimension_names[CNN_IDX_MAX_RANK + 1][CNN_IDX_MAX_RANK] = {
+    [1] = {"count"},
+    [2] = {"count", "width"},
+    [3] = {"count", "height", "width"},
+    [4] = {"count", "channels", "height", "width"},
+};
+
+typedef struct idx_reader {
+    gzFile file;
+    const char *path;
+    uint64_t file_size; /* bytes on disk */
+} idx_reader;
+
+static cnn_status open_reader(idx_reader *reader, const char *path)
+{
+    *reader = (idx_reader){.path = path};
+    /* O_NONBLOCK: a pipe is refused below, and must not be waited for here. */
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat info;
+    if (file < 0 || fstat(file, &info) != 0) {
+        int error = errno;
+        if (file >= 0)
+            close(file);
+        return cnn_fail(CNN_ERROR_FILE, "%s: cannot be opened: %s", path, strerror(error));
+    }
+    if (!S_ISREG(info.st_mode)) {
+        close(file);
+        return cnn_fail(CNN_ERROR_FILE, "%s: expected a regular file", path);
+    }
+    reader->file_size = (uint64_t)info.st_size;
+    reader->file = gzdopen(file, "rb");
+    if (!reader->file) {
+        close(file);
+        return cnn_fail_memory(BUFFER_SIZE, path);
+    }
+    gzbuffer(reader->file, BUFFER_SIZE);
+    return CNN_OK;
+}
+
+/* What zlib says about the last read; CNN_OK where it has nothing to complain about. */
+static cnn_status check_stream(const idx_reader *reader)
+{
+    int code = Z_OK;
+    const char *message = gzerror(reader->file, &code);
+    if (code == Z_OK || code == Z_STREAM_END)
+        return CNN_OK;
+    if (code == Z_ERRNO)
+        return cnn_fail(CNN_ERROR_FILE, "%s: cannot be read: %s", reader->path, strerror(errno));
+    if (code == Z_MEM_ERROR)
+        return cnn_fail_memory(BUFFER_SIZE, reader->path);
+    /* zlib puts its own name of the file in front. */
+    const char *colon = strstr(message, ": ");
+    return cnn_fail(CNN_ERROR_DATA, "%s: corrupt or truncated gzip data: %s", reader->path,
+                    colon ? colon + 2 : message);
+}
+
+static cnn_status read_bytes(const idx_reader *reader, uint8_t *bytes, size_t size,
+                             const char *what)
+{
+    size_t done = 0;
+    while (done < size) {
+        size_t chunk = size - done < CHUNK_SIZE ? size - done : CHUNK_SIZE;
+        int count = gzread(reader->file, bytes + done, (unsigned)chunk);
+        if (count > 0) {
+            done += (size_t)count;
+            continue;
+        }
+        cnn_status status = check_stream(reader);
+        if (status != CNN_OK)
+            return status;
+        return cnn_fail(CNN_ERROR_DATA, "%s: truncated: expected %zu bytes of %s, found %zu",
+                        reader->path, size, what, done);
+    }
+    return CNN_OK;
+}
+
+/* Also makes zlib compare the checksum behind the data. */
+static cnn_status check_end(const idx_reader *reader)
+{
+    uint8_t byte;
+    int count = gzread(reader->file, &byte, 1);
+    if (count > 0)
+        return cnn_fail(CNN_ERROR_DATA,
+                        "%s: expected the end of the file after the values that its header "
+                        "declares, found more data",
+                        reader->path);
+    return check_stream(reader);
+}
+
+static cnn_status check_magic(const uint8_t magic[MAGIC_SIZE], const char *path, int low, int high)
+{
+    if (magic[0] != 0 || magic[1] != 0)
+        return cnn_fail(CNN_ERROR_DATA,
+                        "%s: magic: expected an IDX file, which starts with the bytes 00 00, "
+                        "found %02x %02x",
+                        path, magic[0], magic[1]);
+    if (magic[2] != UNSIGNED_BYTE)
+        return cnn_fail(CNN_ERROR_DATA,
+                        "%s: element type: expected 0x08 (unsigned byte), found 0x%02x", path,
+                        magic[2]);
+    if (magic[3] >= low && magic[3] <= high)
+        return CNN_OK;
+    if (low == high)
+        return cnn_fail(CNN_ERROR_DATA, "%s: dimensions: expected %d, found %d", path, low,
+                        magic[3]);
+    return cnn_fail(CNN_ERROR_DATA, "%s: dimensions: expected %d to %d, found %d", path, low, high,
+                    magic[3]);
+}
+
+static cnn_status check_dimension(const cnn_idx *idx, int axis, const char *path)
+{
+    uint32_t high = axis == 0 ? UINT32_MAX : CNN_IDX_MAX_SIDE;
+    if (idx->shape[axis] >= 1 && idx->shape[axis] <= high)
+        return CNN_OK;
+    return cnn_fail(CNN_ERROR_DATA, "%s: %s: expected 1 to %u, found %u", path,
+                    dimension_names[idx->rank][axis], (unsigned)high, (unsigned)idx->shape[axis]);
+}
+
+static cnn_status read_header(cnn_idx *idx, const idx_reader *reader, int low, int high)
+{
+    cnn_status status = CNN_OK;
+    uint8_t magic[MAGIC_SIZE];
+    CNN_TRY(read_bytes(reader, magic, sizeof magic, "the header"));
+    CNN_TRY(check_magic(magic, reader->path, low, high));
+    idx->rank = magic[3];
+    for (int axis = 0; axis < idx->rank; axis++) {
+        uint8_t bytes[DIMENSION_SIZE];
+        CNN_TRY(read_bytes(reader, bytes, sizeof bytes, "the header"));
+        idx->shape[axis] = (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 |
+                           (uint32_t)bytes[2] << 8 | (uint32_t)bytes[3];
+        CNN_TRY(check_dimension(idx, axis, reader->path));
+    }
+out:
+    return status;
+}
+
+static cnn_status fail_too_large(const cnn_idx *idx, const idx_reader *reader)
+{
+    cnn_text text = {0};
+    char *shape;
+    for (int axis = 0; axis < idx->rank; axis++)
+        cnn_text_append(&text, "%s%u", axis ? " x " : "", (unsigned)idx->shape[axis]);
+    cnn_status status = cnn_text_take(&shape, &text);
+    if (status != CNN_OK)
+        return status;
+    status = cnn_fail(CNN_ERROR_DATA,
+                      "%s: truncated: the header declares %s values, more than a file of %llu "
+                      "bytes can hold",
+                      reader->path, shape, (unsigned long long)reader->file_size);
+    free(shape);
+    return status;
+}
+
+static cnn_status read_values(cnn_idx *idx, const idx_reader *reader)
+{
+    cnn_status status = CNN_OK;
+    size_t size = 1;
+    bool fits = true;
+    for (int axis = 0; fits && axis < idx->rank; axis++)
+        fits = cnn_multiply_size(&size, size, idx->shape[axis]);
+    unsigned expansion = gzdirect(reader->file) ? 1 : MOST_EXPANSION;
+    if (!fits || size / expansion > reader->file_size)
+        return fail_too_large(idx, reader);
+    CNN_TRY(cnn_allocate(&idx->values, size, 1, reader->path));
+    CNN_TRY(read_bytes(reader, idx->values, size, "values"));
+    idx->size = size;
+out:
+    return status;
+}
+
+cnn_status cnn_idx_read(cnn_idx *idx, const char *path, int low, int high)
+{
+    *idx = (cnn_idx){0};
+    idx_reader reader;
+    cnn_status status = CNN_OK;
+    CNN_TRY(open_reader(&reader, path));
+    CNN_TRY(read_header(idx, &reader, low, high));
+    CNN_TRY(read_values(idx, &reader));
+    CNN_TRY(check_end(&reader));
+out:
+    if (reader.file)
+        gzclose(reader.file);
+    if (status != CNN_OK)
+        cnn_idx_finish(idx);
+    return status;
+}
+
+void cnn_idx_finish(cnn_idx *idx)
+{
+    free(idx->values);
+    *idx = (cnn_idx){0};
+}

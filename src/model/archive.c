@@ -1,0 +1,367 @@
+/* Reading an archive: nothing in the file is believed before it is checked. */
+#include "model/archive.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/json.h"
+#include "base/memory.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "model/format.h"
+#include "net/network.h"
+
+enum { MAX_RANK = 4, SHAPE_TEXT = 64 };
+
+typedef struct archive_entry {
+    cnn_tensor_info info; /* its name belongs to the header */
+    size_t begin, end;    /* bytes within the values */
+} archive_entry;
+
+struct cnn_archive {
+    char *path;
+    json_t *header;
+    archive_entry *entries; /* in the header's order */
+    size_t count;
+    unsigned char *values;
+    size_t value_size; /* bytes */
+};
+
+static cnn_status fail_tensor(const cnn_archive *archive, const char *name, const char *problem)
+{
+    char quoted[CNN_QUOTE_SIZE];
+    return cnn_fail(CNN_ERROR_DATA, "%s: tensor '%s': %s", archive->path, cnn_quote(quoted, name),
+                    problem);
+}
+
+static cnn_status parse_type(cnn_tensor_info *info, const cnn_archive *archive, const json_t *value)
+{
+    const char *name = json_string_value(value);
+    if (!name)
+        return fail_tensor(archive, info->name, "dtype: expected a string");
+    for (int type = 0; type < CNN_ARCHIVE_TYPES; type++) {
+        if (strcmp(name, cnn_type_rows[type].name) == 0) {
+            info->type = (cnn_type)type;
+            return CNN_OK;
+        }
+    }
+    char quoted[CNN_QUOTE_SIZE], problem[CNN_QUOTE_SIZE + 64];
+    snprintf(problem, sizeof problem, "dtype: expected F32 or I64, found '%s'",
+             cnn_quote(quoted, name));
+    return fail_tensor(archive, info->name, problem);
+}
+
+static cnn_status parse_shape(cnn_tensor_info *info, const cnn_archive *archive,
+                              const json_t *value)
+{
+    size_t rank = json_array_size(value);
+    if (!json_is_array(value) || rank > MAX_RANK)
+        return fail_tensor(archive, info->name, "shape: expected a list of at most 4 sizes");
+    info->rank = (int)rank;
+    info->count = 1;
+    for (size_t axis = 0; axis < rank; axis++) {
+        const json_t *item = json_array_get(value, axis);
+        json_int_t size = json_integer_value(item);
+        if (!json_is_integer(item) || size < 0 || size > INT_MAX)
+            return fail_tensor(archive, info->name,
+                               "shape: expected sizes of 0 to 2147483647, found something else");
+        info->shape[axis] = (int)size;
+        if (!cnn_multiply_size(&info->count, info->count, (size_t)size))
+            return fail_tensor(archive, info->name, "shape: more values than memory can address");
+    }
+    return CNN_OK;
+}
+
+static bool parse_offset(size_t *offset, const json_t *value)
+{
+    json_int_t number = json_integer_value(value);
+    *offset = (size_t)number;
+    return json_is_integer(value) && number >= 0 && (uint64_t)number <= SIZE_MAX;
+}
+
+static cnn_status parse_offsets(archive_entry *entry, const cnn_archive *archive,
+                                const json_t *value)
+{
+    char problem[160];
+    const char *name = entry->info.name;
+    size_t size;
+    if (json_array_size(value) != 2 || !parse_offset(&entry->begin, json_array_get(value, 0)) ||
+        !parse_offset(&entry->end, json_array_get(value, 1)))
+        return fail_tensor(archive, name,
+                           "data_offsets: expected two byte positions, found something else");
+    if (!cnn_multiply_size(&size, entry->info.count, cnn_type_rows[entry->info.type].size))
+        return fail_tensor(archive, name, "shape: more bytes than memory can address");
+    if (entry->begin > entry->end || entry->end > archive->value_size) {
+        snprintf(problem, sizeof problem,
+                 "data_offsets: expected positions within the file's %zu bytes of values, found "
+                 "%zu to %zu; is it truncated?",
+                 archive->value_size, entry->begin, entry->end);
+        return fail_tensor(archive, name, problem);
+    }
+    if (entry->end - entry->begin == size)
+        return CNN_OK;
+    snprintf(problem, sizeof problem,
+             "data_offsets: expected %zu bytes for its shape and dtype, found %zu", size,
+             entry->end - entry->begin);
+    return fail_tensor(archive, name, problem);
+}
+
+static cnn_status parse_entry(cnn_archive *archive, const char *name, const json_t *value)
+{
+    cnn_status status = CNN_OK;
+    archive_entry *entry = &archive->entries[archive->count];
+    entry->info.name = name;
+    if (!json_is_object(value))
+        return fail_tensor(archive, name, "expected an object of dtype, shape and data_offsets");
+    CNN_TRY(parse_type(&entry->info, archive, json_object_get(value, "dtype")));
+    CNN_TRY(parse_shape(&entry->info, archive, json_object_get(value, "shape")));
+    CNN_TRY(parse_offsets(entry, archive, json_object_get(value, "data_offsets")));
+    archive->count++;
+out:
+    return status;
+}
+
+static cnn_status check_metadata(const cnn_archive *archive, json_t *metadata)
+{
+    const char *key;
+    json_t *value;
+    char quoted[CNN_QUOTE_SIZE];
+    if (!json_is_object(metadata))
+        return cnn_fail(CNN_ERROR_DATA, "%s: __metadata__: expected an object of strings",
+                        archive->path);
+    json_object_foreach(metadata, key, value)
+    {
+        if (!json_is_string(value))
+            return cnn_fail(CNN_ERROR_DATA, "%s: __metadata__: expected a string for '%s'",
+                            archive->path, cnn_quote(quoted, key));
+    }
+    return CNN_OK;
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+    const archive_entry *one = *(archive_entry *const *)a, *other = *(archive_entry *const *)b;
+    if (one->begin != other->begin)
+        return one->begin < other->begin ? -1 : 1;
+    return (one->end > other->end) - (one->end < other->end);
+}
+
+/* The tensors must cover the values without holes or overlaps. */
+static cnn_status check_cover(const cnn_archive *archive)
+{
+    cnn_status status = CNN_OK;
+    const archive_entry **sorted;
+    size_t position = 0;
+    char problem[128];
+    CNN_TRY(cnn_allocate(&sorted, archive->count, sizeof *sorted, archive->path));
+    for (size_t i = 0; i < archive->count; i++)
+        sorted[i] = &archive->entries[i];
+    qsort(sorted, archive->count, sizeof *sorted, compare_entries);
+    for (size_t i = 0; status == CNN_OK && i < archive->count; i++) {
+        if (sorted[i]->begin != position) {
+            snprintf(problem, sizeof problem,
+                     "data_offsets: expected to begin at %zu, where the tensor before ends, found "
+                     "%zu",
+                     position, sorted[i]->begin);
+            status = fail_tensor(archive, sorted[i]->info.name, problem);
+        }
+        position = sorted[i]->end;
+    }
+    free(sorted);
+    if (status == CNN_OK && position != archive->value_size)
+        status =
+            cnn_fail(CNN_ERROR_DATA, "%s: expected %zu bytes of values after the header, found %zu",
+                     archive->path, position, archive->value_size);
+out:
+    return status;
+}
+
+static cnn_status parse_header(cnn_archive *archive, const char *text, size_t length)
+{
+    cnn_status status = CNN_OK;
+    json_error_t error;
+    const char *key;
+    json_t *value;
+    archive->header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
+    if (!json_is_object(archive->header)) {
+        char quoted[CNN_QUOTE_SIZE];
+        return cnn_fail(
+            CNN_ERROR_DATA, "%s: header: expected a JSON object as safetensors has it, found %s",
+            archive->path, archive->header ? "another value" : cnn_quote(quoted, error.text));
+    }
+    CNN_TRY(cnn_allocate(&archive->entries, json_object_size(archive->header),
+                         sizeof *archive->entries, archive->path));
+    json_object_foreach(archive->header, key, value)
+    {
+        if (strcmp(key, CNN_ARCHIVE_METADATA) == 0)
+            CNN_TRY(check_metadata(archive, value));
+        else
+            CNN_TRY(parse_entry(archive, key, value));
+    }
+    CNN_TRY(check_cover(archive));
+out:
+    return status;
+}
+
+static cnn_status read_bytes(void *bytes, size_t size, FILE *file, const char *path)
+{
+    if (fread(bytes, 1, size, file) == size)
+        return CNN_OK;
+    if (ferror(file))
+        return cnn_fail(CNN_ERROR_FILE, "%s: cannot be read: %s", path, strerror(errno));
+    return cnn_fail(CNN_ERROR_DATA, "%s: truncated while it was read", path);
+}
+
+/* The length of the header, and the size of the values behind it. */
+static cnn_status read_lengths(size_t *length, cnn_archive *archive, FILE *file)
+{
+    struct stat info;
+    uint64_t declared;
+    if (fstat(fileno(file), &info) != 0 || !S_ISREG(info.st_mode))
+        return cnn_fail(CNN_ERROR_FILE, "%s: expected a regular file", archive->path);
+    uint64_t size = (uint64_t)info.st_size;
+    if (size < CNN_ARCHIVE_LENGTH_SIZE)
+        return cnn_fail(CNN_ERROR_DATA,
+                        "%s: expected a safetensors file of at least 8 bytes, found %zu",
+                        archive->path, (size_t)size);
+    cnn_status status = read_bytes(&declared, sizeof declared, file, archive->path);
+    if (status != CNN_OK)
+        return status;
+    size -= CNN_ARCHIVE_LENGTH_SIZE;
+    uint64_t limit = size < CNN_ARCHIVE_HEADER_LIMIT ? size : CNN_ARCHIVE_HEADER_LIMIT;
+    if (declared > limit)
+        return cnn_fail(CNN_ERROR_DATA,
+                        "%s: header length: expected at most %llu, found %llu; it is truncated or "
+                        "no safetensors file",
+                        archive->path, (unsigned long long)limit, (unsigned long long)declared);
+    *length = (size_t)declared;
+    archive->value_size = (size_t)(size - declared);
+    return CNN_OK;
+}
+
+static cnn_status read_all(cnn_archive *archive, FILE *file)
+{
+    cnn_status status = CNN_OK;
+    char *header = NULL;
+    size_t length = 0;
+    CNN_TRY(read_lengths(&length, archive, file));
+    CNN_TRY(cnn_allocate(&header, length, 1, archive->path));
+    CNN_TRY(read_bytes(header, length, file, archive->path));
+    CNN_TRY(parse_header(archive, header, length));
+    CNN_TRY(cnn_allocate(&archive->values, archive->value_size, 1, archive->path));
+    CNN_TRY(read_bytes(archive->values, archive->value_size, file, archive->path));
+    for (size_t i = 0; i < archive->count; i++)
+        archive->entries[i].info.values = archive->values + archive->entries[i].begin;
+out:
+    free(header);
+    return status;
+}
+
+cnn_status cnn_archive_read(cnn_archive **archive, const char *path)
+{
+    *archive = NULL;
+    cnn_status status = CNN_OK;
+    cnn_archive *result = NULL;
+    cnn_text text = {0};
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        return cnn_fail(CNN_ERROR_FILE, "%s: cannot be opened: %s", path, strerror(errno));
+    cnn_text_append(&text, "%s", path);
+    CNN_TRY(cnn_allocate(&result, 1, sizeof *result, path));
+    CNN_TRY(cnn_text_take(&result->path, &text));
+    CNN_TRY(read_all(result, file));
+    *archive = result;
+    result = NULL;
+out:
+    fclose(file);
+    cnn_text_finish(&text);
+    cnn_archive_destroy(result);
+    return status;
+}
+
+void cnn_archive_destroy(cnn_archive *archive)
+{
+    if (!archive)
+        return;
+    json_decref(archive->header);
+    free(archive->entries);
+    free(archive->values);
+    free(archive->path);
+    free(archive);
+}
+
+const char *cnn_archive_path(const cnn_archive *archive)
+{
+    return archive->path;
+}
+
+const char *cnn_archive_metadata(const cnn_archive *archive, const char *key)
+{
+    const json_t *metadata = json_object_get(archive->header, CNN_ARCHIVE_METADATA);
+    return json_string_value(json_object_get(metadata, key));
+}
+
+size_t cnn_archive_count(const cnn_archive *archive)
+{
+    return archive->count;
+}
+
+const cnn_tensor_info *cnn_archive_get(const cnn_archive *archive, size_t index)
+{
+    return &archive->entries[index].info;
+}
+
+const cnn_tensor_info *cnn_archive_find(const cnn_archive *archive, const char *name)
+{
+    for (size_t i = 0; i < archive->count; i++)
+        if (strcmp(archive->entries[i].info.name, name) == 0)
+            return &archive->entries[i].info;
+    return NULL;
+}
+
+static cnn_status compare_shapes(const cnn_tensor_info *wanted, const cnn_tensor_info *found,
+                                 const cnn_archive *archive)
+{
+    char expected_text[SHAPE_TEXT], found_text[SHAPE_TEXT], problem[3 * SHAPE_TEXT];
+    if (wanted->rank == found->rank &&
+        memcmp(wanted->shape, found->shape, sizeof(int) * (size_t)wanted->rank) == 0)
+        return CNN_OK;
+    cnn_shape_to_text(expected_text, sizeof expected_text, wanted->shape, wanted->rank);
+    cnn_shape_to_text(found_text, sizeof found_text, found->shape, found->rank);
+    snprintf(problem, sizeof problem, "shape: expected %s, found %s", expected_text, found_text);
+    return fail_tensor(archive, wanted->name, problem);
+}
+
+static bool is_finite(const cnn_tensor_info *tensor)
+{
+    const float *values = tensor->values;
+    for (size_t i = 0; tensor->type == CNN_FLOAT32 && i < tensor->count; i++)
+        if (!isfinite(values[i]))
+            return false;
+    return true;
+}
+
+cnn_status cnn_archive_copy(const cnn_tensor_info *wanted, const cnn_archive *archive)
+{
+    const cnn_tensor_info *found = cnn_archive_find(archive, wanted->name);
+    if (!found)
+        return fail_tensor(archive, wanted->name, "expected it in the file, it is missing");
+    if (found->type != wanted->type) {
+        char problem[SHAPE_TEXT];
+        snprintf(problem, sizeof problem, "dtype: expected %s, found %s",
+                 cnn_type_rows[wanted->type].name, cnn_type_rows[found->type].name);
+        return fail_tensor(archive, wanted->name, problem);
+    }
+    cnn_status status = compare_shapes(wanted, found, archive);
+    if (status != CNN_OK)
+        return status;
+    memcpy(wanted->values, found->values, wanted->count * cnn_type_rows[wanted->type].size);
+    if (!is_finite(wanted))
+        return fail_tensor(archive, wanted->name, "expected finite values, found inf or NaN");
+    return CNN_OK;
+}

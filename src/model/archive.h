@@ -1,0 +1,44 @@
+/* An archive of named tensors: the safetensors format (https://github.com/huggingface/safetensors).
+ * Eight bytes hold the header's length, little-endian; the header is a JSON object of one entry per
+ * tensor (dtype, shape, data_offsets) and "__metadata__", strings by name; the values follow. */
+#ifndef MODEL_ARCHIVE_H
+#define MODEL_ARCHIVE_H
+
+#include <stddef.h>
+
+#include <cnncl/model.h>
+
+typedef struct cnn_metadata {
+    const char *key, *value;
+} cnn_metadata;
+
+/* Writes tensors (name, type, rank, shape, count and values are read) atomically. The header lists
+ * them in their order; the values of the widest type come first, so that all are aligned in memory
+ * that holds the file, as in the files of safetensors' own library. Errors: ARGUMENT (a name or
+ * string that is not UTF-8, a name twice), FILE, MEMORY. */
+cnn_status cnn_archive_write(const char *path, const cnn_tensor_info *tensors, size_t tensor_count,
+                             const cnn_metadata *metadata, size_t metadata_count);
+
+typedef struct cnn_archive cnn_archive;
+
+/* Reads and checks a whole file. Takes no memory that the file's size does not account for. Errors:
+ * FILE, DATA (the tensor or field, what was expected and found), MEMORY. */
+cnn_status cnn_archive_read(cnn_archive **archive, const char *path);
+void cnn_archive_destroy(cnn_archive *archive);
+
+/* The file's name, for messages. */
+const char *cnn_archive_path(const cnn_archive *archive);
+/* NULL where there is no such key. Owned by the archive. */
+const char *cnn_archive_metadata(const cnn_archive *archive, const char *key);
+size_t cnn_archive_count(const cnn_archive *archive);
+/* In the header's order; index below the count. The values may be unaligned: copy them with
+ * memcpy() or cnn_archive_copy(). Owned by the archive, as are the names. */
+const cnn_tensor_info *cnn_archive_get(const cnn_archive *archive, size_t index);
+/* NULL where there is no such tensor. */
+const cnn_tensor_info *cnn_archive_find(const cnn_archive *archive, const char *name);
+
+/* Copies the tensor of wanted's name to wanted's values. Errors: DATA (there is none, its type or
+ * shape is another, a value is not finite). */
+cnn_status cnn_archive_copy(const cnn_tensor_info *wanted, const cnn_archive *archive);
+
+#endif

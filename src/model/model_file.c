@@ -1,0 +1,94 @@
+/* Models as files: an archive of the network's tensors that describes itself. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "model/archive.h"
+#include "net/network.h"
+
+#define CONFIG_KEY "cnn-cl.config"
+#define VERSION_KEY "cnn-cl.version"
+
+cnn_status cnn_model_save(const cnn_model *model, const char *path)
+{
+    cnn_status status = CNN_OK;
+    char *config = NULL;
+    cnn_tensor_info *tensors = NULL;
+    CNN_TRY(cnn_config_to_json(&config, cnn_network_config(model->network)));
+    CNN_TRY(cnn_allocate(&tensors, model->slot_count, sizeof *tensors, path));
+    for (size_t i = 0; i < model->slot_count; i++)
+        tensors[i] = model->slots[i].info;
+    const cnn_metadata metadata[] = {
+        {"format", "pt"}, {VERSION_KEY, cnn_version()}, {CONFIG_KEY, config}};
+    CNN_TRY(cnn_archive_write(path, tensors, model->slot_count, metadata,
+                              sizeof metadata / sizeof metadata[0]));
+out:
+    free(tensors);
+    free(config);
+    return status;
+}
+
+static cnn_status read_config(cnn_config *config, const cnn_archive *archive)
+{
+    const char *path = cnn_archive_path(archive);
+    const char *json = cnn_archive_metadata(archive, CONFIG_KEY);
+    if (!json)
+        return cnn_fail(CNN_ERROR_DATA,
+                        "%s: expected the metadata " CONFIG_KEY
+                        " with the network's options, found "
+                        "none: this file was not written by cnn-cl",
+                        path);
+    return cnn_config_from_json(config, json, path);
+}
+
+/* A network that cannot be is the file's fault here, not the caller's. */
+static cnn_status allocate_model(cnn_model **model, const cnn_config *config, const char *path)
+{
+    cnn_status status = cnn_model_allocate(model, config);
+    if (status == CNN_ERROR_ARGUMENT)
+        status = cnn_fail(CNN_ERROR_DATA, "%s: %s", path, cnn_error_message());
+    return status;
+}
+
+static bool has_tensor(const cnn_model *model, const char *name)
+{
+    for (size_t i = 0; i < model->slot_count; i++)
+        if (strcmp(model->slots[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static cnn_status refuse_extra(const cnn_model *model, const cnn_archive *archive)
+{
+    char quoted[CNN_QUOTE_SIZE];
+    for (size_t i = 0; i < cnn_archive_count(archive); i++) {
+        const char *name = cnn_archive_get(archive, i)->name;
+        if (!has_tensor(model, name))
+            return cnn_fail(CNN_ERROR_DATA, "%s: tensor '%s': the network has no such tensor",
+                            cnn_archive_path(archive), cnn_quote(quoted, name));
+    }
+    return CNN_OK;
+}
+
+cnn_status cnn_model_load(cnn_model **model, const char *path)
+{
+    *model = NULL;
+    cnn_status status = CNN_OK;
+    cnn_archive *archive = NULL;
+    cnn_model *result = NULL;
+    cnn_config config;
+    CNN_TRY(cnn_archive_read(&archive, path));
+    CNN_TRY(read_config(&config, archive));
+    CNN_TRY(allocate_model(&result, &config, path));
+    CNN_TRY(refuse_extra(result, archive));
+    for (size_t i = 0; i < result->slot_count; i++)
+        CNN_TRY(cnn_archive_copy(&result->slots[i].info, archive));
+    *model = result;
+    result = NULL;
+out:
+    cnn_model_destroy(result);
+    cnn_archive_destroy(archive);
+    return status;
+}
