@@ -35,9 +35,10 @@ sha256() {
 }
 
 # is_right FILE.gz NAME: a complete gzip file with the bytes of NAME.
+# (A word behind what gzip could not read to its end spoils the sum.)
 is_right() {
-    [ -f "$1" ] && gzip -t <"$1" 2>/dev/null &&
-        [ "$(gzip -dc <"$1" | sha256)" = "$(expected_sum "$2")" ]
+    [ -f "$1" ] &&
+        [ "$({ gzip -dc <"$1" 2>/dev/null || echo broken; } | sha256)" = "$(expected_sum "$2")" ]
 }
 
 # The time is bounded thrice: to connect, without progress, and in all.

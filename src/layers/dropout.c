@@ -1,6 +1,12 @@
 /* Dropout2d: whole channels, independently per sample; identity in evaluation. */
 #include "layers/layer.h"
 
+uint32_t cnn_dropout_threshold(double p)
+{
+    /* A power of two scales without rounding, so p below 1 stays below 2^32. */
+    return (uint32_t)(p * 0x1p32);
+}
+
 static bool set_output(cnn_layer *layer)
 {
     layer->out = layer->in;

@@ -74,6 +74,10 @@ size_t cnn_shape_count(cnn_shape shape);
 /* The zero padding before the first row and column of a convolution. */
 int cnn_conv_padding(const cnn_layer *layer);
 
+/* A channel is kept where its 32 random bits are not below this: p * 2^32, rounded down. p in
+ * [0, 1). */
+uint32_t cnn_dropout_threshold(double p);
+
 enum { CNN_POOL_SIZE = 2 };
 #define CNN_BATCHNORM_EPSILON 1e-5
 #define CNN_BATCHNORM_MOMENTUM 0.1

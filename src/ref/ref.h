@@ -30,7 +30,8 @@ void cnn_ref_batchnorm_backward(float *dx, float *dweight, float *dbias, const f
 void cnn_ref_relu_forward(float *y, const float *x, size_t count);
 void cnn_ref_relu_backward(float *dx, const float *dy, const float *y, size_t count);
 
-/* which (N, C, H', W'): 0 to 3, row-major within the window; the first on a tie; NaN wins. */
+/* which (N, C, H', W'): 0 to 3, row-major within the window; the first on a tie; NaN wins, the
+ * last one of several, as in PyTorch. */
 void cnn_ref_maxpool_forward(float *y, uint8_t *which, const float *x, const cnn_layer *layer,
                              int n);
 void cnn_ref_maxpool_backward(float *dx, const float *dy, const uint8_t *which,
@@ -47,8 +48,8 @@ void cnn_ref_linear_forward(float *y, const float *x, const float *w, const floa
 void cnn_ref_linear_backward(float *dx, float *dw, float *db, const float *dy, const float *x,
                              const float *w, const cnn_layer *layer, int n);
 
-/* Mean loss over n samples of logits (N, classes); dlogits may be NULL; *hits counts argmax ==
- * label, the first largest on a tie. */
+/* Mean loss over n samples of logits (N, classes); dlogits (N, classes) may be NULL; *hits is the
+ * number of samples whose argmax, the first largest on a tie, is the label; hits may be NULL. */
 double cnn_ref_softmax_cross_entropy(float *dlogits, size_t *hits, const float *logits,
                                      const uint8_t *labels, int n, int classes);
 
@@ -56,9 +57,10 @@ double cnn_ref_softmax_cross_entropy(float *dlogits, size_t *hits, const float *
 void cnn_ref_adam(float *values, float *m, float *v, const float *gradients, size_t count,
                   double lr, uint64_t step);
 
-/* A whole network. In training mode with dropout drawn from (seed, step), running statistics
- * updated; x (N, C, H, W). logits (N, ydim). gradients (flat, as the model's parameters) may be
- * NULL for forward only; *loss may be NULL. Errors: MEMORY. */
+/* A whole network. In training mode with dropout drawn from (seed, step), running statistics and
+ * num_batches_tracked updated; x (N, C, H, W). logits (N, ydim). gradients (flat, as the model's
+ * parameters) may be NULL for forward only, and must be in evaluation mode; loss may be NULL, and
+ * labels where neither is wanted. Errors: ARGUMENT (gradients in evaluation mode), MEMORY. */
 typedef struct cnn_ref_pass {
     bool training;
     uint64_t seed, step;

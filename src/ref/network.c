@@ -1,0 +1,222 @@
+/* A whole network: each layer's output is kept on the way forward, and read on the way back. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "ref/ref.h"
+
+/* What one layer keeps. */
+typedef struct record {
+    const cnn_layer *layer;
+    const float *x;                      /* (N, in): the output of the layer before */
+    float *y;                            /* (N, out) */
+    float *statistics;                   /* batch norm: mean (C), then inverse_std (C) */
+    uint8_t *which;                      /* max pool: (N, out) */
+    float *params[CNN_LAYER_MAX_PARAMS]; /* in the model */
+    float *running;                      /* in the model */
+    float *gradients[CNN_LAYER_MAX_PARAMS];
+} record;
+
+typedef struct execution {
+    cnn_model *model;
+    cnn_ref_pass pass;
+    int n, layer_count;
+    record *records;
+    float *dy, *dx; /* (N, the largest layer), swapped after each layer of the way back */
+} execution;
+
+static size_t count_of(const execution *run, cnn_shape shape)
+{
+    return (size_t)run->n * cnn_shape_count(shape);
+}
+
+static void conv_forward(execution *run, record *at)
+{
+    cnn_ref_conv_forward(at->y, at->x, at->params[0], at->params[1], at->layer, run->n);
+}
+
+static void conv_backward(execution *run, const record *at)
+{
+    cnn_ref_conv_backward(run->dx, at->gradients[0], at->gradients[1], run->dy, at->x,
+                          at->params[0], at->layer, run->n);
+}
+
+static void batchnorm_forward(execution *run, record *at)
+{
+    const cnn_layer *layer = at->layer;
+    if (run->pass.training) {
+        cnn_ref_batchnorm_train(at->y, at->statistics, at->statistics + layer->in.c, at->running,
+                                at->x, at->params[0], at->params[1], layer, run->n);
+        run->model->batches[layer->index]++;
+    } else {
+        cnn_ref_batchnorm_eval(at->y, at->x, at->params[0], at->params[1], at->running, layer,
+                               run->n);
+    }
+}
+
+static void batchnorm_backward(execution *run, const record *at)
+{
+    const cnn_layer *layer = at->layer;
+    cnn_ref_batchnorm_backward(run->dx, at->gradients[0], at->gradients[1], run->dy, at->x,
+                               at->params[0], at->statistics, at->statistics + layer->in.c, layer,
+                               run->n);
+}
+
+static void relu_forward(execution *run, record *at)
+{
+    cnn_ref_relu_forward(at->y, at->x, count_of(run, at->layer->out));
+}
+
+static void relu_backward(execution *run, const record *at)
+{
+    cnn_ref_relu_backward(run->dx, run->dy, at->y, count_of(run, at->layer->out));
+}
+
+static void maxpool_forward(execution *run, record *at)
+{
+    cnn_ref_maxpool_forward(at->y, at->which, at->x, at->layer, run->n);
+}
+
+static void maxpool_backward(execution *run, const record *at)
+{
+    cnn_ref_maxpool_backward(run->dx, run->dy, at->which, at->layer, run->n);
+}
+
+static void flatten_forward(execution *run, record *at)
+{
+    memcpy(at->y, at->x, count_of(run, at->layer->out) * sizeof(float));
+}
+
+static void flatten_backward(execution *run, const record *at)
+{
+    memcpy(run->dx, run->dy, count_of(run, at->layer->out) * sizeof(float));
+}
+
+static void dropout_forward(execution *run, record *at)
+{
+    if (run->pass.training)
+        cnn_ref_dropout(at->y, at->x, at->layer, run->n, run->pass.seed, run->pass.step);
+    else
+        flatten_forward(run, at); /* the identity */
+}
+
+static void dropout_backward(execution *run, const record *at)
+{
+    cnn_ref_dropout(run->dx, run->dy, at->layer, run->n, run->pass.seed, run->pass.step);
+}
+
+static void linear_forward(execution *run, record *at)
+{
+    cnn_ref_linear_forward(at->y, at->x, at->params[0], at->params[1], at->layer, run->n);
+}
+
+static void linear_backward(execution *run, const record *at)
+{
+    cnn_ref_linear_backward(run->dx, at->gradients[0], at->gradients[1], run->dy, at->x,
+                            at->params[0], at->layer, run->n);
+}
+
+static const struct layer_operations {
+    void (*forward)(execution *run, record *at);
+    void (*backward)(execution *run, const record *at); /* run->dy to run->dx */
+} operations[CNN_LAYER_KIND_COUNT] = {
+    [CNN_LAYER_CONV] = {conv_forward, conv_backward},
+    [CNN_LAYER_BATCHNORM] = {batchnorm_forward, batchnorm_backward},
+    [CNN_LAYER_RELU] = {relu_forward, relu_backward},
+    [CNN_LAYER_MAXPOOL] = {maxpool_forward, maxpool_backward},
+    [CNN_LAYER_DROPOUT] = {dropout_forward, dropout_backward},
+    [CNN_LAYER_FLATTEN] = {flatten_forward, flatten_backward},
+    [CNN_LAYER_LINEAR] = {linear_forward, linear_backward},
+};
+
+static cnn_status init_record(execution *run, record *at, const cnn_layer *layer, const float *x,
+                              float *gradients)
+{
+    cnn_status status = CNN_OK;
+    size_t count = count_of(run, layer->out);
+    at->layer = layer;
+    at->x = x;
+    at->running = run->model->statistics + layer->statistic_offset;
+    for (int i = 0; i < layer->param_count; i++) {
+        at->params[i] = run->model->parameters + layer->params[i].offset;
+        at->gradients[i] = gradients ? gradients + layer->params[i].offset : NULL;
+    }
+    CNN_TRY(cnn_allocate(&at->y, count, sizeof(float), layer->name));
+    CNN_TRY(
+        cnn_allocate(&at->statistics, (size_t)layer->statistic_count, sizeof(float), layer->name));
+    if (layer->kind == CNN_LAYER_MAXPOOL)
+        CNN_TRY(cnn_allocate(&at->which, count, sizeof(uint8_t), layer->name));
+out:
+    return status;
+}
+
+static cnn_status init_run(execution *run, const float *x, float *gradients)
+{
+    cnn_status status = CNN_OK;
+    const cnn_network *network = run->model->network;
+    size_t largest = cnn_shape_count(network->layers[0].in);
+    run->layer_count = network->layer_count;
+    CNN_TRY(cnn_allocate(&run->records, (size_t)run->layer_count, sizeof(record), "the layers"));
+    for (int l = 0; l < run->layer_count; l++) {
+        size_t count = cnn_shape_count(network->layers[l].out);
+        largest = count > largest ? count : largest;
+        CNN_TRY(init_record(run, &run->records[l], &network->layers[l], x, gradients));
+        x = run->records[l].y;
+    }
+    if (gradients) {
+        CNN_TRY(cnn_allocate(&run->dy, (size_t)run->n * largest, sizeof(float), "gradients"));
+        CNN_TRY(cnn_allocate(&run->dx, (size_t)run->n * largest, sizeof(float), "gradients"));
+    }
+out:
+    return status;
+}
+
+static void finish_run(execution *run)
+{
+    for (int l = 0; run->records && l < run->layer_count; l++) {
+        free(run->records[l].y);
+        free(run->records[l].statistics);
+        free(run->records[l].which);
+    }
+    free(run->records);
+    free(run->dy);
+    free(run->dx);
+}
+
+static void run_backward(execution *run)
+{
+    for (int l = run->layer_count - 1; l >= 0; l--) {
+        const record *at = &run->records[l];
+        operations[at->layer->kind].backward(run, at);
+        float *swapped = run->dy;
+        run->dy = run->dx;
+        run->dx = swapped;
+    }
+}
+
+cnn_status cnn_ref_network(float *logits, double *loss, float *gradients, cnn_model *model,
+                           const float *x, const uint8_t *labels, int n, cnn_ref_pass pass)
+{
+    cnn_status status = CNN_OK;
+    execution run = {.model = model, .pass = pass, .n = n};
+    if (gradients && !pass.training)
+        return cnn_fail(CNN_ERROR_ARGUMENT, "gradients are those of training: expected a training "
+                                            "pass, found an evaluation pass");
+    CNN_TRY(init_run(&run, x, gradients));
+    for (int l = 0; l < run.layer_count; l++)
+        operations[run.records[l].layer->kind].forward(&run, &run.records[l]);
+    const record *last = &run.records[run.layer_count - 1];
+    int classes = last->layer->out.c;
+    memcpy(logits, last->y, count_of(&run, last->layer->out) * sizeof(float));
+    if (loss || gradients) {
+        double mean = cnn_ref_softmax_cross_entropy(run.dy, NULL, logits, labels, n, classes);
+        if (loss)
+            *loss = mean;
+    }
+    if (gradients)
+        run_backward(&run);
+out:
+    finish_run(&run);
+    return status;
+}

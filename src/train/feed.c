@@ -1,0 +1,159 @@
+#include "train/feed.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/status.h"
+
+static size_t image_bytes(const cnn_dataset *dataset)
+{
+    const int *shape = cnn_dataset_shape(dataset);
+    return (size_t)shape[0] * (size_t)shape[1] * (size_t)shape[2];
+}
+
+uint64_t cnn_feed_resident_bytes(const cnn_dataset *dataset, cnn_split split)
+{
+    uint64_t count = cnn_dataset_count(dataset, split);
+    return count * (image_bytes(dataset) + 1 + sizeof(uint32_t));
+}
+
+size_t cnn_feed_count(const cnn_feed *feed)
+{
+    return cnn_dataset_count(feed->dataset, feed->split);
+}
+
+size_t cnn_feed_batch_count(const cnn_feed *feed)
+{
+    size_t batch = (size_t)feed->batch;
+    return (cnn_feed_count(feed) + batch - 1) / batch;
+}
+
+static cnn_status init_resident(cnn_feed *feed)
+{
+    const cnn_dataset *dataset = feed->dataset;
+    size_t count = cnn_feed_count(feed), bytes = count * image_bytes(dataset);
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_buffer_init(&feed->images, feed->device, bytes, "the data set's images"));
+    CNN_TRY(cnn_buffer_init(&feed->labels, feed->device, count, "the data set's labels"));
+    CNN_TRY(cnn_buffer_init(&feed->order, feed->device, count * sizeof(uint32_t),
+                            "the order of the samples"));
+    if (count > 0) {
+        CNN_TRY(
+            cnn_buffer_write(&feed->images, 0, cnn_dataset_images(dataset, feed->split), bytes));
+        CNN_TRY(
+            cnn_buffer_write(&feed->labels, 0, cnn_dataset_labels(dataset, feed->split), count));
+    }
+out:
+    return status;
+}
+
+static cnn_status init_slot(cnn_feed *feed, cnn_feed_slot *slot)
+{
+    size_t batch = (size_t)feed->batch, bytes = batch * image_bytes(feed->dataset);
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_allocate(&slot->images, bytes, 1, "a batch of images"));
+    CNN_TRY(cnn_allocate(&slot->labels, batch, 1, "a batch of labels"));
+    CNN_TRY(cnn_buffer_init(&slot->device_images, feed->device, bytes, "a batch of images"));
+    CNN_TRY(cnn_buffer_init(&slot->device_labels, feed->device, batch, "a batch of labels"));
+out:
+    return status;
+}
+
+cnn_status cnn_feed_init(cnn_feed *feed, cnn_device *device, const cnn_dataset *dataset,
+                         cnn_split split, int batch, bool streaming)
+{
+    *feed = (cnn_feed){.device = device,
+                       .dataset = dataset,
+                       .split = split,
+                       .batch = batch,
+                       .streaming = streaming};
+    if (!streaming)
+        return init_resident(feed);
+    cnn_status status = cnn_allocate(&feed->host_order, cnn_feed_count(feed), sizeof(uint32_t),
+                                     "the order of the samples");
+    for (int i = 0; status == CNN_OK && i < CNN_FEED_SLOTS; i++)
+        status = init_slot(feed, &feed->slots[i]);
+    return status;
+}
+
+/* Waits until a write has left the host's memory. */
+static cnn_status settle(cnn_feed *feed, cl_event *event)
+{
+    if (!*event)
+        return CNN_OK;
+    cl_int code = clWaitForEvents(1, event);
+    clReleaseEvent(*event);
+    *event = NULL;
+    return cnn_opencl_check(code, "clWaitForEvents", feed->device);
+}
+
+void cnn_feed_finish(cnn_feed *feed)
+{
+    for (int i = 0; i < CNN_FEED_SLOTS; i++) {
+        cnn_feed_slot *slot = &feed->slots[i];
+        (void)settle(feed, &slot->images_written);
+        (void)settle(feed, &slot->labels_written);
+        cnn_buffer_finish(&slot->device_images);
+        cnn_buffer_finish(&slot->device_labels);
+        free(slot->images);
+        free(slot->labels);
+    }
+    cnn_buffer_finish(&feed->images);
+    cnn_buffer_finish(&feed->labels);
+    cnn_buffer_finish(&feed->order);
+    free(feed->host_order);
+    *feed = (cnn_feed){0};
+}
+
+cnn_status cnn_feed_set_order(cnn_feed *feed, const uint32_t *order)
+{
+    size_t bytes = cnn_feed_count(feed) * sizeof *order;
+    feed->ordered = order != NULL;
+    if (!order || bytes == 0)
+        return CNN_OK;
+    if (!feed->streaming)
+        return cnn_buffer_write(&feed->order, 0, order, bytes);
+    memcpy(feed->host_order, order, bytes);
+    return CNN_OK;
+}
+
+/* Collects the batch on the host and sends it; waits only for the write of two batches ago. */
+static cnn_status stream(cnn_feed *feed, cnn_feed_slot *slot, size_t first, int n)
+{
+    size_t bytes = image_bytes(feed->dataset);
+    const uint8_t *images = cnn_dataset_images(feed->dataset, feed->split);
+    const uint8_t *labels = cnn_dataset_labels(feed->dataset, feed->split);
+    cnn_status status = CNN_OK;
+    CNN_TRY(settle(feed, &slot->images_written));
+    CNN_TRY(settle(feed, &slot->labels_written));
+    for (size_t i = 0; i < (size_t)n; i++) {
+        size_t index = feed->ordered ? feed->host_order[first + i] : first + i;
+        memcpy(slot->images + i * bytes, images + index * bytes, bytes);
+        slot->labels[i] = labels[index];
+    }
+    CNN_TRY(cnn_buffer_write_async(&slot->images_written, &slot->device_images, slot->images,
+                                   (size_t)n * bytes));
+    CNN_TRY(cnn_buffer_write_async(&slot->labels_written, &slot->device_labels, slot->labels,
+                                   (size_t)n));
+out:
+    return status;
+}
+
+cnn_status cnn_feed_batch(int *n, cnn_feed *feed, cnn_plan *plan, size_t index)
+{
+    size_t first = index * (size_t)feed->batch, left = cnn_feed_count(feed) - first;
+    *n = left < (size_t)feed->batch ? (int)left : feed->batch;
+    if (!feed->streaming) {
+        cnn_gather_source resident = {feed->images.mem, feed->labels.mem,
+                                      feed->ordered ? feed->order.mem : NULL};
+        return cnn_plan_gather(plan, &resident, (uint32_t)first, *n);
+    }
+    cnn_feed_slot *slot = &feed->slots[feed->next_slot];
+    feed->next_slot = (feed->next_slot + 1) % CNN_FEED_SLOTS;
+    cnn_status status = stream(feed, slot, first, *n);
+    if (status != CNN_OK)
+        return status;
+    cnn_gather_source streamed = {slot->device_images.mem, slot->device_labels.mem, NULL};
+    return cnn_plan_gather(plan, &streamed, 0, *n);
+}

@@ -1,0 +1,50 @@
+/* Batches of one split of a data set for a plan: from bytes that live on the device, or streamed
+ * from the host through two buffers, one being filled while the other is read. */
+#ifndef TRAIN_FEED_H
+#define TRAIN_FEED_H
+
+#include <cnncl/dataset.h>
+
+#include "plan/plan.h"
+
+enum { CNN_FEED_SLOTS = 2 };
+
+/* A streamed batch on its way. */
+typedef struct cnn_feed_slot {
+    uint8_t *images, *labels; /* host (batch) */
+    cnn_buffer device_images, device_labels;
+    cl_event images_written, labels_written; /* NULL: none pending */
+} cnn_feed_slot;
+
+typedef struct cnn_feed {
+    cnn_device *device;
+    const cnn_dataset *dataset;
+    cnn_split split;
+    int batch;
+    bool streaming;
+    bool ordered;                        /* an order was set; else the samples come as they lie */
+    uint32_t *host_order;                /* streaming: (count) */
+    cnn_buffer images, labels, order;    /* resident: (count, C, H, W), (count), (count) */
+    cnn_feed_slot slots[CNN_FEED_SLOTS]; /* streaming */
+    int next_slot;
+} cnn_feed;
+
+/* Bytes of device memory that a resident feed takes. */
+uint64_t cnn_feed_resident_bytes(const cnn_dataset *dataset, cnn_split split);
+
+/* The data set must outlive the feed. Errors: MEMORY, OPENCL. */
+cnn_status cnn_feed_init(cnn_feed *feed, cnn_device *device, const cnn_dataset *dataset,
+                         cnn_split split, int batch, bool streaming);
+void cnn_feed_finish(cnn_feed *feed);
+
+size_t cnn_feed_count(const cnn_feed *feed);
+/* Batches of a pass over the split, a short last one included. */
+size_t cnn_feed_batch_count(const cnn_feed *feed);
+
+/* Sets the order of the samples, (count) indices; NULL: as they lie. The device must be idle. */
+cnn_status cnn_feed_set_order(cnn_feed *feed, const uint32_t *order);
+
+/* Enqueues batch number `index` of the pass into the plan's input and labels; *n is its size. */
+cnn_status cnn_feed_batch(int *n, cnn_feed *feed, cnn_plan *plan, size_t index);
+
+#endif

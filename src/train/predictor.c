@@ -1,0 +1,131 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "train/loop.h"
+
+struct cnn_predictor {
+    cnn_device *device;
+    const cnn_model *model;
+    int batch;
+    bool fuse;
+    cnn_plan *plan;
+    float *pixels; /* (batch, H, W, C) */
+};
+
+enum { SLOTS_AT_FIRST = 64 };
+
+static cnn_status create_plan(cnn_predictor *predictor, size_t slots)
+{
+    cnn_plan_options options = {
+        .batch = predictor->batch, .training = false, .fuse = predictor->fuse, .slots = slots};
+    cnn_plan_destroy(predictor->plan);
+    predictor->plan = NULL;
+    cnn_status status =
+        cnn_plan_create(&predictor->plan, predictor->device, predictor->model->network, options);
+    return status == CNN_OK ? cnn_plan_upload(predictor->plan, predictor->model) : status;
+}
+
+cnn_status cnn_predictor_create(cnn_predictor **predictor, cnn_device *device,
+                                const cnn_model *model, int batch, bool fuse)
+{
+    cnn_predictor *result = NULL;
+    cnn_status status = CNN_OK;
+    *predictor = NULL;
+    if (batch < 1)
+        return cnn_fail(CNN_ERROR_ARGUMENT, "--batch: expected 1 or more, found %d", batch);
+    CNN_TRY(cnn_allocate(&result, 1, sizeof *result, "a predictor"));
+    result->device = device;
+    result->model = model;
+    result->batch = batch;
+    result->fuse = fuse;
+    size_t values = (size_t)batch * cnn_shape_count(model->network->layers[0].in);
+    CNN_TRY(cnn_allocate(&result->pixels, values, sizeof(float), "a batch of images"));
+    CNN_TRY(create_plan(result, SLOTS_AT_FIRST));
+    *predictor = result;
+    return CNN_OK;
+out:
+    cnn_predictor_destroy(result);
+    return status;
+}
+
+void cnn_predictor_destroy(cnn_predictor *predictor)
+{
+    if (!predictor)
+        return;
+    cnn_plan_destroy(predictor->plan);
+    free(predictor->pixels);
+    free(predictor);
+}
+
+/* (N, C, H, W) of the caller's to (N, H, W, C) of the device. */
+static void to_channels_last(float *target, const float *source, cnn_shape shape, int n)
+{
+    size_t plane = (size_t)shape.h * (size_t)shape.w, channels = (size_t)shape.c;
+    for (size_t sample = 0; sample < (size_t)n; sample++)
+        for (size_t c = 0; c < channels; c++)
+            for (size_t p = 0; p < plane; p++)
+                target[(sample * plane + p) * channels + c] =
+                    source[(sample * channels + c) * plane + p];
+}
+
+static cnn_status run_batch(float *logits, cnn_predictor *predictor, const float *images, int n)
+{
+    cnn_plan *plan = predictor->plan;
+    cnn_shape shape = predictor->model->network->layers[0].in;
+    size_t classes = (size_t)predictor->model->network->config.ydim;
+    cnn_pass pass = {.n = n};
+    cnn_status status = CNN_OK;
+    to_channels_last(predictor->pixels, images, shape, n);
+    CNN_TRY(cnn_buffer_write(cnn_plan_input(plan), 0, predictor->pixels,
+                             (size_t)n * cnn_shape_count(shape) * sizeof(float)));
+    CNN_TRY(cnn_plan_forward(plan, &pass));
+    CNN_TRY(cnn_buffer_read(logits, cnn_plan_logits(plan), 0, (size_t)n * classes * sizeof(float)));
+out:
+    return status;
+}
+
+cnn_status cnn_predictor_run(float *logits, cnn_predictor *predictor, const float *images,
+                             size_t count)
+{
+    size_t image = cnn_shape_count(predictor->model->network->layers[0].in);
+    size_t classes = (size_t)predictor->model->network->config.ydim;
+    size_t batch = (size_t)predictor->batch;
+    cnn_status status = CNN_OK;
+    for (size_t first = 0; status == CNN_OK && first < count; first += batch) {
+        size_t n = count - first < batch ? count - first : batch;
+        status = run_batch(logits + first * classes, predictor, images + first * image, (int)n);
+    }
+    return status;
+}
+
+cnn_status cnn_predictor_evaluate(cnn_evaluation *evaluation, cnn_predictor *predictor,
+                                  const cnn_dataset *dataset, cnn_split split)
+{
+    cnn_feed feed = {0};
+    cnn_loop_result result;
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_check_dataset(predictor->model->network, dataset));
+    if (cnn_dataset_count(dataset, split) == 0) {
+        status = cnn_fail(CNN_ERROR_DATA, "%s: the %s split is empty", cnn_dataset_source(dataset),
+                          split == CNN_SPLIT_TRAIN ? "training" : "test");
+        goto out;
+    }
+    /* One pass over the data: streaming it costs what uploading it would. */
+    CNN_TRY(cnn_feed_init(&feed, predictor->device, dataset, split, predictor->batch, true));
+    size_t steps = cnn_feed_batch_count(&feed);
+    if (steps > predictor->plan->softmax.slots)
+        CNN_TRY(create_plan(predictor, steps));
+    cnn_loop loop = {.plan = predictor->plan, .feed = &feed};
+    CNN_TRY(cnn_loop_run(&result, &loop));
+    *evaluation = (cnn_evaluation){
+        .loss = result.sample_loss,
+        .accuracy = (double)result.hits / (double)result.count,
+        .hits = result.hits,
+        .count = result.count,
+    };
+out:
+    cnn_feed_finish(&feed);
+    return status;
+}
