@@ -1,0 +1,60 @@
+/* predict: labels of random test images, as lines or JSON, and as a picture. */
+#include "cli/commands.h"
+#include "cli/output.h"
+#include "cli/session.h"
+
+static void print_lines(const cli_samples *samples, const cnn_dataset *dataset)
+{
+    for (size_t i = 0; i < samples->count; i++)
+        cli_print("index:[%zu] pred:[%s] label:[%s].\n", samples->indices[i],
+                  cnn_dataset_class_name(dataset, samples->predicted[i]),
+                  cnn_dataset_class_name(dataset, cli_samples_label(samples, dataset, i)));
+}
+
+static void print_json(const cli_samples *samples, const cnn_dataset *dataset,
+                       const cli_options *options)
+{
+    cli_print("{\n  \"model\": ");
+    if (options->model)
+        cli_print_json_string(options->model);
+    else
+        cli_print("null");
+    cli_print(",\n  \"data\": ");
+    cli_print_json_string(cnn_dataset_source(dataset));
+    cli_print(",\n  \"hits\": %zu,\n  \"count\": %zu,\n  \"samples\": [", samples->hits,
+              samples->count);
+    for (size_t i = 0; i < samples->count; i++) {
+        int label = cli_samples_label(samples, dataset, i);
+        cli_print("%s\n    {\"index\": %zu, \"predicted\": %d, \"label\": %d, \"predicted_name\": ",
+                  i ? "," : "", samples->indices[i], samples->predicted[i], label);
+        cli_print_json_string(cnn_dataset_class_name(dataset, samples->predicted[i]));
+        cli_print(", \"label_name\": ");
+        cli_print_json_string(cnn_dataset_class_name(dataset, label));
+        cli_print("}");
+    }
+    cli_print("\n  ]\n}\n");
+}
+
+int cmd_predict(cli_options *options)
+{
+    cli_session session = {0};
+    cli_samples samples = {0};
+    int code = 0;
+    CLI_TRY(cli_session_load(&session, options));
+    CLI_TRY(cli_session_open_device(&session, options));
+    CLI_TRY(cli_samples_predict(&samples, &session, options, (size_t)options->samples));
+    if (options->json)
+        print_json(&samples, session.dataset, options);
+    else
+        print_lines(&samples, session.dataset);
+    CLI_TRY(cli_flush());
+    cli_info("%zu of %zu images right", samples.hits, samples.count);
+    if (options->grid) {
+        CLI_TRY(cli_samples_draw(&samples, session.dataset, options->grid));
+        cli_info("drawn in %s", options->grid);
+    }
+out:
+    cli_samples_finish(&samples);
+    cli_session_finish(&session);
+    return code;
+}

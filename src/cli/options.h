@@ -1,0 +1,73 @@
+/* The command line: every option of every command is a row of one table in options.c. */
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <cnncl/dataset.h>
+#include <cnncl/network.h>
+#include <cnncl/trainer.h>
+
+/* Options come in groups; a command takes some of them. */
+typedef enum cli_group {
+    CLI_GLOBAL = 1 << 0,
+    CLI_PROGRAM = 1 << 1, /* --list-devices and --version, where no command is */
+    CLI_MODEL = 1 << 2,
+    CLI_NETWORK = 1 << 3,
+    CLI_DATA = 1 << 4,
+    CLI_TRAIN = 1 << 5,
+    CLI_BATCH = 1 << 6,
+    CLI_SPLIT = 1 << 7,
+    CLI_SAMPLES = 1 << 8,
+    CLI_PLAN = 1 << 9,
+    CLI_FUSE = 1 << 10,
+    CLI_JSON = 1 << 11
+} cli_group;
+
+enum { CLI_DEFAULT_SAMPLES = 25 };
+
+typedef struct cli_options cli_options;
+
+typedef struct cli_command {
+    const char *name;
+    const char *summary;              /* one line */
+    const char *notes;                /* more lines for its help; may be empty */
+    unsigned groups;                  /* of cli_group */
+    int (*run)(cli_options *options); /* returns the exit code */
+} cli_command;
+
+struct cli_options {
+    const cli_command *command; /* NULL where none was given */
+    bool help, version, list_devices;
+
+    const char *device; /* NULL for the default */
+    uint64_t seed;
+    bool quiet, verbose;
+    bool json;
+
+    const char *model; /* NULL for a fresh network */
+    cnn_config config;
+    bool xdim_given;
+    const char *network_given; /* a network option other than name that was given, else NULL */
+
+    const char *data; /* NULL for the usual places */
+    const char *out;  /* NULL for runs/NAME */
+    bool no_clobber;
+    cnn_train_options train; /* batch and fuse serve the other commands too */
+    cnn_split split;
+    int samples;
+    const char *grid; /* NULL for no picture */
+    bool plan;
+};
+
+/* The commands, ended by a row without a name. */
+extern const cli_command cli_commands[];
+
+/* Fills options from the command line. Returns 0, or 2 after saying what is wrong. */
+int cli_options_parse(cli_options *options, int argc, char **argv);
+
+/* Prints the program's help, or that of a command. */
+void cli_help_print(const cli_command *command);
+
+#endif

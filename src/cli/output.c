@@ -1,0 +1,103 @@
+#include "cli/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static cnn_log_level level = CNN_LOG_INFO;
+static int output_error; /* errno of the first write to stdout that failed */
+static bool output_reported;
+
+void cli_output_init(void)
+{
+    for (int file = STDIN_FILENO; file <= STDERR_FILENO; file++)
+        if (fcntl(file, F_GETFD) == -1 && errno == EBADF)
+            (void)open("/dev/null", file == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static void write_line(const char *prefix, const char *format, va_list arguments) CLI_PRINTF(2, 0);
+
+static void write_line(const char *prefix, const char *format, va_list arguments)
+{
+    cli_progress_clear();
+    fputs(prefix, stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+}
+
+static void take_log(cnn_log_level line_level, const char *line, void *user)
+{
+    (void)user;
+    if (line_level > level)
+        return;
+    cli_progress_clear();
+    fprintf(stderr, "%s%s\n", line_level == CNN_LOG_WARNING ? "cnn-cl: warning: " : "", line);
+}
+
+void cli_output_set_level(bool quiet, bool verbose)
+{
+    level = quiet ? CNN_LOG_WARNING : verbose ? CNN_LOG_DEBUG : CNN_LOG_INFO;
+    cnn_log_set_callback(take_log, NULL);
+}
+
+void cli_print(const char *format, ...)
+{
+    va_list arguments;
+    cli_progress_clear();
+    va_start(arguments, format);
+    if (vprintf(format, arguments) < 0 && output_error == 0)
+        output_error = errno;
+    va_end(arguments);
+}
+
+int cli_flush(void)
+{
+    if (fflush(stdout) != 0 && output_error == 0)
+        output_error = errno;
+    if (output_error == 0)
+        return 0;
+    if (!output_reported)
+        cli_fail(CLI_EXIT_FAILURE, "standard output cannot be written: %s", strerror(output_error));
+    output_reported = true;
+    return CLI_EXIT_FAILURE;
+}
+
+void cli_info(const char *format, ...)
+{
+    if (level < CNN_LOG_INFO)
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    write_line("", format, arguments);
+    va_end(arguments);
+}
+
+int cli_fail(int code, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    write_line("cnn-cl: ", format, arguments);
+    va_end(arguments);
+    return code;
+}
+
+int cli_exit_code(cnn_status status)
+{
+    if (status == CNN_OK)
+        return 0;
+    if (status == CNN_ERROR_ARGUMENT)
+        return CLI_EXIT_USAGE;
+    return status == CNN_ERROR_DEVICE ? CLI_EXIT_DEVICE : CLI_EXIT_FAILURE;
+}
+
+int cli_check(cnn_status status)
+{
+    if (status == CNN_OK)
+        return 0;
+    return cli_fail(cli_exit_code(status), "%s", cnn_error_message());
+}

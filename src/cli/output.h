@@ -1,0 +1,57 @@
+/* What the command says: results on stdout, everything else on stderr, and the progress bar. */
+#ifndef CLI_OUTPUT_H
+#define CLI_OUTPUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <cnncl/error.h>
+#include <cnncl/trainer.h>
+
+#if defined(__GNUC__)
+#define CLI_PRINTF(position, first) __attribute__((format(printf, position, first)))
+#else
+#define CLI_PRINTF(position, first)
+#endif
+
+enum {
+    CLI_EXIT_FAILURE = 1,
+    CLI_EXIT_USAGE = 2,
+    CLI_EXIT_DEVICE = 3,
+    CLI_EXIT_SIGNAL = 128 /* plus the signal's number */
+};
+
+/* Functions of the command that can fail say why on stderr, once, and return the exit code. */
+#define CLI_TRY(call)                                                                              \
+    do {                                                                                           \
+        code = (call);                                                                             \
+        if (code != 0)                                                                             \
+            goto out;                                                                              \
+    } while (0)
+
+/* Call first: a closed standard file must not become a data file, and a closed pipe is an error
+ * like any other. */
+void cli_output_init(void);
+/* From now on the library's log goes to stderr: warnings always, the rest as asked for. */
+void cli_output_set_level(bool quiet, bool verbose);
+
+/* printf() to stdout. A failure is kept for cli_flush(). */
+void cli_print(const char *format, ...) CLI_PRINTF(1, 2);
+/* A JSON string with its quotes; what is not UTF-8 becomes U+FFFD. */
+void cli_print_json_string(const char *string);
+/* Hands stdout's buffer to the system. Returns 0, or 1 after saying what failed, once. */
+int cli_flush(void);
+
+/* A line on stderr, unless quiet. */
+void cli_info(const char *format, ...) CLI_PRINTF(1, 2);
+/* "cnn-cl: message" on stderr; returns code. */
+int cli_fail(int code, const char *format, ...) CLI_PRINTF(2, 3);
+/* 0 for CNN_OK; else says the library's message and returns the status' exit code. */
+int cli_check(cnn_status status);
+int cli_exit_code(cnn_status status);
+
+/* Redraws the bar where stderr is a terminal and it is time for it. Any line clears it. */
+void cli_progress_show(const cnn_progress *progress);
+void cli_progress_clear(void);
+
+#endif

@@ -1,0 +1,133 @@
+/* Random test images, what a model takes them for, and their picture. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/output.h"
+#include "cli/session.h"
+
+enum { TITLE_SIZE = 256 };
+
+static size_t image_size(const cnn_dataset *dataset)
+{
+    const int *shape = cnn_dataset_shape(dataset);
+    return (size_t)shape[0] * (size_t)shape[1] * (size_t)shape[2];
+}
+
+static int largest(const float *logits, int count)
+{
+    int best = 0;
+    for (int i = 1; i < count; i++)
+        if (logits[i] > logits[best])
+            best = i;
+    return best;
+}
+
+int cli_samples_label(const cli_samples *samples, const cnn_dataset *dataset, size_t index)
+{
+    return cnn_dataset_labels(dataset, CNN_SPLIT_TEST)[samples->indices[index]];
+}
+
+/* The chosen images as pixels of 0 to 1. */
+static void gather(float *images, const cli_samples *samples, const cnn_dataset *dataset)
+{
+    size_t size = image_size(dataset);
+    const uint8_t *bytes = cnn_dataset_images(dataset, CNN_SPLIT_TEST);
+    for (size_t i = 0; i < samples->count; i++)
+        for (size_t j = 0; j < size; j++)
+            images[i * size + j] = (float)bytes[samples->indices[i] * size + j] / 255.0f;
+}
+
+static int run_predictor(float *logits, const float *images, size_t count,
+                         const cli_session *session, const cli_options *options)
+{
+    cnn_predictor *predictor = NULL;
+    int code = 0;
+    int batch = count < (size_t)options->train.batch ? (int)count : options->train.batch;
+    CLI_TRY(cli_check(cnn_predictor_create(&predictor, session->device, session->model, batch,
+                                           options->train.fuse)));
+    CLI_TRY(cli_check(cnn_predictor_run(logits, predictor, images, count)));
+out:
+    cnn_predictor_destroy(predictor);
+    return code;
+}
+
+static int choose(cli_samples *samples, const cli_session *session, const cli_options *options,
+                  size_t count)
+{
+    size_t total = cnn_dataset_count(session->dataset, CNN_SPLIT_TEST);
+    if (total == 0)
+        return cli_fail(CLI_EXIT_FAILURE, "%s: expected test images, found none",
+                        cnn_dataset_source(session->dataset));
+    samples->count = count < total ? count : total;
+    samples->indices = cli_allocate(samples->count, sizeof *samples->indices);
+    samples->predicted = cli_allocate(samples->count, sizeof *samples->predicted);
+    if (!samples->indices || !samples->predicted)
+        return CLI_EXIT_FAILURE;
+    return cli_check(cnn_random_choice(samples->indices, samples->count, total, options->seed));
+}
+
+int cli_samples_predict(cli_samples *samples, const cli_session *session,
+                        const cli_options *options, size_t count)
+{
+    int code = 0;
+    int ydim = cnn_network_config(cnn_model_network(session->model))->ydim;
+    float *images = NULL, *logits = NULL;
+    CLI_TRY(choose(samples, session, options, count));
+    images = cli_allocate(samples->count, image_size(session->dataset) * sizeof *images);
+    logits = cli_allocate(samples->count, (size_t)ydim * sizeof *logits);
+    if (!images || !logits) {
+        code = CLI_EXIT_FAILURE;
+        goto out;
+    }
+    gather(images, samples, session->dataset);
+    CLI_TRY(run_predictor(logits, images, samples->count, session, options));
+    for (size_t i = 0; i < samples->count; i++) {
+        samples->predicted[i] = largest(logits + i * (size_t)ydim, ydim);
+        samples->hits += samples->predicted[i] == cli_samples_label(samples, session->dataset, i);
+    }
+out:
+    free(images);
+    free(logits);
+    return code;
+}
+
+static int square_side(size_t count)
+{
+    int side = 1;
+    while ((size_t)side * (size_t)side < count)
+        side++;
+    return side;
+}
+
+int cli_samples_draw(const cli_samples *samples, const cnn_dataset *dataset, const char *path)
+{
+    int code = CLI_EXIT_FAILURE;
+    const uint8_t *images = cnn_dataset_images(dataset, CNN_SPLIT_TEST);
+    cnn_grid_cell *cells = cli_allocate(samples->count, sizeof *cells);
+    char(*titles)[TITLE_SIZE] = cli_allocate(samples->count, sizeof *titles);
+    if (cells && titles) {
+        for (size_t i = 0; i < samples->count; i++) {
+            int label = cli_samples_label(samples, dataset, i);
+            int predicted = samples->predicted[i];
+            snprintf(titles[i], sizeof titles[i], "Pred:%s, Label:%s",
+                     cnn_dataset_class_name(dataset, predicted),
+                     cnn_dataset_class_name(dataset, label));
+            cells[i].pixels = images + samples->indices[i] * image_size(dataset);
+            cells[i].title = titles[i];
+            cells[i].wrong = predicted != label;
+        }
+        code = cli_check(cnn_picture_grid(path, cells, (int)samples->count,
+                                          square_side(samples->count), cnn_dataset_shape(dataset)));
+    }
+    free(cells);
+    free(titles);
+    return code;
+}
+
+void cli_samples_finish(cli_samples *samples)
+{
+    free(samples->indices);
+    free(samples->predicted);
+    memset(samples, 0, sizeof *samples);
+}

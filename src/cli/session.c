@@ -1,0 +1,97 @@
+#include "cli/session.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/output.h"
+
+void *cli_allocate(size_t count, size_t size)
+{
+    void *memory = calloc(count ? count : 1, size);
+    if (!memory)
+        cli_fail(CLI_EXIT_FAILURE, "out of memory: %zu times %zu bytes", count, size);
+    return memory;
+}
+
+char *cli_format(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    char *text = cli_allocate((size_t)length + 1, 1);
+    if (!text)
+        return NULL;
+    va_start(arguments, format);
+    vsnprintf(text, (size_t)length + 1, format, arguments);
+    va_end(arguments);
+    return text;
+}
+
+/* Before any work: the library would refuse it too, but later. */
+static int check_fit(const cnn_config *config, const cli_options *options,
+                     const cnn_dataset *dataset)
+{
+    const int *shape = cnn_dataset_shape(dataset);
+    const char *who = options->model ? options->model : "--xdim";
+    if (memcmp(config->xdim, shape, sizeof config->xdim) != 0)
+        return cli_fail(CLI_EXIT_FAILURE,
+                        "%s: expected images of %d,%d,%d, found %d,%d,%d in %s: %s", who,
+                        config->xdim[0], config->xdim[1], config->xdim[2], shape[0], shape[1],
+                        shape[2], cnn_dataset_source(dataset),
+                        options->model ? "give the --data it was trained on" : "leave --xdim out");
+    int classes = cnn_dataset_class_count(dataset);
+    if (classes > config->ydim)
+        return cli_fail(
+            CLI_EXIT_FAILURE, "%s: expected labels below ydim %d, found label %d in %s: %s",
+            options->model ? options->model : "--ydim", config->ydim, classes - 1,
+            cnn_dataset_source(dataset),
+            options->model ? "give the --data it was trained on" : "give a larger --ydim");
+    return 0;
+}
+
+int cli_session_load_model(cli_session *session, const cli_options *options)
+{
+    if (options->model)
+        return cli_check(cnn_model_load(&session->model, options->model));
+    return cli_check(cnn_model_create(&session->model, &options->config, options->seed));
+}
+
+int cli_session_load(cli_session *session, cli_options *options)
+{
+    int code = 0;
+    if (options->model)
+        CLI_TRY(cli_session_load_model(session, options));
+    CLI_TRY(cli_check(cnn_dataset_load(&session->dataset, options->data)));
+    if (!options->xdim_given)
+        memcpy(options->config.xdim, cnn_dataset_shape(session->dataset),
+               sizeof options->config.xdim);
+    const cnn_config *config =
+        session->model ? cnn_network_config(cnn_model_network(session->model)) : &options->config;
+    CLI_TRY(check_fit(config, options, session->dataset));
+    if (!session->model)
+        CLI_TRY(cli_session_load_model(session, options));
+out:
+    return code;
+}
+
+int cli_session_open_device(cli_session *session, const cli_options *options)
+{
+    int code = cli_check(cnn_device_create(&session->device, options->device));
+    if (code == 0) {
+        const cnn_device_info *info = cnn_device_get_info(session->device);
+        cli_info("device %d:%d: %s (%s)", info->platform, info->device, info->name,
+                 info->platform_name);
+    }
+    return code;
+}
+
+void cli_session_finish(cli_session *session)
+{
+    cnn_dataset_destroy(session->dataset);
+    cnn_model_destroy(session->model);
+    cnn_device_destroy(session->device);
+    memset(session, 0, sizeof *session);
+}

@@ -1,0 +1,48 @@
+/* What several commands do alike: open what the options name, and label random images. */
+#ifndef CLI_SESSION_H
+#define CLI_SESSION_H
+
+#include <cnncl/cnncl.h>
+
+#include "cli/options.h"
+#include "cli/output.h"
+
+/* What a command works on; start from {0}. */
+typedef struct cli_session {
+    cnn_dataset *dataset;
+    cnn_model *model;
+    cnn_device *device;
+} cli_session;
+
+/* The data set, and the model that --model or the network's options say. Refuses a network that
+ * the data does not fit. Returns an exit code. */
+int cli_session_load(cli_session *session, cli_options *options);
+/* The model alone, for commands without data. */
+int cli_session_load_model(cli_session *session, const cli_options *options);
+/* The device that --device says. */
+int cli_session_open_device(cli_session *session, const cli_options *options);
+void cli_session_finish(cli_session *session);
+
+/* Random test images and what a model takes them for; start from {0}. */
+typedef struct cli_samples {
+    size_t count, hits;
+    size_t *indices; /* (count) in the test split */
+    int *predicted;  /* (count) */
+} cli_samples;
+
+/* At most `count` images, fewer where the test split has fewer; which ones is up to the seed. The
+ * session has all three. Returns an exit code. */
+int cli_samples_predict(cli_samples *samples, const cli_session *session,
+                        const cli_options *options, size_t count);
+/* Draws them, wrong ones in red. Returns an exit code. */
+int cli_samples_draw(const cli_samples *samples, const cnn_dataset *dataset, const char *path);
+/* The true label of a sample. */
+int cli_samples_label(const cli_samples *samples, const cnn_dataset *dataset, size_t index);
+void cli_samples_finish(cli_samples *samples);
+
+/* "FORMAT" printed into new memory; NULL after saying that there is none. */
+char *cli_format(const char *format, ...) CLI_PRINTF(1, 2);
+/* calloc(); NULL after saying that there is none. */
+void *cli_allocate(size_t count, size_t size);
+
+#endif

@@ -1,0 +1,164 @@
+"""The command line itself: help, places of options, everything that is wrong on its face."""
+import os
+import subprocess
+import unittest
+
+from support import CNN_CL, CommandTest, environment
+
+COMMANDS = {
+    "train": "data out epochs lr print-every stream no-clobber batch no-fuse name xdim ksize "
+             "cdims hdims ydim batchnorm dropout",
+    "eval": "data split batch no-fuse json model xdim cdims",
+    "predict": "data samples grid no-fuse json model xdim cdims",
+    "params": "plan batch no-fuse model xdim cdims",
+    "forward": "no-fuse model xdim cdims",
+}
+
+# What is refused, and what the message says.
+WRONG = [
+    ("", "a command is missing: see 'cnn-cl --help'"),
+    ("frobnicate", "unknown command 'frobnicate': see 'cnn-cl --help'"),
+    ("serve", "unknown command 'serve'"),
+    ("train extra", "stray argument 'extra' after the command train: see 'cnn-cl train --help'"),
+    ("train -- extra", "stray argument 'extra'"),
+    ("--no-such-option", "option '--no-such-option': see 'cnn-cl --help'"),
+    ("eval --no-such-option", "option '--no-such-option': see 'cnn-cl eval --help'"),
+    ("eval --no-such=3", "option '--no-such=3'"),
+    ("-z", "unknown option '-z'"),
+    ("train --lr", "--lr: a value is missing: give RATE"),
+    ("train --stream=yes", "--stream takes no value, found '--stream=yes'"),
+    ("--epochs 3", "--epochs needs a command"),
+    ("--json", "--json needs a command"),
+    ("--list-devices train", "--list-devices is no option of the command train"),
+    ("train --samples 3", "--samples is no option of the command train: see 'cnn-cl train --help'"),
+    ("params --json", "--json is no option of the command params"),
+    ("forward --data x", "--data is no option of the command forward"),
+    ("train --model x", "--model is no option of the command train"),
+    ("params -q -v", "--quiet and --verbose exclude each other"),
+    ("eval --model x --ksize 3", "--ksize and --model exclude each other.*leave --ksize out"),
+    ("params --model x --batchnorm", "--batchnorm and --model exclude each other"),
+    ("train --lr nan", "--lr: expected a finite number above 0, found 'nan'"),
+    ("train --lr inf", "--lr: expected .*, found 'inf'"),
+    ("train --lr 0", "--lr: expected .*, found '0'"),
+    ("train --lr -1e-3", "--lr: expected .*, found '-1e-3'"),
+    ("train --lr 1e999", "--lr: expected .*, found '1e999'"),
+    ("train --lr 0x1p-3", "--lr: expected .*, found '0x1p-3'"),
+    ("train --lr 1e-3x", "--lr: expected .*, found '1e-3x'"),
+    ("train --lr=", "--lr: expected .*, found ''"),
+    ("train --batch 0", "--batch: expected an integer of 1 to 1000000, found '0'"),
+    ("train --batch -1", "--batch: expected .*, found '-1'"),
+    ("train --batch 2.5", "--batch: expected .*, found '2.5'"),
+    ("train --batch 99999999999999999999", "--batch: expected .*, found '9"),
+    ("train --epochs -1", "--epochs: expected an integer of 0 to 1000000, found '-1'"),
+    ("train --epochs ten", "--epochs: expected .*, found 'ten'"),
+    ("train --print-every 0", "--print-every: expected an integer of 1 to 1000000, found '0'"),
+    ("train --seed -1", "--seed: expected an integer of 0 to 18446744073709551615, found '-1'"),
+    ("train --seed 18446744073709551616", "--seed: expected .*, found '18446744073709551616'"),
+    ("train --dropout 1", r"--dropout: expected a number in \[0, 1\), found '1'"),
+    ("train --dropout nan", "--dropout: expected .*, found 'nan'"),
+    ("train --ksize 0", "--ksize: expected an integer of 1 to 11, found '0'"),
+    ("train --ksize 12", "--ksize: expected an integer of 1 to 11, found '12'"),
+    ("train --cdims 32,,64", "--cdims: expected .* or none, found '32,,64'"),
+    ("train --cdims 0", "--cdims: expected .*, found '0'"),
+    ("train --hdims 32,", "--hdims: expected .* or none, found '32,'"),
+    ("train --ydim 257", "--ydim: expected an integer of 1 to 256, found '257'"),
+    ("train --xdim 28,28", "--xdim: expected three integers .*, found '28,28'"),
+    ("train --xdim 0,1,1", "--xdim: expected three integers .*, found '0,1,1'"),
+    ("train --name a/b", "--name: expected a name .*, found 'a/b'"),
+    ("train --name=..", "--name: expected a name .*, found '..'"),
+    ("train --data=", "--data: expected a path, found ''"),
+    ("train --out=", "--out: expected a path, found ''"),
+    ("eval --split valid", "--split: expected train or test, found 'valid'"),
+    ("predict --samples 0", "--samples: expected an integer of 1 to 1000000, found '0'"),
+    ("params --xdim 1,4,4 --cdims 8,8,8", "maxpool2d_10: .*8 x 1 x 1"),
+    ("forward --xdim 1,1,1", "maxpool2d_02: .*32 x 1 x 1"),
+]
+
+
+class Help(CommandTest):
+    def assert_fits_a_screen(self, text):
+        lines = text.splitlines()
+        self.assertLessEqual(len(lines), 24)
+        self.assertLessEqual(max(map(len, lines)), 80)
+
+    def test_of_the_program(self):
+        text = self.run_command("--help").stdout
+        self.assert_fits_a_screen(text)
+        for word in [*COMMANDS, "--list-devices", "--version", "--device SEL", "--seed N", "-q",
+                     "-v"]:
+            self.assertIn(word, text)
+        self.assertEqual(self.run_command("-h").stdout, text)
+
+    def test_of_each_command(self):
+        for command, options in COMMANDS.items():
+            with self.subTest(command):
+                text = self.run_command(command, "--help").stdout
+                self.assert_fits_a_screen(text)
+                self.assertIn(f"Usage: cnn-cl {command} [options]", text)
+                for option in options.split():
+                    self.assertIn(f"  --{option} ", text)
+                self.assertEqual(self.run_command("-h", command).stdout, text)
+
+    def test_version(self):
+        result = self.run_command("--version")
+        self.assertRegex(result.stdout, r"\Acnn-cl \d+\.\d+\.\d+\n\Z")
+        self.assertEqual(result.stderr, "")
+
+
+class Wrong(CommandTest):
+    def test_is_named_in_one_line(self):
+        for line, pattern in WRONG:
+            with self.subTest(line):
+                result = self.assert_refused(line.split(), 2, pattern)
+                self.assertEqual(len(result.stderr.splitlines()), 1)
+
+
+class Places(CommandTest):
+    def test_options_stand_before_or_after(self):
+        network = ["--xdim", "1,8,8", "--cdims", "2"]
+        after = self.run_command("params", "--seed", "3", *network).stdout
+        self.assertEqual(self.run_command("--seed", "3", "params", *network).stdout, after)
+        self.assertEqual(self.run_command(*network, "--seed=3", "params").stdout, after)
+        self.assertEqual(
+            self.run_command("--seed=3", *network, "params",
+                             env=environment(POSIXLY_CORRECT="1")).stdout, after)
+        self.assertNotEqual(self.run_command("params", "--seed", "4", *network).stdout, after)
+
+    def test_the_last_one_counts(self):
+        self.assertEqual(self.run_command("params", "--seed", "4", "--seed", "3").stdout,
+                         self.run_command("params", "--seed", "3").stdout)
+
+    def test_the_largest_seed_is_taken(self):
+        self.run_command("params", "--seed", "18446744073709551615")
+
+
+class Output(CommandTest):
+    """A result that does not arrive is an error."""
+
+    def assert_write_error(self, code, stderr):
+        self.assertEqual(code, 1)
+        self.assertRegex(stderr, r"\Acnn-cl: standard output cannot be written: .+\n\Z")
+
+    def test_full_disk(self):
+        with open("/dev/full", "w") as full:
+            for line in ("--help", "--version", "params"):
+                result = subprocess.run([CNN_CL, *line.split()], stdout=full,
+                                        stderr=subprocess.PIPE, text=True, timeout=60)
+                self.assert_write_error(result.returncode, result.stderr)
+
+    def test_closed_pipe(self):
+        reader, writer = os.pipe()
+        os.close(reader)
+        result = subprocess.run([CNN_CL, "params"], stdout=writer, stderr=subprocess.PIPE,
+                                text=True, timeout=60)
+        os.close(writer)
+        self.assert_write_error(result.returncode, result.stderr)
+
+    def test_closed_stdout(self):
+        result = subprocess.run(["sh", "-c", '"$0" params >&-', CNN_CL], stderr=subprocess.PIPE,
+                                text=True, timeout=60)
+        self.assert_write_error(result.returncode, result.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
