@@ -35,7 +35,13 @@ static op_case make_example(random_source *random, int number)
 }
 
 /* For a loop of every example of every kind. */
-enum { ALL = KINDS * EXAMPLES };
+enum { ALL = KINDS * EXAMPLES, FEW = 5 };
+
+/* For a loop of a few examples of every kind. */
+static int few(int i)
+{
+    return i / FEW * EXAMPLES + i % FEW;
+}
 
 START_TEST(training_agrees_with_plain_c)
 {
@@ -58,8 +64,8 @@ END_TEST
 
 START_TEST(the_input_gradient_may_be_left_out)
 {
-    random_source random = {.seed = (uint64_t)_i};
-    op_case at = make_example(&random, _i);
+    random_source random = {.seed = (uint64_t)few(_i)};
+    op_case at = make_example(&random, few(_i));
     at.wants_input_gradient = false;
     op_case_expect(&at);
     check_op_case(&at);
@@ -68,8 +74,8 @@ END_TEST
 
 START_TEST(evaluation_agrees_with_plain_c)
 {
-    random_source random = {.seed = (uint64_t)_i};
-    op_case at = make_example(&random, _i);
+    random_source random = {.seed = (uint64_t)few(_i)};
+    op_case at = make_example(&random, few(_i));
     at.training = false;
     at.in_place = _i % 2 == 1;
     op_case_expect(&at);
@@ -144,27 +150,27 @@ START_TEST(ties_agree)
 }
 END_TEST
 
-static bool same_nan(const float *a, const float *b, size_t count)
+static bool has_nan(const float *values, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        if (isnan(a[i]) != isnan(b[i]))
-            return false;
-    return true;
+    size_t i = 0;
+    while (i < count && !isnan(values[i]))
+        i++;
+    return i < count;
 }
 
-/* check_op_case() compares the places of NaN as well: here there are some. */
+/* check_op_case() compares the places of NaN as well: here there are some. The first pixel is in a
+ * pool's window. Dropout drops nothing here. */
 START_TEST(nan_is_kept)
 {
     random_source random = {.seed = (uint64_t)_i};
-    int kind = _i / EXAMPLES;
-    cnn_layer layer = random_layer(&random, kinds[kind].kind, _i % EXAMPLES, LARGEST);
+    int kind = _i / FEW;
+    cnn_layer layer = random_layer(&random, kinds[kind].kind, _i % FEW, LARGEST);
+    layer.dropout = 0.0;
     op_case at = make_op_case(&random, &layer, 3, 4);
     at.tolerance = *kinds[kind].tolerance;
-    at.x[random_int(&random, 0, (int)op_case_in(&at) - 1)] = NAN;
     at.x[0] = NAN;
     op_case_expect(&at);
-    if (layer.kind != CNN_LAYER_DROPOUT)
-        ck_assert(!same_nan(at.y, at.dy, op_case_out(&at)));
+    ck_assert(has_nan(at.y, op_case_out(&at)));
     check_op_case(&at);
 }
 END_TEST
@@ -198,13 +204,13 @@ int main(void)
     TCase *tests = add_device_case(suite, "ops");
     tcase_add_loop_test(tests, training_agrees_with_plain_c, 0, ALL);
     tcase_add_loop_test(tests, training_in_place_agrees_with_plain_c, 0, ALL);
-    tcase_add_loop_test(tests, the_input_gradient_may_be_left_out, 0, ALL);
-    tcase_add_loop_test(tests, evaluation_agrees_with_plain_c, 0, ALL);
+    tcase_add_loop_test(tests, the_input_gradient_may_be_left_out, 0, KINDS * FEW);
+    tcase_add_loop_test(tests, evaluation_agrees_with_plain_c, 0, KINDS * FEW);
     tcase_add_loop_test(tests, convolutions_of_unusual_shapes_agree, 0, CONVOLUTIONS);
     tcase_add_test(tests, batch_norm_of_a_far_mean_agrees);
     tcase_add_test(tests, batch_norm_of_a_single_value_is_its_bias);
     tcase_add_loop_test(tests, ties_agree, 0, EXAMPLES);
-    tcase_add_loop_test(tests, nan_is_kept, 0, ALL);
+    tcase_add_loop_test(tests, nan_is_kept, 0, KINDS * FEW);
     tcase_add_loop_test(tests, dropout_masks_are_those_of_seed_and_step, 0, 2);
     return run_device_suite(suite);
 }
