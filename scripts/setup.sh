@@ -1,9 +1,9 @@
 #!/bin/sh
 # Installs by name the Debian or Ubuntu packages that are missing, and is silent when none is:
-#   setup.sh [--tests] [--fashion-mnist]
-# Without options: what building and training need; --tests: what the tests add; --fashion-mnist:
-# Debian's data set in MNIST's format. Elsewhere it prints the names and fails, unless the tools
-# are there.
+#   setup.sh [--tests] [--bench] [--fashion-mnist]
+# Without options: what building and training need; --tests: what the tests add; --bench: what the
+# comparison with PyTorch adds; --fashion-mnist: Debian's data set in MNIST's format. Elsewhere it
+# prints the names and fails, unless the tools are there.
 set -eu
 
 needed='build-essential meson ninja-build pkg-config python3 opencl-headers ocl-icd-opencl-dev
@@ -20,9 +20,11 @@ for argument; do
             # Not in every release: the tests that want one of them are skipped without it.
             optional='python3-torch oclgrind mesa-opencl-icd dataset-fashion-mnist shellcheck'
             ;;
+        # PyTorch is many times slower on the reference BLAS that it comes with.
+        --bench) needed="$needed python3-torch libopenblas0-pthread" ;;
         --fashion-mnist) needed="$needed dataset-fashion-mnist" ;;
         *)
-            echo "setup.sh: expected --tests or --fashion-mnist, found '$argument'" >&2
+            echo "setup.sh: expected --tests, --bench or --fashion-mnist, found '$argument'" >&2
             exit 2
             ;;
     esac

@@ -65,8 +65,11 @@ CNN_API const cnn_device_info *cnn_device_list_get(const cnn_device_list *list, 
 CNN_API cnn_status cnn_device_list_pick(size_t *index, const cnn_device_list *list,
                                         const char *selector);
 
-/* A table for people (ends with a newline), or a JSON document. To be freed with
- * cnn_string_free(). */
+/* A table for people (ends with a newline), or a JSON document: an object with "devices", an array
+ * of objects in the list's order with the fields of cnn_device_info under their names, "type" as
+ * cnn_device_type_name() has it, "twin" null where there is none, and also "index" (null where the
+ * device is not usable) and "default" (true for the one that is taken without a selector). Of an
+ * empty list the text says why it may be empty. To be freed with cnn_string_free(). */
 CNN_API cnn_status cnn_device_list_to_text(char **text, const cnn_device_list *list);
 CNN_API cnn_status cnn_device_list_to_json(char **json, const cnn_device_list *list);
 CNN_API void cnn_string_free(char *string);

@@ -26,7 +26,7 @@ struct cnn_device {
 cnn_status cnn_device_finish(cnn_device *device);
 
 /* Turns an OpenCL error code into a status and message, "clEnqueueX: CL_OUT_OF_RESOURCES (-5)" plus
- * the device's name ("any device" for NULL); CL_SUCCESS gives CNN_OK. Shortage of memory is found
+ * the device's name (not for NULL); CL_SUCCESS gives CNN_OK. Shortage of memory is found
  * by cnn_buffer_init(), which tells it as CNN_ERROR_MEMORY. */
 cnn_status cnn_opencl_check(cl_int code, const char *call, const cnn_device *device);
 

@@ -86,6 +86,6 @@ cnn_status cnn_opencl_check(cl_int code, const char *call, const cnn_device *dev
 {
     if (code == CL_SUCCESS)
         return CNN_OK;
-    return cnn_fail(CNN_ERROR_OPENCL, "%s: %s (%d) on %s", call, cnn_opencl_error_name(code), code,
-                    device ? device->info.name : "any device");
+    return cnn_fail(CNN_ERROR_OPENCL, "%s: %s (%d)%s%s", call, cnn_opencl_error_name(code), code,
+                    device ? " on " : "", device ? device->info.name : "");
 }

@@ -35,10 +35,15 @@ static char *own_folder(void)
     return path;
 }
 
-static bool is_below(const char *path, const char *folder)
+/* Is a real path inside the build? */
+static bool is_in_build(const char *path)
 {
-    size_t length = strlen(folder);
-    return cnn_starts_with(path, folder) && (path[length] == '/' || path[length] == '\0');
+    char *build = realpath(CNN_BUILD_DIR, NULL);
+    size_t length = build ? strlen(build) : 0;
+    bool inside =
+        build && cnn_starts_with(path, build) && (path[length] == '/' || path[length] == '\0');
+    free(build);
+    return inside;
 }
 
 /* Looks for the installed kernels from the library's or program's folder upwards: PREFIX/bin,
@@ -77,7 +82,7 @@ cnn_status cnn_kernel_folder(char **folder)
     if (!own)
         return cnn_fail_memory(1, "a path");
     cnn_status status = CNN_OK;
-    if (is_below(own, CNN_BUILD_DIR) && cnn_file_exists(CNN_KERNEL_BUILD_DIR))
+    if (is_in_build(own) && cnn_file_exists(CNN_KERNEL_BUILD_DIR))
         status = copy(folder, CNN_KERNEL_BUILD_DIR);
     else
         status = find_beside(folder, own);

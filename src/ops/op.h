@@ -22,9 +22,10 @@ typedef struct cnn_op_memory {
     cl_mem input_gradient, output_gradient; /* input_gradient NULL: not wanted */
     cl_mem saved;                           /* from forward to backward, saved_bytes */
     cl_mem masks;                           /* likewise, mask_bytes */
-    cl_mem scratch;                         /* within one call, scratch_bytes; shared by all ops */
-    cl_mem parameters, gradients;           /* the network's flat buffers */
-    cl_mem statistics;                      /* batch norm's running values, flat */
+    cl_mem input_masks;           /* the masks of the dropout that made the input; NULL: none */
+    cl_mem scratch;               /* within one call, scratch_bytes; shared by all ops */
+    cl_mem parameters, gradients; /* the network's flat buffers */
+    cl_mem statistics;            /* batch norm's running values, flat */
 } cnn_op_memory;
 
 enum { CNN_OP_MAX_KERNELS = 8, CNN_OP_MAX_LAYERS = 4 };

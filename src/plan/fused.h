@@ -4,6 +4,9 @@
 
 #include "ops/op.h"
 
+/* Convolution, ReLU, max pool, dropout: cl/conv_block.cl */
+extern const cnn_op_class cnn_conv_block_op;
+
 /* ReLU, max pool, dropout: cl/pool_block.cl */
 extern const cnn_op_class cnn_pool_block_op;
 

@@ -93,14 +93,27 @@ static int add_saved(cnn_plan *plan, size_t bytes, int step)
     return life;
 }
 
+/* What a step keeps from forward to backward; the step behind a dropout may look at its masks. */
+static void place_saved(cnn_plan *plan)
+{
+    int before = -1;
+    for (int i = 0; i < plan->step_count; i++) {
+        cnn_step *step = &plan->steps[i];
+        step->saved = add_saved(plan, step->op->saved_bytes, i);
+        step->masks = add_saved(plan, step->op->mask_bytes, i);
+        step->input_masks = before;
+        if (before >= 0)
+            extend(plan, before, forward_moment(i));
+        const cnn_layer *last = cnn_op_last_layer(step->op);
+        before = last->kind == CNN_LAYER_DROPOUT && last->dropout > 0.0 ? step->masks : -1;
+    }
+}
+
 void cnn_plan_lay_out(cnn_plan *plan)
 {
     place_activations(plan);
     place_gradients(plan);
-    for (int i = 0; i < plan->step_count; i++) {
-        plan->steps[i].saved = add_saved(plan, plan->steps[i].op->saved_bytes, i);
-        plan->steps[i].masks = add_saved(plan, plan->steps[i].op->mask_bytes, i);
-    }
+    place_saved(plan);
 }
 
 static bool overlap(const cnn_life *a, const cnn_life *b)

@@ -86,6 +86,7 @@ static void bind(cnn_plan *plan)
             .output_gradient = memory_of(plan, step->output_gradient),
             .saved = memory_of(plan, step->saved),
             .masks = memory_of(plan, step->masks),
+            .input_masks = memory_of(plan, step->input_masks),
             .scratch = plan->scratch.mem,
             .parameters = plan->parameters.mem,
             .gradients = plan->gradients.mem,

@@ -24,7 +24,8 @@ typedef struct cnn_step {
     cnn_op *op;
     int input, output;                   /* indices of tensors in the plan's memory */
     int input_gradient, output_gradient; /* -1 where nothing wants it */
-    int saved, masks;                    /* likewise */
+    int saved, masks;
+    int input_masks; /* of the step before; -1 where it drops nothing */
 } cnn_step;
 
 /* A tensor that lives from one moment to another; those that never live together may share a

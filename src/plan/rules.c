@@ -3,7 +3,20 @@
 
 #include "plan/fused.h"
 
+/* Long work-items, and a sample's tile that stays near the processor. */
+static bool accepts_conv_block(const cnn_layer *layers, const cnn_device *device)
+{
+    enum { MOST_CHANNELS = 1024, MOST_TILE = 1 << 20 };
+    return device->kernel_class == CNN_KERNEL_CPU && layers->in.c <= MOST_CHANNELS &&
+           layers->out.c <= MOST_CHANNELS && cnn_shape_count(layers->in) <= MOST_TILE;
+}
+
 static const cnn_rule rules[] = {
+    {"conv+relu+maxpool+dropout",
+     4,
+     {CNN_LAYER_CONV, CNN_LAYER_RELU, CNN_LAYER_MAXPOOL, CNN_LAYER_DROPOUT},
+     accepts_conv_block,
+     &cnn_conv_block_op},
     {"relu+maxpool+dropout",
      3,
      {CNN_LAYER_RELU, CNN_LAYER_MAXPOOL, CNN_LAYER_DROPOUT},

@@ -1,0 +1,265 @@
+#!/usr/bin/env python3
+"""Measures cnn-cl and PyTorch in turn, A B A B, on the same work and number of threads.
+
+scripts/bench.sh builds what is measured and calls this. Each program runs in a process of its own,
+pinned to as many CPUs as it has threads, and tells the median of its repeats; of the rounds, the
+best counts, for both sides alike.
+"""
+import argparse
+import datetime
+import json
+import os
+import platform
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
+BEGIN, END = "<!-- bench.sh begins -->", "<!-- bench.sh ends -->"
+MNIST_FILE = "train-images-idx3-ubyte"
+SIDES = ["cnn-cl", "nchw", "channels_last"]
+
+LARGE = {"xdim": "3,32,32", "cdims": "32,64,128", "hdims": "128"}
+# name: title, options of the network. "job" is the command itself.
+ROWS = {
+    "job": ("the whole main job", {}),
+    "default": ("the default network", {}),
+    "dropout0": ("`--dropout 0`", {"dropout": "0"}),
+    "batchnorm": ("`--batchnorm`", {"batchnorm": "true"}),
+    "large": ("`--xdim 3,32,32 --cdims 32,64,128 --hdims 128`", LARGE),
+    "large-batchnorm": ("the same with `--batchnorm`", {**LARGE, "batchnorm": "true"}),
+    "ksize5": ("`--ksize 5`", {"ksize": "5"}),
+    "mlp": ("`--cdims none --hdims 256,128`", {"cdims": "none", "hdims": "256,128"}),
+}
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(prog="bench.sh", description=__doc__.split("\n")[0])
+    parser.add_argument("--only", action="append", choices=list(ROWS), metavar="ROW",
+                        help="this row, may be given again: " + ", ".join(ROWS))
+    parser.add_argument("--sides", default=",".join(SIDES), help="default: %(default)s")
+    parser.add_argument("--rounds", type=int, default=2, help="default: %(default)s")
+    parser.add_argument("--threads", type=int, default=min(2, len(os.sched_getaffinity(0))),
+                        help="of both sides; default: %(default)s")
+    parser.add_argument("--steps", type=int, default=20, help="in one measurement; default: 20")
+    parser.add_argument("--repeats", type=int, default=3, help="of a measurement; default: 3")
+    parser.add_argument("--epochs", type=int, default=10, help="of the main job; default: 10")
+    parser.add_argument("--quick", action="store_true",
+                        help="one round of a few steps and one epoch: rough figures")
+    parser.add_argument("--data", default=os.path.join(ROOT, "data", "mnist"),
+                        help="MNIST for the rows of its shape; random images where it is not there")
+    parser.add_argument("--device", help="cnn-cl's OpenCL device")
+    parser.add_argument("--python", help="a Python with another PyTorch")
+    parser.add_argument("--build", default=os.path.join(ROOT, "build"), help="the build folder")
+    parser.add_argument("--output", help="default: docs/benchmarks.md, or none with --quick, --only, --sides")
+    options = parser.parse_args(arguments)
+    options.sides = options.sides.split(",")
+    for side in options.sides:
+        if side not in SIDES:
+            parser.error(f"--sides: expected some of {', '.join(SIDES)}, found '{side}'")
+    for name in ["rounds", "threads", "steps", "repeats", "epochs"]:
+        if getattr(options, name) < 1:
+            parser.error(f"--{name}: expected 1 or more, found {getattr(options, name)}")
+    whole = not options.quick and not options.only and options.sides == SIDES
+    if options.output is None and whole:
+        options.output = os.path.join(ROOT, "docs", "benchmarks.md")
+    if options.quick:
+        options.rounds, options.steps, options.repeats, options.epochs = 1, 5, 1, 1
+    return options
+
+
+def find_python(options):
+    """A Python that has PyTorch: the one that was named, the first in PATH, the system's own."""
+    candidates = [options.python] if options.python else ["python3", "/usr/bin/python3"]
+    for python in candidates:
+        try:
+            if subprocess.run([python, "-c", "import torch, numpy"], capture_output=True).returncode == 0:
+                return python
+        except OSError:
+            continue
+    sys.exit(f"bench.py: expected PyTorch and NumPy in {' or '.join(candidates)}, found none; "
+             "install python3-torch, or name another with --python")
+
+
+def has_mnist(directory):
+    return any(os.path.isfile(os.path.join(directory, MNIST_FILE + end)) for end in ["", ".gz"])
+
+
+def run(command, options):
+    """(standard output, seconds, peak memory in MB) of a command on the chosen CPUs, or None."""
+    cpus = sorted(os.sched_getaffinity(0))[: options.threads]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("OPENBLAS_")}
+    for name in ["OMP_NUM_THREADS", "MKL_NUM_THREADS", "POCL_MAX_PTHREAD_COUNT"]:
+        environment[name] = str(options.threads)
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        start = time.monotonic()
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors,
+                                   env=environment,
+                                   preexec_fn=lambda: os.sched_setaffinity(0, cpus))
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.monotonic() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        errors.seek(0)
+        if process.returncode == 0:
+            return output.read(), seconds, usage.ru_maxrss / 1024
+        print(f"bench.py: {shlex.join(command)}: exit status {process.returncode}", file=sys.stderr)
+        print(errors.read()[-2000:], file=sys.stderr)
+        return None
+
+
+def pairs(values):
+    return [word for key, value in values.items() for word in (f"--{key}", str(value))]
+
+
+def measure_job(side, options, python):
+    """The main job on one side: seconds and MB of its whole process."""
+    if side == "cnn-cl":
+        with tempfile.TemporaryDirectory() as out:
+            device = ["--device", options.device] if options.device else []
+            done = run([os.path.join(options.build, "src", "cli", "cnn-cl"), *device, "train",
+                        *pairs({"epochs": options.epochs, "data": options.data, "out": out})], options)
+    else:
+        done = run([python, os.path.join(ROOT, "scripts", "bench_torch.py"),
+                    *pairs({"layout": side, "threads": options.threads, "epochs": options.epochs,
+                            "data": options.data})], options)
+    if done is None:
+        return None
+    facts = {} if side == "cnn-cl" else json.loads(done[0].splitlines()[-1])
+    return {**facts, "seconds": done[1], "peak_rss_mb": done[2]}
+
+
+def measure_steps(side, network, options, python):
+    """Training steps and evaluation of one network on one side: what its program printed."""
+    values = {**network, "steps": options.steps, "repeats": options.repeats,
+              "eval-images": 1280 if options.quick else 10000}
+    if "xdim" not in network and has_mnist(options.data):
+        values["data"] = options.data
+    if side == "cnn-cl":
+        if options.device:
+            values["device"] = options.device
+        command = [os.path.join(options.build, "tests", "bench_step")]
+    else:
+        values.update({"layout": side, "threads": options.threads})
+        command = [python, os.path.join(ROOT, "scripts", "bench_torch.py")]
+    done = run(command + pairs(values), options)
+    return json.loads(done[0].splitlines()[-1]) if done else None
+
+
+def measure(options, python):
+    """{row: {side: [the result of each round]}}"""
+    results = {}
+    for row in options.only or ROWS:
+        if row == "job" and not has_mnist(options.data):
+            print("bench.py: the main job is left out: no MNIST; see scripts/fetch_mnist.sh", file=sys.stderr)
+            continue
+        results[row] = {side: [] for side in options.sides}
+        for round_number in range(options.rounds):
+            for side in options.sides:
+                print(f"{row}, round {round_number + 1} of {options.rounds}: {side}", file=sys.stderr)
+                if row == "job":
+                    result = measure_job(side, options, python)
+                else:
+                    result = measure_steps(side, ROWS[row][1], options, python)
+                if result:
+                    results[row][side].append(result)
+    return results
+
+
+def best(results, key):
+    """The best round, or None."""
+    return min((result[key] for result in results if key in result), default=None)
+
+
+def table_row(title, sides, key, digits):
+    """One line: the values of all sides, then the ratios of the others to ours."""
+    values = {side: best(results, key) for side, results in sides.items()}
+    ours = values.get("cnn-cl")
+    cells = ["-" if values.get(side) is None else f"{values[side]:.{digits}f}" for side in SIDES]
+    for side in SIDES[1:]:
+        there = ours and values.get(side) is not None
+        cells.append(f"{values[side] / ours:.2f}x" if there else "-")
+    return f"| {title} | " + " | ".join(cells) + " |"
+
+
+def make_table(results, options):
+    lines = [
+        "| batch 256 | cnn-cl | notebook's loop | PyTorch at its best | ratio to the loop | ratio to the best |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for row, sides in results.items():
+        title = ROWS[row][0]
+        if row == "job":
+            lines.append(table_row(f"{title}, {options.epochs} epochs, seconds", sides, "seconds", 1))
+        else:
+            lines.append(table_row(f"training step, {title}, ms", sides, "train_ms_per_step", 2))
+            lines.append(table_row(f"evaluation of a batch, {title}, ms", sides, "eval_ms_per_batch", 2))
+        lines.append(table_row(f"peak memory, {title}, MB", sides, "peak_rss_mb", 0))
+    return "\n".join(lines)
+
+
+def read_field(path, pattern):
+    try:
+        with open(path, encoding="utf-8") as file:
+            match = re.search(pattern, file.read(), re.MULTILINE)
+            return match.group(1) if match else None
+    except OSError:
+        return None
+
+
+def describe(results, options, arguments):
+    """Machine, versions, command and date, as a list."""
+    cpu = read_field("/proc/cpuinfo", r"^model name\s*: (.*)$") or platform.machine()
+    system = read_field("/etc/os-release", r'^PRETTY_NAME="?([^"\n]*)') or platform.system()
+    facts = [result for sides in results.values() for side in sides.values() for result in side]
+    ours = next((fact for fact in facts if "driver" in fact), None)
+    torch = next((fact["torch"] for fact in facts if "torch" in fact), None)
+    # Paths of this machine are nobody else's.
+    words = [word.replace(os.path.expanduser("~"), "~").replace(ROOT + os.sep, "") for word in arguments]
+    images = "MNIST" if has_mnist(options.data) else "random images"
+    lines = [
+        f"- date: {datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}",
+        f"- machine: {cpu}, {options.threads} of {os.cpu_count()} CPUs; {system}",
+        f"- cnn-cl: {ours['platform']}, {ours['device']}, driver {ours['driver']}" if ours else None,
+        f"- PyTorch {torch}, {options.threads} threads" if torch else None,
+        f"- command: `{shlex.join(['scripts/bench.sh'] + words)}`",
+        f"- {images} (random images for `--xdim 3,32,32`); median of {options.repeats} times {options.steps} steps "
+        f"after a warm-up, best of {options.rounds} rounds",
+    ]
+    return "\n".join(line for line in lines if line)
+
+
+def write_page(path, text):
+    """Replaces what stands between the marks; the rest of the page is people's."""
+    block = f"{BEGIN}\n{text}\n{END}"
+    try:
+        with open(path, encoding="utf-8") as file:
+            page = file.read()
+    except FileNotFoundError:
+        page = f"# Benchmarks\n\n{BEGIN}\n{END}\n"
+    if BEGIN not in page or END not in page:
+        page = page.rstrip("\n") + f"\n\n{BEGIN}\n{END}\n"
+    start, end = page.index(BEGIN), page.index(END) + len(END)
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    with open(path + ".new", "w", encoding="utf-8") as file:
+        file.write(page[:start] + block + page[end:])
+    os.replace(path + ".new", path)
+
+
+def main(arguments):
+    options = parse(arguments)
+    python = None if options.sides == ["cnn-cl"] else find_python(options)
+    results = measure(options, python)
+    text = describe(results, options, arguments) + "\n\n" + make_table(results, options)
+    print(text)
+    if options.output:
+        write_page(options.output, text)
+    done = [len(rounds) == options.rounds for sides in results.values() for rounds in sides.values()]
+    return 0 if done and all(done) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,154 @@
+/* Convolution, ReLU, max pool and dropout as one step: cl/conv_block.cl. */
+#include <stdio.h>
+
+#include "base/status.h"
+#include "ops/masks.h"
+#include "plan/fused.h"
+
+enum { CONV, RELU, POOL, DROPOUT }; /* the layers */
+enum { SCALES, PACK, FORWARD, PACK_ROWS, BACKWARD, REDUCE };
+
+/* Work-items: enough for two dozen threads, few enough that their partial gradients stay small. */
+enum { MOST_ITEMS = 32, BLOCK = 16, VECTOR = 8 };
+
+typedef struct conv_block_op {
+    cnn_op op;
+    int items;
+    size_t item_scratch;        /* floats of SCRATCH */
+    size_t packed, packed_rows; /* floats */
+    size_t partial;             /* floats of one work-item, without the bias */
+} conv_block_op;
+
+static size_t round_up(size_t value, size_t to)
+{
+    return (value + to - 1) / to * to;
+}
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* The sizes of cl/conv_block.cl: TILE, ROW and PADDED at their largest. */
+static void find_sizes(conv_block_op *block)
+{
+    const cnn_op *op = &block->op;
+    const cnn_layer *conv = op->layers[CONV];
+    cnn_shape pooled = op->layers[POOL]->out;
+    size_t k = (size_t)conv->ksize, in = (size_t)conv->in.c, out = (size_t)conv->out.c;
+    size_t padded = in < VECTOR ? in : round_up(in, VECTOR);
+    size_t row = round_up(k * padded, VECTOR), windows = (size_t)(pooled.h * pooled.w);
+    size_t pixels = (2 * (size_t)pooled.h + k - 1) * (2 * (size_t)pooled.w + k - 1);
+    block->packed = round_up(out, BLOCK) * k * k * in;
+    block->packed_rows = out * k * row;
+    block->partial = block->packed_rows;
+    size_t forward = pixels * in + VECTOR + block->packed;
+    size_t backward = 2 * (pixels * padded + VECTOR) + k * row + row + 2 * (windows + 1);
+    block->item_scratch = round_up(larger(forward, backward), BLOCK);
+    block->items = op->batch < MOST_ITEMS ? op->batch : MOST_ITEMS;
+    size_t forward_all = block->packed + (size_t)block->items * block->item_scratch;
+    size_t backward_all =
+        block->packed_rows + (size_t)block->items * (block->item_scratch + block->partial + out);
+    block->op.scratch_bytes = sizeof(float) * larger(forward_all, backward_all);
+}
+
+static cnn_status init(cnn_op *op)
+{
+    static const char *const names[] = {[PACK - PACK] = "conv_block_pack",
+                                        [FORWARD - PACK] = "conv_block_forward",
+                                        [PACK_ROWS - PACK] = "conv_block_pack_rows",
+                                        [BACKWARD - PACK] = "conv_block_backward",
+                                        [REDUCE - PACK] = "conv_block_reduce"};
+    conv_block_op *block = (conv_block_op *)op;
+    const cnn_layer *conv = op->layers[CONV];
+    cnn_shape in = conv->in, pooled = op->layers[POOL]->out;
+    char options[192];
+    cnn_status status = CNN_OK;
+    find_sizes(block);
+    snprintf(options, sizeof options, "-DC=%d -DPLANE=%d", pooled.c, pooled.h * pooled.w);
+    CNN_TRY(cnn_op_add_kernel(op, "dropout.cl", options, "dropout_scales"));
+    snprintf(options, sizeof options,
+             "-DIC=%d -DIH=%d -DIW=%d -DOC=%d -DK=%d -DPAD=%d -DPH=%d -DPW=%d -DSCRATCH=%zu", in.c,
+             in.h, in.w, conv->out.c, conv->ksize, cnn_conv_padding(conv), pooled.h, pooled.w,
+             block->item_scratch);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        CNN_TRY(cnn_op_add_kernel(op, "conv_block.cl", options, names[i]));
+    op->keeps_input = true;
+    op->saved_bytes = cnn_op_output_count(op); /* one byte per window */
+    op->mask_bytes = cnn_masks_bytes(op->layers[DROPOUT], op->batch);
+out:
+    return status;
+}
+
+/* The arguments about masks, the same in both directions. */
+typedef struct mask_args {
+    cnn_arg input_scales, input_masked, output_scales, output_masked, scale;
+} mask_args;
+
+static mask_args get_masks(const cnn_op *op, const cnn_pass *pass)
+{
+    const cnn_op_memory *memory = &op->memory;
+    double p = op->layers[DROPOUT]->dropout;
+    bool output = pass->training && p > 0.0, input = pass->training && memory->input_masks;
+    return (mask_args){
+        .input_scales = cnn_arg_mem(input ? memory->input_masks : memory->masks),
+        .input_masked = cnn_arg_int(input),
+        .output_scales = cnn_arg_mem(memory->masks),
+        .output_masked = cnn_arg_int(output),
+        .scale = cnn_arg_float(output ? (float)(1.0 / (1.0 - p)) : 1.0f),
+    };
+}
+
+static cnn_status pack(cnn_op *op, cnn_kernel *kernel, size_t count)
+{
+    return CNN_LAUNCH(kernel, cnn_kernel_items(op->device, count), cnn_arg_mem(op->memory.scratch),
+                      cnn_arg_mem(op->memory.parameters),
+                      cnn_arg_int((int)op->layers[CONV]->params[0].offset));
+}
+
+static cnn_status forward(cnn_op *op, const cnn_pass *pass)
+{
+    const conv_block_op *block = (const conv_block_op *)op;
+    const cnn_op_memory *memory = &op->memory;
+    mask_args masks = get_masks(op, pass);
+    cnn_status status = CNN_OK;
+    if (masks.output_masked.value.i)
+        CNN_TRY(cnn_masks_draw(&op->kernels[SCALES], memory->masks, op->layers[DROPOUT], pass));
+    CNN_TRY(pack(op, &op->kernels[PACK], block->packed));
+    status = CNN_LAUNCH(
+        &op->kernels[FORWARD], (size_t)block->items, cnn_arg_mem(memory->output),
+        cnn_arg_mem(memory->saved), cnn_arg_mem(memory->input), cnn_arg_mem(memory->parameters),
+        cnn_arg_int((int)op->layers[CONV]->params[1].offset), masks.input_scales,
+        masks.input_masked, masks.output_scales, masks.output_masked, masks.scale,
+        cnn_arg_mem(memory->scratch), cnn_arg_int(pass->n), cnn_arg_int(block->items));
+out:
+    return status;
+}
+
+static cnn_status backward(cnn_op *op, const cnn_pass *pass)
+{
+    const conv_block_op *block = (const conv_block_op *)op;
+    const cnn_layer *conv = op->layers[CONV];
+    const cnn_op_memory *memory = &op->memory;
+    mask_args masks = get_masks(op, pass);
+    size_t values = conv->params[0].count + conv->params[1].count;
+    bool want_input = memory->input_gradient != NULL;
+    cnn_status status = CNN_OK;
+    CNN_TRY(pack(op, &op->kernels[PACK_ROWS], block->packed_rows));
+    CNN_TRY(CNN_LAUNCH(&op->kernels[BACKWARD], (size_t)block->items,
+                       cnn_arg_mem(want_input ? memory->input_gradient : memory->scratch),
+                       cnn_arg_int(want_input), cnn_arg_mem(memory->output_gradient),
+                       cnn_arg_mem(memory->saved), cnn_arg_mem(memory->input), masks.input_scales,
+                       masks.input_masked, masks.output_scales, masks.output_masked, masks.scale,
+                       cnn_arg_mem(memory->scratch), cnn_arg_int(pass->n),
+                       cnn_arg_int(block->items)));
+    status = CNN_LAUNCH(&op->kernels[REDUCE], cnn_kernel_items(op->device, values),
+                        cnn_arg_mem(memory->gradients), cnn_arg_int((int)conv->params[0].offset),
+                        cnn_arg_int((int)conv->params[1].offset), cnn_arg_mem(memory->scratch),
+                        cnn_arg_int(block->items));
+out:
+    return status;
+}
+
+const cnn_op_class cnn_conv_block_op = {"conv_block", sizeof(conv_block_op), init, forward,
+                                        backward};

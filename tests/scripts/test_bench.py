@@ -1,0 +1,86 @@
+"""scripts/bench.py with stand-ins for both sides: turns, ratios, the page that it writes."""
+import json
+import os
+import shutil
+import sys
+import unittest
+
+from tools import NAMES, SCRIPTS, ScriptCase
+
+OURS = {"device": "cpu", "platform": "pocl", "driver": "3.1", "train_ms_per_step": 10.0,
+        "eval_ms_per_batch": 4.0, "peak_rss_mb": 100.0}
+TORCH = {"nchw": {"torch": "9.9", "train_ms_per_step": 95.0, "eval_ms_per_batch": 20.0, "peak_rss_mb": 400.0},
+         "channels_last": {"torch": "9.9", "train_ms_per_step": 75.0, "eval_ms_per_batch": 10.0,
+                           "peak_rss_mb": 350.0}}
+
+
+class Bench(ScriptCase):
+    def setUp(self):
+        super().setUp()
+        os.makedirs(self.path("tree", "scripts"))
+        shutil.copy(os.path.join(SCRIPTS, "bench.py"), self.path("tree", "scripts"))
+        log = self.path("log")
+        self.program("tree/build/tests/bench_step", log, f"print({json.dumps(json.dumps(OURS))})")
+        self.program("tree/build/src/cli/cnn-cl", log, "print('Done')")
+        # The stand-in of Python answers for bench_torch.py and claims to have PyTorch.
+        self.program("python", log, f"""
+if "-c" not in sys.argv:
+    print({TORCH!r}[sys.argv[sys.argv.index("--layout") + 1]].__repr__().replace("'", '"'))""")
+
+    def program(self, relative, log, body):
+        """A program that logs its name and options."""
+        self.write(relative, f"#!{sys.executable}\nimport os, sys\n"
+                   f"with open({log!r}, 'a') as log:\n    print(*sys.argv, file=log)\n{body}\n",
+                   executable=True)
+
+    def bench(self, *arguments):
+        result = self.run_script(sys.executable, self.path("tree", "scripts", "bench.py"),
+                                 "--python", self.path("python"), *arguments)
+        with open(self.path("log"), encoding="utf-8") as log:
+            self.log = [line for line in log.read().splitlines() if " -c " not in line]
+        return result
+
+    def test_measures_in_turn_and_divides(self):
+        result = self.bench("--only", "ksize5", "--rounds", "2", "--threads", "1")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("| training step, `--ksize 5`, ms | 10.00 | 95.00 | 75.00 | 9.50x | 7.50x |", result.stdout)
+        self.assertIn("| evaluation of a batch, `--ksize 5`, ms | 4.00 | 20.00 | 10.00 | 5.00x | 2.50x |",
+                      result.stdout)
+        self.assertIn("PyTorch 9.9, 1 threads", result.stdout)
+        self.assertIn("pocl, cpu, driver 3.1", result.stdout)
+        layouts = [line.split("--layout ")[1].split()[0] if "--layout" in line else "ours" for line in self.log]
+        self.assertEqual(layouts, ["ours", "nchw", "channels_last"] * 2)
+        self.assertTrue(all("--ksize 5" in line for line in self.log), self.log)
+
+    def test_measures_the_job_where_mnist_is(self):
+        for name in NAMES:
+            self.write(os.path.join("data", name), "")
+        result = self.bench("--only", "job", "--quick", "--data", self.path("data"))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertRegex(result.stdout, r"\| the whole main job, 1 epochs, seconds \| \d+\.\d \|")
+        self.assertIn("train --epochs 1 --data", self.log[0])
+
+    def test_replaces_its_part_of_the_page(self):
+        page = self.write("page.md", "# Mine\n\n<!-- bench.sh begins -->\nold\n<!-- bench.sh ends -->\n\nafter\n")
+        self.bench("--only", "mlp", "--quick", "--output", page)
+        with open(page, encoding="utf-8") as file:
+            text = file.read()
+        self.assertTrue(text.startswith("# Mine\n\n<!-- bench.sh begins -->\n- date: "), text)
+        self.assertTrue(text.endswith("|\n<!-- bench.sh ends -->\n\nafter\n"), text)
+        self.assertNotIn("old", text)
+
+    def test_a_side_that_fails_is_told(self):
+        self.write("tree/build/tests/bench_step", "#!/bin/sh\necho no device >&2\nexit 1\n")
+        result = self.bench("--only", "mlp", "--quick")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("no device", result.stderr)
+        self.assertIn("ms | - | 95.00 | 75.00 | - | - |", result.stdout)
+
+    def test_refuses_values_out_of_range(self):
+        result = self.run_script(sys.executable, os.path.join(SCRIPTS, "bench.py"), "--rounds", "0")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("--rounds: expected 1 or more, found 0", result.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
