@@ -1,10 +1,11 @@
 /* Eight consecutive channels of one pixel, where the last vector of a row may be short. `channels`
- * is a constant in every call, so that the guard vanishes for multiples of eight. */
+ * is a constant in every call, and c steps by eight or within blocks of sixteen, so that the guard
+ * vanishes for multiples of sixteen. */
 
 /* Channels c to c + 7 of row (channels); zeros beyond the last. */
 static float8 load_channels(const global float *row, int c, int channels)
 {
-    if (channels % 8 == 0 || c + 8 <= channels)
+    if (channels % 16 == 0 || c + 8 <= channels)
         return vload8(0, row + c);
     float values[8];
     for (int i = 0; i < 8; ++i)
@@ -14,7 +15,7 @@ static float8 load_channels(const global float *row, int c, int channels)
 
 static void store_channels(float8 value, global float *row, int c, int channels)
 {
-    if (channels % 8 == 0 || c + 8 <= channels) {
+    if (channels % 16 == 0 || c + 8 <= channels) {
         vstore8(value, 0, row + c);
         return;
     }

@@ -12,5 +12,6 @@ if [ ! -f "$build/build.ninja" ]; then
 fi
 ninja -C "$build" host-tests
 export ASAN_OPTIONS=abort_on_error=0:detect_leaks=1
+export LSAN_OPTIONS=suppressions=$source/tests/lsan.supp:print_suppressions=0
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 exec meson test -C "$build" --no-rebuild --suite host --print-errorlogs

@@ -189,6 +189,10 @@ static const struct {
     {"{\"name\":\"c\",\"xdim\":[1,4096,4096],\"ksize\":1,\"cdims\":[],\"hdims\":[100],\"ydim\":2,"
      "\"batchnorm\":false,\"dropout\":0.0}",
      "the network has no such tensor"},
+    /* the names of this file, but 4 GiB of values, which must not be asked for */
+    {"{\"name\":\"c\",\"xdim\":[1024,2,2],\"ksize\":1,\"cdims\":[1048576],\"hdims\":[],"
+     "\"ydim\":2,\"batchnorm\":true,\"dropout\":0.0}",
+     "tensor 'net.conv2d_00.weight': shape: expected (1048576, 1024, 1, 1), found (1, 1, 1, 1)"},
 };
 
 START_TEST(refuses_a_bad_configuration)

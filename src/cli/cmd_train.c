@@ -1,5 +1,4 @@
 /* train: the notebook's training run, its lines, its model and its picture. */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "cli/commands.h"
@@ -64,12 +63,14 @@ static bool on_progress(const cnn_progress *progress, void *user)
 static int name_files(train_run *run)
 {
     const char *name = run->options->config.name;
+    const char *out = run->options->out;
     run->folder =
-        run->options->out ? cli_format("%s", run->options->out) : cli_format("runs/%s", name);
+        cli_concatenate(out ? (const char *[]){out, NULL} : (const char *[]){"runs/", name, NULL});
     if (!run->folder)
         return CLI_EXIT_FAILURE;
-    run->model_path = cli_format("%s/%s.safetensors", run->folder, name);
-    run->picture_path = cli_format("%s/predictions.png", run->folder);
+    run->model_path =
+        cli_concatenate((const char *[]){run->folder, "/", name, ".safetensors", NULL});
+    run->picture_path = cli_concatenate((const char *[]){run->folder, "/predictions.png", NULL});
     return run->model_path && run->picture_path ? 0 : CLI_EXIT_FAILURE;
 }
 

@@ -52,7 +52,7 @@ static void remove_parts(char *path, size_t made)
 
 static int try_to_write(const char *folder)
 {
-    char *path = cli_format("%s/.cnn-cl.XXXXXX", folder);
+    char *path = cli_concatenate((const char *[]){folder, "/.cnn-cl.XXXXXX", NULL});
     if (!path)
         return CLI_EXIT_FAILURE;
     int code = 0;
@@ -89,7 +89,7 @@ static int check_file(const char *path, bool no_clobber)
 int cli_out_folder_check(const char *folder, const char *const *files, bool no_clobber)
 {
     size_t made = 0;
-    char *path = cli_format("%s", folder);
+    char *path = cli_concatenate((const char *[]){folder, NULL});
     if (!path)
         return CLI_EXIT_FAILURE;
     int code = make_parts(path, &made);
@@ -105,7 +105,7 @@ int cli_out_folder_check(const char *folder, const char *const *files, bool no_c
 int cli_out_folder_make(const char *folder)
 {
     size_t made;
-    char *path = cli_format("%s", folder);
+    char *path = cli_concatenate((const char *[]){folder, NULL});
     int code = path ? make_parts(path, &made) : CLI_EXIT_FAILURE;
     free(path);
     return code;

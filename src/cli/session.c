@@ -1,7 +1,5 @@
 #include "cli/session.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,18 +13,18 @@ void *cli_allocate(size_t count, size_t size)
     return memory;
 }
 
-char *cli_format(const char *format, ...)
+char *cli_concatenate(const char *const *parts)
 {
-    va_list arguments;
-    va_start(arguments, format);
-    int length = vsnprintf(NULL, 0, format, arguments);
-    va_end(arguments);
-    char *text = cli_allocate((size_t)length + 1, 1);
-    if (!text)
-        return NULL;
-    va_start(arguments, format);
-    vsnprintf(text, (size_t)length + 1, format, arguments);
-    va_end(arguments);
+    size_t length = 0;
+    for (const char *const *at = parts; *at; at++)
+        length += strlen(*at);
+    char *text = cli_allocate(length + 1, 1);
+    char *end = text;
+    for (const char *const *at = parts; text && *at; at++) {
+        size_t count = strlen(*at);
+        memcpy(end, *at, count);
+        end += count;
+    }
     return text;
 }
 

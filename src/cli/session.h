@@ -5,7 +5,6 @@
 #include <cnncl/cnncl.h>
 
 #include "cli/options.h"
-#include "cli/output.h"
 
 /* What a command works on; start from {0}. */
 typedef struct cli_session {
@@ -40,8 +39,8 @@ int cli_samples_draw(const cli_samples *samples, const cnn_dataset *dataset, con
 int cli_samples_label(const cli_samples *samples, const cnn_dataset *dataset, size_t index);
 void cli_samples_finish(cli_samples *samples);
 
-/* "FORMAT" printed into new memory; NULL after saying that there is none. */
-char *cli_format(const char *format, ...) CLI_PRINTF(1, 2);
+/* The parts (ended by NULL) as one new string; NULL after saying that there is no memory. */
+char *cli_concatenate(const char *const *parts);
 /* calloc(); NULL after saying that there is none. */
 void *cli_allocate(size_t count, size_t size);
 

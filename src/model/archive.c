@@ -346,20 +346,25 @@ static bool is_finite(const cnn_tensor_info *tensor)
     return true;
 }
 
-cnn_status cnn_archive_copy(const cnn_tensor_info *wanted, const cnn_archive *archive)
+cnn_status cnn_archive_check(const cnn_tensor_info *wanted, const cnn_archive *archive)
 {
     const cnn_tensor_info *found = cnn_archive_find(archive, wanted->name);
     if (!found)
         return fail_tensor(archive, wanted->name, "expected it in the file, it is missing");
-    if (found->type != wanted->type) {
-        char problem[SHAPE_TEXT];
-        snprintf(problem, sizeof problem, "dtype: expected %s, found %s",
-                 cnn_type_rows[wanted->type].name, cnn_type_rows[found->type].name);
-        return fail_tensor(archive, wanted->name, problem);
-    }
-    cnn_status status = compare_shapes(wanted, found, archive);
+    if (found->type == wanted->type)
+        return compare_shapes(wanted, found, archive);
+    char problem[SHAPE_TEXT];
+    snprintf(problem, sizeof problem, "dtype: expected %s, found %s",
+             cnn_type_rows[wanted->type].name, cnn_type_rows[found->type].name);
+    return fail_tensor(archive, wanted->name, problem);
+}
+
+cnn_status cnn_archive_copy(const cnn_tensor_info *wanted, const cnn_archive *archive)
+{
+    cnn_status status = cnn_archive_check(wanted, archive);
     if (status != CNN_OK)
         return status;
+    const cnn_tensor_info *found = cnn_archive_find(archive, wanted->name);
     memcpy(wanted->values, found->values, wanted->count * cnn_type_rows[wanted->type].size);
     if (!is_finite(wanted))
         return fail_tensor(archive, wanted->name, "expected finite values, found inf or NaN");

@@ -37,8 +37,9 @@ const cnn_tensor_info *cnn_archive_get(const cnn_archive *archive, size_t index)
 /* NULL where there is no such tensor. */
 const cnn_tensor_info *cnn_archive_find(const cnn_archive *archive, const char *name);
 
-/* Copies the tensor of wanted's name to wanted's values. Errors: DATA (there is none, its type or
- * shape is another, a value is not finite). */
+/* Is there a tensor of wanted's name, type and shape? Errors: DATA. */
+cnn_status cnn_archive_check(const cnn_tensor_info *wanted, const cnn_archive *archive);
+/* Checks, and copies to wanted's values. Errors: DATA, also where a value is not finite. */
 cnn_status cnn_archive_copy(const cnn_tensor_info *wanted, const cnn_archive *archive);
 
 #endif

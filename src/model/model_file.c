@@ -44,9 +44,9 @@ static cnn_status read_config(cnn_config *config, const cnn_archive *archive)
 }
 
 /* A network that cannot be is the file's fault here, not the caller's. */
-static cnn_status allocate_model(cnn_model **model, const cnn_config *config, const char *path)
+static cnn_status describe_model(cnn_model **model, const cnn_config *config, const char *path)
 {
-    cnn_status status = cnn_model_allocate(model, config);
+    cnn_status status = cnn_model_describe(model, config);
     if (status == CNN_ERROR_ARGUMENT)
         status = cnn_fail(CNN_ERROR_DATA, "%s: %s", path, cnn_error_message());
     return status;
@@ -81,8 +81,11 @@ cnn_status cnn_model_load(cnn_model **model, const char *path)
     cnn_config config;
     CNN_TRY(cnn_archive_read(&archive, path));
     CNN_TRY(read_config(&config, archive));
-    CNN_TRY(allocate_model(&result, &config, path));
+    CNN_TRY(describe_model(&result, &config, path));
     CNN_TRY(refuse_extra(result, archive));
+    for (size_t i = 0; i < result->slot_count; i++)
+        CNN_TRY(cnn_archive_check(&result->slots[i].info, archive));
+    CNN_TRY(cnn_model_allocate(result));
     for (size_t i = 0; i < result->slot_count; i++)
         CNN_TRY(cnn_archive_copy(&result->slots[i].info, archive));
     *model = result;

@@ -62,6 +62,7 @@ static void add_slot(cnn_model *model, const cnn_layer *layer, const char *suffi
 {
     cnn_slot *slot = &model->slots[model->slot_count++];
     snprintf(slot->name, sizeof slot->name, "net.%s.%s", layer->name, suffix);
+    slot->layer = layer->index;
     slot->info = info;
     slot->info.name = slot->name;
 }
@@ -70,15 +71,13 @@ static void add_statistics(cnn_model *model, const cnn_layer *layer)
 {
     static const char *const suffixes[] = {"running_mean", "running_var"};
     int channels = layer->statistic_count / 2;
-    for (int i = 0; i < 2; i++) {
-        cnn_tensor_info info = {.type = CNN_FLOAT32, .rank = 1, .shape = {channels}};
-        info.count = (size_t)channels;
-        info.values = model->statistics + layer->statistic_offset + (size_t)(i * channels);
-        add_slot(model, layer, suffixes[i], info);
-    }
-    cnn_tensor_info info = {.type = CNN_INT64, .rank = 0, .count = 1};
-    info.values = &model->batches[layer->index];
-    add_slot(model, layer, "num_batches_tracked", info);
+    for (int i = 0; i < 2; i++)
+        add_slot(
+            model, layer, suffixes[i],
+            (cnn_tensor_info){
+                .type = CNN_FLOAT32, .rank = 1, .shape = {channels}, .count = (size_t)channels});
+    add_slot(model, layer, "num_batches_tracked",
+             (cnn_tensor_info){.type = CNN_INT64, .rank = 0, .count = 1});
 }
 
 static void add_slots(cnn_model *model)
@@ -87,11 +86,8 @@ static void add_slots(cnn_model *model)
         const cnn_layer *layer = &model->network->layers[l];
         for (int i = 0; i < layer->param_count; i++) {
             const cnn_param *param = &layer->params[i];
-            cnn_tensor_info info = {.type = CNN_FLOAT32,
-                                    .rank = param->rank,
-                                    .count = param->count,
-                                    .trainable = true,
-                                    .values = model->parameters + param->offset};
+            cnn_tensor_info info = {
+                .type = CNN_FLOAT32, .rank = param->rank, .count = param->count, .trainable = true};
             memcpy(info.shape, param->shape, sizeof info.shape);
             add_slot(model, layer, param->suffix, info);
         }
@@ -100,7 +96,23 @@ static void add_slots(cnn_model *model)
     }
 }
 
-cnn_status cnn_model_allocate(cnn_model **model, const cnn_config *config)
+/* The flat buffers hold their tensors in the order of the slots. */
+static void bind_slots(cnn_model *model)
+{
+    float *parameter = model->parameters, *statistic = model->statistics;
+    for (size_t i = 0; i < model->slot_count; i++) {
+        cnn_slot *slot = &model->slots[i];
+        float **next = slot->info.trainable ? &parameter : &statistic;
+        if (slot->info.type == CNN_INT64) {
+            slot->info.values = &model->batches[slot->layer];
+            continue;
+        }
+        slot->info.values = *next;
+        *next += slot->info.count;
+    }
+}
+
+cnn_status cnn_model_describe(cnn_model **model, const cnn_config *config)
 {
     enum { SLOTS_PER_LAYER = CNN_LAYER_MAX_PARAMS + 3 };
     *model = NULL;
@@ -108,15 +120,8 @@ cnn_status cnn_model_allocate(cnn_model **model, const cnn_config *config)
     cnn_model *result = NULL;
     CNN_TRY(cnn_allocate(&result, 1, sizeof *result, "a model"));
     CNN_TRY(cnn_network_create(&result->network, config));
-    const cnn_network *network = result->network;
-    size_t layers = (size_t)network->layer_count;
-    CNN_TRY(cnn_allocate(&result->parameters, network->parameter_count, sizeof(float),
-                         "the parameters"));
-    CNN_TRY(cnn_allocate(&result->statistics, network->statistic_count, sizeof(float),
-                         "the running statistics"));
-    CNN_TRY(cnn_allocate(&result->batches, layers, sizeof(int64_t), "the batch counts"));
-    CNN_TRY(cnn_allocate(&result->slots, layers * SLOTS_PER_LAYER, sizeof(cnn_slot),
-                         "the tensors' names"));
+    CNN_TRY(cnn_allocate(&result->slots, (size_t)result->network->layer_count * SLOTS_PER_LAYER,
+                         sizeof(cnn_slot), "the tensors' names"));
     add_slots(result);
     *model = result;
     return CNN_OK;
@@ -125,11 +130,33 @@ out:
     return status;
 }
 
+cnn_status cnn_model_allocate(cnn_model *model)
+{
+    cnn_status status = CNN_OK;
+    const cnn_network *network = model->network;
+    CNN_TRY(cnn_allocate(&model->parameters, network->parameter_count, sizeof(float),
+                         "the parameters"));
+    CNN_TRY(cnn_allocate(&model->statistics, network->statistic_count, sizeof(float),
+                         "the running statistics"));
+    CNN_TRY(cnn_allocate(&model->batches, (size_t)network->layer_count, sizeof(int64_t),
+                         "the batch counts"));
+    bind_slots(model);
+out:
+    return status;
+}
+
 cnn_status cnn_model_create(cnn_model **model, const cnn_config *config, uint64_t seed)
 {
-    cnn_status status = cnn_model_allocate(model, config);
-    if (status == CNN_OK)
-        init_values(*model, seed);
+    *model = NULL;
+    cnn_status status = CNN_OK;
+    cnn_model *result = NULL;
+    CNN_TRY(cnn_model_describe(&result, config));
+    CNN_TRY(cnn_model_allocate(result));
+    init_values(result, seed);
+    *model = result;
+    return CNN_OK;
+out:
+    cnn_model_destroy(result);
     return status;
 }
 

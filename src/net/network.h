@@ -19,6 +19,7 @@ struct cnn_network {
 /* A named tensor of the network and where its values are. */
 typedef struct cnn_slot {
     char name[CNN_LAYER_NAME_SIZE + 32]; /* "net.conv2d_00.weight" */
+    int layer;                           /* its position in the network */
     cnn_tensor_info info;                /* info.name points at name */
 } cnn_slot;
 
@@ -32,8 +33,11 @@ struct cnn_model {
     cnn_slot *slots; /* every tensor, in PyTorch's order */
 };
 
-/* A model whose values are all zero, for a reader to fill. Errors: ARGUMENT, MEMORY. */
-cnn_status cnn_model_allocate(cnn_model **model, const cnn_config *config);
+/* A model without memory for its values: the names, types and shapes of its tensors. For a reader,
+ * which compares them with a file's before it takes memory. Errors: ARGUMENT, MEMORY. */
+cnn_status cnn_model_describe(cnn_model **model, const cnn_config *config);
+/* Gives a described model its values, all zero. Errors: MEMORY. */
+cnn_status cnn_model_allocate(cnn_model *model);
 
 /* Errors: ARGUMENT (a value out of range, named as its option). */
 cnn_status cnn_config_check(const cnn_config *config);

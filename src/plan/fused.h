@@ -10,4 +10,7 @@ extern const cnn_op_class cnn_conv_block_op;
 /* ReLU, max pool, dropout: cl/pool_block.cl */
 extern const cnn_op_class cnn_pool_block_op;
 
+/* Flatten or not, linear, ReLU or not: cl/dense_block.cl */
+extern const cnn_op_class cnn_dense_block_op;
+
 #endif

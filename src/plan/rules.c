@@ -11,6 +11,14 @@ static bool accepts_conv_block(const cnn_layer *layers, const cnn_device *device
            layers->out.c <= MOST_CHANNELS && cnn_shape_count(layers->in) <= MOST_TILE;
 }
 
+/* Long work-items; beyond this width CLBlast's products are measured to be no slower. */
+static bool accepts_dense_block(const cnn_layer *layers, const cnn_device *device)
+{
+    enum { MOST_OUTPUTS = 256 };
+    const cnn_layer *linear = layers[0].kind == CNN_LAYER_LINEAR ? &layers[0] : &layers[1];
+    return device->kernel_class == CNN_KERNEL_CPU && linear->out.c <= MOST_OUTPUTS;
+}
+
 static const cnn_rule rules[] = {
     {"conv+relu+maxpool+dropout",
      4,
@@ -22,6 +30,22 @@ static const cnn_rule rules[] = {
      {CNN_LAYER_RELU, CNN_LAYER_MAXPOOL, CNN_LAYER_DROPOUT},
      NULL,
      &cnn_pool_block_op},
+    {"flatten+linear+relu",
+     3,
+     {CNN_LAYER_FLATTEN, CNN_LAYER_LINEAR, CNN_LAYER_RELU},
+     accepts_dense_block,
+     &cnn_dense_block_op},
+    {"flatten+linear",
+     2,
+     {CNN_LAYER_FLATTEN, CNN_LAYER_LINEAR},
+     accepts_dense_block,
+     &cnn_dense_block_op},
+    {"linear+relu",
+     2,
+     {CNN_LAYER_LINEAR, CNN_LAYER_RELU},
+     accepts_dense_block,
+     &cnn_dense_block_op},
+    {"linear", 1, {CNN_LAYER_LINEAR}, accepts_dense_block, &cnn_dense_block_op},
 };
 
 enum { RULE_COUNT = sizeof rules / sizeof rules[0] };

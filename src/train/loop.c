@@ -1,6 +1,7 @@
 #include "train/loop.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -50,6 +51,18 @@ out:
     return status;
 }
 
+static cnn_status fail_not_finite(const cnn_loop *loop, double loss, int step, size_t steps)
+{
+    char epoch[48] = "";
+    if (loop->epoch >= 0)
+        snprintf(epoch, sizeof epoch, "epoch %d, ", loop->epoch);
+    return cnn_fail(CNN_ERROR_ARITHMETIC, "the loss is not finite (%g) in %s%s step %d of %zu: %s",
+                    loss, epoch, loop->training ? "training" : "evaluation", step, steps,
+                    loop->step > 0 || loop->training
+                        ? "lower the learning rate (--lr)"
+                        : "the model's values are beyond float's range");
+}
+
 /* Sums the tally in double. */
 static cnn_status read_tally(cnn_loop_result *result, const cnn_loop *loop, size_t steps)
 {
@@ -62,10 +75,7 @@ static cnn_status read_tally(cnn_loop_result *result, const cnn_loop *loop, size
     CNN_TRY(cnn_allocate(&hits, steps, sizeof *hits, "the hits"));
     CNN_TRY(cnn_softmax_read(losses, hits, &bad, &loop->plan->softmax, steps));
     if (bad >= 0) {
-        status = cnn_fail(CNN_ERROR_ARITHMETIC, "the loss is not finite (%g) at %s %d of %zu: %s",
-                          (double)losses[bad], loop->training ? "step" : "batch", bad, steps,
-                          loop->training ? "lower the learning rate (--lr)"
-                                         : "the model's values are beyond float's range");
+        status = fail_not_finite(loop, (double)losses[bad], bad, steps);
         goto out;
     }
     for (size_t i = 0; i < steps; i++) {

@@ -17,6 +17,7 @@ typedef struct cnn_loop {
     cnn_plan *plan;
     cnn_feed *feed;
     bool training;
+    int epoch; /* for messages; -1 where there is none */
     double lr;
     uint64_t seed;
     uint64_t step; /* training steps done before; counted up */

@@ -117,7 +117,7 @@ cnn_status cnn_predictor_evaluate(cnn_evaluation *evaluation, cnn_predictor *pre
     size_t steps = cnn_feed_batch_count(&feed);
     if (steps > predictor->plan->softmax.slots)
         CNN_TRY(create_plan(predictor, steps));
-    cnn_loop loop = {.plan = predictor->plan, .feed = &feed};
+    cnn_loop loop = {.plan = predictor->plan, .feed = &feed, .epoch = -1};
     CNN_TRY(cnn_loop_run(&result, &loop));
     *evaluation = (cnn_evaluation){
         .loss = result.sample_loss,

@@ -158,7 +158,12 @@ static bool tick(size_t step, size_t steps, size_t images, double seconds, void 
 static cnn_status evaluate(double *accuracy, cnn_trainer *trainer, cnn_feed *feed,
                            const char *phase)
 {
-    cnn_loop loop = {.plan = trainer->plan, .feed = feed, .tick = tick, .user = trainer};
+    cnn_loop loop = {.plan = trainer->plan,
+                     .feed = feed,
+                     .epoch = trainer->epoch,
+                     .step = trainer->step,
+                     .tick = tick,
+                     .user = trainer};
     cnn_loop_result result;
     *accuracy = NAN;
     if (cnn_feed_count(feed) == 0)
@@ -177,6 +182,7 @@ static cnn_status train_epoch(cnn_epoch *epoch, cnn_trainer *trainer)
     cnn_loop loop = {.plan = trainer->plan,
                      .feed = &trainer->train,
                      .training = true,
+                     .epoch = trainer->epoch,
                      .lr = trainer->options.lr,
                      .seed = trainer->options.seed,
                      .step = trainer->step,

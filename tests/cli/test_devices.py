@@ -1,6 +1,7 @@
 """Listing devices and choosing one."""
 import json
 import os
+import re
 import unittest
 
 from support import TRAINING, CommandTest, environment
@@ -53,6 +54,40 @@ class Choosing(CommandTest):
 
     def test_the_option_wins_over_the_environment(self):
         self.run_command(*FORWARD, "--device", "0", env=environment(CNN_CL_DEVICE="99"))
+
+
+class Two(CommandTest):
+    """A second platform: Mesa's rusticl on the CPU, where it is installed."""
+
+    def setUp(self):
+        self.env = environment(RUSTICL_ENABLE="llvmpipe")
+        text = self.run_command("--list-devices", "--json", env=self.env).stdout
+        self.devices = json.loads(text)["devices"]
+        self.second = next((one for one in self.devices if "llvmpipe" in one["name"]), None)
+        if not self.second or len(self.devices) < 2:
+            self.skipTest("there is no second platform")
+
+    def test_are_listed(self):
+        table = self.run_command("--list-devices", env=self.env).stdout
+        self.assertEqual(len(re.findall(r"(?m)^\* ", table)), 2)  # the default, and the footnote
+        for device in self.devices:
+            self.assertIn(f"{device['platform']}:{device['device']}", table)
+            self.assertIn(device["name"], table)
+        usable = [one["index"] for one in self.devices if one["usable"]]
+        self.assertEqual(usable, list(range(len(usable))))
+        self.assertEqual(sum(one["default"] for one in self.devices), 1)
+
+    def test_compute_alike(self):
+        expected = self.run_command(*FORWARD, env=self.env).stdout
+        ident = f"{self.second['platform']}:{self.second['device']}"
+        for selector in (str(self.second["index"]), ident, "LLVMpipe"):
+            result = self.run_command(*FORWARD, "--device", selector, env=self.env)
+            self.assertIn(f"device {ident}: llvmpipe", result.stderr)
+            self.assertEqual(result.stdout, expected)
+
+    def test_a_part_of_both_names_is_refused(self):
+        result = self.assert_refused([*FORWARD, "--device", "p"], 3, "several", env=self.env)
+        self.assertIn("llvmpipe", result.stderr)
 
 
 class Absent(CommandTest):

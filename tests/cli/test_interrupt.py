@@ -45,7 +45,7 @@ class Signals(CommandTest):
 
 class Progress(CommandTest):
     def run_on_terminal(self, columns, *more):
-        """What a training run writes on a terminal, in pieces as they came, and how long it took."""
+        """What a training run writes on a terminal, and how many seconds it took."""
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         pieces = []

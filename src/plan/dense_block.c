@@ -1,0 +1,129 @@
+/* A small linear layer with the flatten before it and the ReLU behind it, as one step:
+ * cl/dense_block.cl. */
+#include <stdio.h>
+
+#include "base/status.h"
+#include "plan/fused.h"
+
+enum { PACK_COLUMNS, FORWARD, PACK_ROWS, INPUT, WEIGHTS, BIAS, GATE };
+
+enum { SAMPLES = 4, FEATURES = 16 }; /* of a work-item: see the kernels */
+
+typedef struct dense_block_op {
+    cnn_op op;
+    const cnn_layer *linear;
+    cnn_shape in; /* as the activations lie: before the flatten */
+    bool relu;
+    bool reordered; /* the features of x and W are in another order */
+} dense_block_op;
+
+static size_t divide_up(size_t a, size_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static void find_layers(dense_block_op *block)
+{
+    const cnn_op *op = &block->op;
+    block->in = op->layers[0]->in;
+    for (int i = 0; i < op->layer_count; i++)
+        if (op->layers[i]->kind == CNN_LAYER_LINEAR)
+            block->linear = op->layers[i];
+    block->relu = cnn_op_last_layer(op)->kind == CNN_LAYER_RELU;
+    block->reordered = block->in.c > 1 && block->in.h * block->in.w > 1;
+}
+
+static cnn_status init(cnn_op *op)
+{
+    static const char *const names[] = {[PACK_COLUMNS] = "dense_pack_columns",
+                                        [FORWARD] = "dense_forward",
+                                        [PACK_ROWS] = "dense_pack_rows",
+                                        [INPUT] = "dense_input",
+                                        [WEIGHTS] = "dense_weights"};
+    dense_block_op *block = (dense_block_op *)op;
+    char options[128];
+    cnn_status status = CNN_OK;
+    find_layers(block);
+    int out = block->linear->out.c, features = block->linear->in.c;
+    snprintf(options, sizeof options, "-DC=%d -DPLANE=%d -DOUT=%d -DRELU=%d", block->in.c,
+             block->in.h * block->in.w, out, block->relu);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        CNN_TRY(cnn_op_add_kernel(op, "dense_block.cl", options, names[i]));
+    char bias_options[32];
+    snprintf(bias_options, sizeof bias_options, "-DOUT=%d", out);
+    CNN_TRY(cnn_op_add_kernel(op, "linear.cl", bias_options, "linear_bias_gradient"));
+    if (block->relu)
+        CNN_TRY(cnn_op_add_kernel(op, "dense_block.cl", options, "dense_gate"));
+    op->keeps_input = true;
+    op->keeps_output = block->relu;
+    op->scratch_bytes =
+        (size_t)features * divide_up((size_t)out, FEATURES) * FEATURES * sizeof(float);
+out:
+    return status;
+}
+
+static cnn_status pack(cnn_op *op, cnn_kernel *kernel, size_t work)
+{
+    const dense_block_op *block = (const dense_block_op *)op;
+    return CNN_LAUNCH(kernel, cnn_kernel_items(op->device, work), cnn_arg_mem(op->memory.scratch),
+                      cnn_arg_mem(op->memory.parameters),
+                      cnn_arg_int((int)block->linear->params[0].offset));
+}
+
+static cnn_status forward(cnn_op *op, const cnn_pass *pass)
+{
+    const dense_block_op *block = (const dense_block_op *)op;
+    const cnn_op_memory *memory = &op->memory;
+    cnn_status status = CNN_OK;
+    CNN_TRY(pack(op, &op->kernels[PACK_COLUMNS], (size_t)block->linear->in.c));
+    status = CNN_LAUNCH(&op->kernels[FORWARD], divide_up((size_t)pass->n, SAMPLES),
+                        cnn_arg_mem(memory->output), cnn_arg_mem(memory->input),
+                        cnn_arg_mem(memory->scratch), cnn_arg_mem(memory->parameters),
+                        cnn_arg_int((int)block->linear->params[1].offset), cnn_arg_int(pass->n));
+out:
+    return status;
+}
+
+/* The gradient of the input, from W itself or from its reordered rows. */
+static cnn_status backward_input(cnn_op *op, const cnn_pass *pass)
+{
+    const dense_block_op *block = (const dense_block_op *)op;
+    const cnn_op_memory *memory = &op->memory;
+    cnn_status status = CNN_OK;
+    if (block->reordered)
+        CNN_TRY(pack(op, &op->kernels[PACK_ROWS], (size_t)block->linear->out.c));
+    status = CNN_LAUNCH(&op->kernels[INPUT], divide_up((size_t)pass->n, SAMPLES),
+                        cnn_arg_mem(memory->input_gradient), cnn_arg_mem(memory->output_gradient),
+                        cnn_arg_mem(block->reordered ? memory->scratch : memory->parameters),
+                        cnn_arg_int(block->reordered ? 0 : (int)block->linear->params[0].offset),
+                        cnn_arg_int(pass->n));
+out:
+    return status;
+}
+
+static cnn_status backward(cnn_op *op, const cnn_pass *pass)
+{
+    const dense_block_op *block = (const dense_block_op *)op;
+    const cnn_op_memory *memory = &op->memory;
+    size_t out = (size_t)block->linear->out.c, features = (size_t)block->linear->in.c;
+    cnn_status status = CNN_OK;
+    if (block->relu)
+        CNN_TRY(CNN_LAUNCH(&op->kernels[GATE], cnn_kernel_items(op->device, (size_t)pass->n * out),
+                           cnn_arg_mem(memory->output_gradient), cnn_arg_mem(memory->output),
+                           cnn_arg_int(pass->n)));
+    CNN_TRY(CNN_LAUNCH(
+        &op->kernels[WEIGHTS], divide_up(features, FEATURES), cnn_arg_mem(memory->gradients),
+        cnn_arg_int((int)block->linear->params[0].offset), cnn_arg_mem(memory->output_gradient),
+        cnn_arg_mem(memory->input), cnn_arg_int(pass->n)));
+    CNN_TRY(CNN_LAUNCH(&op->kernels[BIAS], cnn_kernel_items(op->device, out),
+                       cnn_arg_mem(memory->gradients),
+                       cnn_arg_int((int)block->linear->params[1].offset),
+                       cnn_arg_mem(memory->output_gradient), cnn_arg_int(pass->n)));
+    if (memory->input_gradient)
+        status = backward_input(op, pass);
+out:
+    return status;
+}
+
+const cnn_op_class cnn_dense_block_op = {"dense_block", sizeof(dense_block_op), init, forward,
+                                         backward};
