@@ -56,9 +56,7 @@ static void init_direct(direct *pass, const cnn_layer *layer, bool transposed)
     pass->in = transposed ? layer->out : layer->in;
     pass->out = transposed ? layer->in : layer->out;
     pass->padding = transposed ? layer->ksize - 1 - padding : padding;
-    /* Vectors of eight are whole or absent where the channels are a multiple of eight: a block must
-     * not end in an absent one. */
-    pass->block = pass->out.c > 8 && pass->out.c % 16 != 8 ? 16 : 8;
+    pass->block = pass->out.c > 8 ? 16 : 8;
     size_t blocks = (size_t)divide_up(pass->out.c, pass->block);
     size_t taps = (size_t)(layer->ksize * layer->ksize);
     size_t in = (size_t)pass->in.c;
