@@ -6,15 +6,10 @@
 #include <string.h>
 
 #include "check_main.h"
-#include "golden.h"
 #include "plan/layout.h"
-#include "plan_case.h"
+#include "plan_golden.h"
 
 enum { NETWORKS = 12, BATCH = 6, KINDS_OF_PLAN = 2 };
-
-/* What is promised, norm-wise. */
-static const plan_tolerance promised = {1e-5, 1e-4, 1e-7};
-static const double trace_tolerance = 1e-3;
 
 static cnn_config make_config(int example)
 {
@@ -35,7 +30,7 @@ START_TEST(networks_agree_with_plain_c)
     for (int training = 0; training < 2; training++) {
         at.pass.training = training == 1;
         plan_result expected = run_reference(&at), actual = run_plan(plan, &at);
-        check_plan_result(&at, &actual, &expected, promised);
+        check_plan_result(&at, &actual, &expected, promised_tolerance);
     }
     cnn_plan_destroy(plan);
     plan_case_finish(&at);
@@ -50,76 +45,20 @@ START_TEST(a_plan_for_evaluation_agrees_with_plain_c)
     cnn_plan *plan = make_plan(&at, BATCH, false, _i % KINDS_OF_PLAN == 1);
     at.pass.training = false;
     plan_result expected = run_reference(&at), actual = run_plan(plan, &at);
-    check_plan_result(&at, &actual, &expected, promised);
+    check_plan_result(&at, &actual, &expected, promised_tolerance);
     cnn_plan_destroy(plan);
     plan_case_finish(&at);
 }
 END_TEST
 
-/* The network and the batch of a golden case. */
-static plan_case golden_plan_case(const golden_case *golden)
-{
-    plan_case made = {.model = golden_model(golden), .n = golden_get(golden, "x")->shape[0]};
-    snprintf(made.name, sizeof made.name, "%s", golden->name);
-    made.pass = (cnn_pass){.n = made.n, .training = true};
-    made.x = golden_get(golden, "x")->values;
-    made.labels = golden_labels(golden);
-    return made;
-}
-
-static void check_one_step(const golden_case *golden, plan_case *at, cnn_plan *plan)
-{
-    at->pass.training = false;
-    plan_result evaluated = run_plan(plan, at);
-    at->pass.training = true;
-    plan_result trained = run_plan(plan, at);
-    check_golden(golden, "eval_logits", evaluated.logits, promised.logits, 0.0);
-    check_golden(golden, "logits", trained.logits, promised.logits, 0.0);
-    check_golden(golden, "loss", &trained.loss, promised.logits, 0.0);
-    check_golden_parameters(golden, "grad", at->model, trained.gradients, promised.gradients, 1e-6);
-}
-
-/* Adam on one batch, every loss in its slot. run_plan() left the batch's labels in place, but not
- * its input: a plan shares that memory. */
-static void check_steps(const golden_case *golden, plan_case *at, cnn_plan *plan)
-{
-    cnn_shape in = at->model->network->layers[0].in;
-    size_t steps = golden_get(golden, "losses")->count;
-    size_t bytes = (size_t)at->n * cnn_shape_count(in) * sizeof(float);
-    float *losses = scratch_floats(steps), *x = to_device_layout(at->x, in, at->n);
-    uint32_t *hits = scratch_bytes(steps * sizeof *hits);
-    int bad;
-    for (size_t step = 0; step < steps; step++) {
-        check_ok(cnn_buffer_write(cnn_plan_input(plan), 0, x, bytes));
-        check_ok(cnn_plan_forward(plan, &at->pass));
-        check_ok(cnn_plan_loss(plan, at->n, step));
-        check_ok(cnn_plan_backward(plan, &at->pass));
-        check_ok(cnn_plan_update(plan, golden_number(golden, "lr"), step + 1));
-    }
-    check_ok(cnn_softmax_read(losses, hits, &bad, &plan->softmax, steps));
-    ck_assert_int_eq(bad, -1);
-    check_golden(golden, "losses", losses, trace_tolerance, 0.0);
-}
-
-static void check_network(const golden_case *golden, bool fuse)
-{
-    plan_case at = golden_plan_case(golden);
-    cnn_plan *plan = make_plan(&at, at.n, true, fuse);
-    check_one_step(golden, &at, plan);
-    check_ok(cnn_plan_upload(plan, at.model));
-    check_steps(golden, &at, plan);
-    cnn_plan_destroy(plan);
-    plan_case_finish(&at);
-}
-
 static void check_fused(const golden_case *golden)
 {
-    check_network(golden, true);
+    check_network_golden(golden, true);
 }
 
 static void check_plain(const golden_case *golden)
 {
-    check_network(golden, false);
+    check_network_golden(golden, false);
 }
 
 START_TEST(networks_agree_with_pytorch)
@@ -141,7 +80,7 @@ START_TEST(a_short_batch_is_like_a_small_plan)
     plan_result actual = run_plan(large, &part), expected = run_plan(small, &part);
     check_plan_result(&part, &actual, &expected, (plan_tolerance){1e-6, 1e-5, 1e-8});
     expected = run_reference(&part);
-    check_plan_result(&part, &actual, &expected, promised);
+    check_plan_result(&part, &actual, &expected, promised_tolerance);
     cnn_plan_destroy(large);
     cnn_plan_destroy(small);
     plan_case_finish(&whole);
