@@ -11,7 +11,8 @@
 /* The device of CNN_CL_DEVICE, else the best: opened once. */
 cnn_device *test_device(void);
 
-/* Runs the suite as run_suite(), and closes the device. */
+/* Runs the suite as run_suite(), and closes the device. Exit code 77 where there is no device and
+ * CNN_TEST_DEVICE_MAY_BE_ABSENT is set. */
 int run_device_suite(Suite *suite);
 
 /* add_scratch_case() whose device memory is released after each test, too. */
@@ -30,6 +31,8 @@ void device_wipe(cl_mem mem);
 void *read_bytes(cl_mem mem, size_t bytes);
 float *read_floats(cl_mem mem, size_t count);
 
+/* From here on memory has no guard: for a checker that sees its end itself. */
+void device_without_guards(void);
 /* Aborts the test where a guard was written to. */
 void check_guards(const char *case_name);
 /* Aborts the test unless the values (count) are NaN, as device_floats() left them. */

@@ -1,0 +1,142 @@
+/* For Oclgrind: runs every kernel of this project on tiny shapes, with memory that ends where it
+ * must. CLBlast's kernels are left out: the plain linear operation is skipped, and the own kernels
+ * of linear.cl are run for themselves. */
+#include <string.h>
+
+#include "check_main.h"
+#include "op_case.h"
+#include "plan_case.h"
+
+/* Every kind but linear; pools and convolutions with one channel, with some, and with a vector. */
+static void run_op(cnn_layer_kind kind, int channels, int outputs, int ksize)
+{
+    random_source random = {.seed = 1};
+    cnn_layer layer = {.kind = kind, .in = {channels, 5, 4}, .ksize = ksize, .dropout = 0.5};
+    layer.out.c = outputs;
+    check_ok(cnn_layer_init(&layer));
+    op_case at = make_op_case(&random, &layer, 2, 3);
+    op_case_expect(&at);
+    check_op_case(&at);
+}
+
+START_TEST(operations)
+{
+    run_op(CNN_LAYER_CONV, 1, 3, 3);
+    run_op(CNN_LAYER_CONV, 9, 16, 2);
+    run_op(CNN_LAYER_CONV, 3, 24, 1);
+    run_op(CNN_LAYER_BATCHNORM, 1, 0, 0);
+    run_op(CNN_LAYER_BATCHNORM, 11, 0, 0);
+    run_op(CNN_LAYER_RELU, 3, 0, 0);
+    run_op(CNN_LAYER_MAXPOOL, 3, 0, 0);
+    run_op(CNN_LAYER_DROPOUT, 3, 0, 0);
+    run_op(CNN_LAYER_FLATTEN, 3, 0, 0);
+}
+END_TEST
+
+START_TEST(kernels_beside_the_products)
+{
+    enum { N = 3, OUT = 5, OFFSET = 2 };
+    cnn_kernel add = {0}, sum = {0};
+    const float values[N * OUT] = {0.0f};
+    check_ok(cnn_kernel_init(&add, test_device(), "linear.cl", "-DOUT=5", "linear_add_bias"));
+    check_ok(cnn_kernel_init(&sum, test_device(), "linear.cl", "-DOUT=5", "linear_bias_gradient"));
+    cl_mem y = device_floats(values, N * OUT), flat = device_floats(values, OFFSET + OUT);
+    check_ok(CNN_LAUNCH(&add, N * OUT, cnn_arg_mem(y), cnn_arg_mem(flat), cnn_arg_int(OFFSET),
+                        cnn_arg_int(N)));
+    check_ok(CNN_LAUNCH(&sum, OUT, cnn_arg_mem(flat), cnn_arg_int(OFFSET), cnn_arg_mem(y),
+                        cnn_arg_int(N)));
+    check_ok(cnn_device_finish(test_device()));
+    cnn_kernel_finish(&add);
+    cnn_kernel_finish(&sum);
+}
+END_TEST
+
+/* Oclgrind 21.10 holds memory that clEnqueueFillBuffer filled for never written, whatever is
+ * written to it later by kernels; what the host writes, it knows. */
+static void write_zeros(const cnn_buffer *buffer)
+{
+    check_ok(cnn_buffer_write(buffer, 0, scratch_bytes(buffer->bytes), buffer->bytes));
+}
+
+static void write_all(const cnn_plan *plan)
+{
+    const cnn_softmax *loss = &plan->softmax;
+    const cnn_buffer *const others[] = {
+        &plan->scratch,       &plan->gradients,  &plan->labels, &plan->adam.m,
+        &plan->adam.v,        &loss->losses,     &loss->hits,   &loss->sample_hits,
+        &loss->sample_losses, &plan->statistics,
+    };
+    for (int i = 0; i < plan->buffer_count; i++)
+        write_zeros(&plan->buffers[i]);
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        write_zeros(others[i]);
+}
+
+static bool uses_clblast(const cnn_step *step)
+{
+    return step->op->class == &cnn_linear_op;
+}
+
+/* One step of training, or one of evaluation. */
+static void run_steps(cnn_plan *plan, const cnn_gather_source *source, const cnn_pass *pass)
+{
+    check_ok(cnn_plan_gather(plan, source, 1, pass->n));
+    for (int i = 0; i < plan->step_count; i++)
+        if (!uses_clblast(&plan->steps[i]))
+            check_ok(plan->steps[i].op->class->forward(plan->steps[i].op, pass));
+    check_ok(cnn_plan_loss(plan, pass->n, 0));
+    for (int i = plan->step_count - 1; pass->training && i >= 0; i--)
+        if (plan->steps[i].output_gradient >= 0 && !uses_clblast(&plan->steps[i]))
+            check_ok(plan->steps[i].op->class->backward(plan->steps[i].op, pass));
+    if (pass->training)
+        check_ok(cnn_plan_update(plan, 1e-3, 1));
+    check_ok(cnn_device_finish(test_device()));
+}
+
+static void run_network(bool batchnorm, bool fuse)
+{
+    enum { TOTAL = 4, BATCH = 3, IMAGE = 2 * 9 * 8 };
+    static const uint8_t images[TOTAL * IMAGE], labels[TOTAL];
+    static const uint32_t order[TOTAL] = {3, 1, 0, 2};
+    random_source random = {.seed = 1};
+    cnn_config config;
+    cnn_config_init(&config);
+    config.xdim[0] = 2;
+    config.xdim[1] = 9;
+    config.xdim[2] = 8;
+    config.cdims[0] = 10;
+    config.cdims[1] = 3;
+    config.hdims[0] = 5;
+    config.ydim = 3;
+    config.batchnorm = batchnorm;
+    plan_case at = make_plan_case(&random, &config, 2);
+    cnn_plan *plan = make_plan(&at, BATCH, true, fuse);
+    write_all(plan);
+    check_ok(cnn_plan_upload(plan, at.model));
+    cnn_gather_source source = {device_bytes(images, sizeof images),
+                                device_bytes(labels, sizeof labels), NULL};
+    run_steps(plan, &source, &(cnn_pass){.n = 2});
+    source.order = device_bytes(order, sizeof order);
+    run_steps(plan, &source, &(cnn_pass){.n = 2, .training = true, .seed = 1, .step = 2});
+    cnn_plan_destroy(plan);
+    plan_case_finish(&at);
+}
+
+/* _i: batch norm, and fused steps. */
+START_TEST(networks)
+{
+    run_network(_i & 1, _i & 2);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("kernels once");
+    device_without_guards();
+    TCase *one_by_one = add_device_case(suite, "operations");
+    tcase_add_test(one_by_one, operations);
+    tcase_add_test(one_by_one, kernels_beside_the_products);
+    TCase *together = add_device_case(suite, "networks");
+    tcase_add_loop_test(together, networks, 0, 4);
+    return run_device_suite(suite);
+}
