@@ -13,10 +13,16 @@
  * padding, (TH, TW, stride), kept channels innermost.
  *
  * Must be given: IC, IH, IW (input), OC, K, PAD, PH, PW (pooled plane);
- *   SCRATCH  floats of scratch memory per work-item (src/plan/conv_block.c computes it). */
+ *   SCRATCH  floats of scratch memory per work-item (src/plan/conv_block.c computes it).
+ * With a default: FIRST 0 (1: the network's first layer, whose input has no dropped channels and wants
+ *   no gradient). */
 #if !defined(IC) || !defined(IH) || !defined(IW) || !defined(OC) || !defined(K) || \
     !defined(PAD) || !defined(PH) || !defined(PW) || !defined(SCRATCH)
 #error "IC, IH, IW, OC, K, PAD, PH, PW and SCRATCH must be given"
+#endif
+
+#ifndef FIRST
+#define FIRST 0
 #endif
 
 #include "channels.cl"
@@ -30,9 +36,9 @@
 #define TW (2 * PW + K - 1)
 #define WINDOWS (PH * PW)
 
-/* Backward reads and adds eight channels at a time: a pixel of its tile has a multiple of eight,
- * unless the input has fewer; and a row of taps is filled up with zeros to whole vectors. */
-#define PADDED(channels) (IC < 8 ? (channels) : ((channels) + 7) / 8 * 8)
+/* Backward reads and adds eight channels at a time: a pixel of its tile has a multiple of eight, unless
+ * the input is narrow and wants no gradient. A row of taps is filled up to whole vectors. */
+#define PADDED(channels) (FIRST && IC < 8 ? IC : ((channels) + 7) / 8 * 8)
 #define ROW(stride) ((K * (stride) + 7) / 8 * 8)
 #define TILE(stride) (TH * TW * (stride) + 8)
 
@@ -74,6 +80,13 @@ static int list_kept(int *list, const global float *scales, int channels, int ma
         kept += !masked || scales[c] != 0.0f;
     }
     return kept;
+}
+
+/* Of the input's channels; a constant in the first layer. */
+static int list_inputs(int *list, const global float *scales, int masked)
+{
+    const int kept = list_kept(list, scales, IC, masked);
+    return FIRST ? IC : kept;
 }
 
 /* tile (TH, TW, stride) of the kept channels of plane (IH, IW, IC); zeros around it, and in the
@@ -146,41 +159,42 @@ static void pack_kept(global float *restrict weights, const global float *restri
 DEFINE_ADD_TAPS(4, 2)
 DEFINE_ADD_TAPS(8, 1)
 
-/* Max pool and ReLU of a window's four sums, which are `step` apart. */
-static float8 pool(int8 *position, const float8 *sum, int step)
+/* Max pool and ReLU of the four sums of a window. */
+static float8 pool(int8 *position, float8 a, float8 b, float8 c, float8 d)
 {
-    float8 best = sum[0];
-    int8 at = (int8)0;
-    for (int p = 1; p < 4; ++p) {
-        const int8 larger = sum[p * step] > best || isnan(sum[p * step]);
-        best = select(best, sum[p * step], larger);
-        at = select(at, (int8)p, larger);
-    }
+    int8 larger = b > a || isnan(b);
+    float8 best = select(a, b, larger);
+    int8 at = select((int8)0, (int8)1, larger);
+    larger = c > best || isnan(c);
+    best = select(best, c, larger);
+    at = select(at, (int8)2, larger);
+    larger = d > best || isnan(d);
+    best = select(best, d, larger);
+    at = select(at, (int8)3, larger);
     const int8 dead = best <= (float8)0.0f;
     *position = select(at, (int8)DEAD, dead);
     return select(best, (float8)0.0f, dead);
 }
 
 /* Writes eight channels of a pooled pixel: those that list names, from number `first` on. */
-static void store_pooled(global float *y, global uchar *which, const float8 *sum, int step,
-                         const int *list, int first, int kept, float scale)
+static void store_pooled(global float *y, global uchar *which, float8 value, int8 position,
+                         const int *list, int first, int kept)
 {
-    int8 position;
-    const float8 value = pool(&position, sum, step) * scale;
+    const uchar8 bytes = convert_uchar8(position);
     if (kept == OC && first + 8 <= OC) {
         vstore8(value, 0, y + first);
-        vstore8(convert_uchar8(position), 0, which + first);
+        vstore8(bytes, 0, which + first);
         return;
     }
     float values[8];
-    int positions[8];
+    uchar positions[8];
     vstore8(value, 0, values);
-    vstore8(position, 0, positions);
-    for (int j = 0; j < 8; ++j)
-        if (first + j < kept) {
-            y[list[first + j]] = values[j];
-            which[list[first + j]] = positions[j];
-        }
+    vstore8(bytes, 0, positions);
+    const int count = min(8, kept - first);
+    for (int j = 0; j < count; ++j) {
+        y[list[first + j]] = values[j];
+        which[list[first + j]] = positions[j];
+    }
 }
 
 static float8 load_bias(const global float *bias, const int *list, int first, int kept)
@@ -203,25 +217,30 @@ static void forward_block(global float *y, global uchar *which, const global flo
         for (int px = 0; px < PW;) {
             const global float *at = tile + (2 * py * TW + 2 * px) * stride;
             const int window = (py * PW + px) * OC;
+            const int pair = narrow && px + 1 < PW;
             float8 sum[8];
-            if (narrow && px + 1 < PW) {
+            int8 position;
+            if (pair) {
                 for (int p = 0; p < 8; ++p)
                     sum[p] = bias0;
                 add_taps_8_1(sum, at, weights, stride);
-                store_pooled(y + window, which + window, sum, 1, list, first, kept, scale);
-                store_pooled(y + window + OC, which + window + OC, sum + 4, 1, list, first, kept,
-                             scale);
-                px += 2;
-                continue;
+                float8 value = pool(&position, sum[0], sum[1], sum[2], sum[3]) * scale;
+                store_pooled(y + window, which + window, value, position, list, first, kept);
+                value = pool(&position, sum[4], sum[5], sum[6], sum[7]) * scale;
+                store_pooled(y + window + OC, which + window + OC, value, position, list, first,
+                             kept);
+            } else {
+                for (int p = 0; p < 4; ++p) {
+                    sum[2 * p] = bias0;
+                    sum[2 * p + 1] = bias1;
+                }
+                add_taps_4_2(sum, at, weights, stride);
+                float8 value = pool(&position, sum[0], sum[2], sum[4], sum[6]) * scale;
+                store_pooled(y + window, which + window, value, position, list, first, kept);
+                value = pool(&position, sum[1], sum[3], sum[5], sum[7]) * scale;
+                store_pooled(y + window, which + window, value, position, list, first + 8, kept);
             }
-            for (int p = 0; p < 4; ++p) {
-                sum[2 * p] = bias0;
-                sum[2 * p + 1] = bias1;
-            }
-            add_taps_4_2(sum, at, weights, stride);
-            store_pooled(y + window, which + window, sum, 2, list, first, kept, scale);
-            store_pooled(y + window, which + window, sum + 1, 2, list, first + 8, kept, scale);
-            px += 1;
+            px += 1 + pair;
         }
 }
 
@@ -245,7 +264,7 @@ kernel void conv_block_forward(global float *y, global uchar *which, const globa
 
     const int end = (int)((long)n * (item + 1) / items);
     for (int sample = (int)((long)n * item / items); sample < end; ++sample) {
-        const int inputs = list_kept(input, input_scales + sample * IC, IC, input_masked);
+        const int inputs = list_inputs(input, input_scales + sample * IC, input_masked);
         const int outputs = list_kept(output, output_scales + sample * OC, OC, output_masked);
         global float *values = y + sample * (size_t)(WINDOWS * OC);
         global uchar *positions = which + sample * (size_t)(WINDOWS * OC);
@@ -266,103 +285,125 @@ kernel void conv_block_forward(global float *y, global uchar *which, const globa
     }
 }
 
-/* The events of one output channel: where its gradient goes in the tile, and how much. */
-static int list_events(global int *restrict offsets, global float *restrict amounts,
-                       const global float *restrict dy, const global uchar *restrict which, int o,
-                       float scale, int stride)
-{
-    int count = 0;
-    for (int py = 0; py < PH; ++py)
-        for (int px = 0; px < PW; ++px) {
-            const int at = (py * PW + px) * OC + o, position = which[at];
-            offsets[count] = ((2 * py + (position >> 1 & 1)) * TW + 2 * px + (position & 1)) * stride;
-            amounts[count] = dy[at] * scale;
-            count += position != DEAD;
-        }
-    return count;
-}
-
-/* The vectors of a row that are summed in registers together: a long run, a run, a single one. */
-#define LONG_RUN (K <= 3 ? 2 * K : K)
-
-/* sum_NAME: sums (VECTORS * 8) = the events' amounts times the tile's values at their offsets. */
-#define DEFINE_SUM_EVENTS(NAME, VECTORS)                                                           \
-    static void sum_##NAME(global float *sums, const global float *tile,                           \
+/* sum_NAME: sums (ROWS, VECTORS * 8), which are `row` apart, = the events' amounts times the tile's
+ * values at their offsets, and those of the next ROWS - 1 rows of the tile. */
+#define DEFINE_SUM_EVENTS(NAME, ROWS, VECTORS)                                                     \
+    static void sum_##NAME(global float *sums, const global float *tile, int stride,               \
                            const global int *offsets, const global float *amounts, int count)      \
     {                                                                                              \
-        float8 sum[VECTORS];                                                                       \
-        _Pragma("unroll") for (int v = 0; v < VECTORS; ++v)                                                          \
-            sum[v] = (float8)0.0f;                                                                 \
+        float8 sum[ROWS * VECTORS];                                                                \
+        _Pragma("unroll") for (int i = 0; i < ROWS * VECTORS; ++i) sum[i] = (float8)0.0f;          \
         for (int event = 0; event < count; ++event) {                                              \
             const global float *at = tile + offsets[event];                                        \
             const float8 amount = (float8)amounts[event];                                          \
-            _Pragma("unroll") for (int v = 0; v < VECTORS; ++v)                                                      \
-                sum[v] = fma(amount, vload8(v, at), sum[v]);                                       \
+            _Pragma("unroll") for (int i = 0; i < ROWS * VECTORS; ++i)                             \
+                sum[i] = fma(amount, vload8(i % VECTORS, at + i / VECTORS * (TW * stride)),        \
+                             sum[i]);                                                              \
         }                                                                                          \
-        _Pragma("unroll") for (int v = 0; v < VECTORS; ++v)                                                          \
-            vstore8(sum[v], v, sums);                                                              \
+        _Pragma("unroll") for (int i = 0; i < ROWS * VECTORS; ++i)                                 \
+            vstore8(sum[i], i % VECTORS, sums + i / VECTORS * ROW(stride));                        \
     }
 
-DEFINE_SUM_EVENTS(long_run, LONG_RUN)
-DEFINE_SUM_EVENTS(run, K)
-DEFINE_SUM_EVENTS(single, 1)
+/* A narrow first layer's taps all fit the registers; else a row is done in runs of vectors. */
+#define ALL_AT_ONCE (FIRST && K * ROW(IC) / 8 <= 12)
+#define LONG_RUN (K <= 3 ? 2 * K : K)
 
-/* The gradient of one output channel's weights, added to partial (K, ROW(PADDED(IC))). */
-static void add_weights(global float *restrict partial, global float *restrict sums,
-                        const global float *restrict tile, const int *list, int kept, int stride,
-                        const global int *offsets, const global float *amounts, int count)
+#if ALL_AT_ONCE
+DEFINE_SUM_EVENTS(all, K, (ROW(IC) / 8))
+#else
+DEFINE_SUM_EVENTS(long_run, 1, LONG_RUN)
+DEFINE_SUM_EVENTS(run, 1, K)
+DEFINE_SUM_EVENTS(single, 1, 1)
+#endif
+
+/* sums (K, ROW(stride)): the gradient of one output channel's weights from its events. */
+static void sum_events(global float *restrict sums, const global float *restrict tile, int stride,
+                       const global int *offsets, const global float *amounts, int count)
 {
-    const int vectors = ROW(stride) / 8, all = PADDED(IC);
-    for (int ky = 0; ky < K; ++ky) {
-        const global float *row = tile + ky * TW * stride;
+#if ALL_AT_ONCE
+    sum_all(sums, tile, stride, offsets, amounts, count);
+#else
+    const int vectors = ROW(stride) / 8;
+    for (int ky = 0; ky < K; ++ky, tile += TW * stride, sums += ROW(stride)) {
         int v = 0;
         for (; v + LONG_RUN <= vectors; v += LONG_RUN)
-            sum_long_run(sums + v * 8, row + v * 8, offsets, amounts, count);
+            sum_long_run(sums + v * 8, tile + v * 8, stride, offsets, amounts, count);
         for (; v + K <= vectors; v += K)
-            sum_run(sums + v * 8, row + v * 8, offsets, amounts, count);
+            sum_run(sums + v * 8, tile + v * 8, stride, offsets, amounts, count);
         for (; v < vectors; ++v)
-            sum_single(sums + v * 8, row + v * 8, offsets, amounts, count);
+            sum_single(sums + v * 8, tile + v * 8, stride, offsets, amounts, count);
+    }
+#endif
+}
 
-        global float *target = partial + ky * ROW(PADDED(IC));
-        for (int kx = 0; kx < K; ++kx)
-            if (kept == IC)
-                for (int c = 0; c < IC; ++c)
-                    target[kx * all + c] += sums[kx * stride + c];
-            else
+/* Adds sums (K, ROW(stride)) of the kept input channels to partial (K, ROW(PADDED(IC))). */
+static void add_sums(global float *restrict partial, const global float *restrict sums,
+                     const int *list, int kept, int stride)
+{
+    for (int ky = 0; ky < K; ++ky, partial += ROW(PADDED(IC)), sums += ROW(stride)) {
+        if (kept == IC)
+            for (int i = 0; i < ROW(PADDED(IC)); ++i)
+                partial[i] += sums[i];
+        else
+            for (int kx = 0; kx < K; ++kx)
                 for (int k = 0; k < kept; ++k)
-                    target[kx * all + list[k]] += sums[kx * stride + k];
+                    partial[kx * PADDED(IC) + list[k]] += sums[kx * stride + k];
     }
 }
 
-/* Adds each event's amount times the rows of weights (K, ROW(stride)) to the tile of the input's
- * gradient. */
-static void scatter_events(global float *restrict tile, const global float *restrict rows,
-                           int stride, const global int *offsets, const global float *amounts,
-                           int count)
+/* What the events of one pool window add to the input's gradient. TAP_ROWS rows of taps by eight
+ * channels are summed in registers over all output channels whose event is at the same position. */
+#define TAP_ROWS (12 / K > K ? K : 12 / K > 0 ? 12 / K : 1)
+
+#define DEFINE_SPREAD_EVENTS(NAME, ROWS)                                                           \
+    static void spread_##NAME(global float *at, const global float *rows, int stride,              \
+                              const int *outputs, const float *amounts, int count)                 \
+    {                                                                                              \
+        float8 sum[ROWS * K];                                                                      \
+        _Pragma("unroll") for (int i = 0; i < ROWS * K; ++i)                                       \
+            sum[i] = vload8(0, at + (i / K * TW + i % K) * stride);                                \
+        for (int event = 0; event < count; ++event) {                                              \
+            const global float *row = rows + outputs[event] * (K * ROW(stride));                   \
+            const float8 amount = (float8)amounts[event];                                          \
+            _Pragma("unroll") for (int i = 0; i < ROWS * K; ++i)                                   \
+                sum[i] = fma(amount, vload8(0, row + i / K * ROW(stride) + i % K * stride), sum[i]); \
+        }                                                                                          \
+        _Pragma("unroll") for (int i = 0; i < ROWS * K; ++i)                                       \
+            vstore8(sum[i], 0, at + (i / K * TW + i % K) * stride);                                \
+    }
+
+DEFINE_SPREAD_EVENTS(rows, TAP_ROWS)
+DEFINE_SPREAD_EVENTS(row, 1)
+
+/* at: the tile's pixel under the first tap; rows (outputs, K, ROW(stride)). */
+static void spread_events(global float *at, const global float *rows, int stride,
+                          const int *outputs, const float *amounts, int count)
 {
-    const int vectors = ROW(stride) / 8;
-    for (int event = 0; event < count; ++event) {
-        const float8 amount = (float8)amounts[event];
-        for (int ky = 0; ky < K; ++ky) {
-            global float *at = tile + offsets[event] + ky * TW * stride;
-            const global float *row = rows + ky * ROW(stride);
-            for (int v = 0; v < vectors; ++v)
-                vstore8(fma(amount, vload8(v, row), vload8(v, at)), v, at);
+    for (int c = 0; c < stride; c += 8) {
+        int ky = 0;
+        for (; ky + TAP_ROWS <= K; ky += TAP_ROWS)
+            spread_rows(at + ky * TW * stride + c, rows + ky * ROW(stride) + c, stride, outputs,
+                        amounts, count);
+        for (; ky < K; ++ky)
+            spread_row(at + ky * TW * stride + c, rows + ky * ROW(stride) + c, stride, outputs,
+                       amounts, count);
+    }
+}
+
+/* rows (outputs, K, ROW(stride)) of the kept channels, from packed (OC, K, ROW(PADDED(IC))). */
+static void pack_kept_rows(global float *restrict rows, const global float *restrict packed,
+                           const int *input, int inputs, const int *output, int outputs, int stride)
+{
+    for (int i = 0; i < outputs; ++i)
+        for (int ky = 0; ky < K; ++ky, rows += ROW(stride)) {
+            const global float *source = packed + (output[i] * K + ky) * ROW(PADDED(IC));
+            for (int kx = 0; kx < K; ++kx) {
+                for (int k = 0; k < inputs; ++k)
+                    rows[kx * stride + k] = source[kx * PADDED(IC) + input[k]];
+                for (int k = inputs; k < stride; ++k)
+                    rows[kx * stride + k] = 0.0f;
+            }
         }
-    }
-}
-
-/* rows (K, ROW(stride)) of the kept input channels, from packed (K, ROW(PADDED(IC))). */
-static void pack_rows(global float *restrict rows, const global float *restrict packed,
-                      const int *list, int kept, int stride)
-{
-    for (int ky = 0; ky < K; ++ky, packed += ROW(PADDED(IC)), rows += ROW(stride)) {
-        for (int kx = 0; kx < K; ++kx)
-            for (int k = 0; k < stride; ++k)
-                rows[kx * stride + k] = k < kept ? packed[kx * PADDED(IC) + list[k]] : 0.0f;
-        for (int i = K * stride; i < ROW(stride); ++i)
-            rows[i] = 0.0f;
-    }
 }
 
 /* dx (IH, IW, IC) from its tile; zero in dropped channels, and where no window looked. */
@@ -386,68 +427,117 @@ static void store_tile(global float *restrict dx, const global float *restrict t
         }
 }
 
-/* Each work-item's partial gradients, and dx (n, IH, IW, IC) where `want_input`. dy, which (n, PH, PW,
- * OC); x (n, IH, IW, IC); the weights were packed by conv_block_pack_rows; the rest as in
- * conv_block_forward. */
-kernel void conv_block_backward(global float *restrict dx, int want_input,
-                                const global float *restrict dy,
-                                const global uchar *restrict which, const global float *restrict x,
-                                const global float *restrict input_scales, int input_masked,
-                                const global float *restrict output_scales, int output_masked,
-                                float scale, global float *restrict scratch, int n, int items)
+/* What a work-item of conv_block_backward has for itself in the scratch memory. */
+typedef struct room {
+    global float *tile, *gradient_tile; /* (TH, TW, stride) */
+    global float *rows;                 /* (outputs, K, ROW(stride)) */
+    global float *sums;                 /* (K, ROW(stride)) */
+    global float *amounts;              /* (OC, WINDOWS): each kept output channel's events, */
+    global int *offsets;                /* their gradients and their places in the tile */
+    global float *partial, *bias_partial;
+} room;
+
+/* Lists each output channel's events in `room`, counts (outputs) of them, and adds what they give to
+ * the input's gradient: window by window, position by position. */
+static void walk_events(const room *room, int *counts, const global float *dy,
+                        const global uchar *which, const int *output, int outputs,
+                        const global float *rows, int whole_rows, int stride, float scale)
+{
+    int row[DEAD + 1][OC];
+    float amount[DEAD + 1][OC];
+    for (int k = 0; k < outputs; ++k)
+        counts[k] = 0;
+    for (int window = 0; window < WINDOWS; ++window) {
+        const int corner = (window / PW * 2 * TW + window % PW * 2) * stride;
+        int count[DEAD + 1] = {0};
+        for (int k = 0; k < outputs; ++k) {
+            const int o = output[k], position = which[window * OC + o];
+            const float gradient = dy[window * OC + o] * scale;
+            const int event = k * WINDOWS + counts[k];
+            room->offsets[event] = corner + ((position >> 1) * TW + (position & 1)) * stride;
+            room->amounts[event] = gradient;
+            counts[k] += position != DEAD;
+            row[position][count[position]] = whole_rows ? o : k;
+            amount[position][count[position]] = gradient;
+            ++count[position];
+        }
+        if (FIRST)
+            continue;
+        for (int position = 0; position < DEAD; ++position)
+            if (count[position] > 0)
+                spread_events(room->gradient_tile + corner +
+                                  ((position >> 1) * TW + (position & 1)) * stride,
+                              rows, stride, row[position], amount[position], count[position]);
+    }
+}
+
+/* One sample. input, output: the kept channels; dx is not looked at in the first layer. */
+static void backward_sample(const room *room, global float *dx, const global float *x,
+                            const global float *dy, const global uchar *which,
+                            const global float *packed, const int *input, int inputs,
+                            const int *output, int outputs, float scale)
+{
+    const int stride = PADDED(inputs), whole_rows = inputs == IC;
+    int counts[OC];
+    fill_tile(room->tile, x, input, inputs, stride);
+    if (!FIRST) {
+        for (int i = 0; i < TILE(stride); ++i)
+            room->gradient_tile[i] = 0.0f;
+        if (!whole_rows)
+            pack_kept_rows(room->rows, packed, input, inputs, output, outputs, stride);
+    }
+    walk_events(room, counts, dy, which, output, outputs, whole_rows ? packed : room->rows,
+                whole_rows, stride, scale);
+    for (int k = 0; k < outputs; ++k) {
+        const global float *amounts = room->amounts + k * WINDOWS;
+        float sum = 0.0f;
+        for (int event = 0; event < counts[k]; ++event)
+            sum += amounts[event];
+        room->bias_partial[output[k]] += sum;
+        sum_events(room->sums, room->tile, stride, room->offsets + k * WINDOWS, amounts,
+                   counts[k]);
+        add_sums(room->partial + output[k] * (K * ROW(PADDED(IC))), room->sums, input, inputs,
+                 stride);
+    }
+    if (!FIRST)
+        store_tile(dx, room->gradient_tile, input, inputs, stride);
+}
+
+/* Each work-item's partial gradients, and dx (n, IH, IW, IC) unless this is the first layer. dy, which
+ * (n, PH, PW, OC); x (n, IH, IW, IC); the weights were packed by conv_block_pack_rows; the rest as
+ * in conv_block_forward. */
+kernel void conv_block_backward(global float *dx, const global float *dy, const global uchar *which,
+                                const global float *x, const global float *input_scales,
+                                int input_masked, const global float *output_scales,
+                                int output_masked, float scale, global float *scratch, int n,
+                                int items)
 {
     const int item = get_global_id(0);
     if (item >= items)
         return;
-    const global float *packed = scratch;
-    global float *partial = scratch + PARTIAL * (size_t)(1 + item);
-    global float *bias_partial = scratch + PARTIAL * (size_t)(1 + items) + item * OC;
-    global float *tile =
-        scratch + PARTIAL * (size_t)(1 + items) + items * OC + item * (size_t)SCRATCH;
-    global float *gradient_tile = tile + TILE(PADDED(IC));
-    global float *rows = gradient_tile + TILE(PADDED(IC));
-    global float *sums = rows + K * ROW(PADDED(IC));
-    global float *amounts = sums + ROW(PADDED(IC));
-    global int *offsets = (global int *)(amounts + WINDOWS + 1);
-    int input[IC];
-
+    room room;
+    room.partial = scratch + PARTIAL * (size_t)(1 + item);
+    room.bias_partial = scratch + PARTIAL * (size_t)(1 + items) + item * OC;
+    room.tile = scratch + PARTIAL * (size_t)(1 + items) + items * OC + item * (size_t)SCRATCH;
+    room.gradient_tile = room.tile + TILE(PADDED(IC));
+    room.rows = room.gradient_tile + TILE(PADDED(IC));
+    room.sums = room.rows + PARTIAL;
+    room.amounts = room.sums + K * ROW(PADDED(IC));
+    room.offsets = (global int *)(room.amounts + WINDOWS * OC + 1);
     for (int i = 0; i < PARTIAL; ++i)
-        partial[i] = 0.0f;
+        room.partial[i] = 0.0f;
     for (int o = 0; o < OC; ++o)
-        bias_partial[o] = 0.0f;
+        room.bias_partial[o] = 0.0f;
 
+    int input[IC], output[OC];
     const int end = (int)((long)n * (item + 1) / items);
     for (int sample = (int)((long)n * item / items); sample < end; ++sample) {
-        const int inputs = list_kept(input, input_scales + sample * IC, IC, input_masked);
-        const int stride = PADDED(inputs);
-        fill_tile(tile, x + sample * (size_t)(IH * IW * IC), input, inputs, stride);
-        if (want_input)
-            for (int i = 0; i < TILE(stride); ++i)
-                gradient_tile[i] = 0.0f;
-        for (int o = 0; o < OC; ++o) {
-            if (output_masked && output_scales[sample * OC + o] == 0.0f)
-                continue;
-            const size_t at = sample * (size_t)(WINDOWS * OC);
-            const int count =
-                list_events(offsets, amounts, dy + at, which + at, o, scale, stride);
-            for (int event = 0; event < count; ++event)
-                bias_partial[o] += amounts[event];
-            if (count == 0)
-                continue;
-            add_weights(partial + o * (K * ROW(PADDED(IC))), sums, tile, input, inputs, stride,
-                        offsets, amounts, count);
-            if (!want_input)
-                continue;
-            const global float *packed_rows = packed + o * (K * ROW(PADDED(IC)));
-            if (inputs == IC) {
-                scatter_events(gradient_tile, packed_rows, stride, offsets, amounts, count);
-            } else {
-                pack_rows(rows, packed_rows, input, inputs, stride);
-                scatter_events(gradient_tile, rows, stride, offsets, amounts, count);
-            }
-        }
-        if (want_input)
-            store_tile(dx + sample * (size_t)(IH * IW * IC), gradient_tile, input, inputs, stride);
+        const int inputs = list_inputs(input, input_scales + sample * IC, input_masked);
+        const int outputs = list_kept(output, output_scales + sample * OC, OC, output_masked);
+        const size_t image = sample * (size_t)(IH * IW * IC);
+        const size_t pooled = sample * (size_t)(WINDOWS * OC);
+        backward_sample(&room, dx + image, x + image, dy + pooled, which + pooled, scratch, input,
+                        inputs, output, outputs, scale);
     }
 }
 

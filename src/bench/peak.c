@@ -18,7 +18,7 @@ typedef struct peak_shape {
 
 static peak_shape choose_shape(const cnn_device *device)
 {
-    enum { CPU_CHAINS = 12, GPU_CHAINS = 4, GPU_WIDTH = 4, CPU_ITEMS = 4, GPU_ITEMS = 2048 };
+    enum { CPU_CHAINS = 12, GPU_CHAINS = 4, GPU_WIDTH = 4, CPU_ITEMS = 16, GPU_ITEMS = 2048 };
     size_t units = device->info.compute_units > 0 ? device->info.compute_units : 1;
     if (device->kernel_class != CNN_KERNEL_CPU)
         return (peak_shape){GPU_WIDTH, GPU_CHAINS, units * GPU_ITEMS};
@@ -52,11 +52,12 @@ static cnn_status launch_fma(cnn_kernel *kernel, const peak_shape *shape, const 
                       cnn_arg_float(1.0f), cnn_arg_int(rounds), cnn_arg_int((cl_int)shape->items));
 }
 
-/* Launches grow until one is long enough to be measured; short ones are seldom disturbed. */
+/* Launches grow until one is long enough to be measured, and no longer: short ones are seldom
+ * disturbed. */
 static cnn_status measure_fma(double *flops, cnn_kernel *kernel, const peak_shape *shape,
                               const cnn_buffer *sums, cnn_profile *profile)
 {
-    static const double enough = 1e-3, total = 50e-3; /* seconds of one launch, of all */
+    static const double enough = 4e-3, total = 0.1; /* seconds of one launch, of all */
     enum { FEWEST = 3, MOST = 32, FIRST_ROUNDS = 256, MOST_ROUNDS = 1 << 24 };
     int rounds = FIRST_ROUNDS;
     double seconds = 0.0;

@@ -2,9 +2,8 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/philox.h"
 #include "base/status.h"
@@ -181,11 +180,9 @@ static cnn_status run_batches(bench_run *run, size_t count)
 
 static cnn_status time_batches(double *seconds, bench_run *run, size_t count)
 {
-    struct timespec start, end;
-    clock_gettime(CLOCK_MONOTONIC, &start);
+    double start = cnn_seconds();
     cnn_status status = run_batches(run, count);
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    *seconds = (double)(end.tv_sec - start.tv_sec) + 1e-9 * (double)(end.tv_nsec - start.tv_nsec);
+    *seconds = cnn_seconds() - start;
     return status;
 }
 

@@ -32,7 +32,8 @@ cnn_status cnn_adam_run(cnn_adam *adam, cl_mem parameters, cl_mem gradients, cl_
     return CNN_LAUNCH(&adam->kernel, cnn_kernel_items(adam->kernel.device, adam->count),
                       cnn_arg_mem(parameters), cnn_arg_mem(adam->m.mem), cnn_arg_mem(adam->v.mem),
                       cnn_arg_mem(gradients), cnn_arg_mem(bad), cnn_arg_float((float)beta1),
-                      cnn_arg_float((float)beta2), cnn_arg_float((float)epsilon),
+                      cnn_arg_float((float)beta2), cnn_arg_float((float)(1.0 - beta1)),
+                      cnn_arg_float((float)(1.0 - beta2)), cnn_arg_float((float)epsilon),
                       cnn_arg_float((float)rate), cnn_arg_float((float)root),
                       cnn_arg_uint((cl_uint)adam->count));
 }

@@ -29,6 +29,12 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
+/* The network's first layer: its input has no dropped channels and wants no gradient. */
+static bool is_first(const cnn_op *op)
+{
+    return op->layers[CONV]->index == 0;
+}
+
 /* The sizes of cl/conv_block.cl: TILE, ROW and PADDED at their largest. */
 static void find_sizes(conv_block_op *block)
 {
@@ -36,14 +42,15 @@ static void find_sizes(conv_block_op *block)
     const cnn_layer *conv = op->layers[CONV];
     cnn_shape pooled = op->layers[POOL]->out;
     size_t k = (size_t)conv->ksize, in = (size_t)conv->in.c, out = (size_t)conv->out.c;
-    size_t padded = in < VECTOR ? in : round_up(in, VECTOR);
+    size_t padded = is_first(op) && in < VECTOR ? in : round_up(in, VECTOR);
     size_t row = round_up(k * padded, VECTOR), windows = (size_t)(pooled.h * pooled.w);
     size_t pixels = (2 * (size_t)pooled.h + k - 1) * (2 * (size_t)pooled.w + k - 1);
     block->packed = round_up(out, BLOCK) * k * k * in;
     block->packed_rows = out * k * row;
     block->partial = block->packed_rows;
     size_t forward = pixels * in + VECTOR + block->packed;
-    size_t backward = 2 * (pixels * padded + VECTOR) + k * row + row + 2 * (windows + 1);
+    size_t backward =
+        2 * (pixels * padded + VECTOR) + block->packed_rows + k * row + 2 * (windows * out + 1);
     block->item_scratch = round_up(larger(forward, backward), BLOCK);
     block->items = op->batch < MOST_ITEMS ? op->batch : MOST_ITEMS;
     size_t forward_all = block->packed + (size_t)block->items * block->item_scratch;
@@ -68,9 +75,10 @@ static cnn_status init(cnn_op *op)
     snprintf(options, sizeof options, "-DC=%d -DPLANE=%d", pooled.c, pooled.h * pooled.w);
     CNN_TRY(cnn_op_add_kernel(op, "dropout.cl", options, "dropout_scales"));
     snprintf(options, sizeof options,
-             "-DIC=%d -DIH=%d -DIW=%d -DOC=%d -DK=%d -DPAD=%d -DPH=%d -DPW=%d -DSCRATCH=%zu", in.c,
-             in.h, in.w, conv->out.c, conv->ksize, cnn_conv_padding(conv), pooled.h, pooled.w,
-             block->item_scratch);
+             "-DIC=%d -DIH=%d -DIW=%d -DOC=%d -DK=%d -DPAD=%d -DPH=%d -DPW=%d -DSCRATCH=%zu "
+             "-DFIRST=%d",
+             in.c, in.h, in.w, conv->out.c, conv->ksize, cnn_conv_padding(conv), pooled.h, pooled.w,
+             block->item_scratch, is_first(op));
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         CNN_TRY(cnn_op_add_kernel(op, "conv_block.cl", options, names[i]));
     op->keeps_input = true;
@@ -132,14 +140,13 @@ static cnn_status backward(cnn_op *op, const cnn_pass *pass)
     const cnn_op_memory *memory = &op->memory;
     mask_args masks = get_masks(op, pass);
     size_t values = conv->params[0].count + conv->params[1].count;
-    bool want_input = memory->input_gradient != NULL;
     cnn_status status = CNN_OK;
     CNN_TRY(pack(op, &op->kernels[PACK_ROWS], block->packed_rows));
     CNN_TRY(CNN_LAUNCH(&op->kernels[BACKWARD], (size_t)block->items,
-                       cnn_arg_mem(want_input ? memory->input_gradient : memory->scratch),
-                       cnn_arg_int(want_input), cnn_arg_mem(memory->output_gradient),
-                       cnn_arg_mem(memory->saved), cnn_arg_mem(memory->input), masks.input_scales,
-                       masks.input_masked, masks.output_scales, masks.output_masked, masks.scale,
+                       cnn_arg_mem(is_first(op) ? memory->scratch : memory->input_gradient),
+                       cnn_arg_mem(memory->output_gradient), cnn_arg_mem(memory->saved),
+                       cnn_arg_mem(memory->input), masks.input_scales, masks.input_masked,
+                       masks.output_scales, masks.output_masked, masks.scale,
                        cnn_arg_mem(memory->scratch), cnn_arg_int(pass->n),
                        cnn_arg_int(block->items)));
     status = CNN_LAUNCH(&op->kernels[REDUCE], cnn_kernel_items(op->device, values),
