@@ -102,7 +102,7 @@ kernel void norm_block_convolve(global float *saved, global float *scratch, cons
     }
 }
 
-/* y (n, PH, PW, OC) and which, from z and the statistics in `saved`; weight and bias of the batch
+/* y (n, PH, PW, OC), best and which, from z and the statistics in `saved`; weight and bias of the batch
  * norm at their offsets; scales (n, OC) multiply where `masked`. */
 kernel void norm_block_apply(global float *restrict y, global float *restrict saved,
                             const global float *restrict parameters, int w_offset, int b_offset,
@@ -117,23 +117,26 @@ kernel void norm_block_apply(global float *restrict y, global float *restrict sa
         const float8 scale =
             masked ? load_channels(scales + sample * OC, at, OC) : (float8)1.0f;
         const global float *top = Z(saved) + (row / PH * PLANE + 2 * py * OW) * 8;
+        global float *normalised = BEST(saved, n) + row * (PW * 8);
         global uchar *which = WHICH(global uchar *, saved, n) + row * (PW * 8);
         global float *target = y + (sample * PH + py) * (PW * OC);
         for (int px = 0; px < PW; ++px) {
-            float8 best = (float8)0.0f;
+            float8 best = (float8)0.0f, best_h = (float8)0.0f;
             int8 position = (int8)0;
 #pragma unroll
             for (int i = 0; i < 4; ++i) {
-                const float8 value =
-                    (vload8(2 * px + i % 2 + i / 2 * OW, top) - mean) * inverse * weight + bias;
+                const float8 h = (vload8(2 * px + i % 2 + i / 2 * OW, top) - mean) * inverse;
+                const float8 value = h * weight + bias;
                 const int8 larger = i == 0 ? (int8)-1 : (value > best) | (value != value);
                 best = select(best, value, larger);
+                best_h = select(best_h, h, larger);
                 position = select(position, (int8)i, larger);
             }
             const int8 dead = best <= (float8)0.0f;
             best = select(best, (float8)0.0f, dead) * scale;
             position = select(position, (int8)DEAD, dead | (scale == (float8)0.0f));
             store_channels(best, target + px * OC, at, OC);
+            vstore8(best_h, px, normalised);
             vstore8(convert_uchar8(position), px, which);
         }
     }

@@ -45,24 +45,16 @@ kernel void norm_block_sums(global float *sums, const global float *dy, const gl
         return;
     const int begin = sample_begin(n, item), end = sample_begin(n, item + 1);
     for (int v = 0; v < VECTORS; ++v) {
-        const float8 mean = load_channels(saved, v * 8, OC);
-        const float8 inverse = load_channels(saved + OC, v * 8, OC);
         float8 sum = (float8)0.0f, product = (float8)0.0f;
         for (int sample = begin; sample < end; ++sample) {
-            const size_t plane = sample * (size_t)VECTORS + v;
-            const global float *z = Z(saved) + plane * (PLANE * 8);
-            const global uchar *which = WHICH(const global uchar *, saved, n) + plane * (WINDOWS * 8);
+            const size_t plane = (sample * (size_t)VECTORS + v) * (WINDOWS * 8);
+            const global float *best = BEST(saved, n) + plane;
+            const global uchar *which = WHICH(const global uchar *, saved, n) + plane;
             const global float *gradient = dy + sample * (size_t)(WINDOWS * OC);
             for (int window = 0; window < WINDOWS; ++window) {
-                const arrival a = arrive(gradient, which, window, v * 8, scale);
-                const int corner = window / PW * 2 * OW + window % PW * 2;
-                float8 value = vload8(corner, z);
-#pragma unroll
-                for (int i = 1; i < 4; ++i)
-                    value = select(value, vload8(corner + i / 2 * OW + i % 2, z),
-                                   a.position == (int8)i);
-                sum += a.g;
-                product = fma(a.g, (value - mean) * inverse, product);
+                const float8 g = arrive(gradient, which, window, v * 8, scale).g;
+                sum += g;
+                product = fma(g, vload8(window, best), product);
             }
         }
         store_channels(sum, sums + item * (2 * OC), v * 8, OC);
@@ -273,15 +265,16 @@ kernel void norm_block_reduce(global float *restrict gradients, int w_offset, in
                               const global float *restrict scratch)
 {
     const global float *partials = scratch + SUMS + WEIGHTS;
-    FOR_EACH (i, OC * (TAPS * IC + 1)) {
-        const int o = i % OC, row = i / OC;
-        if (row == TAPS * IC) {
-            gradients[b_offset + o] = 0.0f;
-            continue;
-        }
-        float sum = 0.0f;
+    FOR_EACH (i, WEIGHTS / 8) {
+        const int first = i % VECTORS * 8, c = i / VECTORS % IC, tap = i / (VECTORS * IC);
+        float8 sum = (float8)0.0f;
         for (int item = 0; item < ITEMS; ++item)
-            sum += partials[item * (size_t)WEIGHTS + row * WIDTH + o];
-        gradients[w_offset + (o * IC + row % IC) * TAPS + row / IC] = sum;
+            sum += vload8(i, partials + item * (size_t)WEIGHTS);
+        float values[8];
+        vstore8(sum, 0, values);
+        for (int o = first; o < min(OC, first + 8); ++o)
+            gradients[w_offset + (o * IC + c) * TAPS + tap] = values[o - first];
     }
+    FOR_EACH (o, OC)
+        gradients[b_offset + o] = 0.0f;
 }

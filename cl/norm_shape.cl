@@ -1,8 +1,9 @@
 /* The shapes and the layout that cl/norm_block.cl and cl/norm_block_backward.cl share.
  *
- * What the block keeps for itself, z and which, has its channels in vectors of eight, filled up with
- * zeros: z (n, VECTORS, OH, OW, 8), which (n, VECTORS, PH, PW, 8) bytes. `saved` holds, in this
- * order: mean and inverse deviation (2, OC), filled up to STATISTICS floats; z; which.
+ * What the block keeps for itself has its channels in vectors of eight, filled up with zeros: z (n,
+ * VECTORS, OH, OW, 8), the convolution's output; best (n, VECTORS, PH, PW, 8), each window's largest
+ * value normalised; which (n, VECTORS, PH, PW, 8) bytes. `saved` holds, in this order: mean and
+ * inverse deviation (2, OC), filled up to STATISTICS floats; z; best; which.
  *
  * The scratch memory holds: sums (ITEMS, 2, OC), each work-item's, where the kernels of
  * cl/batchnorm.cl expect them, filled up to SUMS floats; packed weights; then what is the
@@ -42,7 +43,8 @@
 #include "kept.cl"
 
 #define Z(saved) ((saved) + STATISTICS)
-#define WHICH(type, saved, n) ((type)(Z(saved) + (size_t)(n) * (PLANE * WIDTH)))
+#define BEST(saved, n) (Z(saved) + (size_t)(n) * (PLANE * WIDTH))
+#define WHICH(type, saved, n) ((type)(BEST(saved, n) + (size_t)(n) * (WINDOWS * WIDTH)))
 
 /* The first sample of a work-item's stretch. */
 static int sample_begin(int n, int item)

@@ -78,7 +78,7 @@ static void find_training_sizes(norm_block_op *block)
     size_t statistics = round_up(2 * (size_t)out.c, BLOCK);
     op->scratch_bytes = larger(op->scratch_bytes, all * sizeof(float));
     op->saved_bytes = statistics * sizeof(float) +
-                      (size_t)op->batch * outputs * (plane * sizeof(float) + windows);
+                      (size_t)op->batch * outputs * ((plane + windows) * sizeof(float) + windows);
 }
 
 /* Those of the forward pass of cl/conv_block.cl. */
@@ -275,7 +275,7 @@ static cnn_status backward(cnn_op *op, const cnn_pass *pass)
                        cnn_arg_mem(memory->input), parameters, gradients, offset_of(op, NORM, 0),
                        offset_of(op, NORM, 1), input_scales(op), input_masked(op), scale, scratch,
                        n));
-    status = CNN_LAUNCH(&op->kernels[REDUCE], items_for(op, block->weights), gradients,
+    status = CNN_LAUNCH(&op->kernels[REDUCE], items_for(op, block->weights / VECTOR), gradients,
                         offset_of(op, CONV, 0), offset_of(op, CONV, 1), scratch);
 out:
     return status;
