@@ -32,6 +32,12 @@ enum { CNN_OP_MAX_KERNELS = 13, CNN_OP_MAX_LAYERS = 5 };
 
 typedef struct cnn_op cnn_op;
 
+/* Which work is asked for. */
+typedef struct cnn_op_work {
+    bool training, backward;
+    double input_kept; /* the share of the input's channels that are not dropped */
+} cnn_op_work;
+
 /* The verbs of one kind of operation. */
 typedef struct cnn_op_class {
     const char *name;
@@ -41,6 +47,9 @@ typedef struct cnn_op_class {
     cnn_status (*forward)(cnn_op *op, const cnn_pass *pass);
     /* Overwrites its layers' gradients and the input's, where wanted. */
     cnn_status (*backward)(cnn_op *op, const cnn_pass *pass);
+    /* For the bench: the work per sample of a pass that leaves some out, expected over the masks; a
+     * multiply-add counts as 2. NULL: it does all that its layers say. */
+    double (*computed_flops)(const cnn_op *op, const cnn_op_work *work);
 } cnn_op_class;
 
 struct cnn_op {

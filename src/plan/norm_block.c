@@ -281,5 +281,25 @@ out:
     return status;
 }
 
+static double layer_flops(const cnn_op *op, int layer)
+{
+    const cnn_layer *at = op->layers[layer];
+    return cnn_layer_get_class(at->kind)->forward_flops(at);
+}
+
+/* Dropped input channels are left out; in evaluation the batch norm is, and what no window has. */
+static double computed_flops(const cnn_op *op, const cnn_op_work *work)
+{
+    enum { WINDOW = CNN_POOL_SIZE * CNN_POOL_SIZE };
+    cnn_shape out = op->layers[CONV]->out, pooled = op->layers[POOL]->out;
+    double convolution = work->input_kept * layer_flops(op, CONV);
+    double norm = layer_flops(op, NORM), values = (double)cnn_shape_count(pooled);
+    double windows = (double)pooled.h * pooled.w * WINDOW / ((double)out.h * out.w);
+    if (work->backward)
+        return convolution * (op->memory.input_gradient ? 2.0 : 1.0) + 2.0 * norm + values;
+    values *= WINDOW + 1; /* its maximum, ReLU and scale */
+    return work->training ? convolution + norm + values : convolution * windows + values;
+}
+
 const cnn_op_class cnn_norm_block_op = {"norm_block", sizeof(norm_block_op), init, forward,
-                                        backward};
+                                        backward,     computed_flops};

@@ -11,10 +11,11 @@ static bool accepts_conv_block(const cnn_layer *layers, const cnn_device *device
            layers->out.c <= MOST_CHANNELS && cnn_shape_count(layers->in) <= MOST_TILE;
 }
 
-/* Long work-items; beyond this width CLBlast's products are measured to be no slower. */
+/* Long work-items. CLBlast's products are measured to be slower up to a width of 1024 at least, and
+ * take seconds to build (docs/benchmarks.md). */
 static bool accepts_dense_block(const cnn_layer *layers, const cnn_device *device)
 {
-    enum { MOST_OUTPUTS = 256 };
+    enum { MOST_OUTPUTS = 4096 };
     const cnn_layer *linear = layers[0].kind == CNN_LAYER_LINEAR ? &layers[0] : &layers[1];
     return device->kernel_class == CNN_KERNEL_CPU && linear->out.c <= MOST_OUTPUTS;
 }
