@@ -80,9 +80,17 @@ static void pack_kept_rows(global float *restrict weights, const global float *r
 {
     for (int v = 0; v < inputs; v += 8) {
         const int count = min(8, inputs - v);
-        for (int i = 0; i < WIDTH * TAPS; ++i, weights += 8)
-            for (int j = 0; j < 8; ++j)
-                weights[j] = j < count ? packed[i * IC + input[v + j]] : 0.0f;
+        int channel[8];
+        for (int j = 0; j < 8; ++j)
+            channel[j] = input[v + min(j, count - 1)];
+        const int8 empty = (int8)(0, 1, 2, 3, 4, 5, 6, 7) >= (int8)count;
+        for (int i = 0; i < WIDTH * TAPS; ++i, weights += 8) {
+            const global float *row = packed + i * IC;
+            const float8 values =
+                (float8)(row[channel[0]], row[channel[1]], row[channel[2]], row[channel[3]],
+                         row[channel[4]], row[channel[5]], row[channel[6]], row[channel[7]]);
+            vstore8(select(values, (float8)0.0f, empty), 0, weights);
+        }
     }
 }
 
