@@ -28,7 +28,7 @@ typedef struct cnn_op_memory {
     cl_mem statistics;            /* batch norm's running values, flat */
 } cnn_op_memory;
 
-enum { CNN_OP_MAX_KERNELS = 8, CNN_OP_MAX_LAYERS = 4 };
+enum { CNN_OP_MAX_KERNELS = 13, CNN_OP_MAX_LAYERS = 5 };
 
 typedef struct cnn_op cnn_op;
 
