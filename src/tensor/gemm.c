@@ -3,6 +3,7 @@
 #include <clblast_c.h>
 
 #include "base/status.h"
+#include "ocl/profile.h"
 
 /* A set of CLBlast's compile-time parameters for one of its kernels. */
 typedef struct parameter_set {
@@ -83,10 +84,10 @@ cnn_status cnn_gemm(cnn_device *device, const cnn_gemm_shape *shape, cnn_matrix 
     if (a.offset > INT32_MAX || b.offset > INT32_MAX || c.offset > INT32_MAX)
         return cnn_fail(CNN_ERROR_ARGUMENT, "a matrix product beyond 2^31 values: use a smaller "
                                             "--batch or smaller layers");
-    return check(CLBlastSgemmWithTempBuffer(CLBlastLayoutRowMajor, transpose(shape->transpose_a),
-                                            transpose(shape->transpose_b), shape->m, shape->n,
-                                            shape->k, 1.0f, a.mem, a.offset, a.stride, b.mem,
-                                            b.offset, b.stride, 0.0f, c.mem, c.offset, c.stride,
-                                            &device->queue, NULL, scratch),
+    return check(CLBlastSgemmWithTempBuffer(
+                     CLBlastLayoutRowMajor, transpose(shape->transpose_a),
+                     transpose(shape->transpose_b), shape->m, shape->n, shape->k, 1.0f, a.mem,
+                     a.offset, a.stride, b.mem, b.offset, b.stride, 0.0f, c.mem, c.offset, c.stride,
+                     &device->queue, cnn_profile_call_event(device, "CLBlastSgemm"), scratch),
                  "CLBlastSgemm", device);
 }
