@@ -1,4 +1,4 @@
-/* A small linear layer with what stands around it, in one step: the flatten before it, which becomes an
+/* A linear layer with what stands around it, in one step: the flatten before it, which becomes an
  * order of the weights instead of a move of the activations, and the ReLU behind it.
  *   y = relu(x W^T + b), with W (OUT, C * PLANE) in PyTorch's order of features.
  * For devices whose work-items are long.
@@ -16,62 +16,81 @@
 #include "loop.cl"
 
 #define FEATURES (C * PLANE)
+#define WIDTH 16                       /* outputs or features of a register block */
 #define SAMPLES 4                      /* samples of a register block */
-#define WIDTH ((OUT + 15) / 16 * 16)   /* outputs, filled up to whole register blocks */
+#define CHUNK 64                       /* samples, or outputs, that a work-item walks over */
+#define OUT_BLOCKS ((OUT + WIDTH - 1) / WIDTH)
+#define FEATURE_BLOCKS ((FEATURES + WIDTH - 1) / WIDTH)
+#define OUT_CHUNKS ((OUT + CHUNK - 1) / CHUNK)
 #define COLUMN(f) ((f) % C * PLANE + (f) / C) /* where W has feature f */
 
-/* columns (FEATURES, WIDTH): W turned over, filled up with zeros. */
-kernel void dense_pack_columns(global float *restrict columns, const global float *restrict w,
+/* panels (OUT_BLOCKS, FEATURES, WIDTH): W turned over for the forward pass, filled up with zeros, so that
+ * what a work-item reads again and again lies together. */
+kernel void dense_pack_outputs(global float *restrict panels, const global float *restrict w,
                                int w_offset)
 {
-    FOR_EACH (f, FEATURES)
-        for (int o = 0; o < WIDTH; ++o)
-            columns[f * WIDTH + o] = o < OUT ? w[w_offset + o * FEATURES + COLUMN(f)] : 0.0f;
+    FOR_EACH (row, OUT_BLOCKS * FEATURES) {
+        const int f = row % FEATURES, first = row / FEATURES * WIDTH;
+        for (int i = 0; i < WIDTH; ++i)
+            panels[row * WIDTH + i] =
+                first + i < OUT ? w[w_offset + (first + i) * FEATURES + COLUMN(f)] : 0.0f;
+    }
 }
 
-/* rows (OUT, FEATURES): W with its features in the order of x. */
-kernel void dense_pack_rows(global float *restrict rows, const global float *restrict w,
-                            int w_offset)
+/* panels (FEATURE_BLOCKS, OUT, WIDTH): W with its features in the order of x, for the gradient of x. */
+kernel void dense_pack_features(global float *restrict panels, const global float *restrict w,
+                                int w_offset)
 {
-    FOR_EACH (o, OUT)
-        for (int f = 0; f < FEATURES; ++f)
-            rows[o * FEATURES + f] = w[w_offset + o * FEATURES + COLUMN(f)];
+    FOR_EACH (row, FEATURE_BLOCKS * OUT) {
+        const int o = row % OUT, first = row / OUT * WIDTH;
+        for (int i = 0; i < WIDTH; ++i)
+            panels[row * WIDTH + i] = first + i < FEATURES
+                                          ? w[w_offset + o * FEATURES + COLUMN(first + i)]
+                                          : 0.0f;
+    }
 }
 
-/* y (n, OUT) from x (n, FEATURES). A work-item takes SAMPLES samples. */
+/* sum = rows (SAMPLES, depth), `stride` apart, times panel (depth, WIDTH); rows beyond `last` are read
+ * as the last. */
+static void multiply(float8 sum[SAMPLES][2], const global float *rows, size_t stride, int last,
+                     const global float *panel, int depth)
+{
+    const global float *row[SAMPLES];
+#pragma unroll
+    for (int s = 0; s < SAMPLES; ++s) {
+        row[s] = rows + min(s, last) * stride;
+        sum[s][0] = sum[s][1] = (float8)0.0f;
+    }
+    for (int i = 0; i < depth; ++i) {
+        const float8 w0 = vload8(0, panel + i * WIDTH), w1 = vload8(1, panel + i * WIDTH);
+#pragma unroll
+        for (int s = 0; s < SAMPLES; ++s) {
+            sum[s][0] = fma((float8)row[s][i], w0, sum[s][0]);
+            sum[s][1] = fma((float8)row[s][i], w1, sum[s][1]);
+        }
+    }
+}
+
+/* y (n, OUT) from x (n, FEATURES). A work-item computes one block of outputs of one chunk of the
+ * samples. */
 kernel void dense_forward(global float *restrict y, const global float *restrict x,
-                          const global float *restrict columns,
+                          const global float *restrict panels,
                           const global float *restrict parameters, int b_offset, int n)
 {
-    const int first = get_global_id(0) * SAMPLES;
-    if (first >= n)
-        return;
-    const global float *sample[SAMPLES];
-#pragma unroll
-    for (int s = 0; s < SAMPLES; ++s)
-        sample[s] = x + min(first + s, n - 1) * (size_t)FEATURES;
-
-    for (int o = 0; o < OUT; o += 16) {
+    const int block = get_global_id(0) % OUT_BLOCKS, o = block * WIDTH;
+    const int begin = get_global_id(0) / OUT_BLOCKS * CHUNK, end = min(n, begin + CHUNK);
+    const float8 bias[2] = {load_channels(parameters + b_offset, o, OUT),
+                            load_channels(parameters + b_offset, o + 8, OUT)};
+    for (int first = begin; first < end; first += SAMPLES) {
         float8 sum[SAMPLES][2];
+        multiply(sum, x + first * (size_t)FEATURES, FEATURES, end - 1 - first,
+                 panels + block * (size_t)(FEATURES * WIDTH), FEATURES);
 #pragma unroll
         for (int s = 0; s < SAMPLES; ++s)
-            sum[s][0] = sum[s][1] = (float8)0.0f;
-        const global float *weight = columns + o;
-        for (int f = 0; f < FEATURES; ++f, weight += WIDTH) {
-            const float8 w0 = vload8(0, weight), w1 = vload8(1, weight);
-#pragma unroll
-            for (int s = 0; s < SAMPLES; ++s) {
-                sum[s][0] = fma((float8)sample[s][f], w0, sum[s][0]);
-                sum[s][1] = fma((float8)sample[s][f], w1, sum[s][1]);
-            }
-        }
-#pragma unroll
-        for (int s = 0; s < SAMPLES; ++s)
-            if (first + s < n)
+            if (first + s < end)
 #pragma unroll
                 for (int v = 0; v < 2; ++v) {
-                    float8 value =
-                        sum[s][v] + load_channels(parameters + b_offset, o + 8 * v, OUT);
+                    float8 value = sum[s][v] + bias[v];
                     if (RELU)
                         value = select(value, (float8)0.0f, value < (float8)0.0f);
                     store_channels(value, y + (first + s) * (size_t)OUT, o + 8 * v, OUT);
@@ -86,37 +105,20 @@ kernel void dense_gate(global float *restrict dy, const global float *restrict y
         dy[i] = y[i] <= 0.0f ? 0.0f : dy[i];
 }
 
-/* dx (n, FEATURES) from dy (n, OUT); rows (OUT, FEATURES) at an offset. A work-item takes SAMPLES
+/* dx (n, FEATURES) from dy (n, OUT). A work-item computes one block of features of one chunk of the
  * samples. */
 kernel void dense_input(global float *restrict dx, const global float *restrict dy,
-                        const global float *restrict rows, int rows_offset, int n)
+                        const global float *restrict panels, int n)
 {
-    const int first = get_global_id(0) * SAMPLES;
-    if (first >= n)
-        return;
-    const global float *sample[SAMPLES];
-#pragma unroll
-    for (int s = 0; s < SAMPLES; ++s)
-        sample[s] = dy + min(first + s, n - 1) * (size_t)OUT;
-
-    for (int f = 0; f < FEATURES; f += 16) {
+    const int block = get_global_id(0) % FEATURE_BLOCKS, f = block * WIDTH;
+    const int begin = get_global_id(0) / FEATURE_BLOCKS * CHUNK, end = min(n, begin + CHUNK);
+    for (int first = begin; first < end; first += SAMPLES) {
         float8 sum[SAMPLES][2];
+        multiply(sum, dy + first * (size_t)OUT, OUT, end - 1 - first,
+                 panels + block * (size_t)(OUT * WIDTH), OUT);
 #pragma unroll
         for (int s = 0; s < SAMPLES; ++s)
-            sum[s][0] = sum[s][1] = (float8)0.0f;
-        const global float *row = rows + rows_offset;
-        for (int o = 0; o < OUT; ++o, row += FEATURES) {
-            const float8 w0 = load_channels(row, f, FEATURES);
-            const float8 w1 = load_channels(row, f + 8, FEATURES);
-#pragma unroll
-            for (int s = 0; s < SAMPLES; ++s) {
-                sum[s][0] = fma((float8)sample[s][o], w0, sum[s][0]);
-                sum[s][1] = fma((float8)sample[s][o], w1, sum[s][1]);
-            }
-        }
-#pragma unroll
-        for (int s = 0; s < SAMPLES; ++s)
-            if (first + s < n)
+            if (first + s < end)
 #pragma unroll
                 for (int v = 0; v < 2; ++v)
                     store_channels(sum[s][v], dx + (first + s) * (size_t)FEATURES, f + 8 * v,
@@ -127,14 +129,13 @@ kernel void dense_input(global float *restrict dx, const global float *restrict 
 #define OUTPUTS 4 /* outputs of a register block */
 
 /* dW (OUT, FEATURES), in PyTorch's order, at its offset, from dy (n, OUT) and x (n, FEATURES). A work-item
- * takes 16 features. */
+ * takes one block of features and one chunk of the outputs. */
 kernel void dense_weights(global float *restrict gradients, int w_offset,
                           const global float *restrict dy, const global float *restrict x, int n)
 {
-    const int f = get_global_id(0) * 16;
-    if (f >= FEATURES)
-        return;
-    for (int first = 0; first < OUT; first += OUTPUTS) {
+    const int f = get_global_id(0) % FEATURE_BLOCKS * WIDTH;
+    const int begin = get_global_id(0) / FEATURE_BLOCKS * CHUNK, end = min(OUT, begin + CHUNK);
+    for (int first = begin; first < end; first += OUTPUTS) {
         float8 sum[OUTPUTS][2];
         int output[OUTPUTS];
 #pragma unroll
@@ -155,11 +156,11 @@ kernel void dense_weights(global float *restrict gradients, int w_offset,
         }
 #pragma unroll
         for (int j = 0; j < OUTPUTS; ++j) {
-            float values[16];
+            float values[WIDTH];
             vstore8(sum[j][0], 0, values);
             vstore8(sum[j][1], 1, values);
-            for (int i = 0; i < 16; ++i)
-                if (first + j < OUT && f + i < FEATURES)
+            for (int i = 0; i < WIDTH; ++i)
+                if (first + j < end && f + i < FEATURES)
                     gradients[w_offset + (first + j) * FEATURES + COLUMN(f + i)] = values[i];
         }
     }

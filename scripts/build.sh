@@ -1,6 +1,7 @@
 #!/bin/sh
 # Builds the project, quietly unless that fails: build.sh [--tests] DIR [TARGET...]
-# DIR is configured once (release, as meson.build says) and kept as it is afterwards.
+# DIR is configured once (release, as meson.build says) and kept as it is afterwards. In CI a warning is
+# an error.
 set -eu
 
 tests=
@@ -44,7 +45,7 @@ if [ ! -f "$build/build.ninja" ]; then
     with_tests=true
     [ -n "$tests" ] || pkg-config --exists check || with_tests=false
     # shellcheck disable=SC2086  # an option or nothing
-    quietly meson setup $wipe -Dtests="$with_tests" "$build" "$root"
+    quietly meson setup $wipe -Dtests="$with_tests" ${CI:+-Dwerror=true} "$build" "$root"
 elif [ -n "$tests" ] && has_tests_off; then
     quietly meson configure "$build" -Dtests=true
 fi

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "base/text.h"
@@ -41,6 +42,17 @@ static char *read_log(cl_program program, cl_device_id id)
     return log;
 }
 
+/* A build that takes its time is a compilation: no cache had it, and more will follow. */
+static void tell_compiling(cnn_device *device, double seconds)
+{
+    static const double noticeable = 0.15;
+    if (seconds < noticeable || device->told_compiling)
+        return;
+    device->told_compiling = true;
+    cnn_log(CNN_LOG_INFO, "compiling kernels for %s: once for each new network, some seconds",
+            device->info.name);
+}
+
 static cnn_status build(cl_program *program, cnn_device *device, const char *source,
                         const char *file, const char *options)
 {
@@ -49,7 +61,9 @@ static cnn_status build(cl_program *program, cnn_device *device, const char *sou
     cnn_status status = cnn_opencl_check(code, "clCreateProgramWithSource", device);
     if (status != CNN_OK)
         return status;
+    double start = cnn_seconds();
     code = clBuildProgram(*program, 1, &device->id, options, NULL, NULL);
+    tell_compiling(device, cnn_seconds() - start);
     char *log = read_log(*program, device->id);
     const char *shown = log && *log ? log : "(empty)";
     if (code != CL_SUCCESS) {

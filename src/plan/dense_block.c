@@ -1,20 +1,19 @@
-/* A small linear layer with the flatten before it and the ReLU behind it, as one step:
+/* A linear layer with the flatten before it and the ReLU behind it, as one step:
  * cl/dense_block.cl. */
 #include <stdio.h>
 
 #include "base/status.h"
 #include "plan/fused.h"
 
-enum { PACK_COLUMNS, FORWARD, PACK_ROWS, INPUT, WEIGHTS, BIAS, GATE };
+enum { PACK_OUTPUTS, FORWARD, PACK_FEATURES, INPUT, WEIGHTS, BIAS, GATE };
 
-enum { SAMPLES = 4, FEATURES = 16 }; /* of a work-item: see the kernels */
+enum { WIDTH = 16, CHUNK = 64 }; /* as in the kernels */
 
 typedef struct dense_block_op {
     cnn_op op;
     const cnn_layer *linear;
     cnn_shape in; /* as the activations lie: before the flatten */
     bool relu;
-    bool reordered; /* the features of x and W are in another order */
 } dense_block_op;
 
 static size_t divide_up(size_t a, size_t b)
@@ -30,14 +29,13 @@ static void find_layers(dense_block_op *block)
         if (op->layers[i]->kind == CNN_LAYER_LINEAR)
             block->linear = op->layers[i];
     block->relu = cnn_op_last_layer(op)->kind == CNN_LAYER_RELU;
-    block->reordered = block->in.c > 1 && block->in.h * block->in.w > 1;
 }
 
 static cnn_status init(cnn_op *op)
 {
-    static const char *const names[] = {[PACK_COLUMNS] = "dense_pack_columns",
+    static const char *const names[] = {[PACK_OUTPUTS] = "dense_pack_outputs",
                                         [FORWARD] = "dense_forward",
-                                        [PACK_ROWS] = "dense_pack_rows",
+                                        [PACK_FEATURES] = "dense_pack_features",
                                         [INPUT] = "dense_input",
                                         [WEIGHTS] = "dense_weights"};
     dense_block_op *block = (dense_block_op *)op;
@@ -56,8 +54,9 @@ static cnn_status init(cnn_op *op)
         CNN_TRY(cnn_op_add_kernel(op, "dense_block.cl", options, "dense_gate"));
     op->keeps_input = true;
     op->keeps_output = block->relu;
-    op->scratch_bytes =
-        (size_t)features * divide_up((size_t)out, FEATURES) * FEATURES * sizeof(float);
+    size_t by_outputs = divide_up((size_t)out, WIDTH) * WIDTH * (size_t)features;
+    size_t by_features = divide_up((size_t)features, WIDTH) * WIDTH * (size_t)out;
+    op->scratch_bytes = (by_outputs > by_features ? by_outputs : by_features) * sizeof(float);
 out:
     return status;
 }
@@ -70,33 +69,37 @@ static cnn_status pack(cnn_op *op, cnn_kernel *kernel, size_t work)
                       cnn_arg_int((int)block->linear->params[0].offset));
 }
 
+/* Work-items: blocks of one axis times chunks of the other. */
+static size_t grid(size_t blocks_of, size_t chunks_of)
+{
+    return divide_up(blocks_of, WIDTH) * divide_up(chunks_of, CHUNK);
+}
+
 static cnn_status forward(cnn_op *op, const cnn_pass *pass)
 {
     const dense_block_op *block = (const dense_block_op *)op;
     const cnn_op_memory *memory = &op->memory;
+    size_t out = (size_t)block->linear->out.c, n = (size_t)pass->n;
     cnn_status status = CNN_OK;
-    CNN_TRY(pack(op, &op->kernels[PACK_COLUMNS], (size_t)block->linear->in.c));
-    status = CNN_LAUNCH(&op->kernels[FORWARD], divide_up((size_t)pass->n, SAMPLES),
-                        cnn_arg_mem(memory->output), cnn_arg_mem(memory->input),
-                        cnn_arg_mem(memory->scratch), cnn_arg_mem(memory->parameters),
+    CNN_TRY(pack(op, &op->kernels[PACK_OUTPUTS], (size_t)block->linear->in.c));
+    status = CNN_LAUNCH(&op->kernels[FORWARD], grid(out, n), cnn_arg_mem(memory->output),
+                        cnn_arg_mem(memory->input), cnn_arg_mem(memory->scratch),
+                        cnn_arg_mem(memory->parameters),
                         cnn_arg_int((int)block->linear->params[1].offset), cnn_arg_int(pass->n));
 out:
     return status;
 }
 
-/* The gradient of the input, from W itself or from its reordered rows. */
 static cnn_status backward_input(cnn_op *op, const cnn_pass *pass)
 {
     const dense_block_op *block = (const dense_block_op *)op;
     const cnn_op_memory *memory = &op->memory;
+    size_t features = (size_t)block->linear->in.c;
     cnn_status status = CNN_OK;
-    if (block->reordered)
-        CNN_TRY(pack(op, &op->kernels[PACK_ROWS], (size_t)block->linear->out.c));
-    status = CNN_LAUNCH(&op->kernels[INPUT], divide_up((size_t)pass->n, SAMPLES),
+    CNN_TRY(pack(op, &op->kernels[PACK_FEATURES], features));
+    status = CNN_LAUNCH(&op->kernels[INPUT], grid(features, (size_t)pass->n),
                         cnn_arg_mem(memory->input_gradient), cnn_arg_mem(memory->output_gradient),
-                        cnn_arg_mem(block->reordered ? memory->scratch : memory->parameters),
-                        cnn_arg_int(block->reordered ? 0 : (int)block->linear->params[0].offset),
-                        cnn_arg_int(pass->n));
+                        cnn_arg_mem(memory->scratch), cnn_arg_int(pass->n));
 out:
     return status;
 }
@@ -111,10 +114,10 @@ static cnn_status backward(cnn_op *op, const cnn_pass *pass)
         CNN_TRY(CNN_LAUNCH(&op->kernels[GATE], cnn_kernel_items(op->device, (size_t)pass->n * out),
                            cnn_arg_mem(memory->output_gradient), cnn_arg_mem(memory->output),
                            cnn_arg_int(pass->n)));
-    CNN_TRY(CNN_LAUNCH(
-        &op->kernels[WEIGHTS], divide_up(features, FEATURES), cnn_arg_mem(memory->gradients),
-        cnn_arg_int((int)block->linear->params[0].offset), cnn_arg_mem(memory->output_gradient),
-        cnn_arg_mem(memory->input), cnn_arg_int(pass->n)));
+    CNN_TRY(CNN_LAUNCH(&op->kernels[WEIGHTS], grid(features, out), cnn_arg_mem(memory->gradients),
+                       cnn_arg_int((int)block->linear->params[0].offset),
+                       cnn_arg_mem(memory->output_gradient), cnn_arg_mem(memory->input),
+                       cnn_arg_int(pass->n)));
     CNN_TRY(CNN_LAUNCH(&op->kernels[BIAS], cnn_kernel_items(op->device, out),
                        cnn_arg_mem(memory->gradients),
                        cnn_arg_int((int)block->linear->params[1].offset),

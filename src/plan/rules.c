@@ -17,23 +17,24 @@ static bool accepts_gpu_conv_block(const cnn_layer *layers, const cnn_device *de
     return device->kernel_class == CNN_KERNEL_GPU && cnn_gpu_conv_block_fits(layers, device);
 }
 
-enum { MOST_OUTPUTS = 256 }; /* of a dense block; CLBlast does wider layers */
-
-static bool is_narrow(const cnn_layer *layers)
+static int count_outputs(const cnn_layer *layers)
 {
-    const cnn_layer *linear = layers[0].kind == CNN_LAYER_LINEAR ? &layers[0] : &layers[1];
-    return linear->out.c <= MOST_OUTPUTS;
+    return layers[0].kind == CNN_LAYER_LINEAR ? layers[0].out.c : layers[1].out.c;
 }
 
-/* Long work-items; beyond this width CLBlast's products are measured to be no slower. */
+/* Long work-items. CLBlast's products are measured to be slower up to a width of 1024 at least, and
+ * take seconds to build (docs/benchmarks.md). */
 static bool accepts_dense_block(const cnn_layer *layers, const cnn_device *device)
 {
-    return device->kernel_class == CNN_KERNEL_CPU && is_narrow(layers);
+    enum { MOST_OUTPUTS = 4096 };
+    return device->kernel_class == CNN_KERNEL_CPU && count_outputs(layers) <= MOST_OUTPUTS;
 }
 
+/* Layers that are too small for CLBlast's tiles. */
 static bool accepts_gpu_dense_block(const cnn_layer *layers, const cnn_device *device)
 {
-    return device->kernel_class == CNN_KERNEL_GPU && is_narrow(layers);
+    enum { MOST_OUTPUTS = 256 };
+    return device->kernel_class == CNN_KERNEL_GPU && count_outputs(layers) <= MOST_OUTPUTS;
 }
 
 static const cnn_rule rules[] = {

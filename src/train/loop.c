@@ -1,20 +1,12 @@
 #include "train/loop.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "train/pace.h"
-
-double cnn_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 cnn_status cnn_check_dataset(const cnn_network *network, const cnn_dataset *dataset)
 {

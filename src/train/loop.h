@@ -36,7 +36,4 @@ typedef struct cnn_loop_result {
  * update was made from it on), STOPPED, OPENCL. */
 cnn_status cnn_loop_run(cnn_loop_result *result, cnn_loop *loop);
 
-/* Seconds of a clock that only goes forward. */
-double cnn_seconds(void);
-
 #endif

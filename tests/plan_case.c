@@ -1,0 +1,155 @@
+#include "plan_case.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "ref/ref.h"
+
+static const double noise_of_bias = 5e-5;
+
+static void randomise(random_source *random, cnn_model *model)
+{
+    for (size_t i = 0; i < cnn_model_tensor_count(model); i++) {
+        cnn_tensor_info info = cnn_model_tensor(model, i);
+        bool weight = info.rank > 1, variance = strstr(info.name, "running_var") != NULL;
+        if (weight || info.type != CNN_FLOAT32)
+            continue;
+        bool scale =
+            info.trainable && strstr(info.name, "batchnorm") && strstr(info.name, "weight");
+        float *values = random_uniforms(random, info.count, -0.3, 0.3);
+        for (size_t j = 0; j < info.count; j++)
+            values[j] += scale || variance ? 1.0f : 0.0f;
+        memcpy(info.values, values, info.count * sizeof *values);
+    }
+}
+
+plan_case make_plan_case(random_source *random, const cnn_config *config, int n)
+{
+    plan_case made = {.n = n, .pass = {.n = n, .training = true, .seed = 9, .step = 4}};
+    snprintf(made.name, sizeof made.name,
+             "%d,%d,%d k%d cdims %d:%d,%d hdims %d:%d,%d ydim %d batchnorm %d dropout %g n %d",
+             config->xdim[0], config->xdim[1], config->xdim[2], config->ksize, config->cdim_count,
+             config->cdims[0], config->cdims[1], config->hdim_count, config->hdims[0],
+             config->hdims[1], config->ydim, config->batchnorm, config->dropout, n);
+    check_ok(cnn_model_create(&made.model, config, random->seed));
+    randomise(random, made.model);
+    size_t values = (size_t)n * cnn_shape_count(made.model->network->layers[0].in);
+    made.x = random_uniforms(random, values, 0.0, 1.0);
+    made.labels = random_labels(random, (size_t)n, config->ydim);
+    return made;
+}
+
+void plan_case_finish(plan_case *at)
+{
+    cnn_model_destroy(at->model);
+    at->model = NULL;
+}
+
+cnn_plan *make_plan(const plan_case *at, int batch, bool training, bool fuse)
+{
+    cnn_plan *plan;
+    cnn_plan_options options = {.batch = batch, .training = training, .fuse = fuse, .slots = 32};
+    check_ok(cnn_plan_create(&plan, test_device(), at->model->network, options));
+    return plan;
+}
+
+static void fill_with_nan(const cnn_buffer *buffer)
+{
+    unsigned char *ones = scratch_bytes(buffer->bytes);
+    memset(ones, 0xFF, buffer->bytes);
+    check_ok(cnn_buffer_write(buffer, 0, ones, buffer->bytes));
+}
+
+static void prepare(cnn_plan *plan, const plan_case *at)
+{
+    cnn_shape in = at->model->network->layers[0].in;
+    size_t values = (size_t)at->n * cnn_shape_count(in);
+    for (int i = 0; i < plan->buffer_count; i++)
+        fill_with_nan(&plan->buffers[i]);
+    fill_with_nan(&plan->scratch);
+    if (plan->options.training)
+        fill_with_nan(&plan->gradients);
+    check_ok(cnn_plan_upload(plan, at->model));
+    check_ok(cnn_buffer_write(cnn_plan_input(plan), 0, to_device_layout(at->x, in, at->n),
+                              values * sizeof(float)));
+    check_ok(cnn_buffer_write(&plan->labels, 0, at->labels, (size_t)at->n));
+    check_ok(cnn_softmax_reset(&plan->softmax));
+}
+
+static float *read_buffer(const cnn_buffer *buffer, size_t count)
+{
+    float *values = scratch_floats(count);
+    check_ok(cnn_buffer_read(values, buffer, 0, count * sizeof *values));
+    return values;
+}
+
+plan_result run_plan(cnn_plan *plan, const plan_case *at)
+{
+    const cnn_network *network = at->model->network;
+    size_t logits = (size_t)at->n * (size_t)network->config.ydim;
+    plan_result result = {0};
+    uint32_t hits;
+    int bad;
+    prepare(plan, at);
+    check_ok(cnn_plan_forward(plan, &at->pass));
+    result.logits = read_buffer(cnn_plan_logits(plan), logits);
+    check_ok(cnn_plan_loss(plan, at->n, 0));
+    if (at->pass.training) {
+        check_ok(cnn_plan_backward(plan, &at->pass));
+        result.gradients = read_buffer(&plan->gradients, network->parameter_count);
+    }
+    check_ok(cnn_softmax_read(&result.loss, &hits, &bad, &plan->softmax, 1));
+    result.hits = hits;
+    result.statistics = read_buffer(&plan->statistics, network->statistic_count);
+    return result;
+}
+
+plan_result run_reference(const plan_case *at)
+{
+    cnn_model *model = at->model;
+    const cnn_network *network = model->network;
+    size_t logits = (size_t)at->n * (size_t)network->config.ydim;
+    float *before = scratch_copy(model->statistics, network->statistic_count);
+    cnn_ref_pass pass = {at->pass.training, at->pass.seed, at->pass.step};
+    plan_result result = {.logits = scratch_floats(logits)};
+    double loss;
+    if (pass.training)
+        result.gradients = scratch_floats(network->parameter_count);
+    check_ok(cnn_ref_network(result.logits, &loss, result.gradients, model, at->x, at->labels,
+                             at->n, pass));
+    cnn_ref_softmax_cross_entropy(NULL, &result.hits, result.logits, at->labels, at->n,
+                                  network->config.ydim);
+    result.loss = (float)loss;
+    result.statistics = scratch_copy(model->statistics, network->statistic_count);
+    memcpy(model->statistics, before, network->statistic_count * sizeof *before);
+    return result;
+}
+
+/* The bias of a convolution before batch norm moves nothing: its gradient is rounding alone. */
+static bool is_noise(const cnn_model *model, const cnn_tensor_info *info)
+{
+    return model->network->config.batchnorm && strstr(info->name, "conv2d") &&
+           strstr(info->name, "bias");
+}
+
+void check_plan_result(const plan_case *at, const plan_result *actual, const plan_result *expected,
+                       plan_tolerance tolerance)
+{
+    const cnn_network *network = at->model->network;
+    size_t logits = (size_t)at->n * (size_t)network->config.ydim;
+    check_close(at->name, "logits", actual->logits, expected->logits, logits, tolerance.logits,
+                1e-7);
+    check_close(at->name, "loss", &actual->loss, &expected->loss, 1, tolerance.logits, 1e-6);
+    ck_assert_uint_eq(actual->hits, expected->hits);
+    check_close(at->name, "statistics", actual->statistics, expected->statistics,
+                network->statistic_count, tolerance.logits, 1e-7);
+    for (size_t i = 0; expected->gradients && i < cnn_model_tensor_count(at->model); i++) {
+        cnn_tensor_info info = cnn_model_tensor(at->model, i);
+        if (!info.trainable)
+            continue;
+        size_t offset = (size_t)((float *)info.values - at->model->parameters);
+        double floor = is_noise(at->model, &info) ? noise_of_bias : tolerance.floor;
+        check_close(at->name, info.name, actual->gradients + offset, expected->gradients + offset,
+                    info.count, tolerance.gradients, floor);
+    }
+}

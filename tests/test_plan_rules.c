@@ -1,0 +1,193 @@
+/* Every fusion against the plain plan: same values, same batch, same masks. */
+#include <stdio.h>
+
+#include "base/philox.h"
+#include "check_main.h"
+#include "plan/rules.h"
+#include "plan_case.h"
+
+enum { NETWORKS = 20, TIED = 6, BATCH = 7 };
+
+static const plan_tolerance rounding = {1e-5, 1e-5, 1e-8};
+
+/* The networks that the rules are tested on: see random_config(), with dropout from none to nearly
+ * all, and now and then more channels than any block of a kernel has. */
+static cnn_config make_config(int example)
+{
+    static const double dropouts[] = {0.5, 0.0, 0.95, 0.3};
+    static const int wide[] = {16, 24, 33, 40, 17};
+    random_source random = {.seed = 100 + (uint64_t)example};
+    cnn_config config = random_config(&random, example);
+    config.dropout = dropouts[example / 3 % 4];
+    if (example % 4 == 1)
+        config.cdims[0] = wide[example / 4 % 5];
+    if (example % 4 == 3)
+        config.hdims[0] = wide[example / 4 % 5];
+    return config;
+}
+
+static void check_modes(plan_case *at, cnn_plan *fused, cnn_plan *plain)
+{
+    for (int training = 0; training < 2; training++) {
+        at->pass.training = training == 1;
+        plan_result expected = run_plan(plain, at), actual = run_plan(fused, at);
+        check_plan_result(at, &actual, &expected, rounding);
+    }
+}
+
+static void check_case(plan_case *at)
+{
+    cnn_plan *fused = make_plan(at, BATCH, true, true), *plain = make_plan(at, BATCH, true, false);
+    check_modes(at, fused, plain);
+    cnn_plan_destroy(fused);
+    cnn_plan_destroy(plain);
+    plan_case_finish(at);
+}
+
+START_TEST(fused_steps_agree_with_plain_ones)
+{
+    random_source random = {.seed = (uint64_t)_i};
+    cnn_config config = make_config(_i);
+    plan_case at = make_plan_case(&random, &config, _i % 2 ? BATCH : random_int(&random, 1, BATCH));
+    check_case(&at);
+}
+END_TEST
+
+/* Multiples of a half within -1 to 1. */
+static void quantise(random_source *random, float *values, size_t count, int lowest)
+{
+    for (size_t i = 0; i < count; i++)
+        values[i] = (float)random_int(random, lowest, 2) / 2.0f;
+}
+
+/* Few values, all sums exact: ties in most windows, and many sums that are exactly zero. */
+START_TEST(fused_steps_break_ties_as_plain_ones)
+{
+    random_source random = {.seed = (uint64_t)_i};
+    cnn_config config = make_config(3 * _i + 1 + _i % 2); /* one or two convolutions */
+    config.batchnorm = false;
+    config.dropout = _i % 4 < 2 ? 0.0 : 0.5;
+    plan_case at = make_plan_case(&random, &config, BATCH);
+    cnn_model *model = at.model;
+    quantise(&random, model->parameters, model->network->parameter_count, -2);
+    quantise(&random, at.x, BATCH * cnn_shape_count(model->network->layers[0].in), 0);
+    check_case(&at);
+}
+END_TEST
+
+/* How many channels of a sample the masks of all dropout layers keep. */
+static int count_kept(const plan_case *at, int sample, int *channels)
+{
+    int kept = 0;
+    *channels = 0;
+    for (int l = 0; l < at->model->network->layer_count; l++) {
+        const cnn_layer *layer = &at->model->network->layers[l];
+        for (int c = 0; layer->kind == CNN_LAYER_DROPOUT && c < layer->in.c; c++, (*channels)++)
+            kept += cnn_philox_value(at->pass.seed, CNN_STREAM_DROPOUT, (unsigned)l, at->pass.step,
+                                     (uint64_t)(sample * layer->in.c + c)) >=
+                    cnn_dropout_threshold(layer->dropout);
+    }
+    return kept;
+}
+
+/* Sets the seed to the first under which the two samples keep all or nothing, as told. */
+static void find_masks(plan_case *at, bool first_kept, bool second_kept)
+{
+    enum { ENOUGH = 1 << 20 };
+    for (at->pass.seed = 0; at->pass.seed < ENOUGH; at->pass.seed++) {
+        int channels, first = count_kept(at, 0, &channels);
+        if (first != (first_kept ? channels : 0))
+            continue;
+        if (count_kept(at, 1, &channels) == (second_kept ? channels : 0))
+            return;
+    }
+    ck_abort_msg("%s: no such masks", at->name);
+}
+
+START_TEST(masks_may_drop_all_and_nothing)
+{
+    random_source random = {.seed = 5};
+    cnn_config config;
+    cnn_config_init(&config);
+    config.xdim[0] = 3;
+    config.xdim[1] = 11;
+    config.xdim[2] = 8;
+    config.cdims[0] = 4;
+    config.cdims[1] = 3;
+    config.hdims[0] = 6;
+    config.batchnorm = _i == 1;
+    plan_case at = make_plan_case(&random, &config, 2);
+    cnn_plan *fused = make_plan(&at, BATCH, true, true);
+    cnn_plan *plain = make_plan(&at, BATCH, true, false);
+    for (int i = 0; i < 4; i++) {
+        find_masks(&at, i & 1, i & 2);
+        check_modes(&at, fused, plain);
+    }
+    cnn_plan_destroy(fused);
+    cnn_plan_destroy(plain);
+    plan_case_finish(&at);
+}
+END_TEST
+
+/* Does the rule make a step of this network, on devices of this class? */
+static bool is_used(const cnn_rule *rule, const cnn_network *network, const cnn_device *device)
+{
+    for (int first = 0; first < network->layer_count;) {
+        const cnn_rule *found = cnn_rule_find(network, first, device);
+        if (found == rule)
+            return true;
+        first += found ? found->layer_count : 1;
+    }
+    return false;
+}
+
+/* The tests above run for both classes: which networks would they take the rule with? */
+START_TEST(every_rule_is_tested)
+{
+    enum { ENOUGH = 3 };
+    int count, used = 0;
+    const cnn_rule *rule = &cnn_rules(&count)[_i];
+    cnn_device of_class = *test_device();
+    for (int example = 0; example < 2 * NETWORKS; example++) {
+        cnn_config config = make_config(example / 2);
+        cnn_network *network;
+        of_class.kernel_class = example % 2 ? CNN_KERNEL_CPU : CNN_KERNEL_GPU;
+        check_ok(cnn_network_create(&network, &config));
+        used += is_used(rule, network, &of_class);
+        cnn_network_destroy(network);
+    }
+    ck_assert_msg(used >= ENOUGH, "%s: a step of %d networks of the test, expected %d or more",
+                  rule->name, used, ENOUGH);
+}
+END_TEST
+
+/* A run of layers: what a step covers says its rule, and without rules it is one. */
+START_TEST(without_fusion_every_layer_is_a_step)
+{
+    random_source random = {.seed = 1};
+    cnn_config config = make_config(2);
+    plan_case at = make_plan_case(&random, &config, 2);
+    cnn_plan *fused = make_plan(&at, 2, true, true), *plain = make_plan(&at, 2, true, false);
+    ck_assert_int_eq(plain->step_count, at.model->network->layer_count);
+    ck_assert_int_lt(fused->step_count, plain->step_count);
+    for (int i = 0; i < plain->step_count; i++)
+        ck_assert_ptr_null(plain->steps[i].rule);
+    cnn_plan_destroy(fused);
+    cnn_plan_destroy(plain);
+    plan_case_finish(&at);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("plan rules");
+    TCase *tests = add_device_case(suite, "rules");
+    int rules;
+    cnn_rules(&rules);
+    tcase_add_loop_test(tests, every_rule_is_tested, 0, rules);
+    tcase_add_test(tests, without_fusion_every_layer_is_a_step);
+    tcase_add_loop_test(tests, fused_steps_agree_with_plain_ones, 0, NETWORKS);
+    tcase_add_loop_test(tests, fused_steps_break_ties_as_plain_ones, 0, TIED);
+    tcase_add_loop_test(tests, masks_may_drop_all_and_nothing, 0, 2);
+    return run_device_suite(suite);
+}
