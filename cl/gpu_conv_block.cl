@@ -44,7 +44,6 @@
 #define COLUMN(x) ((x) % 2 * HALF + (x) / 2)
 #define CHANNEL (ROWS * 2 * HALF | 1) /* odd: the channels of a pixel are in different banks */
 #define QUADS (GROUP_TARGETS / 4)
-#define MOST_CHANNELS (IC > OC ? IC : OC)
 
 /* What a work-group works on. */
 typedef struct place {
@@ -64,7 +63,8 @@ static place get_place(void)
     return place;
 }
 
-/* The channels whose flags are set, and their number. The flags are read behind a barrier. */
+/* The channels whose flags are set, and their number. The flags are read behind a barrier. Each list has
+ * flags of its own: pocl 3.1 loses those that are written to an array a second time. */
 static int list_kept(local ushort *list, const local uchar *kept, int channels)
 {
     int count = 0;
@@ -218,10 +218,10 @@ kernel void gpu_conv_forward(global float *y, global uchar *which, global float 
     local float4 weights[CHUNK * TAPS * QUADS];
     local float tile[CHUNK * CHANNEL];
     local ushort source[IC], target[OC];
-    local uchar kept[MOST_CHANNELS];
+    local uchar kept_source[SOURCES], kept[TARGETS];
     const int item = get_local_id(0), items = get_local_size(0);
     const place place = get_place();
-    const int sources = list_scaled(source, kept, input_scales, place.sample, IC, input_masked);
+    const int sources = list_scaled(source, kept_source, input_scales, place.sample, IC, input_masked);
     draw_masks(kept, scales, &place, masked, scale, threshold, (uint2)(seed_low, seed_high),
                stream_layer, (uint2)(step_low, step_high));
     const int all = list_kept(target, kept, OC);
@@ -232,7 +232,7 @@ kernel void gpu_conv_forward(global float *y, global uchar *which, global float 
     const int quads = (targets + 3) / 4, units = quads * TH * TW;
     for (int pass = 0; pass < units; pass += items) {
         const int active = pass + item < units, unit = active ? pass + item : 0;
-        const int quad = unit % quads, window = unit / quads;
+        const int window = unit / quads, quad = unit - window * quads;
         const int row = window / TW, column = window % TW, first = quad * 4;
         const int count = min(4, targets - first);
         float bias[4];
@@ -312,10 +312,10 @@ kernel void gpu_conv_data(global float *dx, const global float *dy, const global
     local float4 weights[CHUNK * TAPS * QUADS];
     local float tile[CHUNK * CHANNEL];
     local ushort source[OC], target[IC];
-    local uchar kept[MOST_CHANNELS];
+    local uchar kept_source[SOURCES], kept[TARGETS];
     const int item = get_local_id(0), items = get_local_size(0);
     const place place = get_place();
-    const int sources = list_scaled(source, kept, output_scales, place.sample, OC, output_masked);
+    const int sources = list_scaled(source, kept_source, output_scales, place.sample, OC, output_masked);
     const int all = list_scaled(target, kept, input_scales, place.sample, IC, input_masked);
     store_dropped(dx, &place, kept);
 
@@ -325,7 +325,7 @@ kernel void gpu_conv_data(global float *dx, const global float *dy, const global
     const size_t pooled = place.sample * (PH * PW * OC);
     for (int pass = 0; pass < units; pass += items) {
         const int active = pass + item < units, unit = active ? pass + item : 0;
-        const int quad = unit % quads, window = unit / quads;
+        const int window = unit / quads, quad = unit - window * quads;
         const int row = window / TW, column = window % TW, first = quad * 4;
         float4 sum[4];
         for (int p = 0; p < 4; ++p)

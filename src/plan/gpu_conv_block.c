@@ -92,7 +92,7 @@ static cut make_cut(int sources, int targets, int height, int width, int k)
     /* CHANNEL and TAPS * GROUP_TARGETS of the kernels; their lists. */
     int tile = ((2 * made.tile_h + k - 1) * 2 * (made.tile_w + k / 2)) | 1;
     int bytes = (tile + k * k * made.targets) * (int)sizeof(float);
-    int lists = 2 * (sources + targets) + larger(sources, targets) + 64;
+    int lists = 3 * (sources + targets) + 64;
     int fit = (SOME_LOCAL - lists) / bytes;
     if (fit < 1)
         fit = (MOST_LOCAL - lists) / bytes > 0;
