@@ -3,9 +3,14 @@
  * LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979).
  * Gradient: with h = (x - mean) * inverse_std, dbias = sum dy, dweight = sum dy h,
  *   dx = weight * inverse_std * (dy - dbias / count - h * dweight / count).
- * Layout: (N, H, W, C), PLANE = H * W. Must be given: C, PLANE. */
+ * Layout: (N, H, W, C), PLANE = H * W. Must be given: C, PLANE. With a default: UNIT 1, the pixels
+ * that no border of a part divides: a divisor of PLANE. */
 #if !defined(C) || !defined(PLANE)
 #error "C and PLANE must be given"
+#endif
+
+#ifndef UNIT
+#define UNIT 1
 #endif
 
 #include "channels.cl"
@@ -15,7 +20,7 @@
 
 static size_t part_begin(size_t pixels, int part, int parts)
 {
-    return pixels * part / parts;
+    return pixels / UNIT * part / parts * UNIT;
 }
 
 /* Pixel i of x (pixels, C) from vector `at` on. */

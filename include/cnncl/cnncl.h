@@ -2,6 +2,7 @@
 #ifndef CNNCL_CNNCL_H
 #define CNNCL_CNNCL_H
 
+#include <cnncl/bench.h>
 #include <cnncl/dataset.h>
 #include <cnncl/device.h>
 #include <cnncl/error.h>

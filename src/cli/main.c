@@ -19,6 +19,10 @@ const cli_command cli_commands[] = {
      CLI_MODEL | CLI_NETWORK | CLI_PLAN | CLI_BATCH | CLI_FUSE, cmd_params},
     {"forward", "two random images through the network: input and logits", "",
      CLI_MODEL | CLI_NETWORK | CLI_FUSE, cmd_forward},
+    {"bench", "each step of the plan: milliseconds, GFLOP/s, GB/s; the peak",
+     "On random images. JSON keys: device, platform, driver, and those of\n"
+     "cnncl/bench.h: of cnn_bench_summary, and of cnn_bench_row in rows.\n",
+     CLI_MODEL | CLI_NETWORK | CLI_BENCH | CLI_BATCH | CLI_FUSE | CLI_JSON, cmd_bench},
     {0},
 };
 

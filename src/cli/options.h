@@ -22,7 +22,8 @@ typedef enum cli_group {
     CLI_SAMPLES = 1 << 8,
     CLI_PLAN = 1 << 9,
     CLI_FUSE = 1 << 10,
-    CLI_JSON = 1 << 11
+    CLI_JSON = 1 << 11,
+    CLI_BENCH = 1 << 12
 } cli_group;
 
 enum { CLI_DEFAULT_SAMPLES = 25 };
@@ -59,6 +60,9 @@ struct cli_options {
     int samples;
     const char *grid; /* NULL for no picture */
     bool plan;
+    int steps; /* 0: as many as take about a second */
+    bool evaluation;
+    const char *trace; /* NULL for none */
 };
 
 /* The commands, ended by a row without a name. */

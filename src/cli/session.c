@@ -1,5 +1,6 @@
 #include "cli/session.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,8 +70,11 @@ int cli_session_load(cli_session *session, cli_options *options)
     const cnn_config *config =
         session->model ? cnn_network_config(cnn_model_network(session->model)) : &options->config;
     CLI_TRY(check_fit(config, options, session->dataset));
-    if (!session->model)
+    if (!session->model) {
         CLI_TRY(cli_session_load_model(session, options));
+        if (options->command->groups & CLI_MODEL)
+            cli_info("no --model: a fresh network, not trained, of seed %" PRIu64, options->seed);
+    }
 out:
     return code;
 }

@@ -6,12 +6,26 @@
 
 #include "base/memory.h"
 #include "base/status.h"
+#include "base/text.h"
 #include "ocl/device_list.h"
 #include "ocl/program.h"
 
+/* llvmpipe plays a GPU: it ends a kernel's loops after 65,535 rounds in all without an error (seen
+ * with Mesa 22.3), so its work-items must be short, and even then it is for tests. */
+static bool is_llvmpipe(const cnn_device *device)
+{
+    return cnn_contains_ignoring_case(device->info.name, "llvmpipe");
+}
+
 static cnn_status choose_kernel_class(cnn_device *device)
 {
-    device->kernel_class = device->info.type == CNN_DEVICE_CPU ? CNN_KERNEL_CPU : CNN_KERNEL_GPU;
+    bool runs_on_cpu = device->info.type == CNN_DEVICE_CPU && !is_llvmpipe(device);
+    device->kernel_class = runs_on_cpu ? CNN_KERNEL_CPU : CNN_KERNEL_GPU;
+    if (is_llvmpipe(device))
+        cnn_log(CNN_LOG_WARNING,
+                "%s cuts long loops short without an error: it is fit for tests of "
+                "small networks alone; use pocl (package pocl-opencl-icd)",
+                device->info.name);
     const char *wanted = getenv("CNN_CL_KERNEL_CLASS");
     if (!wanted || !*wanted)
         return CNN_OK;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/status.h"
+#include "ocl/profile.h"
 
 static cnn_status check_launch(cl_int code, const char *call, const cnn_kernel *kernel)
 {
@@ -31,8 +32,9 @@ cnn_status cnn_kernel_launch(cnn_kernel *kernel, size_t items, const cnn_arg *ar
         return cnn_fail(CNN_ERROR_ARGUMENT, "kernel %s: %zu work-items are too many", kernel->name,
                         items);
     size_t global = (items + local - 1) / local * local;
-    cl_int code = clEnqueueNDRangeKernel(kernel->device->queue, kernel->handle, 1, NULL, &global,
-                                         &local, 0, NULL, NULL);
+    cl_int code =
+        clEnqueueNDRangeKernel(kernel->device->queue, kernel->handle, 1, NULL, &global, &local, 0,
+                               NULL, cnn_profile_command_event(kernel->device, kernel->name));
     kernel->device->launches++;
     return check_launch(code, "clEnqueueNDRangeKernel", kernel);
 }

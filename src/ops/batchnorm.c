@@ -109,4 +109,4 @@ out:
     return status;
 }
 
-const cnn_op_class cnn_batchnorm_op = {"batchnorm", sizeof(batchnorm_op), init, forward, backward};
+const cnn_op_class cnn_batchnorm_op = {"batchnorm", sizeof(batchnorm_op), init, forward, backward, NULL};

@@ -165,4 +165,4 @@ out:
     return status;
 }
 
-const cnn_op_class cnn_conv_op = {"conv", sizeof(conv_op), init, forward, backward};
+const cnn_op_class cnn_conv_op = {"conv", sizeof(conv_op), init, forward, backward, NULL};

@@ -4,6 +4,7 @@
 
 #include "base/philox.h"
 #include "base/status.h"
+#include "ocl/profile.h"
 #include "ops/masks.h"
 #include "ops/op.h"
 
@@ -61,9 +62,9 @@ static cnn_status copy(cnn_op *op, cl_mem y, cl_mem x, const cnn_pass *pass)
     if (y == x)
         return CNN_OK;
     size_t bytes = (size_t)pass->n * cnn_shape_count(op->layers[0]->in) * sizeof(float);
-    return cnn_opencl_check(
-        clEnqueueCopyBuffer(op->device->queue, x, y, 0, 0, bytes, 0, NULL, NULL),
-        "clEnqueueCopyBuffer", op->device);
+    return cnn_opencl_check(clEnqueueCopyBuffer(op->device->queue, x, y, 0, 0, bytes, 0, NULL,
+                                                cnn_profile_command_event(op->device, "copy")),
+                            "clEnqueueCopyBuffer", op->device);
 }
 
 static cnn_status forward(cnn_op *op, const cnn_pass *pass)
@@ -87,4 +88,4 @@ static cnn_status backward(cnn_op *op, const cnn_pass *pass)
     return apply(op, memory->input_gradient, memory->output_gradient, pass);
 }
 
-const cnn_op_class cnn_dropout_op = {"dropout", sizeof(cnn_op), init, forward, backward};
+const cnn_op_class cnn_dropout_op = {"dropout", sizeof(cnn_op), init, forward, backward, NULL};

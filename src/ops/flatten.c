@@ -48,4 +48,4 @@ static cnn_status backward(cnn_op *op, const cnn_pass *pass)
                (size_t)pass->n * (size_t)in.h * (size_t)in.w, pass);
 }
 
-const cnn_op_class cnn_flatten_op = {"flatten", sizeof(cnn_op), init, forward, backward};
+const cnn_op_class cnn_flatten_op = {"flatten", sizeof(cnn_op), init, forward, backward, NULL};

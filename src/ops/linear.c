@@ -95,4 +95,4 @@ out:
     return status;
 }
 
-const cnn_op_class cnn_linear_op = {"linear", sizeof(cnn_op), init, forward, backward};
+const cnn_op_class cnn_linear_op = {"linear", sizeof(cnn_op), init, forward, backward, NULL};

@@ -43,4 +43,4 @@ static cnn_status backward(cnn_op *op, const cnn_pass *pass)
                       cnn_arg_mem(memory->saved), cnn_arg_int(pass->n));
 }
 
-const cnn_op_class cnn_maxpool_op = {"maxpool", sizeof(cnn_op), init, forward, backward};
+const cnn_op_class cnn_maxpool_op = {"maxpool", sizeof(cnn_op), init, forward, backward, NULL};

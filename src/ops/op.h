@@ -28,9 +28,15 @@ typedef struct cnn_op_memory {
     cl_mem statistics;            /* batch norm's running values, flat */
 } cnn_op_memory;
 
-enum { CNN_OP_MAX_KERNELS = 8, CNN_OP_MAX_LAYERS = 4 };
+enum { CNN_OP_MAX_KERNELS = 13, CNN_OP_MAX_LAYERS = 5 };
 
 typedef struct cnn_op cnn_op;
+
+/* Which work is asked for. */
+typedef struct cnn_op_work {
+    bool training, backward;
+    double input_kept; /* the share of the input's channels that are not dropped */
+} cnn_op_work;
 
 /* The verbs of one kind of operation. */
 typedef struct cnn_op_class {
@@ -41,6 +47,9 @@ typedef struct cnn_op_class {
     cnn_status (*forward)(cnn_op *op, const cnn_pass *pass);
     /* Overwrites its layers' gradients and the input's, where wanted. */
     cnn_status (*backward)(cnn_op *op, const cnn_pass *pass);
+    /* For the bench: the work per sample of a pass that leaves some out, expected over the masks; a
+     * multiply-add counts as 2. NULL: it does all that its layers say. */
+    double (*computed_flops)(const cnn_op *op, const cnn_op_work *work);
 } cnn_op_class;
 
 struct cnn_op {

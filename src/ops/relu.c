@@ -40,4 +40,4 @@ static cnn_status backward(cnn_op *op, const cnn_pass *pass)
                       cnn_arg_int(pass->n));
 }
 
-const cnn_op_class cnn_relu_op = {"relu", sizeof(cnn_op), init, forward, backward};
+const cnn_op_class cnn_relu_op = {"relu", sizeof(cnn_op), init, forward, backward, NULL};

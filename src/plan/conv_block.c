@@ -157,5 +157,22 @@ out:
     return status;
 }
 
+/* Dropped channels are left out, and the positions that no window has; backward takes one position
+ * of a window. That some windows are dead is not known beforehand: they count as done. */
+static double computed_flops(const cnn_op *op, const cnn_op_work *work)
+{
+    const cnn_layer *conv = op->layers[CONV];
+    cnn_shape out = conv->out, pooled = op->layers[POOL]->out;
+    double kept = work->training ? 1.0 - op->layers[DROPOUT]->dropout : 1.0;
+    double windows = (double)pooled.h * pooled.w / ((double)out.h * out.w); /* per position */
+    double conv_flops = cnn_layer_get_class(CNN_LAYER_CONV)->forward_flops(conv);
+    double shared = kept * work->input_kept * windows * conv_flops;
+    double values = kept * (double)cnn_shape_count(pooled);
+    if (work->backward)
+        return shared * (op->memory.input_gradient ? 2.0 : 1.0) + values;
+    enum { WINDOW = CNN_POOL_SIZE * CNN_POOL_SIZE };
+    return shared * WINDOW + values * (WINDOW + 1); /* its maximum, ReLU and scale */
+}
+
 const cnn_op_class cnn_conv_block_op = {"conv_block", sizeof(conv_block_op), init, forward,
-                                        backward};
+                                        backward,     computed_flops};

@@ -128,5 +128,5 @@ out:
     return status;
 }
 
-const cnn_op_class cnn_dense_block_op = {"dense_block", sizeof(dense_block_op), init, forward,
-                                         backward};
+const cnn_op_class cnn_dense_block_op = {
+    "dense_block", sizeof(dense_block_op), init, forward, backward, NULL};

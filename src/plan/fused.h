@@ -7,6 +7,9 @@
 /* Convolution, ReLU, max pool, dropout: cl/conv_block.cl */
 extern const cnn_op_class cnn_conv_block_op;
 
+/* Convolution, batch norm, ReLU, max pool, dropout: cl/norm_block.cl */
+extern const cnn_op_class cnn_norm_block_op;
+
 /* ReLU, max pool, dropout: cl/pool_block.cl */
 extern const cnn_op_class cnn_pool_block_op;
 

@@ -279,5 +279,23 @@ out:
     return status;
 }
 
-const cnn_op_class cnn_gpu_conv_block_op = {"gpu_conv_block", sizeof(gpu_conv_block_op), init,
-                                            forward, backward};
+/* Forward leaves dropped channels out, and the positions that no window has. Backward takes one
+ * position of a window for the weights, of every input channel, and all pixels for the data. */
+static double computed_flops(const cnn_op *op, const cnn_op_work *work)
+{
+    enum { WINDOW = CNN_POOL_SIZE * CNN_POOL_SIZE };
+    const cnn_layer *conv = op->layers[CONV];
+    cnn_shape in = conv->in, out = conv->out, pooled = op->layers[POOL]->out;
+    double kept = work->training ? 1.0 - op->layers[DROPOUT]->dropout : 1.0;
+    double positions = (double)out.h * out.w;
+    double windows = (double)pooled.h * pooled.w / positions;
+    double conv_flops = kept * cnn_layer_get_class(CNN_LAYER_CONV)->forward_flops(conv);
+    double values = kept * (double)cnn_shape_count(pooled);
+    if (!work->backward)
+        return WINDOW * windows * work->input_kept * conv_flops + values * (WINDOW + 1);
+    double data = work->input_kept * conv_flops * ((double)in.h * in.w / positions);
+    return windows * conv_flops + values + (op->memory.input_gradient ? data : 0.0);
+}
+
+const cnn_op_class cnn_gpu_conv_block_op = {
+    "gpu_conv_block", sizeof(gpu_conv_block_op), init, forward, backward, computed_flops};

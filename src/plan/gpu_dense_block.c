@@ -108,5 +108,5 @@ out:
     return status;
 }
 
-const cnn_op_class cnn_gpu_dense_block_op = {"gpu_dense_block", sizeof(gpu_dense_block_op), init,
-                                             forward, backward};
+const cnn_op_class cnn_gpu_dense_block_op = {
+    "gpu_dense_block", sizeof(gpu_dense_block_op), init, forward, backward, NULL};

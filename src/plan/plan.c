@@ -185,8 +185,14 @@ cnn_status cnn_plan_forward(cnn_plan *plan, const cnn_pass *pass)
 {
     cnn_status status = CNN_OK;
     for (int i = 0; status == CNN_OK && i < plan->step_count; i++)
-        status = plan->steps[i].op->class->forward(plan->steps[i].op, pass);
+        status = cnn_plan_forward_step(plan, i, pass);
     return status;
+}
+
+cnn_status cnn_plan_forward_step(cnn_plan *plan, int step, const cnn_pass *pass)
+{
+    cnn_op *op = plan->steps[step].op;
+    return op->class->forward(op, pass);
 }
 
 cnn_status cnn_plan_loss(cnn_plan *plan, int n, size_t slot)
@@ -199,9 +205,14 @@ cnn_status cnn_plan_backward(cnn_plan *plan, const cnn_pass *pass)
 {
     cnn_status status = CNN_OK;
     for (int i = plan->step_count - 1; status == CNN_OK && i >= 0; i--)
-        if (plan->steps[i].output_gradient >= 0)
-            status = plan->steps[i].op->class->backward(plan->steps[i].op, pass);
+        status = cnn_plan_backward_step(plan, i, pass);
     return status;
+}
+
+cnn_status cnn_plan_backward_step(cnn_plan *plan, int step, const cnn_pass *pass)
+{
+    cnn_op *op = plan->steps[step].op;
+    return plan->steps[step].output_gradient >= 0 ? op->class->backward(op, pass) : CNN_OK;
 }
 
 cnn_status cnn_plan_update(cnn_plan *plan, double lr, uint64_t step)

@@ -76,6 +76,10 @@ cnn_status cnn_plan_backward(cnn_plan *plan, const cnn_pass *pass);
 /* Adam's update number `step`, from 1. */
 cnn_status cnn_plan_update(cnn_plan *plan, double lr, uint64_t step);
 
+/* One step of the passes above; nothing where no gradient reaches it. */
+cnn_status cnn_plan_forward_step(cnn_plan *plan, int step, const cnn_pass *pass);
+cnn_status cnn_plan_backward_step(cnn_plan *plan, int step, const cnn_pass *pass);
+
 /* The buffers of the input (N, H, W, C) and the logits (N, ydim). */
 const cnn_buffer *cnn_plan_input(const cnn_plan *plan);
 const cnn_buffer *cnn_plan_logits(const cnn_plan *plan);

@@ -61,4 +61,5 @@ static cnn_status backward(cnn_op *op, const cnn_pass *pass)
                       cnn_arg_int(is_masked(op, pass)), cnn_arg_int(pass->n));
 }
 
-const cnn_op_class cnn_pool_block_op = {"pool_block", sizeof(cnn_op), init, forward, backward};
+const cnn_op_class cnn_pool_block_op = {"pool_block", sizeof(cnn_op), init,
+                                        forward,      backward,       NULL};

@@ -37,7 +37,19 @@ static bool accepts_gpu_dense_block(const cnn_layer *layers, const cnn_device *d
     return device->kernel_class == CNN_KERNEL_GPU && count_outputs(layers) <= MOST_OUTPUTS;
 }
 
+/* As the convolution block, and few enough weights that each work-item can sum their gradient. */
+static bool accepts_norm_block(const cnn_layer *layers, const cnn_device *device)
+{
+    enum { MOST_WEIGHTS = 1 << 20 };
+    return accepts_conv_block(layers, device) && layers->params[0].count <= MOST_WEIGHTS;
+}
+
 static const cnn_rule rules[] = {
+    {"conv+batchnorm+relu+maxpool+dropout",
+     5,
+     {CNN_LAYER_CONV, CNN_LAYER_BATCHNORM, CNN_LAYER_RELU, CNN_LAYER_MAXPOOL, CNN_LAYER_DROPOUT},
+     accepts_norm_block,
+     &cnn_norm_block_op},
     {"conv+relu+maxpool+dropout",
      4,
      {CNN_LAYER_CONV, CNN_LAYER_RELU, CNN_LAYER_MAXPOOL, CNN_LAYER_DROPOUT},

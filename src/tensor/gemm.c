@@ -3,6 +3,7 @@
 #include <clblast_c.h>
 
 #include "base/status.h"
+#include "ocl/profile.h"
 
 /* A set of CLBlast's compile-time parameters for one of its kernels. */
 typedef struct parameter_set {
@@ -85,10 +86,10 @@ cnn_status cnn_gemm(cnn_device *device, const cnn_gemm_shape *shape, cnn_matrix 
                                             "--batch or smaller layers");
     enum { MOST_LAUNCHES = 4 }; /* up to three copies and the product */
     device->launches += MOST_LAUNCHES;
-    return check(CLBlastSgemmWithTempBuffer(CLBlastLayoutRowMajor, transpose(shape->transpose_a),
-                                            transpose(shape->transpose_b), shape->m, shape->n,
-                                            shape->k, 1.0f, a.mem, a.offset, a.stride, b.mem,
-                                            b.offset, b.stride, 0.0f, c.mem, c.offset, c.stride,
-                                            &device->queue, NULL, scratch),
+    return check(CLBlastSgemmWithTempBuffer(
+                     CLBlastLayoutRowMajor, transpose(shape->transpose_a),
+                     transpose(shape->transpose_b), shape->m, shape->n, shape->k, 1.0f, a.mem,
+                     a.offset, a.stride, b.mem, b.offset, b.stride, 0.0f, c.mem, c.offset, c.stride,
+                     &device->queue, cnn_profile_call_event(device, "CLBlastSgemm"), scratch),
                  "CLBlastSgemm", device);
 }

@@ -16,7 +16,8 @@ struct cnn_trainer {
     cnn_plan *plan;
     cnn_feed train, test;
     uint32_t *order;
-    uint64_t step; /* training steps done */
+    uint64_t step;       /* training steps done */
+    uint64_t model_step; /* those that the model knows of */
     uint64_t device_bytes;
     bool streaming;
     /* While running. */
@@ -195,10 +196,6 @@ static cnn_status train_epoch(cnn_epoch *epoch, cnn_trainer *trainer)
                            trainer->options.seed, CNN_STREAM_SHUFFLE, 0, (uint64_t)trainer->epoch);
     CNN_TRY(cnn_feed_set_order(&trainer->train, trainer->order));
     status = cnn_loop_run(&result, &loop);
-    /* Batch norm counts the batches that it has seen. */
-    for (int l = 0; l < trainer->model->network->layer_count; l++)
-        if (trainer->model->network->layers[l].statistic_count > 0)
-            trainer->model->batches[l] += (int64_t)(loop.step - trainer->step);
     trainer->step = loop.step;
     epoch->loss = result.batch_loss;
     epoch->seconds = result.seconds;
@@ -212,6 +209,20 @@ static bool is_printed(const cnn_trainer *trainer)
            trainer->epoch == trainer->options.epochs - 1;
 }
 
+/* The model as the device has it. Batch norm counts the batches that it has seen. */
+static cnn_status update_model(cnn_trainer *trainer)
+{
+    cnn_model *model = trainer->model;
+    cnn_status status = cnn_plan_download(trainer->plan, model);
+    if (status != CNN_OK)
+        return status;
+    for (int l = 0; l < model->network->layer_count; l++)
+        if (model->network->layers[l].statistic_count > 0)
+            model->batches[l] += (int64_t)(trainer->step - trainer->model_step);
+    trainer->model_step = trainer->step;
+    return CNN_OK;
+}
+
 /* Evaluates where it is due, updates the model, and reports. */
 static cnn_status close_epoch(cnn_epoch *epoch, cnn_trainer *trainer)
 {
@@ -222,7 +233,7 @@ static cnn_status close_epoch(cnn_epoch *epoch, cnn_trainer *trainer)
         CNN_TRY(evaluate(&epoch->train_accuracy, trainer, &trainer->train, "eval train"));
         CNN_TRY(evaluate(&epoch->test_accuracy, trainer, &trainer->test, "eval test"));
     }
-    CNN_TRY(cnn_plan_download(trainer->plan, trainer->model));
+    CNN_TRY(update_model(trainer));
     const cnn_train_callbacks *callbacks = trainer->callbacks;
     if (callbacks && callbacks->on_epoch && !callbacks->on_epoch(epoch, callbacks->user))
         status = cnn_fail(CNN_ERROR_STOPPED, "stopped after epoch %d", epoch->index);
@@ -251,7 +262,7 @@ cnn_status cnn_trainer_run(cnn_trainer *trainer, const cnn_train_callbacks *call
     cnn_status status = run(trainer);
     /* A stopped run keeps the steps that it made; the reason to stop stays the message. */
     if (status == CNN_ERROR_STOPPED) {
-        cnn_status copied = cnn_plan_download(trainer->plan, trainer->model);
+        cnn_status copied = update_model(trainer);
         if (copied != CNN_OK)
             status = copied;
     }

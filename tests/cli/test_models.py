@@ -52,6 +52,8 @@ class Eval(WithModel):
     def test_fresh_network(self):
         result = self.run_command("eval", "--json", "--data", self.data, *NETWORK)
         self.assertIsNone(json.loads(result.stdout)["model"])
+        self.assertIn("no --model: a fresh network, not trained, of seed 0\n", result.stderr)
+        self.assertNotIn("no --model", self.eval().stderr)
         self.assertRegex(self.run_command("eval", *NETWORK, env=environment(
             CNN_CL_DATA=self.data)).stdout, EVALUATION)
 

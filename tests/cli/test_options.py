@@ -12,6 +12,8 @@ COMMANDS = {
     "predict": "data samples grid no-fuse json model xdim cdims",
     "params": "plan batch no-fuse model xdim cdims",
     "forward": "no-fuse model xdim cdims",
+    "bench": "steps eval trace batch no-fuse json model name xdim ksize cdims hdims ydim batchnorm "
+             "dropout",
 }
 
 # What is refused, and what the message says.
@@ -33,6 +35,15 @@ WRONG = [
     ("train --samples 3", "--samples is no option of the command train: see 'cnn-cl train --help'"),
     ("params --json", "--json is no option of the command params"),
     ("forward --data x", "--data is no option of the command forward"),
+    ("bench --data x", "--data is no option of the command bench"),
+    ("bench --epochs 3", "--epochs is no option of the command bench"),
+    ("train --trace x", "--trace is no option of the command train"),
+    ("bench --steps 0", "--steps: expected an integer of 1 to 1000000, found '0'"),
+    ("bench --steps few", "--steps: expected .*, found 'few'"),
+    ("bench --batch 0", "--batch: expected .*, found '0'"),
+    ("bench --trace=", "--trace: expected a path, found ''"),
+    ("bench --eval=yes", "--eval takes no value"),
+    ("bench --model x --ksize 3", "--ksize and --model exclude each other"),
     ("train --model x", "--model is no option of the command train"),
     ("params -q -v", "--quiet and --verbose exclude each other"),
     ("eval --model x --ksize 3", "--ksize and --model exclude each other.*leave --ksize out"),

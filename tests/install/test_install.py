@@ -17,7 +17,7 @@ LIBRARIES = os.environ["CNN_TEST_LIBDIR"]
 C = shlex.split(os.environ["CNN_TEST_CC"])
 CXX = os.environ.get("CXX", "c++")
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
-API = re.compile(r"\bCNN_API\b[^;(]*?\b(\w+)\(")
+API = re.compile(r"(?m)^CNN_API\b[^;(]*?\b(\w+)\(")
 WHERE_IT_IS = {"CNN_CL_KERNEL_DIR": None, "LD_LIBRARY_PATH": None, "PKG_CONFIG_PATH": None}
 
 
@@ -103,7 +103,7 @@ class Library(Install):
             with self.subTest(header=header):
                 source = os.path.join(self.scratch, f"{header}.{ending}")
                 with open(source, "w", encoding="utf-8") as file:
-                    file.write(f"#include <cnncl/{header}>\n#include <cnncl/{header}>\n")
+                    file.write(f"#include <cnncl/{header}>\n" * 2 + "extern int not_empty;\n")
                 self.run_in("work", *compiler, *STRICT, *flags, "-fsyntax-only", source)
 
     def test_shows_what_the_headers_declare_and_no_more(self):

@@ -1,0 +1,288 @@
+/* Convolution, BatchNorm2d, ReLU, 2x2 max pool and Dropout2d as one operation: backward; see
+ * cl/norm_block.cl.
+ *
+ * With h = (z - mean) * inverse and g the pooled gradient at the position that `which` names, zero
+ * elsewhere, the gradient of z is
+ *   dz = weight * inverse * (g - (sum of g) / count - h * (sum of g h) / count).
+ * A work-item makes it for one sample at a time, in memory that stays near, and takes the gradients of
+ * the weights and of the input from it, for the kept input channels alone. The gradient of the
+ * convolution's bias is zero: the mean takes it away.
+ *
+ * Layout and -D options: cl/norm_shape.cl. */
+#include "norm_shape.cl"
+#include "taps.cl"
+
+/* A tile of dz, (VECTORS, DH, DW, 8), has MARGIN pixels of zeros above and left of it, so that the
+ * input's gradient is a convolution with the taps reversed. */
+#define MARGIN (FIRST ? 0 : K - 1 - PAD)
+#define DH (FIRST ? OH : IH + K - 1)
+#define DW (FIRST ? OW : IW + K - 1)
+#define INPUT_VECTORS ((IC + 7) / 8)
+
+/* The work-items' own scratch memory: the partial gradients of the weights (TAPS, IC, WIDTH) of each,
+ * then SCRATCH floats for each. */
+
+/* Where the gradient of vector `at` arrives: g at one position of a window. */
+typedef struct arrival {
+    float8 g;
+    int8 position;
+} arrival;
+
+static arrival arrive(const global float *dy, const global uchar *which, int window, int at,
+                      float scale)
+{
+    const int8 position = convert_int8(vload8(window, which));
+    const float8 g = load_channels(dy + window * OC, at, OC) * scale;
+    return (arrival){select(g, (float8)0.0f, position == (int8)DEAD), position};
+}
+
+/* sums (ITEMS, 2, OC): of g, and of g * h, over each work-item's samples. dy (n, PH, PW, OC). */
+kernel void norm_block_sums(global float *sums, const global float *dy, const global float *saved,
+                            float scale, int n)
+{
+    const int item = get_global_id(0);
+    if (item >= ITEMS)
+        return;
+    const int begin = sample_begin(n, item), end = sample_begin(n, item + 1);
+    for (int v = 0; v < VECTORS; ++v) {
+        float8 sum = (float8)0.0f, product = (float8)0.0f;
+        for (int sample = begin; sample < end; ++sample) {
+            const size_t plane = (sample * (size_t)VECTORS + v) * (WINDOWS * 8);
+            const global float *best = BEST(saved, n) + plane;
+            const global uchar *which = WHICH(const global uchar *, saved, n) + plane;
+            const global float *gradient = dy + sample * (size_t)(WINDOWS * OC);
+            for (int window = 0; window < WINDOWS; ++window) {
+                const float8 g = arrive(gradient, which, window, v * 8, scale).g;
+                sum += g;
+                product = fma(g, vload8(window, best), product);
+            }
+        }
+        store_channels(sum, sums + item * (2 * OC), v * 8, OC);
+        store_channels(product, sums + item * (2 * OC) + OC, v * 8, OC);
+    }
+}
+
+/* scratch: packed (VECTORS, TAPS, 8, IC): the taps reversed, filled up with zeros. */
+kernel void norm_block_pack_rows(global float *restrict scratch, const global float *restrict w,
+                                 int w_offset)
+{
+    global float *packed = scratch + SUMS;
+    FOR_EACH (i, WEIGHTS) {
+        const int c = i % IC, tap = TAPS - 1 - i / (8 * IC) % TAPS;
+        const int o = (int)(i / (8 * IC * TAPS)) * 8 + i / IC % 8;
+        packed[i] = o < OC ? w[w_offset + (o * IC + c) * TAPS + tap] : 0.0f;
+    }
+}
+
+/* weights (vectors of inputs, VECTORS, TAPS, 8, 8) of the kept channels, from packed; zeros behind. */
+static void pack_kept_rows(global float *restrict weights, const global float *restrict packed,
+                           const int *input, int inputs)
+{
+    for (int v = 0; v < inputs; v += 8) {
+        const int count = min(8, inputs - v);
+        int channel[8];
+        for (int j = 0; j < 8; ++j)
+            channel[j] = input[v + min(j, count - 1)];
+        const int8 empty = (int8)(0, 1, 2, 3, 4, 5, 6, 7) >= (int8)count;
+        for (int i = 0; i < WIDTH * TAPS; ++i, weights += 8) {
+            const global float *row = packed + i * IC;
+            const float8 values =
+                (float8)(row[channel[0]], row[channel[1]], row[channel[2]], row[channel[3]],
+                         row[channel[4]], row[channel[5]], row[channel[6]], row[channel[7]]);
+            vstore8(select(values, (float8)0.0f, empty), 0, weights);
+        }
+    }
+}
+
+/* What all samples have in common, in vector `at`: dz = factor * g - share - (z - mean) * slope. */
+typedef struct affine {
+    float8 mean, factor, share, slope;
+} affine;
+
+static affine load_affine(const global float *saved, const global float *parameters,
+                          const global float *gradients, int w_offset, int b_offset, int at, int n)
+{
+    const float each = 1.0f / ((float)n * PLANE);
+    const float8 inverse = load_channels(saved + OC, at, OC);
+    affine a;
+    a.mean = load_channels(saved, at, OC);
+    a.factor = load_channels(parameters + w_offset, at, OC) * inverse;
+    a.share = a.factor * (load_channels(gradients + b_offset, at, OC) * each);
+    a.slope = a.factor * inverse * (load_channels(gradients + w_offset, at, OC) * each);
+    return a;
+}
+
+/* One vector of dz: first what reaches every position, then the arrivals. */
+static void fill_gradient(global float *restrict dz, const global float *restrict z,
+                          const global float *restrict dy, const global uchar *restrict which,
+                          affine a, int at, float scale)
+{
+    dz += (MARGIN * DW + MARGIN) * 8;
+    for (int oy = 0; oy < OH; ++oy)
+        for (int ox = 0; ox < OW; ++ox) {
+            const float8 deviation = vload8(oy * OW + ox, z) - a.mean;
+            vstore8(fma(deviation, -a.slope, -a.share), oy * DW + ox, dz);
+        }
+    for (int py = 0; py < PH; ++py)
+        for (int px = 0; px < PW; ++px) {
+            const arrival arrived = arrive(dy, which, py * PW + px, at, scale);
+            const float8 amount = arrived.g * a.factor;
+#pragma unroll
+            for (int i = 0; i < 4; ++i) {
+                const int pixel = (2 * py + i / 2) * DW + 2 * px + i % 2;
+                vstore8(vload8(pixel, dz) + select((float8)0.0f, amount, arrived.position == (int8)i),
+                        pixel, dz);
+            }
+        }
+}
+
+/* Adds to rows (TAPS, IC, WIDTH) from vector v on: ROWS products at a time of shifted input channels with
+ * COUNT vectors of dz, summed over the plane in registers. */
+#define DEFINE_CORRELATE(ROWS, COUNT)                                                              \
+    static void correlate_##ROWS##_##COUNT(global float *rows, const global float *tile,           \
+                                           const global float *dz, const int *list, int kept)      \
+    {                                                                                              \
+        for (int first = 0; first < TAPS * kept; first += ROWS) {                                  \
+            float8 sum[ROWS * COUNT];                                                              \
+            const global float *at[ROWS];                                                          \
+            _Pragma("unroll") for (int r = 0; r < ROWS; ++r)                                       \
+            {                                                                                      \
+                const int row = min(first + r, TAPS * kept - 1);                                   \
+                at[r] = tile + row / (K * kept) * (TW * kept) + row % (K * kept);                  \
+                _Pragma("unroll") for (int v = 0; v < COUNT; ++v)                                  \
+                    sum[r * COUNT + v] = (float8)0.0f;                                             \
+            }                                                                                      \
+            for (int oy = 0; oy < OH; ++oy) {                                                      \
+                const global float *g = dz + ((oy + MARGIN) * DW + MARGIN) * 8;                    \
+                int x = oy * (TW * kept);                                                          \
+                for (int ox = 0; ox < OW; ++ox, x += kept, g += 8) {                               \
+                    float8 gradient[COUNT];                                                        \
+                    _Pragma("unroll") for (int v = 0; v < COUNT; ++v)                              \
+                        gradient[v] = vload8(0, g + v * (DH * DW * 8));                            \
+                    _Pragma("unroll") for (int r = 0; r < ROWS; ++r)                               \
+                        _Pragma("unroll") for (int v = 0; v < COUNT; ++v)                          \
+                            sum[r * COUNT + v] =                                                   \
+                                fma((float8)at[r][x], gradient[v], sum[r * COUNT + v]);            \
+                }                                                                                  \
+            }                                                                                      \
+            _Pragma("unroll") for (int r = 0; r < ROWS; ++r) if (first + r < TAPS * kept)          \
+            {                                                                                      \
+                const int tap = (first + r) / kept, c = list[(first + r) % kept];                  \
+                global float *target = rows + (tap * IC + c) * WIDTH;                              \
+                _Pragma("unroll") for (int v = 0; v < COUNT; ++v)                                  \
+                    vstore8(vload8(v, target) + sum[r * COUNT + v], v, target);                    \
+            }                                                                                      \
+        }                                                                                          \
+    }
+
+DEFINE_CORRELATE(8, 1)
+DEFINE_CORRELATE(6, 2)
+DEFINE_CORRELATE(4, 3)
+
+static void correlate(global float *rows, const global float *tile, const global float *dz,
+                      const int *list, int kept)
+{
+    for (int v = 0, count; v < VECTORS; v += count) {
+        const global float *gradient = dz + v * (DH * DW * 8);
+        count = block_vectors(VECTORS - v);
+        if (count == 1)
+            correlate_8_1(rows + v * 8, tile, gradient, list, kept);
+        else if (count == 2)
+            correlate_6_2(rows + v * 8, tile, gradient, list, kept);
+        else
+            correlate_4_3(rows + v * 8, tile, gradient, list, kept);
+    }
+}
+
+/* dx (IH, IW, IC) from its vectors (kept channels / 8, IH, IW, 8); zero in dropped channels. */
+static void store_input_gradient(global float *restrict dx, const global float *restrict vectors,
+                                 const int *list, int kept)
+{
+    for (int pixel = 0; pixel < IH * IW; ++pixel, dx += IC) {
+        if (kept < IC)
+            for (int c = 0; c < IC; ++c)
+                dx[c] = 0.0f;
+        for (int k = 0; k < kept; ++k)
+            dx[list[k]] = vectors[(k / 8 * (IH * IW) + pixel) * 8 + k % 8];
+    }
+}
+
+/* What a work-item has for itself in the scratch memory. */
+typedef struct room {
+    global float *tile;    /* (TH, TW, kept) */
+    global float *dz;      /* (VECTORS, DH, DW, 8) */
+    global float *weights; /* (INPUT_VECTORS, VECTORS, TAPS, 8, 8) */
+    global float *dx;      /* (INPUT_VECTORS, IH, IW, 8) */
+    global float *partial; /* (TAPS, IC, WIDTH) */
+} room;
+
+static room enter(global float *scratch, int item)
+{
+    room r;
+    r.partial = scratch + SUMS + WEIGHTS * (size_t)(1 + item);
+    r.tile = scratch + SUMS + WEIGHTS * (size_t)(1 + ITEMS) + item * (size_t)SCRATCH;
+    r.dz = r.tile + ALIGNED(TILE(IC));
+    r.weights = r.dz + ALIGNED(WIDTH * DH * DW);
+    r.dx = r.weights + INPUT_VECTORS * WIDTH * TAPS * 8;
+    for (int i = 0; i < WEIGHTS; ++i)
+        r.partial[i] = 0.0f;
+    for (int i = 0; i < WIDTH * DH * DW; ++i)
+        r.dz[i] = 0.0f;
+    return r;
+}
+
+/* Each work-item's partial gradients, and dx (n, IH, IW, IC) unless this is the first layer. dy
+ * (n, PH, PW, OC); x (n, IH, IW, IC); the gradients of the batch norm's weight and bias, at their
+ * offsets, are complete; the convolution's weights were packed by norm_block_pack_rows. */
+kernel void norm_block_backward(global float *dx, const global float *dy, const global float *saved,
+                                const global float *x, const global float *parameters,
+                                const global float *gradients, int w_offset, int b_offset,
+                                const global float *input_scales, int input_masked, float scale,
+                                global float *scratch, int n)
+{
+    const int item = get_global_id(0);
+    if (item >= ITEMS)
+        return;
+    const room room = enter(scratch, item);
+    int input[IC];
+    const int begin = sample_begin(n, item), end = sample_begin(n, item + 1);
+    for (int sample = begin; sample < end; ++sample) {
+        const int inputs = list_inputs(input, input_scales + sample * IC, input_masked);
+        fill_tile(room.tile, x + sample * (size_t)(IH * IW * IC), input, inputs, inputs);
+        for (int v = 0; v < VECTORS; ++v) {
+            const size_t plane = sample * (size_t)VECTORS + v;
+            fill_gradient(room.dz + v * (DH * DW * 8), Z(saved) + plane * (PLANE * 8),
+                          dy + sample * (size_t)(WINDOWS * OC),
+                          WHICH(const global uchar *, saved, n) + plane * (WINDOWS * 8),
+                          load_affine(saved, parameters, gradients, w_offset, b_offset, v * 8, n),
+                          v * 8, scale);
+        }
+        correlate(room.partial, room.tile, room.dz, input, inputs);
+        if (FIRST)
+            continue;
+        const sweep s = {IH * IW, IW, DW, 8, VECTORS, DH * DW * 8};
+        if (input_masked || sample == begin)
+            pack_kept_rows(room.weights, scratch + SUMS, input, inputs);
+        convolve(room.dx, room.dz, room.weights, scratch, 0, s, (inputs + 7) / 8);
+        store_input_gradient(dx + sample * (size_t)(IH * IW * IC), room.dx, input, inputs);
+    }
+}
+
+/* dw (OC, IC, K, K) at its offset: the work-items' partials in their order; and db (OC), zeros. */
+kernel void norm_block_reduce(global float *restrict gradients, int w_offset, int b_offset,
+                              const global float *restrict scratch)
+{
+    const global float *partials = scratch + SUMS + WEIGHTS;
+    FOR_EACH (i, WEIGHTS / 8) {
+        const int first = i % VECTORS * 8, c = i / VECTORS % IC, tap = i / (VECTORS * IC);
+        float8 sum = (float8)0.0f;
+        for (int item = 0; item < ITEMS; ++item)
+            sum += vload8(i, partials + item * (size_t)WEIGHTS);
+        float values[8];
+        vstore8(sum, 0, values);
+        for (int o = first; o < min(OC, first + 8); ++o)
+            gradients[w_offset + (o * IC + c) * TAPS + tap] = values[o - first];
+    }
+    FOR_EACH (o, OC)
+        gradients[b_offset + o] = 0.0f;
+}

@@ -1,0 +1,305 @@
+/* Convolution, batch norm, ReLU, max pool and dropout as one step: cl/norm_block.cl; in evaluation
+ * the forward pass of cl/conv_block.cl. */
+#include <stdio.h>
+
+#include "base/status.h"
+#include "ops/masks.h"
+#include "plan/fused.h"
+
+enum { CONV, NORM, RELU, POOL, DROPOUT }; /* the layers */
+
+enum {
+    SCALES,
+    MERGE,
+    REDUCE_NORM,
+    PACK,
+    CONVOLVE,
+    APPLY,
+    FOLD,
+    SUMS,
+    PACK_ROWS,
+    BACKWARD,
+    REDUCE,
+    EVALUATE
+};
+
+/* Work-items: enough for two dozen threads, few enough that their partial gradients stay small. */
+enum { MOST_ITEMS = 32, BLOCK = 16, VECTOR = 8 };
+
+typedef struct norm_block_op {
+    cnn_op op;
+    int items;
+    size_t weights;          /* packed, floats */
+    size_t training_scratch; /* floats of SCRATCH */
+    size_t evaluation_scratch;
+    size_t folded_bias; /* its place in the scratch memory of an evaluation, in floats */
+} norm_block_op;
+
+static size_t round_up(size_t value, size_t to)
+{
+    return (value + to - 1) / to * to;
+}
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* The network's first layer: its input has no dropped channels and wants no gradient. */
+static bool is_first(const cnn_op *op)
+{
+    return op->layers[CONV]->index == 0;
+}
+
+static size_t tile_floats(const cnn_layer *conv, int height, int width)
+{
+    size_t more = (size_t)conv->ksize - 1;
+    return ((size_t)height + more) * ((size_t)width + more) * (size_t)conv->in.c + VECTOR;
+}
+
+/* The sizes of cl/norm_block.cl and cl/norm_block_backward.cl, in floats. */
+static void find_training_sizes(norm_block_op *block)
+{
+    cnn_op *op = &block->op;
+    const cnn_layer *conv = op->layers[CONV];
+    cnn_shape pooled = op->layers[POOL]->out, in = conv->in, out = conv->out;
+    size_t k = (size_t)conv->ksize, items = (size_t)block->items;
+    size_t inputs = round_up((size_t)in.c, VECTOR), outputs = round_up((size_t)out.c, VECTOR);
+    size_t plane = (size_t)(out.h * out.w), windows = (size_t)(pooled.h * pooled.w);
+    size_t gradient_plane = ((size_t)in.h + k - 1) * ((size_t)in.w + k - 1);
+    size_t tile = round_up(tile_floats(conv, out.h, out.w), BLOCK);
+    size_t sums = round_up(items * 2 * (size_t)out.c, BLOCK);
+    block->weights = outputs * k * k * (size_t)in.c;
+    size_t forward = tile + block->weights;
+    size_t backward = tile + round_up(outputs * larger(plane, gradient_plane), BLOCK) +
+                      inputs * outputs * k * k + inputs * (size_t)(in.h * in.w);
+    block->training_scratch = round_up(larger(forward, backward), BLOCK);
+    size_t all = sums + (1 + items) * block->weights + items * block->training_scratch;
+    size_t statistics = round_up(2 * (size_t)out.c, BLOCK);
+    op->scratch_bytes = larger(op->scratch_bytes, all * sizeof(float));
+    op->saved_bytes = statistics * sizeof(float) +
+                      (size_t)op->batch * outputs * ((plane + windows) * sizeof(float) + windows);
+}
+
+/* Those of the forward pass of cl/conv_block.cl. */
+static void find_evaluation_sizes(norm_block_op *block)
+{
+    cnn_op *op = &block->op;
+    const cnn_layer *conv = op->layers[CONV];
+    cnn_shape pooled = op->layers[POOL]->out;
+    size_t outputs = round_up((size_t)conv->out.c, BLOCK);
+    size_t packed = outputs * (size_t)(conv->ksize * conv->ksize) * (size_t)conv->in.c;
+    size_t tile = tile_floats(conv, 2 * pooled.h, 2 * pooled.w);
+    block->evaluation_scratch = round_up(tile + packed, BLOCK);
+    block->folded_bias = packed + (size_t)block->items * block->evaluation_scratch;
+    op->scratch_bytes = larger(op->scratch_bytes, (block->folded_bias + outputs) * sizeof(float));
+}
+
+static void find_sizes(norm_block_op *block)
+{
+    int batch = block->op.batch;
+    block->items = batch < MOST_ITEMS ? batch : MOST_ITEMS;
+    find_training_sizes(block);
+    find_evaluation_sizes(block);
+    block->op.keeps_input = true;
+    block->op.mask_bytes = cnn_masks_bytes(block->op.layers[DROPOUT], batch);
+}
+
+enum { OPTIONS_SIZE = 256 };
+
+static int format_options(char *options, const cnn_op *op, size_t scratch)
+{
+    const cnn_layer *conv = op->layers[CONV];
+    cnn_shape in = conv->in, pooled = op->layers[POOL]->out;
+    return snprintf(options, OPTIONS_SIZE,
+                    "-DIC=%d -DIH=%d -DIW=%d -DOC=%d -DK=%d -DPAD=%d -DPH=%d -DPW=%d -DSCRATCH=%zu "
+                    "-DFIRST=%d",
+                    in.c, in.h, in.w, conv->out.c, conv->ksize, cnn_conv_padding(conv), pooled.h,
+                    pooled.w, scratch, is_first(op));
+}
+
+static cnn_status init(cnn_op *op)
+{
+    static const struct {
+        const char *file, *name;
+    } training[] = {
+        [PACK - PACK] = {"norm_block.cl", "norm_block_pack"},
+        [CONVOLVE - PACK] = {"norm_block.cl", "norm_block_convolve"},
+        [APPLY - PACK] = {"norm_block.cl", "norm_block_apply"},
+        [FOLD - PACK] = {"norm_block.cl", "norm_block_fold"},
+        [SUMS - PACK] = {"norm_block_backward.cl", "norm_block_sums"},
+        [PACK_ROWS - PACK] = {"norm_block_backward.cl", "norm_block_pack_rows"},
+        [BACKWARD - PACK] = {"norm_block_backward.cl", "norm_block_backward"},
+        [REDUCE - PACK] = {"norm_block_backward.cl", "norm_block_reduce"},
+    };
+    norm_block_op *block = (norm_block_op *)op;
+    cnn_shape out = op->layers[CONV]->out, pooled = op->layers[POOL]->out;
+    char options[OPTIONS_SIZE];
+    cnn_status status = CNN_OK;
+    find_sizes(block);
+    snprintf(options, sizeof options, "-DC=%d -DPLANE=%d", pooled.c, pooled.h * pooled.w);
+    CNN_TRY(cnn_op_add_kernel(op, "dropout.cl", options, "dropout_scales"));
+    snprintf(options, sizeof options, "-DC=%d -DPLANE=%d -DUNIT=PLANE", out.c, out.h * out.w);
+    CNN_TRY(cnn_op_add_kernel(op, "batchnorm.cl", options, "batchnorm_merge"));
+    CNN_TRY(cnn_op_add_kernel(op, "batchnorm.cl", options, "batchnorm_reduce"));
+    int length = format_options(options, op, block->training_scratch);
+    snprintf(options + length, sizeof options - (size_t)length, " -DOH=%d -DOW=%d -DITEMS=%d",
+             out.h, out.w, block->items);
+    for (size_t i = 0; i < sizeof training / sizeof training[0]; i++)
+        CNN_TRY(cnn_op_add_kernel(op, training[i].file, options, training[i].name));
+    format_options(options, op, block->evaluation_scratch);
+    status = cnn_op_add_kernel(op, "conv_block.cl", options, "conv_block_forward");
+out:
+    return status;
+}
+
+static cnn_arg offset_of(const cnn_op *op, int layer, int param)
+{
+    return cnn_arg_int((int)op->layers[layer]->params[param].offset);
+}
+
+static cnn_arg statistics_offset(const cnn_op *op)
+{
+    return cnn_arg_int((int)op->layers[NORM]->statistic_offset);
+}
+
+/* Dropped input channels: their scales, and whether there are any. */
+static cnn_arg input_scales(const cnn_op *op)
+{
+    return cnn_arg_mem(op->memory.input_masks ? op->memory.input_masks : op->memory.masks);
+}
+
+static cnn_arg input_masked(const cnn_op *op)
+{
+    return cnn_arg_int(op->memory.input_masks != NULL);
+}
+
+static size_t items_for(const cnn_op *op, size_t work)
+{
+    return cnn_kernel_items(op->device, work);
+}
+
+static cnn_status evaluate(cnn_op *op, const cnn_pass *pass)
+{
+    const norm_block_op *block = (const norm_block_op *)op;
+    const cnn_op_memory *memory = &op->memory;
+    cnn_arg scratch = cnn_arg_mem(memory->scratch), none = cnn_arg_int(0);
+    cnn_arg folded_bias = cnn_arg_int((int)block->folded_bias);
+    cnn_status status = CNN_OK;
+    CNN_TRY(CNN_LAUNCH(&op->kernels[FOLD], items_for(op, block->weights), scratch, folded_bias,
+                       cnn_arg_mem(memory->parameters), offset_of(op, CONV, 0),
+                       offset_of(op, CONV, 1), offset_of(op, NORM, 0), offset_of(op, NORM, 1),
+                       cnn_arg_mem(memory->statistics), statistics_offset(op),
+                       cnn_arg_float((float)CNN_BATCHNORM_EPSILON)));
+    status =
+        CNN_LAUNCH(&op->kernels[EVALUATE], (size_t)block->items, cnn_arg_mem(memory->output),
+                   cnn_arg_mem(memory->saved), cnn_arg_mem(memory->input), scratch, folded_bias,
+                   cnn_arg_mem(memory->masks), none, cnn_arg_mem(memory->masks), none,
+                   cnn_arg_float(1.0f), scratch, cnn_arg_int(pass->n), cnn_arg_int(block->items));
+out:
+    return status;
+}
+
+/* The convolution's output and the batch's statistics into saved. */
+static cnn_status convolve(cnn_op *op, const cnn_pass *pass)
+{
+    const norm_block_op *block = (const norm_block_op *)op;
+    const cnn_op_memory *memory = &op->memory;
+    cnn_arg saved = cnn_arg_mem(memory->saved), scratch = cnn_arg_mem(memory->scratch);
+    cnn_arg parameters = cnn_arg_mem(memory->parameters), n = cnn_arg_int(pass->n);
+    cnn_status status = CNN_OK;
+    CNN_TRY(CNN_LAUNCH(&op->kernels[PACK], items_for(op, block->weights), scratch, parameters,
+                       offset_of(op, CONV, 0)));
+    CNN_TRY(CNN_LAUNCH(&op->kernels[CONVOLVE], (size_t)block->items, saved, scratch,
+                       cnn_arg_mem(memory->input), parameters, offset_of(op, CONV, 1),
+                       input_scales(op), input_masked(op), n));
+    status = CNN_LAUNCH(&op->kernels[MERGE], items_for(op, (size_t)op->layers[NORM]->in.c), saved,
+                        cnn_arg_mem(memory->statistics), statistics_offset(op), scratch,
+                        cnn_arg_float((float)CNN_BATCHNORM_EPSILON),
+                        cnn_arg_float((float)CNN_BATCHNORM_MOMENTUM), n, cnn_arg_int(block->items));
+out:
+    return status;
+}
+
+static cnn_status forward(cnn_op *op, const cnn_pass *pass)
+{
+    const cnn_op_memory *memory = &op->memory;
+    const cnn_layer *dropout = op->layers[DROPOUT];
+    bool masked = dropout->dropout > 0.0;
+    size_t rows = (size_t)pass->n * (size_t)op->layers[POOL]->out.h;
+    cnn_status status = CNN_OK;
+    if (!pass->training)
+        return evaluate(op, pass);
+    if (masked)
+        CNN_TRY(cnn_masks_draw(&op->kernels[SCALES], memory->masks, dropout, pass));
+    CNN_TRY(convolve(op, pass));
+    status = CNN_LAUNCH(&op->kernels[APPLY], items_for(op, rows), cnn_arg_mem(memory->output),
+                        cnn_arg_mem(memory->saved), cnn_arg_mem(memory->parameters),
+                        offset_of(op, NORM, 0), offset_of(op, NORM, 1), cnn_arg_mem(memory->masks),
+                        cnn_arg_int(masked), cnn_arg_int(pass->n));
+out:
+    return status;
+}
+
+/* The gradients of the batch norm's parameters, which those of its input need. */
+static cnn_status sum_up(cnn_op *op, cnn_arg scale, cnn_arg n)
+{
+    const norm_block_op *block = (const norm_block_op *)op;
+    const cnn_op_memory *memory = &op->memory;
+    cnn_arg scratch = cnn_arg_mem(memory->scratch);
+    cnn_status status = CNN_OK;
+    CNN_TRY(CNN_LAUNCH(&op->kernels[SUMS], (size_t)block->items, scratch,
+                       cnn_arg_mem(memory->output_gradient), cnn_arg_mem(memory->saved), scale, n));
+    status = CNN_LAUNCH(&op->kernels[REDUCE_NORM], items_for(op, (size_t)op->layers[NORM]->in.c),
+                        cnn_arg_mem(memory->gradients), offset_of(op, NORM, 0),
+                        offset_of(op, NORM, 1), scratch, cnn_arg_int(block->items));
+out:
+    return status;
+}
+
+static cnn_status backward(cnn_op *op, const cnn_pass *pass)
+{
+    const norm_block_op *block = (const norm_block_op *)op;
+    const cnn_op_memory *memory = &op->memory;
+    cnn_arg scale = cnn_arg_float((float)(1.0 / (1.0 - op->layers[DROPOUT]->dropout)));
+    cnn_arg scratch = cnn_arg_mem(memory->scratch), n = cnn_arg_int(pass->n);
+    cnn_arg parameters = cnn_arg_mem(memory->parameters);
+    cnn_arg gradients = cnn_arg_mem(memory->gradients);
+    cnn_status status = CNN_OK;
+    CNN_TRY(sum_up(op, scale, n));
+    CNN_TRY(CNN_LAUNCH(&op->kernels[PACK_ROWS], items_for(op, block->weights), scratch, parameters,
+                       offset_of(op, CONV, 0)));
+    CNN_TRY(CNN_LAUNCH(&op->kernels[BACKWARD], (size_t)block->items,
+                       is_first(op) ? scratch : cnn_arg_mem(memory->input_gradient),
+                       cnn_arg_mem(memory->output_gradient), cnn_arg_mem(memory->saved),
+                       cnn_arg_mem(memory->input), parameters, gradients, offset_of(op, NORM, 0),
+                       offset_of(op, NORM, 1), input_scales(op), input_masked(op), scale, scratch,
+                       n));
+    status = CNN_LAUNCH(&op->kernels[REDUCE], items_for(op, block->weights / VECTOR), gradients,
+                        offset_of(op, CONV, 0), offset_of(op, CONV, 1), scratch);
+out:
+    return status;
+}
+
+static double layer_flops(const cnn_op *op, int layer)
+{
+    const cnn_layer *at = op->layers[layer];
+    return cnn_layer_get_class(at->kind)->forward_flops(at);
+}
+
+/* Dropped input channels are left out; in evaluation the batch norm is, and what no window has. */
+static double computed_flops(const cnn_op *op, const cnn_op_work *work)
+{
+    enum { WINDOW = CNN_POOL_SIZE * CNN_POOL_SIZE };
+    cnn_shape out = op->layers[CONV]->out, pooled = op->layers[POOL]->out;
+    double convolution = work->input_kept * layer_flops(op, CONV);
+    double norm = layer_flops(op, NORM), values = (double)cnn_shape_count(pooled);
+    double windows = (double)pooled.h * pooled.w * WINDOW / ((double)out.h * out.w);
+    if (work->backward)
+        return convolution * (op->memory.input_gradient ? 2.0 : 1.0) + 2.0 * norm + values;
+    values *= WINDOW + 1; /* its maximum, ReLU and scale */
+    return work->training ? convolution + norm + values : convolution * windows + values;
+}
+
+const cnn_op_class cnn_norm_block_op = {"norm_block", sizeof(norm_block_op), init, forward,
+                                        backward,     computed_flops};
