@@ -35,7 +35,17 @@ cnn_status cnn_kernel_launch(cnn_kernel *kernel, size_t items, const cnn_arg *ar
     cl_int code =
         clEnqueueNDRangeKernel(kernel->device->queue, kernel->handle, 1, NULL, &global, &local, 0,
                                NULL, cnn_profile_command_event(kernel->device, kernel->name));
+    kernel->device->launches++;
     return check_launch(code, "clEnqueueNDRangeKernel", kernel);
+}
+
+cnn_status cnn_kernel_launch_groups(cnn_kernel *kernel, size_t groups, const cnn_arg *args,
+                                    size_t count)
+{
+    if (groups > SIZE_MAX / kernel->local_size)
+        return cnn_fail(CNN_ERROR_ARGUMENT, "kernel %s: %zu work-groups are too many", kernel->name,
+                        groups);
+    return cnn_kernel_launch(kernel, groups * kernel->local_size, args, count);
 }
 
 size_t cnn_kernel_items(const cnn_device *device, size_t work)

@@ -9,7 +9,8 @@
 typedef struct cnn_softmax {
     int classes;
     size_t slots; /* batches that the tally has room for */
-    cnn_kernel loss, tally;
+    cnn_kernel loss, tally; /* on CPUs */
+    cnn_kernel batch;       /* on GPUs: both, by one work-group */
     cnn_buffer sample_losses, sample_hits; /* (batch) */
     cnn_buffer losses, hits;               /* (slots): mean loss and hits of a batch */
     cnn_buffer bad; /* (1) int: the first slot whose loss was not finite; -1: none */
