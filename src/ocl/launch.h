@@ -54,4 +54,8 @@ cnn_status cnn_kernel_launch_groups(cnn_kernel *kernel, size_t groups, const cnn
  * loop: some dozen on a CPU, one a piece on a GPU (up to a bound). */
 size_t cnn_kernel_items(const cnn_device *device, size_t work);
 
+/* How many work-items suit a CPU kernel whose items have memory of their own and share `samples`:
+ * some for each compute unit, so that all end together. */
+int cnn_long_items(const cnn_device *device, int samples);
+
 #endif

@@ -90,3 +90,16 @@ cnn_status cnn_softmax_read(float *losses, uint32_t *hits, int *bad, const cnn_s
 out:
     return status;
 }
+
+cnn_status cnn_softmax_read_bad(int *bad, float *loss, const cnn_softmax *softmax)
+{
+    cl_int mark;
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_buffer_read(&mark, &softmax->bad, 0, sizeof mark));
+    *bad = mark;
+    *loss = 0.0f;
+    if (mark >= 0)
+        status = cnn_buffer_read(loss, &softmax->losses, (size_t)mark * sizeof *loss, sizeof *loss);
+out:
+    return status;
+}

@@ -3,12 +3,14 @@
 
 #include "plan/fused.h"
 
-/* Long work-items, and a sample's tile that stays near the processor. */
+/* Long work-items, a sample's tile that stays near the processor, and weights of which every
+ * work-item can have some copies of its own. */
 static bool accepts_conv_block(const cnn_layer *layers, const cnn_device *device)
 {
-    enum { MOST_CHANNELS = 1024, MOST_TILE = 1 << 20 };
+    enum { MOST_CHANNELS = 1024, MOST_TILE = 1 << 20, MOST_WEIGHTS = 1 << 20 };
     return device->kernel_class == CNN_KERNEL_CPU && layers->in.c <= MOST_CHANNELS &&
-           layers->out.c <= MOST_CHANNELS && cnn_shape_count(layers->in) <= MOST_TILE;
+           layers->out.c <= MOST_CHANNELS && cnn_shape_count(layers->in) <= MOST_TILE &&
+           layers->params[0].count <= MOST_WEIGHTS;
 }
 
 /* The same for devices of many small work-items: tiles in local memory. */
@@ -26,7 +28,7 @@ static int count_outputs(const cnn_layer *layers)
  * take seconds to build (docs/benchmarks.md). */
 static bool accepts_dense_block(const cnn_layer *layers, const cnn_device *device)
 {
-    enum { MOST_OUTPUTS = 4096 };
+    enum { MOST_OUTPUTS = 1024 };
     return device->kernel_class == CNN_KERNEL_CPU && count_outputs(layers) <= MOST_OUTPUTS;
 }
 
@@ -37,18 +39,11 @@ static bool accepts_gpu_dense_block(const cnn_layer *layers, const cnn_device *d
     return device->kernel_class == CNN_KERNEL_GPU && count_outputs(layers) <= MOST_OUTPUTS;
 }
 
-/* As the convolution block, and few enough weights that each work-item can sum their gradient. */
-static bool accepts_norm_block(const cnn_layer *layers, const cnn_device *device)
-{
-    enum { MOST_WEIGHTS = 1 << 20 };
-    return accepts_conv_block(layers, device) && layers->params[0].count <= MOST_WEIGHTS;
-}
-
 static const cnn_rule rules[] = {
     {"conv+batchnorm+relu+maxpool+dropout",
      5,
      {CNN_LAYER_CONV, CNN_LAYER_BATCHNORM, CNN_LAYER_RELU, CNN_LAYER_MAXPOOL, CNN_LAYER_DROPOUT},
-     accepts_norm_block,
+     accepts_conv_block,
      &cnn_norm_block_op},
     {"conv+relu+maxpool+dropout",
      4,
