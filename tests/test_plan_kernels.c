@@ -77,7 +77,7 @@ static const struct {
     const char *file;
     bool plain, fused; /* which plans want it */
 } kernels[] = {
-    {"conv.cl", true, true},     {"batchnorm.cl", true, true}, {"pool_block.cl", false, true},
+    {"conv.cl", true, false},    {"batchnorm.cl", true, true}, {"norm_block.cl", false, true},
     {"maxpool.cl", true, false}, {"relu.cl", true, false},     {"dropout.cl", true, true},
     {"softmax.cl", true, true},  {"gather.cl", true, true},    {"adam.cl", true, true},
     {"loop.cl", true, true},
