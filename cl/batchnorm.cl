@@ -1,4 +1,5 @@
-/* BatchNorm2d: y = (x - mean) * inverse_std * weight + bias, per channel over samples and positions.
+/* BatchNorm2d: y = (x - mean) * inverse_std * weight + bias, per channel over samples and
+ * positions.
  * Mean and squared deviation of parts of the batch are merged in a fixed order (Chan, Golub,
  * LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979).
  * Gradient: with h = (x - mean) * inverse_std, dbias = sum dy, dweight = sum dy h,

@@ -1,17 +1,17 @@
 /* Convolution, stride 1, zero padding:
- *   y[n][oy][ox][o] = b[o] + sum over ky, kx, c of x[n][oy + ky - PAD][ox + kx - PAD][c] * w[o][c][ky][kx]
- * and its gradients. The gradient of the input is the same sum with the roles of the channels
- * swapped and the taps reversed, so conv_direct serves both (TRANSPOSED says which).
+ *   y[n][oy][ox][o] = b[o] + sum over ky, kx, c of x[n][oy + ky - PAD][ox + kx - PAD][c] *
+ *     w[o][c][ky][kx] and its gradients. The gradient of the input is the same sum with the
+ *     roles of the channels swapped and the taps reversed, so conv_direct serves both
+ *     (TRANSPOSED says which).
  *
- * Layout: activations (N, H, W, C); weights w (O, I, K, K) as they are saved. conv_pack lays them as
- * packed (BLOCKS, K * K, IC, OCB), output channels innermost and filled up with zeros, with a row of
- * zeros (IC) behind, which stands for pixels outside the plane.
+ * Layout: activations (N, H, W, C); weights w (O, I, K, K) as they are saved. conv_pack lays
+ * them as packed (BLOCKS, K * K, IC, OCB), output channels innermost and filled up with zeros,
+ * with a row of zeros (IC) behind, which stands for pixels outside the plane.
  *
  * Must be given, as conv_direct sees them:
  *   IC, IH, IW      channels and plane of its input
  *   OC, OH, OW      channels and plane of its output
- *   K, PAD          kernel size, padding before the first row and column
- * With defaults:
+ *   K, PAD          kernel size, padding before the first row and column With defaults:
  *   TRANSPOSED 0    1: the weights are (IC, OC, K, K), taps reversed (gradient of the input)
  *   OCB 16          output channels of a register block: 8 or 16
  *   PX 4            pixels of a register block: 1 to 6
@@ -59,8 +59,8 @@ kernel void conv_pack(global float *packed, const global float *w, int w_offset)
     }
 }
 
-/* y (n, OH, OW, OC) from x (n, IH, IW, IC); bias (OC) at bias_offset, none where that is negative. A
- * work-item computes one row of one block of output channels. */
+/* y (n, OH, OW, OC) from x (n, IH, IW, IC); bias (OC) at bias_offset, none where that is
+ * negative. A work-item computes one row of one block of output channels. */
 kernel void conv_direct(global float *y, const global float *x, const global float *packed,
                         const global float *bias, int bias_offset, int n)
 {

@@ -21,11 +21,10 @@
 #define CHUNK 64                       /* samples, or outputs, that a work-item walks over */
 #define OUT_BLOCKS ((OUT + WIDTH - 1) / WIDTH)
 #define FEATURE_BLOCKS ((FEATURES + WIDTH - 1) / WIDTH)
-#define OUT_CHUNKS ((OUT + CHUNK - 1) / CHUNK)
 #define COLUMN(f) ((f) % C * PLANE + (f) / C) /* where W has feature f */
 
-/* panels (OUT_BLOCKS, FEATURES, WIDTH): W turned over for the forward pass, filled up with zeros, so that
- * what a work-item reads again and again lies together. */
+/* panels (OUT_BLOCKS, FEATURES, WIDTH): W turned over for the forward pass, filled up with
+ * zeros, so that what a work-item reads again and again lies together. */
 kernel void dense_pack_outputs(global float *restrict panels, const global float *restrict w,
                                int w_offset)
 {
@@ -37,7 +36,8 @@ kernel void dense_pack_outputs(global float *restrict panels, const global float
     }
 }
 
-/* panels (FEATURE_BLOCKS, OUT, WIDTH): W with its features in the order of x, for the gradient of x. */
+/* panels (FEATURE_BLOCKS, OUT, WIDTH): W with its features in the order of x, for the gradient
+ * of x. */
 kernel void dense_pack_features(global float *restrict panels, const global float *restrict w,
                                 int w_offset)
 {
@@ -50,8 +50,8 @@ kernel void dense_pack_features(global float *restrict panels, const global floa
     }
 }
 
-/* sum = rows (SAMPLES, depth), `stride` apart, times panel (depth, WIDTH); rows beyond `last` are read
- * as the last. */
+/* sum = rows (SAMPLES, depth), `stride` apart, times panel (depth, WIDTH); rows beyond `last`
+ * are read as the last. */
 static void multiply(float8 sum[SAMPLES][2], const global float *rows, size_t stride, int last,
                      const global float *panel, int depth)
 {
@@ -128,8 +128,8 @@ kernel void dense_input(global float *restrict dx, const global float *restrict 
 
 #define OUTPUTS 4 /* outputs of a register block */
 
-/* dW (OUT, FEATURES), in PyTorch's order, at its offset, from dy (n, OUT) and x (n, FEATURES). A work-item
- * takes one block of features and one chunk of the outputs. */
+/* dW (OUT, FEATURES), in PyTorch's order, at its offset, from dy (n, OUT) and x (n, FEATURES). A
+ * work-item takes one block of features and one chunk of the outputs. */
 kernel void dense_weights(global float *restrict gradients, int w_offset,
                           const global float *restrict dy, const global float *restrict x, int n)
 {

@@ -1,6 +1,6 @@
-/* Dropout2d: whole channels of a sample, dropped with probability p; kept ones scaled by 1 / (1 - p).
- * A channel is kept when its 32 random bits are not below p * 2^32.
- * Layout: (N, H, W, C). Must be given: C; PLANE, values of one channel. */
+/* Dropout2d: whole channels of a sample, dropped with probability p; kept ones scaled by 1 / (1
+ * - p). A channel is kept when its 32 random bits are not below p * 2^32. Layout: (N, H, W, C).
+ * Must be given: C; PLANE, values of one channel. */
 #if !defined(C) || !defined(PLANE)
 #error "C and PLANE must be given"
 #endif

@@ -1,21 +1,21 @@
 /* Convolution, ReLU, 2x2 max pool and Dropout2d as one operation, for devices with many small
- * work-items that share local memory: forward, and the gradient of the input. The gradient of the
- * weights is in cl/gpu_conv_weights.cl.
+ * work-items that share local memory: forward, and the gradient of the input. The gradient of
+ * the weights is in cl/gpu_conv_weights.cl.
  *
- * Both are the same sum. Forward: the four sums of a pool window over the input's channels and the taps;
- * only the pooled value is written, with one byte per window: which of the four it was, in row-major
- * order, or DEAD where it was not positive. DATA: the gradients of 2x2 pixels of the input, over the output channels and the
- * turned taps; the gradient of the convolution's output is spread out from the pooled one and the
- * bytes. So one program has one of the two, and calls its terms SOURCES, its results TARGETS, and its
- * 2x2 results a window.
+ * Both are the same sum. Forward: the four sums of a pool window over the input's channels and
+ * the taps; only the pooled value is written, with one byte per window: which of the four it
+ * was, in row-major order, or DEAD where it was not positive. DATA: the gradients of 2x2 pixels
+ * of the input, over the output channels and the turned taps; the gradient of the convolution's
+ * output is spread out from the pooled one and the bytes. So one program has one of the two, and
+ * calls its terms SOURCES, its results TARGETS, and its 2x2 results a window.
  *
- * A work-group takes one sample, a tile of TH by TW windows and up to GROUP_TARGETS channels; the tile
- * and the weights are in local memory for CHUNK sources at a time. Dropped channels are neither computed nor read: a
- * group works on the sample's list of kept ones, and a group beyond its end only writes zeros. Any
- * local size is right.
+ * A work-group takes one sample, a tile of TH by TW windows and up to GROUP_TARGETS channels;
+ * the tile and the weights are in local memory for CHUNK sources at a time. Dropped channels are
+ * neither computed nor read: a group works on the sample's list of kept ones, and a group beyond
+ * its end only writes zeros. Any local size is right.
  *
- * Layout: activations (N, H, W, C); weights w (OC, IC, K, K). A tile's channel is (ROWS, 2, HALF): its even
- * columns, then its odd ones, so that neighbouring windows read neighbours.
+ * Layout: activations (N, H, W, C); weights w (OC, IC, K, K). A tile's channel is (ROWS, 2,
+ * HALF): its even columns, then its odd ones, so that neighbouring windows read neighbours.
  *
  * Must be given: DATA (0 or 1), IC, IH, IW (input), OC, K, PAD, PH, PW (pooled plane), TH, TW,
  * GROUP_TARGETS (a multiple of 4), CHUNK. */
@@ -63,8 +63,8 @@ static place get_place(void)
     return place;
 }
 
-/* The channels whose flags are set, and their number. The flags are read behind a barrier. Each list has
- * flags of its own: pocl 3.1 loses those that are written to an array a second time. */
+/* The channels whose flags are set, and their number. The flags are read behind a barrier. Each
+ * list has flags of its own: pocl 3.1 loses those that are written to an array a second time. */
 static int list_kept(local ushort *list, const local uchar *kept, int channels)
 {
     int count = 0;
@@ -79,7 +79,8 @@ static int list_kept(local ushort *list, const local uchar *kept, int channels)
     return count;
 }
 
-/* list of the sample's channels with a scale that is not zero, or all; kept (channels) tells each. */
+/* list of the sample's channels with a scale that is not zero, or all; kept (channels) tells
+ * each. */
 static int list_scaled(local ushort *list, local uchar *kept, const global float *scales,
                        size_t sample, int channels, int masked)
 {
@@ -89,7 +90,8 @@ static int list_scaled(local ushort *list, local uchar *kept, const global float
     return list_kept(list, kept, channels);
 }
 
-/* weights (CHUNK, TAPS, GROUP_TARGETS) of `count` sources and the group's targets, zero beyond them. */
+/* weights (CHUNK, TAPS, GROUP_TARGETS) of `count` sources and the group's targets, zero beyond
+ * them. */
 static void stage_weights(local float *weights, const global float *w, const local ushort *source,
                           int count, const local ushort *target, int targets)
 {
@@ -104,8 +106,8 @@ static void stage_weights(local float *weights, const global float *w, const loc
     }
 }
 
-/* Adds one source's part to the sums of a window's four positions by four targets. at: the tile's pixel
- * under the first tap of the first position. */
+/* Adds one source's part to the sums of a window's four positions by four targets. at: the
+ * tile's pixel under the first tap of the first position. */
 static void add_source(float4 *sum, const local float *at, const local float4 *weights)
 {
     float upper[K + 1], lower[K + 1];
@@ -206,9 +208,9 @@ static void store_pooled(global float *y, global uchar *which, const float4 *sum
     }
 }
 
-/* y (n, PH, PW, OC), which (n, PH, PW, OC) and, where masked, scales (n, OC) from x (n, IH, IW, IC).
- * input_scales (n, IC) tell the input's dropped channels where input_masked. A group is one part of
- * one tile of one sample. */
+/* y (n, PH, PW, OC), which (n, PH, PW, OC) and, where masked, scales (n, OC) from x (n, IH, IW,
+ * IC). input_scales (n, IC) tell the input's dropped channels where input_masked. A group is one
+ * part of one tile of one sample. */
 kernel void gpu_conv_forward(global float *y, global uchar *which, global float *scales,
                              const global float *x, const global float *parameters, int w_offset,
                              int b_offset, const global float *input_scales, int input_masked,
@@ -221,7 +223,8 @@ kernel void gpu_conv_forward(global float *y, global uchar *which, global float 
     local uchar kept_source[SOURCES], kept[TARGETS];
     const int item = get_local_id(0), items = get_local_size(0);
     const place place = get_place();
-    const int sources = list_scaled(source, kept_source, input_scales, place.sample, IC, input_masked);
+    const int sources =
+        list_scaled(source, kept_source, input_scales, place.sample, IC, input_masked);
     draw_masks(kept, scales, &place, masked, scale, threshold, (uint2)(seed_low, seed_high),
                stream_layer, (uint2)(step_low, step_high));
     const int all = list_kept(target, kept, OC);
@@ -260,8 +263,8 @@ kernel void gpu_conv_forward(global float *y, global uchar *which, global float 
     }
 }
 #else
-/* The tile's gradients of `count` channels of the convolution's output, from the pooled dy and which
- * (PH, PW, OC); zeros where nothing was pooled. */
+/* The tile's gradients of `count` channels of the convolution's output, from the pooled dy and
+ * which (PH, PW, OC); zeros where nothing was pooled. */
 static void stage_gradients(local float *tile, const global float *dy, const global uchar *which,
                             float scale, const place *place, const local ushort *source, int count)
 {
@@ -315,7 +318,8 @@ kernel void gpu_conv_data(global float *dx, const global float *dy, const global
     local uchar kept_source[SOURCES], kept[TARGETS];
     const int item = get_local_id(0), items = get_local_size(0);
     const place place = get_place();
-    const int sources = list_scaled(source, kept_source, output_scales, place.sample, OC, output_masked);
+    const int sources =
+        list_scaled(source, kept_source, output_scales, place.sample, OC, output_masked);
     const int all = list_scaled(target, kept, input_scales, place.sample, IC, input_masked);
     store_dropped(dx, &place, kept);
 

@@ -1,12 +1,12 @@
 /* The gradients of weights and bias of the convolution in cl/gpu_conv_block.cl:
- *   dw[o][c][ky][kx] = sum over samples and windows with an event of channel o, at the position p that
- *   the byte names: dy * scale * x[p's row + ky - PAD][p's column + kx - PAD][c]
+ *   dw[o][c][ky][kx] = sum over samples and windows with an event of channel o, at the position p
+ *   that the byte names: dy * scale * x[p's row + ky - PAD][p's column + kx - PAD][c]
  *
- * In two stages of fixed order. gpu_conv_weights: `parts` parts of the samples' tiles of TH by TW windows;
- * a group takes, for one part, OB output by CB input channels, with tile and events in local memory; a work-item has the taps of
- * RUN rows of one pair of channels in registers; where a group has more work-items than that, they
- * share the windows. gpu_conv_reduce adds up the parts. Any power of two may be the local size, up to
- * GROUP.
+ * In two stages of fixed order. gpu_conv_weights: `parts` parts of the samples' tiles of TH by TW
+ * windows; a group takes, for one part, OB output by CB input channels, with tile and events in
+ * local memory; a work-item has the taps of RUN rows of one pair of channels in registers; where a
+ * group has more work-items than that, they share the windows. gpu_conv_reduce adds up the parts.
+ * Any power of two may be the local size, up to GROUP.
  *
  * Layout: activations (N, H, W, C); weights w (OC, IC, K, K).
  * Must be given: IC, IH, IW (input), OC, K, PAD, PH, PW (pooled plane), TH, TW, CB, OB. */
@@ -47,8 +47,8 @@ static void stage_input(local float *tile, const global float *plane, int row, i
     }
 }
 
-/* amounts, positions (OB, WINDOWS) of output channels o0 on, from dy and which (PH, PW, OC); DEAD beyond
- * the plane and the last channel. */
+/* amounts, positions (OB, WINDOWS) of output channels o0 on, from dy and which (PH, PW, OC);
+ * DEAD beyond the plane and the last channel. */
 static void stage_events(local float *amounts, local uchar *positions, const global float *dy,
                          const global uchar *which, int row, int column, int o0)
 {
@@ -62,7 +62,8 @@ static void stage_events(local float *amounts, local uchar *positions, const glo
     }
 }
 
-/* Every slices-th window from `slice` on. tile: at the work-item's channel and first row of taps. */
+/* Every slices-th window from `slice` on. tile: at the work-item's channel and first row of
+ * taps. */
 static void add_events(float *sum, const local float *tile, const local float *amounts,
                        const local uchar *positions, int slice, int slices)
 {
@@ -95,8 +96,8 @@ static void store_sums(global float *part, const local float *sums, int unit, in
     }
 }
 
-/* partials (parts, VALUES) from dy, which (n, PH, PW, OC) and x (n, IH, IW, IC). output_scales (n, OC)
- * tell the dropped channels where masked. */
+/* partials (parts, VALUES) from dy, which (n, PH, PW, OC) and x (n, IH, IW, IC). output_scales
+ * (n, OC) tell the dropped channels where masked. */
 kernel void gpu_conv_weights(global float *partials, const global float *dy,
                              const global uchar *which, const global float *x,
                              const global float *output_scales, int masked, float scale, int n,

@@ -1,14 +1,14 @@
-/* A small linear layer with the flatten before it and the ReLU behind it, for devices with many small
- * work-items that share local memory:
+/* A small linear layer with the flatten before it and the ReLU behind it, for devices with many
+ * small work-items that share local memory:
  *   y = relu(x W^T + b), with W (OUT, C * PLANE) in PyTorch's order of features.
  *
- * Layout: x (N, PLANE, C): feature f = pixel * C + channel here, channel * PLANE + pixel in W. Work-items
- * take features in blocks of TILE_PIXELS by TILE_CHANNELS, so that neighbours read neighbours in both.
- * Sums over features or samples are split among the work-items of a group and added in a fixed order.
- * Any power of two may be the local size, up to GROUP.
+ * Layout: x (N, PLANE, C): feature f = pixel * C + channel here, channel * PLANE + pixel in W.
+ * Work-items take features in blocks of TILE_PIXELS by TILE_CHANNELS, so that neighbours read
+ * neighbours in both. Sums over features or samples are split among the work-items of a group
+ * and added in a fixed order. Any power of two may be the local size, up to GROUP.
  *
- * Must be given: C, PLANE, OUT; TILE_PIXELS, a power of two up to 64. With a default: RELU 0 (1: with
- * the ReLU). */
+ * Must be given: C, PLANE, OUT; TILE_PIXELS, a power of two up to 64. With a default: RELU 0 (1:
+ * with the ReLU). */
 #if !defined(C) || !defined(PLANE) || !defined(OUT) || !defined(TILE_PIXELS)
 #error "C, PLANE, OUT and TILE_PIXELS must be given"
 #endif
@@ -24,7 +24,8 @@
 #define BLOCKS (PIXEL_BLOCKS * CHANNEL_BLOCKS)
 #define FEATURES (C * PLANE)
 
-/* A feature's place in a sample of x and in a row of W; -1 where the block reaches beyond the plane. */
+/* A feature's place in a sample of x and in a row of W; -1 where the block reaches beyond the
+ * plane. */
 static int find_feature(int *column, int slot)
 {
     const int block = slot / BLOCK, lane = slot % BLOCK;
@@ -103,8 +104,8 @@ kernel void gpu_dense_forward(global float *restrict y, const global float *rest
 
 #define INPUT_SAMPLES 8
 
-/* dx (n, FEATURES) from dy (n, OUT) and, for the gate, y (n, OUT). A group takes a block of features
- * of INPUT_SAMPLES samples. */
+/* dx (n, FEATURES) from dy (n, OUT) and, for the gate, y (n, OUT). A group takes a block of
+ * features of INPUT_SAMPLES samples. */
 kernel void gpu_dense_input(global float *restrict dx, const global float *restrict dy,
                             const global float *restrict y, const global float *restrict parameters,
                             int w_offset, int n)
@@ -142,10 +143,10 @@ kernel void gpu_dense_input(global float *restrict dx, const global float *restr
 
 #define CHUNK 64 /* samples whose gradients are in local memory */
 
-/* dW (OUT, FEATURES) and db (OUT) at their offsets, from dy (n, OUT), y (n, OUT) for the gate, and
- * x (n, FEATURES). A group takes a block of features by OUTPUTS outputs; where it has more work-items
- * than features, they share the samples. The bias is the weight of a feature that is always one, alone
- * in the last block. */
+/* dW (OUT, FEATURES) and db (OUT) at their offsets, from dy (n, OUT), y (n, OUT) for the gate,
+ * and x (n, FEATURES). A group takes a block of features by OUTPUTS outputs; where it has more
+ * work-items than features, they share the samples. The bias is the weight of a feature that is
+ * always one, alone in the last block. */
 kernel void gpu_dense_weights(global float *restrict dw, int w_offset, int b_offset,
                               const global float *restrict dy, const global float *restrict y,
                               const global float *restrict x, int n)

@@ -1,8 +1,9 @@
-/* Dropped channels and padding: which of a sample's channels are kept, and its input as a tile of
- * them.
+/* Dropped channels and padding: which of a sample's channels are kept, and its input as a tile
+ * of them.
  *
  * Must be defined before: IC, IH, IW (input), PAD; TH, TW (the tile's plane, from PAD above and
- * left of the input's); FIRST (1: the network's first layer, whose input has no dropped channels). */
+ * left of the input's); FIRST (1: the network's first layer, whose input has no dropped
+ * channels). */
 #define TILE(stride) (TH * TW * (stride) + 8)
 
 /* The channels whose scale is not zero; all of them where there is no mask. */

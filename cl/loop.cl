@@ -1,5 +1,6 @@
-/* Dealing out `count` equal pieces of work among the work-items of a launch: each takes a stretch on
- * a CPU (its cache line stays with it), every n-th on a GPU (neighbours read neighbours).
+/* Dealing out `count` equal pieces of work among the work-items of a launch: each takes a
+ * stretch on a CPU (its cache line stays with it), every n-th on a GPU (neighbours read
+ * neighbours).
  *
  * CNN_CPU: 1 or 0, given by the loader. */
 #ifndef CNN_CPU

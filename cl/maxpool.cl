@@ -7,7 +7,8 @@
 
 #include "loop.cl"
 
-/* y (n, OH, OW, C) and which (n, OH, OW, C): 0 to 3, the position in the window; x (n, IH, IW, C). */
+/* y (n, OH, OW, C) and which (n, OH, OW, C): 0 to 3, the position in the window; x (n, IH, IW,
+ * C). */
 kernel void maxpool_forward(global float *restrict y, global uchar *restrict which,
                             const global float *restrict x, int n)
 {

@@ -35,7 +35,8 @@ static void pack_kept(global float *restrict weights, const global float *restri
             vstore8(vload8(i * IC + input[k], packed), 0, weights);
 }
 
-/* Adds the moments of one more sample's plane to the mean and squared deviation of `samples` before. */
+/* Adds the moments of one more sample's plane to the mean and squared deviation of `samples`
+ * before. */
 static void add_moments(float8 *mean, float8 *squares, const global float *plane, int samples)
 {
     enum { CHAINS = 4 };
@@ -102,8 +103,8 @@ kernel void norm_block_convolve(global float *saved, global float *scratch, cons
     }
 }
 
-/* y (n, PH, PW, OC), best and which, from z and the statistics in `saved`; weight and bias of the batch
- * norm at their offsets; scales (n, OC) multiply where `masked`. */
+/* y (n, PH, PW, OC), best and which, from z and the statistics in `saved`; weight and bias of
+ * the batch norm at their offsets; scales (n, OC) multiply where `masked`. */
 kernel void norm_block_apply(global float *restrict y, global float *restrict saved,
                             const global float *restrict parameters, int w_offset, int b_offset,
                             const global float *restrict scales, int masked, int n)

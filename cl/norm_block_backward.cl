@@ -1,12 +1,12 @@
 /* Convolution, BatchNorm2d, ReLU, 2x2 max pool and Dropout2d as one operation: backward; see
  * cl/norm_block.cl.
  *
- * With h = (z - mean) * inverse and g the pooled gradient at the position that `which` names, zero
- * elsewhere, the gradient of z is
- *   dz = weight * inverse * (g - (sum of g) / count - h * (sum of g h) / count).
- * A work-item makes it for one sample at a time, in memory that stays near, and takes the gradients of
- * the weights and of the input from it, for the kept input channels alone. The gradient of the
- * convolution's bias is zero: the mean takes it away.
+ * With h = (z - mean) * inverse and g the pooled gradient at the position that `which` names,
+ * zero elsewhere, the gradient of z is
+ *   dz = weight * inverse * (g - (sum of g) / count - h * (sum of g h) / count). A work-item
+ *     makes it for one sample at a time, in memory that stays near, and takes the gradients of
+ *     the weights and of the input from it, for the kept input channels alone. The gradient of
+ *     the convolution's bias is zero: the mean takes it away.
  *
  * Layout and -D options: cl/norm_shape.cl. */
 #include "norm_shape.cl"
@@ -19,8 +19,8 @@
 #define DW (FIRST ? OW : IW + K - 1)
 #define INPUT_VECTORS ((IC + 7) / 8)
 
-/* The work-items' own scratch memory: the partial gradients of the weights (TAPS, IC, WIDTH) of each,
- * then SCRATCH floats for each. */
+/* The work-items' own scratch memory: the partial gradients of the weights (TAPS, IC, WIDTH) of
+ * each, then SCRATCH floats for each. */
 
 /* Where the gradient of vector `at` arrives: g at one position of a window. */
 typedef struct arrival {
@@ -74,7 +74,8 @@ kernel void norm_block_pack_rows(global float *restrict scratch, const global fl
     }
 }
 
-/* weights (vectors of inputs, VECTORS, TAPS, 8, 8) of the kept channels, from packed; zeros behind. */
+/* weights (vectors of inputs, VECTORS, TAPS, 8, 8) of the kept channels, from packed; zeros
+ * behind. */
 static void pack_kept_rows(global float *restrict weights, const global float *restrict packed,
                            const int *input, int inputs)
 {
@@ -136,8 +137,8 @@ static void fill_gradient(global float *restrict dz, const global float *restric
         }
 }
 
-/* Adds to rows (TAPS, IC, WIDTH) from vector v on: ROWS products at a time of shifted input channels with
- * COUNT vectors of dz, summed over the plane in registers. */
+/* Adds to rows (TAPS, IC, WIDTH) from vector v on: ROWS products at a time of shifted input
+ * channels with COUNT vectors of dz, summed over the plane in registers. */
 #define DEFINE_CORRELATE(ROWS, COUNT)                                                              \
     static void correlate_##ROWS##_##COUNT(global float *rows, const global float *tile,           \
                                            const global float *dz, const int *list, int kept)      \

@@ -1,9 +1,9 @@
 /* The shapes and the layout that cl/norm_block.cl and cl/norm_block_backward.cl share.
  *
- * What the block keeps for itself has its channels in vectors of eight, filled up with zeros: z (n,
- * VECTORS, OH, OW, 8), the convolution's output; best (n, VECTORS, PH, PW, 8), each window's largest
- * value normalised; which (n, VECTORS, PH, PW, 8) bytes. `saved` holds, in this order: mean and
- * inverse deviation (2, OC), filled up to STATISTICS floats; z; best; which.
+ * What the block keeps for itself has its channels in vectors of eight, filled up with zeros: z
+ * (n, VECTORS, OH, OW, 8), the convolution's output; best (n, VECTORS, PH, PW, 8), each window's
+ * largest value normalised; which (n, VECTORS, PH, PW, 8) bytes. `saved` holds, in this order:
+ * mean and inverse deviation (2, OC), filled up to STATISTICS floats; z; best; which.
  *
  * The scratch memory holds: sums (ITEMS, 2, OC), each work-item's, where the kernels of
  * cl/batchnorm.cl expect them, filled up to SUMS floats; packed weights; then what is the
@@ -12,8 +12,8 @@
  * Must be given: IC, IH, IW (input), OC, OH, OW (output of the convolution), K, PAD, PH, PW (pooled
  *   plane); ITEMS, work-items, which share the samples; SCRATCH, floats of scratch memory that each
  *   has for itself (src/plan/norm_block.c computes it).
- * With a default: FIRST 0 (1: the network's first layer, whose input has no dropped channels and wants
- *   no gradient). */
+ * With a default: FIRST 0 (1: the network's first layer, whose input has no dropped channels and
+ *   wants no gradient). */
 #if !defined(IC) || !defined(IH) || !defined(IW) || !defined(OC) || !defined(OH) ||                \
     !defined(OW) || !defined(K) || !defined(PAD) || !defined(PH) || !defined(PW) ||                \
     !defined(ITEMS) || !defined(SCRATCH)

@@ -1,8 +1,7 @@
 /* What a device can do at most: the yardsticks of the bench.
  *
- * peak_fma: x = fma(x, a, b), WIDTH values wide, in CHAINS independent chains: enough of them to hide
- * the latency of one.
- * peak_copy: target = source, vector by vector.
+ * peak_fma: x = fma(x, a, b), WIDTH values wide, in CHAINS independent chains: enough of them to
+ * hide the latency of one. peak_copy: target = source, vector by vector.
  *
  * Must be given: WIDTH (2, 4, 8 or 16), CHAINS (1 or more). */
 #if !defined(WIDTH) || !defined(CHAINS)

@@ -1,7 +1,7 @@
-/* ReLU, 2x2 max pool and Dropout2d in one pass over the plane. ReLU and max pool commute, in value and
- * in gradient: the window's largest value is taken first, and one byte keeps where it was: 0 to 3
- * in row-major order, or DEAD where it was not positive. A NaN stays and passes the gradient.
- * Layout: (N, H, W, C). Must be given: C, IH, IW, OH, OW. */
+/* ReLU, 2x2 max pool and Dropout2d in one pass over the plane. ReLU and max pool commute, in
+ * value and in gradient: the window's largest value is taken first, and one byte keeps where it
+ * was: 0 to 3 in row-major order, or DEAD where it was not positive. A NaN stays and passes the
+ * gradient. Layout: (N, H, W, C). Must be given: C, IH, IW, OH, OW. */
 #if !defined(C) || !defined(IH) || !defined(IW) || !defined(OH) || !defined(OW)
 #error "C, IH, IW, OH and OW must be given"
 #endif

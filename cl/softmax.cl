@@ -1,7 +1,7 @@
 /* Softmax cross-entropy of a batch, its gradient, and the count of right answers:
- *   loss = mean over samples of log(sum over j of exp(z[j] - m)) + m - z[label], m the largest logit
- *   dz[j] = (softmax(z)[j] - (j == label)) / n
- * Layout: (N, CLASSES). Must be given: CLASSES. */
+ *   loss = mean over samples of log(sum over j of exp(z[j] - m)) + m - z[label], m the largest
+ *     logit
+ *   dz[j] = (softmax(z)[j] - (j == label)) / n Layout: (N, CLASSES). Must be given: CLASSES. */
 #ifndef CLASSES
 #error "CLASSES must be given"
 #endif
@@ -38,7 +38,8 @@ static void note(global float *loss_tally, global uint *hit_tally, global int *b
         bad[0] = slot;
 }
 
-/* losses, hits (n): of each sample; dz (n, CLASSES). logits (n, CLASSES), labels (n) below CLASSES. */
+/* losses, hits (n): of each sample; dz (n, CLASSES). logits (n, CLASSES), labels (n) below
+ * CLASSES. */
 kernel void softmax_cross_entropy(global float *losses, global uint *hits, global float *dz,
                                   const global float *logits, const global uchar *labels, int n)
 {

@@ -66,7 +66,8 @@ static int block_vectors(int left)
     return left == 1 || left == 3 ? left : 2;
 }
 
-/* out (vectors, pixels, 8); the sums begin with bias (channels), or with zero where there are none. */
+/* out (vectors, pixels, 8); the sums begin with bias (channels), or with zero where there are
+ * none. */
 static void convolve(global float *out, const global float *tile, const global float *weights,
                      const global float *bias, int channels, sweep s, int vectors)
 {

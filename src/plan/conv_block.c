@@ -1,4 +1,5 @@
-/* Convolution, ReLU, max pool and dropout as one step: cl/conv_block.cl. */
+/* Convolution, ReLU, max pool and dropout as one step: cl/conv_block.cl and
+ * cl/conv_block_backward.cl. */
 #include <stdio.h>
 
 #include "base/status.h"
@@ -34,7 +35,7 @@ static bool is_first(const cnn_op *op)
     return op->layers[CONV]->index == 0;
 }
 
-/* The sizes of cl/conv_block.cl: TILE, ROW and PADDED at their largest. */
+/* The sizes of cl/conv_block_shape.cl: TILE, ROW and PADDED at their largest. */
 static void find_sizes(conv_block_op *block)
 {
     const cnn_op *op = &block->op;
@@ -60,11 +61,13 @@ static void find_sizes(conv_block_op *block)
 
 static cnn_status init(cnn_op *op)
 {
-    static const char *const names[] = {[PACK - PACK] = "conv_block_pack",
-                                        [FORWARD - PACK] = "conv_block_forward",
-                                        [PACK_ROWS - PACK] = "conv_block_pack_rows",
-                                        [BACKWARD - PACK] = "conv_block_backward",
-                                        [REDUCE - PACK] = "conv_block_reduce"};
+    static const struct {
+        const char *file, *name;
+    } kernels[] = {[PACK - PACK] = {"conv_block.cl", "conv_block_pack"},
+                   [FORWARD - PACK] = {"conv_block.cl", "conv_block_forward"},
+                   [PACK_ROWS - PACK] = {"conv_block_backward.cl", "conv_block_pack_rows"},
+                   [BACKWARD - PACK] = {"conv_block_backward.cl", "conv_block_backward"},
+                   [REDUCE - PACK] = {"conv_block_backward.cl", "conv_block_reduce"}};
     conv_block_op *block = (conv_block_op *)op;
     const cnn_layer *conv = op->layers[CONV];
     cnn_shape in = conv->in, pooled = op->layers[POOL]->out;
@@ -78,8 +81,8 @@ static cnn_status init(cnn_op *op)
              "-DFIRST=%d",
              in.c, in.h, in.w, conv->out.c, conv->ksize, cnn_conv_padding(conv), pooled.h, pooled.w,
              block->item_scratch, is_first(op));
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        CNN_TRY(cnn_op_add_kernel(op, "conv_block.cl", options, names[i]));
+    for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; i++)
+        CNN_TRY(cnn_op_add_kernel(op, kernels[i].file, options, kernels[i].name));
     op->keeps_input = true;
     op->saved_bytes = cnn_op_output_count(op); /* one byte per window */
     op->mask_bytes = cnn_masks_bytes(op->layers[DROPOUT], op->batch);

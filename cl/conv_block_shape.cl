@@ -1,0 +1,38 @@
+/* What both directions of the convolution block (cl/conv_block.cl) agree on.
+ *
+ * Must be given: IC, IH, IW (input), OC, K, PAD, PH, PW (pooled plane);
+ *   SCRATCH  floats of scratch memory per work-item (src/plan/conv_block.c computes it).
+ * With a default: FIRST 0 (1: the network's first layer, whose input has no dropped channels and
+ *   wants no gradient). */
+#if !defined(IC) || !defined(IH) || !defined(IW) || !defined(OC) || !defined(K) || \
+    !defined(PAD) || !defined(PH) || !defined(PW) || !defined(SCRATCH)
+#error "IC, IH, IW, OC, K, PAD, PH, PW and SCRATCH must be given"
+#endif
+
+#ifndef FIRST
+#define FIRST 0
+#endif
+
+#include "channels.cl"
+#include "loop.cl"
+
+#define DEAD 4
+#define OCB 16 /* output channels of a register block */
+#define BLOCKS ((OC + OCB - 1) / OCB)
+#define TAPS (K * K)
+#define TH (2 * PH + K - 1)
+#define TW (2 * PW + K - 1)
+#define WINDOWS (PH * PW)
+
+/* Backward reads and adds eight channels at a time: a pixel of its tile has a multiple of eight,
+ * unless the input is narrow and wants no gradient. A row of taps is filled up to whole vectors. */
+#define PADDED(channels) (FIRST && IC < 8 ? IC : ((channels) + 7) / 8 * 8)
+#define ROW(stride) ((K * (stride) + 7) / 8 * 8)
+
+/* The scratch memory. Forward: the packed weights, then SCRATCH floats for each work-item.
+ * Backward: the packed rows, each work-item's partial gradients of weights (OC, K, ROW) and bias
+ * (OC), then SCRATCH floats for each. */
+#define PACKED (BLOCKS * TAPS * IC * OCB)
+#define PARTIAL (OC * K * ROW(PADDED(IC)))
+
+#include "kept.cl"
