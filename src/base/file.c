@@ -128,33 +128,42 @@ static void sync_directory(const char *directory)
     close(file);
 }
 
-/* mkstemp() makes files that only their owner reads: give back what the umask allows. */
-static void apply_umask(int file)
+/* Opens a new file beside path and names it. Not mkstemp(), whose files only their owner may read:
+ * what the umask allows is asked for by open() alone. -1: errno says why. */
+static int create_beside(char **temporary, const char *path)
 {
-    mode_t mask = umask(0);
-    umask(mask);
-    (void)fchmod(file, 0666 & ~mask);
+    enum { TRIES = 100 }; /* names that a process of the same number left behind are passed over */
+    static _Atomic unsigned counter;
+    for (int i = 0; i < TRIES; i++) {
+        cnn_text text = {0};
+        cnn_text_append(&text, "%s.%ld-%u.tmp", path, (long)getpid(), counter++);
+        if (cnn_text_take(temporary, &text) != CNN_OK) {
+            errno = ENOMEM;
+            return -1;
+        }
+        int file = open(*temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (file >= 0 || errno != EEXIST)
+            return file;
+        free(*temporary);
+        *temporary = NULL;
+    }
+    return -1;
 }
 
 cnn_status cnn_file_write_atomic(const char *path, const cnn_piece *pieces, size_t count)
 {
     cnn_status status = CNN_OK;
     char *directory = NULL, *temporary = NULL;
-    cnn_text text = {0};
     bool created = false;
 
     CNN_TRY(cnn_path_directory(&directory, path));
-    cnn_text_append(&text, "%s.XXXXXX", path);
-    CNN_TRY(cnn_text_take(&temporary, &text));
-
-    int file = mkstemp(temporary);
+    int file = create_beside(&temporary, path);
     if (file < 0) {
         status = cnn_fail(CNN_ERROR_FILE, "%s: cannot be written in its folder: %s", path,
                           strerror(errno));
         goto out;
     }
     created = true;
-    apply_umask(file);
     errno = 0;
     if (!write_pieces(file, pieces, count)) {
         status = cnn_fail(CNN_ERROR_FILE, "%s: cannot be written: %s", path, strerror(errno));

@@ -2,9 +2,9 @@
 #ifndef BASE_STATUS_H
 #define BASE_STATUS_H
 
-#include <cnncl/error.h>
+#include <stddef.h>
 
-#include "base/compiler.h"
+#include <cnncl/error.h>
 
 /* Sets the thread's message and returns the code. Called once, where the failure is found: callers
  * further up pass the code on and leave the message alone. */

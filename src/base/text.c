@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <locale.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -105,25 +106,19 @@ bool cnn_parse_int(int64_t *value, const char *string, int64_t low, int64_t high
     return true;
 }
 
-bool cnn_parse_uint64(uint64_t *value, const char *string)
-{
-    if (!isdigit((unsigned char)*string))
-        return false;
-    char *end;
-    errno = 0;
-    unsigned long long number = strtoull(string, &end, 10);
-    if (errno != 0 || *end != '\0')
-        return false;
-    *value = number;
-    return true;
-}
-
 bool cnn_parse_double(double *value, const char *string)
 {
     if (!starts_as_number(string) || strpbrk(string, "xX"))
         return false;
+    /* A program that embeds the library may have a locale with a decimal comma. */
+    locale_t plain = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
+    if (plain == (locale_t)0)
+        return false;
+    locale_t before = uselocale(plain);
     char *end;
     double number = strtod(string, &end);
+    uselocale(before);
+    freelocale(plain);
     if (*end != '\0' || end == string || !isfinite(number))
         return false;
     *value = number;

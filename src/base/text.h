@@ -8,8 +8,6 @@
 
 #include <cnncl/error.h>
 
-#include "base/compiler.h"
-
 /* A text that grows. Start from {0}; after a failed append it is marked and stays so, which
  * cnn_text_take() reports. */
 typedef struct cnn_text {
@@ -26,7 +24,6 @@ void cnn_text_finish(cnn_text *text);
 
 /* A whole decimal integer within [low, high]; nothing else around it. */
 bool cnn_parse_int(int64_t *value, const char *string, int64_t low, int64_t high);
-bool cnn_parse_uint64(uint64_t *value, const char *string);
 /* A finite decimal number. */
 bool cnn_parse_double(double *value, const char *string);
 

@@ -76,12 +76,12 @@ static int name_files(train_run *run)
 
 static int stop_for_signal(train_run *run)
 {
+    int code = CLI_EXIT_SIGNAL + cli_interrupt_signal();
+    /* An untrained model must not take the place of an earlier run's. */
+    if (run->progress.epoch < 0)
+        return cli_fail(code, "interrupted before epoch 0; nothing was saved");
     if (save_model(run, run->progress.epoch) != 0)
         return CLI_EXIT_FAILURE;
-    int code = CLI_EXIT_SIGNAL + cli_interrupt_signal();
-    if (run->progress.epoch < 0)
-        return cli_fail(code, "interrupted before epoch 0; the untrained model is saved in %s",
-                        run->model_path);
     return cli_fail(code,
                     "interrupted in epoch %d (%s, step %zu of %zu); the model as it was then is "
                     "saved in %s",

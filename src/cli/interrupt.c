@@ -4,11 +4,15 @@
 #include <stddef.h>
 
 static volatile sig_atomic_t caught;
+static volatile sig_atomic_t is_caught[2]; /* SIGINT, SIGTERM: not those that were ignored before */
+
+static const int numbers[2] = {SIGINT, SIGTERM};
 
 void cli_interrupt_release(void)
 {
-    signal(SIGINT, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
+    for (int i = 0; i < 2; i++)
+        if (is_caught[i])
+            signal(numbers[i], SIG_DFL);
 }
 
 static void take_signal(int number)
@@ -17,8 +21,9 @@ static void take_signal(int number)
     cli_interrupt_release();
 }
 
-static void catch_one(int number)
+static void catch_one(int index)
 {
+    int number = numbers[index];
     struct sigaction action = {.sa_handler = take_signal, .sa_flags = SA_RESTART};
     struct sigaction old;
     sigemptyset(&action.sa_mask);
@@ -26,13 +31,13 @@ static void catch_one(int number)
     sigaddset(&action.sa_mask, SIGTERM);
     /* Started in the background by a shell without job control, SIGINT is to be ignored. */
     if (sigaction(number, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-        sigaction(number, &action, NULL);
+        is_caught[index] = sigaction(number, &action, NULL) == 0;
 }
 
 void cli_interrupt_catch(void)
 {
-    catch_one(SIGINT);
-    catch_one(SIGTERM);
+    catch_one(0);
+    catch_one(1);
 }
 
 int cli_interrupt_signal(void)

@@ -1,4 +1,4 @@
-/* The one place that escapes JSON strings (RFC 8259, section 7). */
+/* The one place of the command that escapes JSON strings (RFC 8259, section 7). */
 #include <stddef.h>
 
 #include "cli/output.h"

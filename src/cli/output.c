@@ -20,7 +20,7 @@ void cli_output_init(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
-static void write_line(const char *prefix, const char *format, va_list arguments) CLI_PRINTF(2, 0);
+static void write_line(const char *prefix, const char *format, va_list arguments) CNN_PRINTF(2, 0);
 
 static void write_line(const char *prefix, const char *format, va_list arguments)
 {

@@ -8,12 +8,6 @@
 #include <cnncl/error.h>
 #include <cnncl/trainer.h>
 
-#if defined(__GNUC__)
-#define CLI_PRINTF(position, first) __attribute__((format(printf, position, first)))
-#else
-#define CLI_PRINTF(position, first)
-#endif
-
 enum {
     CLI_EXIT_FAILURE = 1,
     CLI_EXIT_USAGE = 2,
@@ -36,16 +30,16 @@ void cli_output_init(void);
 void cli_output_set_level(bool quiet, bool verbose);
 
 /* printf() to stdout. A failure is kept for cli_flush(). */
-void cli_print(const char *format, ...) CLI_PRINTF(1, 2);
+void cli_print(const char *format, ...) CNN_PRINTF(1, 2);
 /* A JSON string with its quotes; what is not UTF-8 becomes U+FFFD. */
 void cli_print_json_string(const char *string);
 /* Hands stdout's buffer to the system. Returns 0, or 1 after saying what failed, once. */
 int cli_flush(void);
 
 /* A line on stderr, unless quiet. */
-void cli_info(const char *format, ...) CLI_PRINTF(1, 2);
+void cli_info(const char *format, ...) CNN_PRINTF(1, 2);
 /* "cnn-cl: message" on stderr; returns code. */
-int cli_fail(int code, const char *format, ...) CLI_PRINTF(2, 3);
+int cli_fail(int code, const char *format, ...) CNN_PRINTF(2, 3);
 /* 0 for CNN_OK; else says the library's message and returns the status' exit code. */
 int cli_check(cnn_status status);
 int cli_exit_code(cnn_status status);

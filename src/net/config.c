@@ -222,7 +222,10 @@ static bool json_to_option(cnn_text *text, const json_t *value)
     } else if (json_is_integer(value)) {
         cnn_text_append(text, "%lld", (long long)json_integer_value(value));
     } else if (json_is_real(value)) {
-        cnn_text_append(text, "%.17g", json_real_value(value));
+        /* jansson writes a decimal point in every locale. */
+        char *number = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
+        cnn_text_append(text, "%s", number ? number : "");
+        free(number);
     } else if (json_is_boolean(value)) {
         cnn_text_append(text, "%s", json_is_true(value) ? "true" : "false");
     } else if (json_is_array(value)) {

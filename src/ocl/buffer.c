@@ -121,17 +121,3 @@ cnn_status cnn_buffer_write_async(cl_event *event, const cnn_buffer *buffer, con
                                        0, NULL, event);
     return cnn_opencl_check(code, "clEnqueueWriteBuffer", buffer->device);
 }
-
-cnn_status cnn_buffer_clear(const cnn_buffer *buffer)
-{
-    return cnn_opencl_check(enqueue_zeros(buffer), "clEnqueueFillBuffer", buffer->device);
-}
-
-cnn_status cnn_buffer_copy(const cnn_buffer *target, const cnn_buffer *source, size_t bytes)
-{
-    if (bytes == 0)
-        return CNN_OK;
-    cl_int code = clEnqueueCopyBuffer(target->device->queue, source->mem, target->mem, 0, 0, bytes,
-                                      0, NULL, NULL);
-    return cnn_opencl_check(code, "clEnqueueCopyBuffer", target->device);
-}

@@ -24,9 +24,5 @@ cnn_status cnn_buffer_write(const cnn_buffer *buffer, size_t offset, const void 
 /* Enqueued, not waited for: data must stay until *event (to be released by the caller) is done. */
 cnn_status cnn_buffer_write_async(cl_event *event, const cnn_buffer *buffer, const void *data,
                                   size_t bytes);
-/* Enqueued: fills the whole buffer with zeros. */
-cnn_status cnn_buffer_clear(const cnn_buffer *buffer);
-/* Enqueued: copies `bytes` from the start of one buffer to the start of another. */
-cnn_status cnn_buffer_copy(const cnn_buffer *target, const cnn_buffer *source, size_t bytes);
 
 #endif

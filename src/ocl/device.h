@@ -18,6 +18,7 @@ struct cnn_device {
     cnn_device_info info;
     cnn_kernel_class kernel_class;
     uint64_t allocated;                            /* bytes in live cnn_buffers */
+    uint64_t launches;                             /* kernels enqueued so far */
     void (*at_destroy)(struct cnn_device *device); /* set by tensor/gemm.c: CLBlast's cache; NULL */
     struct cnn_program_cache *programs;            /* built programs by file and options */
     struct cnn_profile *profile;                   /* records what is enqueued; mostly NULL */

@@ -42,8 +42,20 @@ cnn_status cnn_kernel_launch(cnn_kernel *kernel, size_t items, const cnn_arg *ar
     cnn_kernel_launch(kernel, items, (const cnn_arg[]){__VA_ARGS__},                               \
                       sizeof((const cnn_arg[]){__VA_ARGS__}) / sizeof(cnn_arg))
 
+/* Likewise exactly `groups` groups of kernel->local_size work-items. */
+cnn_status cnn_kernel_launch_groups(cnn_kernel *kernel, size_t groups, const cnn_arg *args,
+                                    size_t count);
+
+#define CNN_LAUNCH_GROUPS(kernel, groups, ...)                                                     \
+    cnn_kernel_launch_groups(kernel, groups, (const cnn_arg[]){__VA_ARGS__},                       \
+                             sizeof((const cnn_arg[]){__VA_ARGS__}) / sizeof(cnn_arg))
+
 /* How many work-items suit a kernel that deals out `work` equal pieces among its items in a
  * loop: some dozen on a CPU, one a piece on a GPU (up to a bound). */
 size_t cnn_kernel_items(const cnn_device *device, size_t work);
+
+/* How many work-items suit a CPU kernel whose items have memory of their own and share `samples`:
+ * some for each compute unit, so that all end together. */
+int cnn_long_items(const cnn_device *device, int samples);
 
 #endif

@@ -147,6 +147,17 @@ void cnn_program_cache_destroy(cnn_device *device)
     }
 }
 
+cnn_status cnn_kernel_set_local_size(cnn_kernel *kernel, size_t wanted)
+{
+    size_t most = 0, size = 1;
+    cl_int code = clGetKernelWorkGroupInfo(kernel->handle, kernel->device->id,
+                                           CL_KERNEL_WORK_GROUP_SIZE, sizeof most, &most, NULL);
+    while (2 * size <= wanted && 2 * size <= most)
+        size *= 2;
+    kernel->local_size = size;
+    return cnn_opencl_check(code, "clGetKernelWorkGroupInfo", kernel->device);
+}
+
 /* One work-item a group on a CPU; else the work-items of a wave or two, where the kernel's
  * registers allow it. */
 static cnn_status choose_local_size(cnn_kernel *kernel)

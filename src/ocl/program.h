@@ -21,6 +21,10 @@ typedef struct cnn_kernel {
  * and the driver's log. */
 cnn_status cnn_kernel_init(cnn_kernel *kernel, cnn_device *device, const char *file,
                            const char *options, const char *name);
+/* For a kernel whose work-items share local memory: the largest power of two that is at most
+ * `wanted` and that the device allows for this kernel. The kernel must be right with any. Errors:
+ * OPENCL. */
+cnn_status cnn_kernel_set_local_size(cnn_kernel *kernel, size_t wanted);
 /* Takes a kernel that was never initialised, too. */
 void cnn_kernel_finish(cnn_kernel *kernel);
 

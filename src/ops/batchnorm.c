@@ -109,4 +109,5 @@ out:
     return status;
 }
 
-const cnn_op_class cnn_batchnorm_op = {"batchnorm", sizeof(batchnorm_op), init, forward, backward, NULL};
+const cnn_op_class cnn_batchnorm_op = {"batchnorm", sizeof(batchnorm_op), init, forward, backward,
+                                       NULL};

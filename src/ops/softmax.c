@@ -4,18 +4,32 @@
 
 #include "base/status.h"
 
+static cnn_status init_kernels(cnn_softmax *softmax, cnn_device *device)
+{
+    enum { GROUP = 256 }; /* of cl/softmax.cl */
+    char options[32];
+    cnn_status status = CNN_OK;
+    snprintf(options, sizeof options, "-DCLASSES=%d", softmax->classes);
+    if (device->kernel_class == CNN_KERNEL_GPU) {
+        CNN_TRY(cnn_kernel_init(&softmax->batch, device, "softmax.cl", options, "softmax_batch"));
+        status = cnn_kernel_set_local_size(&softmax->batch, GROUP);
+    } else {
+        CNN_TRY(cnn_kernel_init(&softmax->loss, device, "softmax.cl", options,
+                                "softmax_cross_entropy"));
+        status = cnn_kernel_init(&softmax->tally, device, "softmax.cl", options, "softmax_tally");
+    }
+out:
+    return status;
+}
+
 cnn_status cnn_softmax_init(cnn_softmax *softmax, cnn_device *device, int classes, int batch,
                             size_t slots)
 {
-    char options[32];
     cnn_status status = CNN_OK;
     size_t samples = (size_t)batch * sizeof(cl_float);
     softmax->classes = classes;
     softmax->slots = slots;
-    snprintf(options, sizeof options, "-DCLASSES=%d", classes);
-    CNN_TRY(
-        cnn_kernel_init(&softmax->loss, device, "softmax.cl", options, "softmax_cross_entropy"));
-    CNN_TRY(cnn_kernel_init(&softmax->tally, device, "softmax.cl", options, "softmax_tally"));
+    CNN_TRY(init_kernels(softmax, device));
     CNN_TRY(cnn_buffer_init(&softmax->sample_losses, device, samples, "the samples' losses"));
     CNN_TRY(cnn_buffer_init(&softmax->sample_hits, device, samples, "the samples' hits"));
     CNN_TRY(cnn_buffer_init(&softmax->losses, device, slots * sizeof(cl_float), "the losses"));
@@ -30,6 +44,7 @@ void cnn_softmax_finish(cnn_softmax *softmax)
 {
     cnn_kernel_finish(&softmax->loss);
     cnn_kernel_finish(&softmax->tally);
+    cnn_kernel_finish(&softmax->batch);
     cnn_buffer_finish(&softmax->sample_losses);
     cnn_buffer_finish(&softmax->sample_hits);
     cnn_buffer_finish(&softmax->losses);
@@ -40,6 +55,11 @@ void cnn_softmax_finish(cnn_softmax *softmax)
 cnn_status cnn_softmax_run(cnn_softmax *softmax, cl_mem gradient, cl_mem logits, cl_mem labels,
                            size_t slot, int n)
 {
+    if (softmax->batch.handle)
+        return CNN_LAUNCH_GROUPS(&softmax->batch, 1, cnn_arg_mem(softmax->losses.mem),
+                                 cnn_arg_mem(softmax->hits.mem), cnn_arg_mem(softmax->bad.mem),
+                                 cnn_arg_mem(gradient), cnn_arg_mem(logits), cnn_arg_mem(labels),
+                                 cnn_arg_int((cl_int)slot), cnn_arg_int(n));
     cnn_status status =
         CNN_LAUNCH(&softmax->loss, cnn_kernel_items(softmax->loss.device, (size_t)n),
                    cnn_arg_mem(softmax->sample_losses.mem), cnn_arg_mem(softmax->sample_hits.mem),
@@ -67,6 +87,19 @@ cnn_status cnn_softmax_read(float *losses, uint32_t *hits, int *bad, const cnn_s
     CNN_TRY(cnn_buffer_read(losses, &softmax->losses, 0, count * sizeof *losses));
     CNN_TRY(cnn_buffer_read(hits, &softmax->hits, 0, count * sizeof *hits));
     *bad = mark;
+out:
+    return status;
+}
+
+cnn_status cnn_softmax_read_bad(int *bad, float *loss, const cnn_softmax *softmax)
+{
+    cl_int mark;
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_buffer_read(&mark, &softmax->bad, 0, sizeof mark));
+    *bad = mark;
+    *loss = 0.0f;
+    if (mark >= 0)
+        status = cnn_buffer_read(loss, &softmax->losses, (size_t)mark * sizeof *loss, sizeof *loss);
 out:
     return status;
 }

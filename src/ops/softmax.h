@@ -8,8 +8,9 @@
 
 typedef struct cnn_softmax {
     int classes;
-    size_t slots; /* batches that the tally has room for */
-    cnn_kernel loss, tally;
+    size_t slots;                          /* batches that the tally has room for */
+    cnn_kernel loss, tally;                /* on CPUs */
+    cnn_kernel batch;                      /* on GPUs: both, by one work-group */
     cnn_buffer sample_losses, sample_hits; /* (batch) */
     cnn_buffer losses, hits;               /* (slots): mean loss and hits of a batch */
     cnn_buffer bad; /* (1) int: the first slot whose loss was not finite; -1: none */
@@ -26,6 +27,8 @@ cnn_status cnn_softmax_run(cnn_softmax *softmax, cl_mem gradient, cl_mem logits,
 
 /* Clears the mark of a loss that is not finite. Waits for the device. */
 cnn_status cnn_softmax_reset(cnn_softmax *softmax);
+/* Reads the first slot that is not finite (-1: none) and its loss. Waits for the device. */
+cnn_status cnn_softmax_read_bad(int *bad, float *loss, const cnn_softmax *softmax);
 /* Reads the first `count` slots, and the first slot that is not finite (-1: none). Waits for the
  * device. */
 cnn_status cnn_softmax_read(float *losses, uint32_t *hits, int *bad, const cnn_softmax *softmax,

@@ -8,8 +8,7 @@
 enum { CONV, RELU, POOL, DROPOUT }; /* the layers */
 enum { SCALES, PACK, FORWARD, PACK_ROWS, BACKWARD, REDUCE };
 
-/* Work-items: enough for two dozen threads, few enough that their partial gradients stay small. */
-enum { MOST_ITEMS = 32, BLOCK = 16, VECTOR = 8 };
+enum { BLOCK = 16, VECTOR = 8 };
 
 typedef struct conv_block_op {
     cnn_op op;
@@ -52,7 +51,7 @@ static void find_sizes(conv_block_op *block)
     size_t backward =
         2 * (pixels * padded + VECTOR) + block->packed_rows + k * row + 2 * (windows * out + 1);
     block->item_scratch = round_up(larger(forward, backward), BLOCK);
-    block->items = op->batch < MOST_ITEMS ? op->batch : MOST_ITEMS;
+    block->items = cnn_long_items(op->device, op->batch);
     size_t forward_all = block->packed + (size_t)block->items * block->item_scratch;
     size_t backward_all =
         block->packed_rows + (size_t)block->items * (block->item_scratch + block->partial + out);

@@ -16,4 +16,11 @@ extern const cnn_op_class cnn_pool_block_op;
 /* Flatten or not, linear, ReLU or not: cl/dense_block.cl */
 extern const cnn_op_class cnn_dense_block_op;
 
+/* The same for GPUs: cl/gpu_conv_block.cl and cl/gpu_conv_weights.cl, cl/gpu_dense_block.cl */
+extern const cnn_op_class cnn_gpu_conv_block_op;
+extern const cnn_op_class cnn_gpu_dense_block_op;
+
+/* Do tiles of these layers fit the device's local memory? */
+bool cnn_gpu_conv_block_fits(const cnn_layer *layers, const cnn_device *device);
+
 #endif

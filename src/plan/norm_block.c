@@ -23,8 +23,7 @@ enum {
     EVALUATE
 };
 
-/* Work-items: enough for two dozen threads, few enough that their partial gradients stay small. */
-enum { MOST_ITEMS = 32, BLOCK = 16, VECTOR = 8 };
+enum { BLOCK = 16, VECTOR = 8 };
 
 typedef struct norm_block_op {
     cnn_op op;
@@ -98,7 +97,7 @@ static void find_evaluation_sizes(norm_block_op *block)
 static void find_sizes(norm_block_op *block)
 {
     int batch = block->op.batch;
-    block->items = batch < MOST_ITEMS ? batch : MOST_ITEMS;
+    block->items = cnn_long_items(block->op.device, batch);
     find_training_sizes(block);
     find_evaluation_sizes(block);
     block->op.keeps_input = true;

@@ -141,6 +141,22 @@ void cnn_plan_destroy(cnn_plan *plan)
     free(plan);
 }
 
+cnn_status cnn_plan_reserve(cnn_plan *plan, size_t slots)
+{
+    if (slots <= plan->softmax.slots)
+        return CNN_OK;
+    cnn_softmax larger = {0};
+    cnn_status status = cnn_softmax_init(&larger, plan->device, plan->network->config.ydim,
+                                         plan->options.batch, slots);
+    if (status != CNN_OK) {
+        cnn_softmax_finish(&larger);
+        return status;
+    }
+    cnn_softmax_finish(&plan->softmax);
+    plan->softmax = larger;
+    return CNN_OK;
+}
+
 cnn_status cnn_plan_upload(cnn_plan *plan, const cnn_model *model)
 {
     const cnn_network *network = plan->network;
@@ -153,13 +169,13 @@ out:
     return status;
 }
 
-cnn_status cnn_plan_download(const cnn_plan *plan, cnn_model *model)
+cnn_status cnn_plan_download(float *parameters, float *statistics, const cnn_plan *plan)
 {
     const cnn_network *network = plan->network;
     cnn_status status = CNN_OK;
-    CNN_TRY(cnn_buffer_read(model->parameters, &plan->parameters, 0,
+    CNN_TRY(cnn_buffer_read(parameters, &plan->parameters, 0,
                             network->parameter_count * sizeof(float)));
-    CNN_TRY(cnn_buffer_read(model->statistics, &plan->statistics, 0,
+    CNN_TRY(cnn_buffer_read(statistics, &plan->statistics, 0,
                             network->statistic_count * sizeof(float)));
 out:
     return status;

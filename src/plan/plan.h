@@ -60,10 +60,14 @@ cnn_status cnn_plan_create(cnn_plan **plan, cnn_device *device, const cnn_networ
                            cnn_plan_options options);
 void cnn_plan_destroy(cnn_plan *plan);
 
-/* Copies the model's values to the device, or back. Both wait. num_batches_tracked is the caller's.
+/* Makes room for `slots` batches between two reads of the tally. On failure the plan is as before.
  */
+cnn_status cnn_plan_reserve(cnn_plan *plan, size_t slots);
+
+/* Copies a model's values to the device, or those of the device to flat buffers laid out as the
+ * model's. Both wait. num_batches_tracked is the caller's. */
 cnn_status cnn_plan_upload(cnn_plan *plan, const cnn_model *model);
-cnn_status cnn_plan_download(const cnn_plan *plan, cnn_model *model);
+cnn_status cnn_plan_download(float *parameters, float *statistics, const cnn_plan *plan);
 
 /* Each of these enqueues and does not wait. */
 

@@ -3,41 +3,58 @@
 
 #include "plan/fused.h"
 
-/* Long work-items, and a sample's tile that stays near the processor. */
+/* Long work-items, a sample's tile that stays near the processor, and weights of which every
+ * work-item can have some copies of its own. */
 static bool accepts_conv_block(const cnn_layer *layers, const cnn_device *device)
 {
-    enum { MOST_CHANNELS = 1024, MOST_TILE = 1 << 20 };
+    enum { MOST_CHANNELS = 1024, MOST_TILE = 1 << 20, MOST_WEIGHTS = 1 << 20 };
     return device->kernel_class == CNN_KERNEL_CPU && layers->in.c <= MOST_CHANNELS &&
-           layers->out.c <= MOST_CHANNELS && cnn_shape_count(layers->in) <= MOST_TILE;
+           layers->out.c <= MOST_CHANNELS && cnn_shape_count(layers->in) <= MOST_TILE &&
+           layers->params[0].count <= MOST_WEIGHTS;
+}
+
+/* The same for devices of many small work-items: tiles in local memory. */
+static bool accepts_gpu_conv_block(const cnn_layer *layers, const cnn_device *device)
+{
+    return device->kernel_class == CNN_KERNEL_GPU && cnn_gpu_conv_block_fits(layers, device);
+}
+
+static int count_outputs(const cnn_layer *layers)
+{
+    return layers[0].kind == CNN_LAYER_LINEAR ? layers[0].out.c : layers[1].out.c;
 }
 
 /* Long work-items. CLBlast's products are measured to be slower up to a width of 1024 at least, and
  * take seconds to build (docs/benchmarks.md). */
 static bool accepts_dense_block(const cnn_layer *layers, const cnn_device *device)
 {
-    enum { MOST_OUTPUTS = 4096 };
-    const cnn_layer *linear = layers[0].kind == CNN_LAYER_LINEAR ? &layers[0] : &layers[1];
-    return device->kernel_class == CNN_KERNEL_CPU && linear->out.c <= MOST_OUTPUTS;
+    enum { MOST_OUTPUTS = 1024 };
+    return device->kernel_class == CNN_KERNEL_CPU && count_outputs(layers) <= MOST_OUTPUTS;
 }
 
-/* As the convolution block, and few enough weights that each work-item can sum their gradient. */
-static bool accepts_norm_block(const cnn_layer *layers, const cnn_device *device)
+/* Layers that are too small for CLBlast's tiles. */
+static bool accepts_gpu_dense_block(const cnn_layer *layers, const cnn_device *device)
 {
-    enum { MOST_WEIGHTS = 1 << 20 };
-    return accepts_conv_block(layers, device) && layers->params[0].count <= MOST_WEIGHTS;
+    enum { MOST_OUTPUTS = 256 };
+    return device->kernel_class == CNN_KERNEL_GPU && count_outputs(layers) <= MOST_OUTPUTS;
 }
 
 static const cnn_rule rules[] = {
     {"conv+batchnorm+relu+maxpool+dropout",
      5,
      {CNN_LAYER_CONV, CNN_LAYER_BATCHNORM, CNN_LAYER_RELU, CNN_LAYER_MAXPOOL, CNN_LAYER_DROPOUT},
-     accepts_norm_block,
+     accepts_conv_block,
      &cnn_norm_block_op},
     {"conv+relu+maxpool+dropout",
      4,
      {CNN_LAYER_CONV, CNN_LAYER_RELU, CNN_LAYER_MAXPOOL, CNN_LAYER_DROPOUT},
      accepts_conv_block,
      &cnn_conv_block_op},
+    {"conv+relu+maxpool+dropout",
+     4,
+     {CNN_LAYER_CONV, CNN_LAYER_RELU, CNN_LAYER_MAXPOOL, CNN_LAYER_DROPOUT},
+     accepts_gpu_conv_block,
+     &cnn_gpu_conv_block_op},
     {"relu+maxpool+dropout",
      3,
      {CNN_LAYER_RELU, CNN_LAYER_MAXPOOL, CNN_LAYER_DROPOUT},
@@ -48,17 +65,33 @@ static const cnn_rule rules[] = {
      {CNN_LAYER_FLATTEN, CNN_LAYER_LINEAR, CNN_LAYER_RELU},
      accepts_dense_block,
      &cnn_dense_block_op},
+    {"flatten+linear+relu",
+     3,
+     {CNN_LAYER_FLATTEN, CNN_LAYER_LINEAR, CNN_LAYER_RELU},
+     accepts_gpu_dense_block,
+     &cnn_gpu_dense_block_op},
     {"flatten+linear",
      2,
      {CNN_LAYER_FLATTEN, CNN_LAYER_LINEAR},
      accepts_dense_block,
      &cnn_dense_block_op},
+    {"flatten+linear",
+     2,
+     {CNN_LAYER_FLATTEN, CNN_LAYER_LINEAR},
+     accepts_gpu_dense_block,
+     &cnn_gpu_dense_block_op},
     {"linear+relu",
      2,
      {CNN_LAYER_LINEAR, CNN_LAYER_RELU},
      accepts_dense_block,
      &cnn_dense_block_op},
+    {"linear+relu",
+     2,
+     {CNN_LAYER_LINEAR, CNN_LAYER_RELU},
+     accepts_gpu_dense_block,
+     &cnn_gpu_dense_block_op},
     {"linear", 1, {CNN_LAYER_LINEAR}, accepts_dense_block, &cnn_dense_block_op},
+    {"linear", 1, {CNN_LAYER_LINEAR}, accepts_gpu_dense_block, &cnn_gpu_dense_block_op},
 };
 
 enum { RULE_COUNT = sizeof rules / sizeof rules[0] };

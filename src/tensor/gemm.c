@@ -84,6 +84,8 @@ cnn_status cnn_gemm(cnn_device *device, const cnn_gemm_shape *shape, cnn_matrix 
     if (a.offset > INT32_MAX || b.offset > INT32_MAX || c.offset > INT32_MAX)
         return cnn_fail(CNN_ERROR_ARGUMENT, "a matrix product beyond 2^31 values: use a smaller "
                                             "--batch or smaller layers");
+    enum { MOST_LAUNCHES = 4 }; /* up to three copies and the product */
+    device->launches += MOST_LAUNCHES;
     return check(CLBlastSgemmWithTempBuffer(
                      CLBlastLayoutRowMajor, transpose(shape->transpose_a),
                      transpose(shape->transpose_b), shape->m, shape->n, shape->k, 1.0f, a.mem,

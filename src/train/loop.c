@@ -49,7 +49,7 @@ static cnn_status fail_not_finite(const cnn_loop *loop, double loss, int step, s
     if (loop->epoch >= 0)
         snprintf(epoch, sizeof epoch, "epoch %d, ", loop->epoch);
     return cnn_fail(CNN_ERROR_ARITHMETIC, "the loss is not finite (%g) in %s%s step %d of %zu: %s",
-                    loss, epoch, loop->training ? "training" : "evaluation", step, steps,
+                    loss, epoch, loop->training ? "training" : "evaluation", step + 1, steps,
                     loop->step > 0 || loop->training
                         ? "lower the learning rate (--lr)"
                         : "the model's values are beyond float's range");
@@ -83,6 +83,20 @@ out:
     return status;
 }
 
+/* Has a loss been bad by now? Waits for the steps in flight. */
+static cnn_status check_bad(const cnn_loop *loop, size_t steps)
+{
+    const cnn_softmax *softmax = &loop->plan->softmax;
+    float loss;
+    int bad;
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_softmax_read_bad(&bad, &loss, softmax));
+    if (bad >= 0)
+        status = fail_not_finite(loop, (double)loss, bad, steps);
+out:
+    return status;
+}
+
 static bool tick(const cnn_loop *loop, const cnn_pace *pace, size_t steps, double start)
 {
     if (!loop->tick)
@@ -94,8 +108,9 @@ static bool tick(const cnn_loop *loop, const cnn_pace *pace, size_t steps, doubl
 
 cnn_status cnn_loop_run(cnn_loop_result *result, cnn_loop *loop)
 {
+    static const double check_every = 1.0; /* seconds: rare enough to cost nothing */
     size_t steps = cnn_feed_batch_count(loop->feed);
-    double start = cnn_seconds();
+    double start = cnn_seconds(), checked = start;
     cnn_pace pace;
     cnn_status status = CNN_OK;
     *result = (cnn_loop_result){0};
@@ -104,7 +119,12 @@ cnn_status cnn_loop_run(cnn_loop_result *result, cnn_loop *loop)
     for (size_t i = 0; i < steps; i++) {
         CNN_TRY(run_step(loop, i));
         CNN_TRY(cnn_pace_step(&pace));
-        if (!tick(loop, &pace, steps, start)) {
+        bool go_on = tick(loop, &pace, steps, start);
+        if (!go_on || cnn_seconds() - checked > check_every) {
+            CNN_TRY(check_bad(loop, steps));
+            checked = cnn_seconds();
+        }
+        if (!go_on) {
             status = cnn_fail(CNN_ERROR_STOPPED, "stopped after step %zu of %zu", i + 1, steps);
             goto out;
         }

@@ -9,23 +9,11 @@ struct cnn_predictor {
     cnn_device *device;
     const cnn_model *model;
     int batch;
-    bool fuse;
     cnn_plan *plan;
     float *pixels; /* (batch, H, W, C) */
 };
 
 enum { SLOTS_AT_FIRST = 64 };
-
-static cnn_status create_plan(cnn_predictor *predictor, size_t slots)
-{
-    cnn_plan_options options = {
-        .batch = predictor->batch, .training = false, .fuse = predictor->fuse, .slots = slots};
-    cnn_plan_destroy(predictor->plan);
-    predictor->plan = NULL;
-    cnn_status status =
-        cnn_plan_create(&predictor->plan, predictor->device, predictor->model->network, options);
-    return status == CNN_OK ? cnn_plan_upload(predictor->plan, predictor->model) : status;
-}
 
 cnn_status cnn_predictor_create(cnn_predictor **predictor, cnn_device *device,
                                 const cnn_model *model, int batch, bool fuse)
@@ -39,10 +27,11 @@ cnn_status cnn_predictor_create(cnn_predictor **predictor, cnn_device *device,
     result->device = device;
     result->model = model;
     result->batch = batch;
-    result->fuse = fuse;
     size_t values = (size_t)batch * cnn_shape_count(model->network->layers[0].in);
     CNN_TRY(cnn_allocate(&result->pixels, values, sizeof(float), "a batch of images"));
-    CNN_TRY(create_plan(result, SLOTS_AT_FIRST));
+    cnn_plan_options options = {.batch = batch, .fuse = fuse, .slots = SLOTS_AT_FIRST};
+    CNN_TRY(cnn_plan_create(&result->plan, device, model->network, options));
+    CNN_TRY(cnn_plan_upload(result->plan, model));
     *predictor = result;
     return CNN_OK;
 out:
@@ -114,9 +103,7 @@ cnn_status cnn_predictor_evaluate(cnn_evaluation *evaluation, cnn_predictor *pre
     }
     /* One pass over the data: streaming it costs what uploading it would. */
     CNN_TRY(cnn_feed_init(&feed, predictor->device, dataset, split, predictor->batch, true));
-    size_t steps = cnn_feed_batch_count(&feed);
-    if (steps > predictor->plan->softmax.slots)
-        CNN_TRY(create_plan(predictor, steps));
+    CNN_TRY(cnn_plan_reserve(predictor->plan, cnn_feed_batch_count(&feed)));
     cnn_loop loop = {.plan = predictor->plan, .feed = &feed, .epoch = -1};
     CNN_TRY(cnn_loop_run(&result, &loop));
     *evaluation = (cnn_evaluation){

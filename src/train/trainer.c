@@ -1,3 +1,4 @@
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +17,9 @@ struct cnn_trainer {
     cnn_plan *plan;
     cnn_feed train, test;
     uint32_t *order;
-    uint64_t step;       /* training steps done */
-    uint64_t model_step; /* those that the model knows of */
+    float *parameters, *statistics; /* on their way to the model: as in the model */
+    uint64_t step;                  /* training steps done */
+    uint64_t model_step;            /* those that the model knows of */
     uint64_t device_bytes;
     bool streaming;
     /* While running. */
@@ -111,6 +113,10 @@ cnn_status cnn_trainer_create(cnn_trainer **trainer, cnn_device *device, cnn_mod
         result->options.batch = (int)count;
     size_t batch = (size_t)result->options.batch;
     CNN_TRY(cnn_allocate(&result->order, count, sizeof *result->order, "the shuffled order"));
+    CNN_TRY(cnn_allocate(&result->parameters, model->network->parameter_count, sizeof(float),
+                         "the parameters"));
+    CNN_TRY(cnn_allocate(&result->statistics, model->network->statistic_count, sizeof(float),
+                         "the running statistics"));
     cnn_plan_options plan = {.batch = result->options.batch,
                              .training = true,
                              .fuse = options->fuse,
@@ -134,6 +140,8 @@ void cnn_trainer_destroy(cnn_trainer *trainer)
     cnn_feed_finish(&trainer->test);
     cnn_plan_destroy(trainer->plan);
     free(trainer->order);
+    free(trainer->parameters);
+    free(trainer->statistics);
     free(trainer);
 }
 
@@ -209,13 +217,31 @@ static bool is_printed(const cnn_trainer *trainer)
            trainer->epoch == trainer->options.epochs - 1;
 }
 
-/* The model as the device has it. Batch norm counts the batches that it has seen. */
+static bool are_finite(const float *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(values[i]))
+            return false;
+    return true;
+}
+
+/* The model as the device has it, unless a last update broke that without a loss to show it. Batch
+ * norm counts the batches that it has seen. */
 static cnn_status update_model(cnn_trainer *trainer)
 {
     cnn_model *model = trainer->model;
-    cnn_status status = cnn_plan_download(trainer->plan, model);
+    const cnn_network *network = model->network;
+    cnn_status status = cnn_plan_download(trainer->parameters, trainer->statistics, trainer->plan);
     if (status != CNN_OK)
         return status;
+    if (!are_finite(trainer->parameters, network->parameter_count) ||
+        !are_finite(trainer->statistics, network->statistic_count))
+        return cnn_fail(CNN_ERROR_ARITHMETIC,
+                        "the weights are not finite after epoch %d, training step %" PRIu64
+                        ": lower the learning rate (--lr)",
+                        trainer->epoch, trainer->step);
+    memcpy(model->parameters, trainer->parameters, network->parameter_count * sizeof(float));
+    memcpy(model->statistics, trainer->statistics, network->statistic_count * sizeof(float));
     for (int l = 0; l < model->network->layer_count; l++)
         if (model->network->layers[l].statistic_count > 0)
             model->batches[l] += (int64_t)(trainer->step - trainer->model_step);

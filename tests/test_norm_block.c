@@ -1,0 +1,84 @@
+/* The convolution with batch norm as one step against the plain plan, where work-items have several
+ * samples each: what they add up must not depend on how many there are. */
+#include "check_main.h"
+#include "plan_case.h"
+
+enum { BATCH = 70 };
+
+static const plan_tolerance rounding = {1e-5, 1e-4, 1e-7};
+
+typedef struct shape_case {
+    int xdim[3], ksize, cdims[2], n; /* a second width of 0: one convolution */
+    double dropout;
+} shape_case;
+
+/* Short batches down to fewer samples than work-items; odd planes, rows and columns that no window
+ * has; every remainder of the blocks of channels; more input channels than output channels. */
+static const shape_case shapes[] = {
+    {{1, 9, 11}, 3, {20, 9}, BATCH, 0.5}, {{3, 12, 7}, 2, {24, 40}, 41, 0.5},
+    {{20, 6, 9}, 4, {8, 17}, 64, 0.0},    {{1, 8, 8}, 5, {33, 5}, 40, 0.3},
+    {{3, 7, 5}, 1, {17, 25}, 69, 0.5},    {{20, 5, 5}, 3, {3, 0}, BATCH, 0.95},
+
+    {{2, 13, 4}, 7, {1, 2}, 50, 0.5},
+};
+
+static cnn_config make_config(const shape_case *shape)
+{
+    cnn_config config;
+    cnn_config_init(&config);
+    for (int i = 0; i < 3; i++)
+        config.xdim[i] = shape->xdim[i];
+    config.ksize = shape->ksize;
+    config.cdim_count = shape->cdims[1] > 0 ? 2 : 1;
+    for (int i = 0; i < config.cdim_count; i++)
+        config.cdims[i] = shape->cdims[i];
+    config.hdim_count = 0;
+    config.batchnorm = true;
+    config.dropout = shape->dropout;
+    return config;
+}
+
+START_TEST(several_samples_agree_with_the_plain_plan)
+{
+    random_source random = {.seed = 40 + (uint64_t)_i};
+    cnn_config config = make_config(&shapes[_i]);
+    plan_case at = make_plan_case(&random, &config, shapes[_i].n);
+    cnn_plan *fused = make_plan(&at, BATCH, true, true),
+             *plain = make_plan(&at, BATCH, true, false);
+    for (int training = 1; training >= 0; training--) {
+        at.pass.training = training == 1;
+        plan_result expected = run_plan(plain, &at), actual = run_plan(fused, &at);
+        check_plan_result(&at, &actual, &expected, rounding);
+    }
+    cnn_plan_destroy(fused);
+    cnn_plan_destroy(plain);
+    plan_case_finish(&at);
+}
+END_TEST
+
+/* The same bits again, whatever the memory held before and whoever took which work-item. */
+START_TEST(a_second_run_gives_the_same_bits)
+{
+    random_source random = {.seed = 3};
+    cnn_config config = make_config(&shapes[_i]);
+    plan_case at = make_plan_case(&random, &config, shapes[_i].n);
+    size_t count = at.model->network->parameter_count;
+    cnn_plan *plan = make_plan(&at, BATCH, true, true);
+    plan_result first = run_plan(plan, &at), second = run_plan(plan, &at);
+    ck_assert_mem_eq(first.gradients, second.gradients, count * sizeof(float));
+    ck_assert_mem_eq(first.statistics, second.statistics,
+                     at.model->network->statistic_count * sizeof(float));
+    cnn_plan_destroy(plan);
+    plan_case_finish(&at);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("norm block");
+    TCase *tests = add_device_case(suite, "plans");
+    tcase_add_loop_test(tests, several_samples_agree_with_the_plain_plan, 0,
+                        sizeof shapes / sizeof shapes[0]);
+    tcase_add_loop_test(tests, a_second_run_gives_the_same_bits, 0, 3);
+    return run_device_suite(suite);
+}
