@@ -33,6 +33,24 @@ START_TEST(operations)
 }
 END_TEST
 
+START_TEST(kernels_that_measure)
+{
+    enum { ITEMS = 3, VALUES = 4 * ITEMS };
+    const float values[VALUES] = {0.0f};
+    cnn_kernel fma = {0}, copy = {0};
+    check_ok(cnn_kernel_init(&fma, test_device(), "peak.cl", "-DWIDTH=4 -DCHAINS=2", "peak_fma"));
+    check_ok(cnn_kernel_init(&copy, test_device(), "peak.cl", "-DWIDTH=4 -DCHAINS=2", "peak_copy"));
+    cl_mem source = device_floats(values, VALUES), target = device_floats(NULL, VALUES);
+    check_ok(
+        CNN_LAUNCH(&copy, ITEMS, cnn_arg_mem(target), cnn_arg_mem(source), cnn_arg_uint(ITEMS)));
+    check_ok(CNN_LAUNCH(&fma, ITEMS, cnn_arg_mem(target), cnn_arg_float(1.0f), cnn_arg_float(1.0f),
+                        cnn_arg_int(2), cnn_arg_int(ITEMS)));
+    check_ok(cnn_device_finish(test_device()));
+    cnn_kernel_finish(&fma);
+    cnn_kernel_finish(&copy);
+}
+END_TEST
+
 START_TEST(kernels_beside_the_products)
 {
     enum { N = 3, OUT = 5, OFFSET = 2 };
@@ -136,6 +154,7 @@ int main(void)
     TCase *one_by_one = add_device_case(suite, "operations");
     tcase_add_test(one_by_one, operations);
     tcase_add_test(one_by_one, kernels_beside_the_products);
+    tcase_add_test(one_by_one, kernels_that_measure);
     TCase *together = add_device_case(suite, "networks");
     tcase_add_loop_test(together, networks, 0, 4);
     return run_device_suite(suite);
