@@ -111,7 +111,7 @@ static void run_steps(cnn_plan *plan, const cnn_gather_source *source, const cnn
     check_ok(cnn_device_finish(test_device()));
 }
 
-static void run_network(bool batchnorm, bool fuse)
+static void run_network(bool batchnorm, bool fuse, bool whole_vectors)
 {
     enum { TOTAL = 4, BATCH = 3, IMAGE = 2 * 9 * 8 };
     static const uint8_t images[TOTAL * IMAGE], labels[TOTAL];
@@ -122,9 +122,10 @@ static void run_network(bool batchnorm, bool fuse)
     config.xdim[0] = 2;
     config.xdim[1] = 9;
     config.xdim[2] = 8;
-    config.cdims[0] = 10;
-    config.cdims[1] = 3;
-    config.hdims[0] = 5;
+    config.ksize = whole_vectors ? 2 : 3;
+    config.cdims[0] = whole_vectors ? 16 : 10;
+    config.cdims[1] = whole_vectors ? 8 : 3;
+    config.hdims[0] = whole_vectors ? 16 : 5;
     config.ydim = 3;
     config.batchnorm = batchnorm;
     plan_case at = make_plan_case(&random, &config, 2);
@@ -140,10 +141,10 @@ static void run_network(bool batchnorm, bool fuse)
     plan_case_finish(&at);
 }
 
-/* _i: batch norm, and fused steps. */
+/* _i: batch norm, fused steps, and channels that fill a kernel's vectors. */
 START_TEST(networks)
 {
-    run_network(_i & 1, _i & 2);
+    run_network(_i & 1, _i & 2, _i & 4);
 }
 END_TEST
 
@@ -156,6 +157,6 @@ int main(void)
     tcase_add_test(one_by_one, kernels_beside_the_products);
     tcase_add_test(one_by_one, kernels_that_measure);
     TCase *together = add_device_case(suite, "networks");
-    tcase_add_loop_test(together, networks, 0, 4);
+    tcase_add_loop_test(together, networks, 0, 8);
     return run_device_suite(suite);
 }

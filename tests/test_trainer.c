@@ -241,7 +241,7 @@ START_TEST(a_stop_within_an_epoch_keeps_its_steps)
 {
     cnn_config config = train_config(true, 0.5);
     cnn_train_options options = train_options();
-    options.batch = 2;
+    options.batch = 1; /* more steps than are in flight on any device */
     record told = {.stop_step = (size_t)_i};
     cnn_train_callbacks callbacks = callbacks_of(&told);
     float losses[2];
@@ -249,7 +249,7 @@ START_TEST(a_stop_within_an_epoch_keeps_its_steps)
     ck_assert_ptr_nonnull(strstr(cnn_error_message(), "stopped after step"));
     int64_t steps = batches_tracked(stopped);
     ck_assert_int_ge(steps, _i);
-    ck_assert_int_lt(steps, TRAIN / 2);
+    ck_assert_int_lt(steps, TRAIN);
     cnn_model *expected = train_reference(losses, &config, dataset, &options, (size_t)steps);
     check_models_close("stopped", stopped, expected, 1e-3, false);
     cnn_model_destroy(stopped);
@@ -277,119 +277,42 @@ START_TEST(a_loss_that_is_not_finite_ends_it)
 }
 END_TEST
 
+/* Trains with a learning rate and says whether some epochs were good, and a later one was not. */
+static bool fails_late(record *told, cnn_model **model, const cnn_config *config,
+                       const cnn_train_options *options)
+{
+    cnn_train_callbacks callbacks = callbacks_of(told);
+    cnn_trainer *trainer;
+    *told = (record){0};
+    cnn_model_destroy(*model);
+    check_ok(cnn_model_create(model, config, options->seed));
+    check_ok(cnn_trainer_create(&trainer, test_device(), *model, dataset, options));
+    cnn_status status = cnn_trainer_run(trainer, &callbacks);
+    cnn_trainer_destroy(trainer);
+    ck_assert(status == CNN_OK || status == CNN_ERROR_ARITHMETIC);
+    return status == CNN_ERROR_ARITHMETIC && told->epochs >= 2;
+}
+
 /* Some learning rate is too large, but not so large that the first epoch shows it: it is found by
  * trying. The model is then the one that the epochs before made. */
 START_TEST(a_later_bad_loss_keeps_the_last_good_epoch)
 {
     cnn_config config = train_config(false, 0.0);
-    cnn_train_options options = train_options(), shorter;
-    options.batch = TRAIN;
-    options.epochs = MOST_EPOCHS - 1;
+    cnn_train_options options = train_options();
     record told = {0};
     cnn_model *model = NULL;
-    for (options.lr = 1e20; told.epochs < 2 && options.lr > 1e3; options.lr /= 3.0) {
-        told = (record){0};
-        cnn_train_callbacks callbacks = callbacks_of(&told);
-        cnn_trainer *trainer;
-        cnn_model_destroy(model);
-        check_ok(cnn_model_create(&model, &config, options.seed));
-        check_ok(cnn_trainer_create(&trainer, test_device(), model, dataset, &options));
-        ck_assert_int_eq(cnn_trainer_run(trainer, &callbacks), CNN_ERROR_ARITHMETIC);
-        cnn_trainer_destroy(trainer);
-        shorter = options;
+    options.batch = TRAIN;
+    options.epochs = MOST_EPOCHS - 1;
+    options.lr = 1e20;
+    while (!fails_late(&told, &model, &config, &options)) {
+        options.lr /= 2.0;
+        ck_assert_double_gt(options.lr, 1e3);
     }
-    ck_assert_int_ge(told.epochs, 2);
-    shorter.epochs = told.epochs - 1;
-    cnn_model *good = train_model(&config, dataset, &shorter, NULL, CNN_OK);
+    options.epochs = told.epochs - 1;
+    cnn_model *good = train_model(&config, dataset, &options, NULL, CNN_OK);
     ck_assert(models_are_equal(model, good));
     cnn_model_destroy(model);
     cnn_model_destroy(good);
-}
-END_TEST
-
-static void check_refused(const cnn_config *config, const cnn_dataset *data,
-                          const cnn_train_options *options, cnn_status expected, const char *part)
-{
-    cnn_model *model;
-    cnn_trainer *trainer;
-    uint64_t before = test_device()->allocated;
-    check_ok(cnn_model_create(&model, config, 0));
-    ck_assert_int_eq(cnn_trainer_create(&trainer, test_device(), model, data, options), expected);
-    ck_assert_ptr_null(trainer);
-    ck_assert_msg(strstr(cnn_error_message(), part), "'%s' is not in '%s'", part,
-                  cnn_error_message());
-    ck_assert_uint_eq(test_device()->allocated, before);
-    cnn_model_destroy(model);
-}
-
-START_TEST(options_are_checked)
-{
-    cnn_config config = train_config(false, 0.0);
-    const cnn_train_options good = train_options();
-    const double rates[] = {0.0, -1.0, NAN, INFINITY, -INFINITY};
-    cnn_train_options options = good;
-    options.epochs = -1;
-    check_refused(&config, dataset, &options, CNN_ERROR_ARGUMENT, "epochs");
-    options = good;
-    options.batch = 0;
-    check_refused(&config, dataset, &options, CNN_ERROR_ARGUMENT, "batch");
-    options = good;
-    options.print_every = 0;
-    check_refused(&config, dataset, &options, CNN_ERROR_ARGUMENT, "print-every");
-    for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++) {
-        options = good;
-        options.lr = rates[i];
-        check_refused(&config, dataset, &options, CNN_ERROR_ARGUMENT, "lr");
-    }
-}
-END_TEST
-
-START_TEST(a_data_set_that_does_not_fit_is_refused)
-{
-    cnn_config config = train_config(false, 0.0);
-    cnn_train_options options = train_options();
-    const int turned[] = {3, 8, 10};
-    cnn_dataset *other = make_dataset(turned, TRAIN_CLASSES, TRAIN, TEST);
-    check_refused(&config, other, &options, CNN_ERROR_DATA, "3,8,10");
-    cnn_dataset_destroy(other);
-    other = make_dataset(shape, TRAIN_CLASSES + 1, TRAIN, TEST);
-    check_refused(&config, other, &options, CNN_ERROR_DATA, "classes");
-    cnn_dataset_destroy(other);
-}
-END_TEST
-
-/* A device whose largest allocation, or whose memory, is a little below what the data set wants. */
-START_TEST(the_data_set_is_streamed_where_it_does_not_fit)
-{
-    enum { IMAGES = 1000, SHORT = 5000 };
-    cnn_config config = train_config(false, 0.5);
-    cnn_train_options options = train_options();
-    cnn_dataset *large = make_dataset(shape, TRAIN_CLASSES, IMAGES, TEST);
-    cnn_device *device = test_device();
-    const cnn_device_info kept = device->info;
-    uint64_t before = device->allocated, bytes = 0;
-    cnn_model *models[3];
-    options.epochs = 1;
-    for (int i = 0; i < 3; i++) {
-        cnn_trainer *trainer;
-        if (i == 1)
-            device->info.max_allocation = IMAGES * 3 * 10 * 8 - SHORT;
-        if (i == 2)
-            device->info.memory = before + bytes - SHORT;
-        check_ok(cnn_model_create(&models[i], &config, options.seed));
-        check_ok(cnn_trainer_create(&trainer, device, models[i], large, &options));
-        bytes = bytes > 0 ? bytes : cnn_trainer_device_bytes(trainer);
-        ck_assert(cnn_trainer_is_streaming(trainer) == (i > 0));
-        ck_assert_uint_eq(cnn_trainer_device_bytes(trainer), device->allocated - before);
-        check_ok(cnn_trainer_run(trainer, NULL));
-        cnn_trainer_destroy(trainer);
-        ck_assert_uint_eq(device->allocated, before);
-        device->info = kept;
-        ck_assert(models_are_equal(models[0], models[i]));
-    }
-    for (int i = 0; i < 3; i++)
-        cnn_model_destroy(models[i]);
-    cnn_dataset_destroy(large);
 }
 END_TEST
 
@@ -411,8 +334,5 @@ int main(void)
     tcase_add_loop_test(tests, a_stop_within_an_epoch_keeps_its_steps, 1, 3);
     tcase_add_loop_test(tests, a_loss_that_is_not_finite_ends_it, 0, 2);
     tcase_add_test(tests, a_later_bad_loss_keeps_the_last_good_epoch);
-    tcase_add_test(tests, options_are_checked);
-    tcase_add_test(tests, a_data_set_that_does_not_fit_is_refused);
-    tcase_add_test(tests, the_data_set_is_streamed_where_it_does_not_fit);
     return run_device_suite(suite);
 }

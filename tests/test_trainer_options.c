@@ -1,0 +1,118 @@
+/* What a trainer is given: options and data sets that it refuses, data that it must stream. */
+#include <math.h>
+#include <string.h>
+
+#include "check_main.h"
+#include "train_case.h"
+
+enum { TRAIN = 47, TEST = 21 };
+
+static const int shape[] = {3, 10, 8};
+static cnn_dataset *dataset;
+
+static void set_up(void)
+{
+    dataset = make_dataset(shape, TRAIN_CLASSES, TRAIN, TEST);
+}
+
+static void tear_down(void)
+{
+    cnn_dataset_destroy(dataset);
+}
+
+static void check_refused(const cnn_config *config, const cnn_dataset *data,
+                          const cnn_train_options *options, cnn_status expected, const char *part)
+{
+    cnn_model *model;
+    cnn_trainer *trainer;
+    uint64_t before = test_device()->allocated;
+    check_ok(cnn_model_create(&model, config, 0));
+    ck_assert_int_eq(cnn_trainer_create(&trainer, test_device(), model, data, options), expected);
+    ck_assert_ptr_null(trainer);
+    ck_assert_msg(strstr(cnn_error_message(), part), "'%s' is not in '%s'", part,
+                  cnn_error_message());
+    ck_assert_uint_eq(test_device()->allocated, before);
+    cnn_model_destroy(model);
+}
+
+START_TEST(options_are_checked)
+{
+    cnn_config config = train_config(false, 0.0);
+    const cnn_train_options good = train_options();
+    const double rates[] = {0.0, -1.0, NAN, INFINITY, -INFINITY};
+    cnn_train_options options = good;
+    options.epochs = -1;
+    check_refused(&config, dataset, &options, CNN_ERROR_ARGUMENT, "epochs");
+    options = good;
+    options.batch = 0;
+    check_refused(&config, dataset, &options, CNN_ERROR_ARGUMENT, "batch");
+    options = good;
+    options.print_every = 0;
+    check_refused(&config, dataset, &options, CNN_ERROR_ARGUMENT, "print-every");
+    for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++) {
+        options = good;
+        options.lr = rates[i];
+        check_refused(&config, dataset, &options, CNN_ERROR_ARGUMENT, "lr");
+    }
+}
+END_TEST
+
+START_TEST(a_data_set_that_does_not_fit_is_refused)
+{
+    cnn_config config = train_config(false, 0.0);
+    cnn_train_options options = train_options();
+    const int turned[] = {3, 8, 10};
+    cnn_dataset *other = make_dataset(turned, TRAIN_CLASSES, TRAIN, TEST);
+    check_refused(&config, other, &options, CNN_ERROR_DATA, "3,8,10");
+    cnn_dataset_destroy(other);
+    other = make_dataset(shape, TRAIN_CLASSES + 1, TRAIN, TEST);
+    check_refused(&config, other, &options, CNN_ERROR_DATA, "classes");
+    cnn_dataset_destroy(other);
+}
+END_TEST
+
+/* A device whose largest allocation, or whose memory, is a little below what the data set wants. */
+START_TEST(the_data_set_is_streamed_where_it_does_not_fit)
+{
+    enum { IMAGES = 1000, SHORT = 5000 };
+    cnn_config config = train_config(false, 0.5);
+    cnn_train_options options = train_options();
+    cnn_dataset *large = make_dataset(shape, TRAIN_CLASSES, IMAGES, TEST);
+    cnn_device *device = test_device();
+    const cnn_device_info kept = device->info;
+    uint64_t before = device->allocated, bytes = 0;
+    cnn_model *models[3];
+    options.epochs = 1;
+    for (int i = 0; i < 3; i++) {
+        cnn_trainer *trainer;
+        if (i == 1)
+            device->info.max_allocation = IMAGES * 3 * 10 * 8 - SHORT;
+        if (i == 2)
+            device->info.memory = before + bytes - SHORT;
+        check_ok(cnn_model_create(&models[i], &config, options.seed));
+        check_ok(cnn_trainer_create(&trainer, device, models[i], large, &options));
+        bytes = bytes > 0 ? bytes : cnn_trainer_device_bytes(trainer);
+        ck_assert(cnn_trainer_is_streaming(trainer) == (i > 0));
+        ck_assert_uint_eq(cnn_trainer_device_bytes(trainer), device->allocated - before);
+        check_ok(cnn_trainer_run(trainer, NULL));
+        cnn_trainer_destroy(trainer);
+        ck_assert_uint_eq(device->allocated, before);
+        device->info = kept;
+        ck_assert(models_are_equal(models[0], models[i]));
+    }
+    for (int i = 0; i < 3; i++)
+        cnn_model_destroy(models[i]);
+    cnn_dataset_destroy(large);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("trainer options");
+    TCase *tests = add_device_case(suite, "options");
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_test(tests, options_are_checked);
+    tcase_add_test(tests, a_data_set_that_does_not_fit_is_refused);
+    tcase_add_test(tests, the_data_set_is_streamed_where_it_does_not_fit);
+    return run_device_suite(suite);
+}
