@@ -204,9 +204,9 @@ static const struct {
      "'ksize': expected an integer of 1 to 11, found '12'"},
     {FRONT "\"ksize\":null,\"cdims\":[]," REST "}", "'ksize': expected an integer"},
     {FRONT "\"ksize\":{},\"cdims\":[]," REST "}", "'ksize': expected an integer"},
-    {FRONT "\"ksize\":3,\"cdims\":[1,\"a\\nb\"]," REST "}", "'cdims': expected at most"},
-    {FRONT "\"ksize\":3,\"cdims\":\"a\\nb\"," REST "}", "'cdims': expected at most"},
-    {FRONT "\"ksize\":3,\"cdims\":[[1]]," REST "}", "'cdims': expected at most"},
+    {FRONT "\"ksize\":3,\"cdims\":[1,\"a\\nb\"]," REST "}", "'cdims': expected integers"},
+    {FRONT "\"ksize\":3,\"cdims\":\"a\\nb\"," REST "}", "'cdims': expected integers"},
+    {FRONT "\"ksize\":3,\"cdims\":[[1]]," REST "}", "'cdims': expected integers"},
     {FRONT "\"ksize\":3,\"ksize\":3,\"cdims\":[]," REST "}", "file: expected a JSON object"},
     {FRONT "\"ksize\":3,\"cdims\":[],\"stride\":2," REST "}", "'stride' is unknown"},
 };

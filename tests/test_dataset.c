@@ -140,7 +140,7 @@ START_TEST(refuses_files_that_disagree)
     assert_load_fails(at.folder, CNN_ERROR_DATA, "expected 1 x 2 x 3");
     assert_message_has("found 1 x 1 x 4");
     write_images("t10k-labels-idx1-ubyte", 2);
-    assert_load_fails(at.folder, CNN_ERROR_DATA, "dimensions: expected 1, found 3");
+    assert_load_fails(at.folder, CNN_ERROR_DATA, "dimensions: expected 1 (labels), found 3");
 }
 END_TEST
 

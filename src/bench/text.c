@@ -69,7 +69,7 @@ cnn_status cnn_bench_to_text(char **text, const cnn_bench *bench)
                     "Measured peaks of %s: %.1f GFLOP/s in fused multiply-adds, %.1f GB/s in a "
                     "copy.\n"
                     "GFLOP/s counts all that the layers say, \"computed\" leaves out what is "
-                    "skipped.\n",
+                    "skipped. Above 100%% of a copy: the values stay in the cache.\n",
                     summary->batch, summary->steps,
                     summary->training ? "training steps" : "evaluated batches",
                     summary->plain_milliseconds, rate(summary->batch, summary->plain_milliseconds),

@@ -134,6 +134,7 @@ static int prepare(train_run *run)
              cnn_trainer_is_streaming(run->trainer) ? "batches are streamed from the host"
                                                     : "the data set is on the device");
     CLI_TRY(cli_out_folder_make(run->folder));
+    cli_info("evaluating the network as it is before training");
 out:
     return code;
 }

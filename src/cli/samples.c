@@ -60,6 +60,8 @@ static int choose(cli_samples *samples, const cli_session *session, const cli_op
         return cli_fail(CLI_EXIT_FAILURE, "%s: expected test images, found none",
                         cnn_dataset_source(session->dataset));
     samples->count = count < total ? count : total;
+    if (count > total && count != CLI_DEFAULT_SAMPLES)
+        cli_info("the test split has %zu images: all of them are taken", total);
     samples->indices = cli_allocate(samples->count, sizeof *samples->indices);
     samples->predicted = cli_allocate(samples->count, sizeof *samples->predicted);
     if (!samples->indices || !samples->predicted)

@@ -182,7 +182,12 @@ cnn_status cnn_dataset_load(cnn_dataset **dataset, const char *directory)
         {CNN_DATA_INSTALL_DIR, false},
         {CNN_DEBIAN_FASHION_MNIST, false},
     };
-    return cnn_dataset_load_first(dataset, places, sizeof places / sizeof places[0]);
+    cnn_status status = cnn_dataset_load_first(dataset, places, sizeof places / sizeof places[0]);
+    if (status == CNN_OK && strcmp((*dataset)->source, CNN_DEBIAN_FASHION_MNIST) == 0)
+        cnn_log(CNN_LOG_WARNING,
+                "no MNIST was found: this is Fashion-MNIST, clothes instead of digits; "
+                "name another data set with --data or CNN_CL_DATA");
+    return status;
 }
 
 static cnn_status check_split(const char *name, const uint8_t *images, const uint8_t *labels,

@@ -68,7 +68,10 @@ void cnn_folder_finish(cnn_folder *folder)
 cnn_status cnn_folder_check(const cnn_folder *folder, const char *directory)
 {
     if (!cnn_file_exists(directory))
-        return cnn_fail(CNN_ERROR_FILE, "%s: there is no such folder of data", directory);
+        return cnn_fail(CNN_ERROR_FILE,
+                        "%s: there is no such folder of data: give one with the four IDX "
+                        "files, or fetch MNIST with scripts/fetch_mnist.sh",
+                        directory);
     for (int i = 0; i < CNN_FOLDER_FILES; i++)
         if (!folder->paths[i])
             return cnn_fail(CNN_ERROR_FILE,

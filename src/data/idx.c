@@ -75,8 +75,8 @@ static cnn_status check_stream(const idx_reader *reader)
         return cnn_fail_memory(BUFFER_SIZE, reader->path);
     /* zlib puts its own name of the file in front. */
     const char *colon = strstr(message, ": ");
-    return cnn_fail(CNN_ERROR_DATA, "%s: corrupt or truncated gzip data: %s", reader->path,
-                    colon ? colon + 2 : message);
+    return cnn_fail(CNN_ERROR_DATA, "%s: corrupt or truncated gzip data (fetch it again): %s",
+                    reader->path, colon ? colon + 2 : message);
 }
 
 static cnn_status read_bytes(const idx_reader *reader, uint8_t *bytes, size_t size,
@@ -126,10 +126,12 @@ static cnn_status check_magic(const uint8_t magic[MAGIC_SIZE], const char *path,
     if (magic[3] >= low && magic[3] <= high)
         return CNN_OK;
     if (low == high)
-        return cnn_fail(CNN_ERROR_DATA, "%s: dimensions: expected %d, found %d", path, low,
-                        magic[3]);
-    return cnn_fail(CNN_ERROR_DATA, "%s: dimensions: expected %d to %d, found %d", path, low, high,
-                    magic[3]);
+        return cnn_fail(CNN_ERROR_DATA,
+                        "%s: dimensions: expected %d (labels), found %d: is it a file of "
+                        "images?",
+                        path, low, magic[3]);
+    return cnn_fail(CNN_ERROR_DATA, "%s: dimensions: expected %d to %d (images), found %d%s", path,
+                    low, high, magic[3], magic[3] == 1 ? ": is it a file of labels?" : "");
 }
 
 static cnn_status check_dimension(const cnn_idx *idx, int axis, const char *path)

@@ -45,11 +45,11 @@ static char *read_log(cl_program program, cl_device_id id)
 /* A build that takes its time is a compilation: no cache had it, and more will follow. */
 static void tell_compiling(cnn_device *device, double seconds)
 {
-    static const double noticeable = 0.15;
+    static const double noticeable = 0.3;
     if (seconds < noticeable || device->told_compiling)
         return;
     device->told_compiling = true;
-    cnn_log(CNN_LOG_INFO, "compiling kernels for %s: once for each new network, some seconds",
+    cnn_log(CNN_LOG_INFO, "compiling kernels for %s: some seconds, the first time for each network",
             device->info.name);
 }
 
