@@ -14,7 +14,7 @@ typedef struct parameter_set {
 } parameter_set;
 
 /* For CPUs: one work-item per tile, no local memory, vectors of eight. The defaults are shaped for
- * GPUs and run at a fifth of the speed (docs/benchmarks.md). GEMMK 1 is left alone: CLBlast 1.5.3
+ * GPUs and run at a third of the speed (docs/benchmarks.md). GEMMK 1 is left alone: CLBlast 1.5.3
  * computes wrong with it where MWG differs from NWG. */
 static const parameter_set cpu_parameters[] = {
     {"Xgemm",

@@ -59,7 +59,7 @@ class Progress(CommandTest):
 
         started = time.monotonic()
         process = subprocess.Popen([CNN_CL, "train", "--data", self.data, "--out", "terminal",
-                                    *TRAINING, "--epochs", "30", *more], cwd=self.folder,
+                                    *TRAINING, "--epochs", "300", *more], cwd=self.folder,
                                    env=environment(TERM="xterm"), stdout=subprocess.DEVNULL,
                                    stderr=slave)
         os.close(slave)
