@@ -7,6 +7,7 @@ import unittest
 from support import CommandTest
 from tools import ROOT, SCRIPTS, ScriptCase
 
+
 def read(*path):
     with open(os.path.join(ROOT, *path), encoding="utf-8") as file:
         return file.read()
