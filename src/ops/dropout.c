@@ -29,6 +29,20 @@ cnn_status cnn_masks_draw(cnn_kernel *kernel, cl_mem scales, const cnn_layer *la
                       cnn_arg_uint((cl_uint)(pass->step >> 32)), cnn_arg_int(pass->n));
 }
 
+cnn_mask_args cnn_masks_arguments(const cnn_op *op, const cnn_layer *layer, const cnn_pass *pass)
+{
+    const cnn_op_memory *memory = &op->memory;
+    double p = layer->dropout;
+    bool output = pass->training && p > 0.0, input = pass->training && memory->input_masks;
+    return (cnn_mask_args){
+        .input_scales = cnn_arg_mem(input ? memory->input_masks : memory->masks),
+        .input_masked = cnn_arg_int(input),
+        .output_scales = cnn_arg_mem(memory->masks),
+        .output_masked = cnn_arg_int(output),
+        .scale = cnn_arg_float(output ? (float)(1.0 / (1.0 - p)) : 1.0f),
+    };
+}
+
 static cnn_status init(cnn_op *op)
 {
     const cnn_layer *layer = op->layers[0];

@@ -12,4 +12,14 @@ cnn_status cnn_masks_draw(cnn_kernel *kernel, cl_mem scales, const cnn_layer *la
 /* Bytes of scales for a whole batch. */
 size_t cnn_masks_bytes(const cnn_layer *layer, int batch);
 
+/* What the kernels of a fused step with a dropout are told about masks, in both directions. */
+typedef struct cnn_mask_args {
+    cnn_arg input_scales, input_masked;          /* of the dropout that made the input */
+    cnn_arg output_scales, output_masked, scale; /* of the step's own dropout */
+} cnn_mask_args;
+
+/* layer is the step's dropout layer. Where nothing is masked the scales are some buffer that is not
+ * read. */
+cnn_mask_args cnn_masks_arguments(const cnn_op *op, const cnn_layer *layer, const cnn_pass *pass);
+
 #endif

@@ -90,25 +90,6 @@ out:
     return status;
 }
 
-/* The arguments about masks, the same in both directions. */
-typedef struct mask_args {
-    cnn_arg input_scales, input_masked, output_scales, output_masked, scale;
-} mask_args;
-
-static mask_args get_masks(const cnn_op *op, const cnn_pass *pass)
-{
-    const cnn_op_memory *memory = &op->memory;
-    double p = op->layers[DROPOUT]->dropout;
-    bool output = pass->training && p > 0.0, input = pass->training && memory->input_masks;
-    return (mask_args){
-        .input_scales = cnn_arg_mem(input ? memory->input_masks : memory->masks),
-        .input_masked = cnn_arg_int(input),
-        .output_scales = cnn_arg_mem(memory->masks),
-        .output_masked = cnn_arg_int(output),
-        .scale = cnn_arg_float(output ? (float)(1.0 / (1.0 - p)) : 1.0f),
-    };
-}
-
 static cnn_status pack(cnn_op *op, cnn_kernel *kernel, size_t count)
 {
     return CNN_LAUNCH(kernel, cnn_kernel_items(op->device, count), cnn_arg_mem(op->memory.scratch),
@@ -120,7 +101,7 @@ static cnn_status forward(cnn_op *op, const cnn_pass *pass)
 {
     const conv_block_op *block = (const conv_block_op *)op;
     const cnn_op_memory *memory = &op->memory;
-    mask_args masks = get_masks(op, pass);
+    cnn_mask_args masks = cnn_masks_arguments(op, op->layers[DROPOUT], pass);
     cnn_status status = CNN_OK;
     if (masks.output_masked.value.i)
         CNN_TRY(cnn_masks_draw(&op->kernels[SCALES], memory->masks, op->layers[DROPOUT], pass));
@@ -140,7 +121,7 @@ static cnn_status backward(cnn_op *op, const cnn_pass *pass)
     const conv_block_op *block = (const conv_block_op *)op;
     const cnn_layer *conv = op->layers[CONV];
     const cnn_op_memory *memory = &op->memory;
-    mask_args masks = get_masks(op, pass);
+    cnn_mask_args masks = cnn_masks_arguments(op, op->layers[DROPOUT], pass);
     size_t values = conv->params[0].count + conv->params[1].count;
     cnn_status status = CNN_OK;
     CNN_TRY(pack(op, &op->kernels[PACK_ROWS], block->packed_rows));

@@ -196,25 +196,6 @@ out:
     return status;
 }
 
-/* The arguments about masks, the same in both directions. */
-typedef struct mask_args {
-    cnn_arg input_scales, input_masked, output_scales, output_masked, scale;
-} mask_args;
-
-static mask_args get_masks(const cnn_op *op, const cnn_pass *pass)
-{
-    const cnn_op_memory *memory = &op->memory;
-    double p = op->layers[DROPOUT]->dropout;
-    bool output = pass->training && p > 0.0, input = pass->training && memory->input_masks;
-    return (mask_args){
-        .input_scales = cnn_arg_mem(input ? memory->input_masks : memory->masks),
-        .input_masked = cnn_arg_int(input),
-        .output_scales = cnn_arg_mem(memory->masks),
-        .output_masked = cnn_arg_int(output),
-        .scale = cnn_arg_float(output ? (float)(1.0 / (1.0 - p)) : 1.0f),
-    };
-}
-
 static size_t count_groups(const cut *made, const cnn_pass *pass)
 {
     return (size_t)pass->n * (size_t)made->tiles * (size_t)made->groups;
@@ -225,7 +206,7 @@ static cnn_status forward(cnn_op *op, const cnn_pass *pass)
     const gpu_conv_block_op *block = (const gpu_conv_block_op *)op;
     const cnn_layer *conv = op->layers[CONV], *dropout = op->layers[DROPOUT];
     const cnn_op_memory *memory = &op->memory;
-    mask_args masks = get_masks(op, pass);
+    cnn_mask_args masks = cnn_masks_arguments(op, op->layers[DROPOUT], pass);
     cl_uint stream_layer = (cl_uint)CNN_STREAM_DROPOUT << 16 | (cl_uint)dropout->index;
     return CNN_LAUNCH_GROUPS(
         &op->kernels[FORWARD], count_groups(&block->forward, pass), cnn_arg_mem(memory->output),
@@ -238,7 +219,7 @@ static cnn_status forward(cnn_op *op, const cnn_pass *pass)
         cnn_arg_uint((cl_uint)(pass->step >> 32)));
 }
 
-static cnn_status backward_weights(cnn_op *op, const cnn_pass *pass, const mask_args *masks)
+static cnn_status backward_weights(cnn_op *op, const cnn_pass *pass, const cnn_mask_args *masks)
 {
     const gpu_conv_block_op *block = (const gpu_conv_block_op *)op;
     const cnn_layer *conv = op->layers[CONV];
@@ -265,7 +246,7 @@ static cnn_status backward(cnn_op *op, const cnn_pass *pass)
 {
     const gpu_conv_block_op *block = (const gpu_conv_block_op *)op;
     const cnn_op_memory *memory = &op->memory;
-    mask_args masks = get_masks(op, pass);
+    cnn_mask_args masks = cnn_masks_arguments(op, op->layers[DROPOUT], pass);
     cnn_status status = CNN_OK;
     CNN_TRY(backward_weights(op, pass, &masks));
     if (memory->input_gradient)
