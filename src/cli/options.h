@@ -36,6 +36,8 @@ typedef struct cli_command {
     const char *notes;                /* more lines for its help; may be empty */
     unsigned groups;                  /* of cli_group */
     int (*run)(cli_options *options); /* returns the exit code */
+    const char *words;                /* what follows the command, "FILE OUT"; NULL for nothing */
+    int min_words, max_words;         /* how many of them */
 } cli_command;
 
 struct cli_options {
@@ -63,6 +65,9 @@ struct cli_options {
     int steps; /* 0: as many as take about a second */
     bool evaluation;
     const char *trace; /* NULL for none */
+
+    const char **words; /* (word_count) what follows the command, in order */
+    int word_count;
 };
 
 /* The commands, ended by a row without a name. */

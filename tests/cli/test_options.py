@@ -107,7 +107,7 @@ class Help(CommandTest):
                 self.assert_fits_a_screen(text)
                 self.assertIn(f"Usage: cnn-cl {command} [options]", text)
                 for option in options.split():
-                    self.assertIn(f"  --{option} ", text)
+                    self.assertRegex(text, rf"(?m)^ .*--{option}\b")
                 self.assertEqual(self.run_command("-h", command).stdout, text)
 
     def test_version(self):

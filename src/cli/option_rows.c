@@ -1,0 +1,172 @@
+/* The table of options, and how the text of each becomes a value. */
+#include "cli/option_rows.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_COUNT = 1000000 };
+
+#define FIELD(name) offsetof(cli_options, name)
+
+static void *field_of(cli_options *options, const cli_option_row *row)
+{
+    return (char *)options + row->field;
+}
+
+static bool set_true(cli_options *options, const cli_option_row *row, const char *text)
+{
+    (void)text;
+    *(bool *)field_of(options, row) = true;
+    return true;
+}
+
+static bool set_false(cli_options *options, const cli_option_row *row, const char *text)
+{
+    (void)text;
+    *(bool *)field_of(options, row) = false;
+    return true;
+}
+
+static bool set_text(cli_options *options, const cli_option_row *row, const char *text)
+{
+    *(const char **)field_of(options, row) = text;
+    return text[0] != '\0';
+}
+
+/* strtoull() would take blanks, signs and "0x". */
+static bool parse_digits(unsigned long long *value, const char *text)
+{
+    if (text[0] == '\0' || text[strspn(text, "0123456789")] != '\0')
+        return false;
+    errno = 0;
+    *value = strtoull(text, NULL, 10);
+    return errno == 0;
+}
+
+static bool set_int(cli_options *options, const cli_option_row *row, const char *text)
+{
+    unsigned long long value;
+    if (!parse_digits(&value, text) || value < (unsigned long long)row->low || value > MAX_COUNT)
+        return false;
+    *(int *)field_of(options, row) = (int)value;
+    return true;
+}
+
+static bool set_seed(cli_options *options, const cli_option_row *row, const char *text)
+{
+    (void)row;
+    unsigned long long value;
+    if (!parse_digits(&value, text))
+        return false;
+    options->seed = value;
+    return true;
+}
+
+static bool set_rate(cli_options *options, const cli_option_row *row, const char *text)
+{
+    (void)row;
+    if (text[0] == '\0' || text[strspn(text, "0123456789.eE+-")] != '\0')
+        return false;
+    char *end;
+    double value = strtod(text, &end);
+    if (*end != '\0' || !isfinite(value) || value <= 0.0)
+        return false;
+    options->train.lr = value;
+    return true;
+}
+
+static bool set_split(cli_options *options, const cli_option_row *row, const char *text)
+{
+    (void)row;
+    options->split = strcmp(text, "train") == 0 ? CNN_SPLIT_TRAIN : CNN_SPLIT_TEST;
+    return options->split == CNN_SPLIT_TRAIN || strcmp(text, "test") == 0;
+}
+
+static bool set_name(cli_options *options, const cli_option_row *row, const char *text)
+{
+    return cnn_config_set(&options->config, row->name, text) == CNN_OK;
+}
+
+static bool set_network(cli_options *options, const cli_option_row *row, const char *text)
+{
+    options->network_given = row->name;
+    options->xdim_given = options->xdim_given || strcmp(row->name, "xdim") == 0;
+    return cnn_config_set(&options->config, row->name, text ? text : "true") == CNN_OK;
+}
+
+static const char count_expected[] = "an integer of 1 to 1000000";
+static const char file_expected[] = "a path";
+
+const cli_option_row cli_option_rows[] = {
+    {"list-devices", NULL, 0, CLI_PROGRAM, "list the OpenCL devices, best first (with --json too)",
+     set_true, FIELD(list_devices), 0, NULL},
+    {"version", NULL, 0, CLI_PROGRAM, "print the version", set_true, FIELD(version), 0, NULL},
+
+    {"data", "DIR", 0, CLI_DATA, "folder of the four IDX files (default: the usual places)",
+     set_text, FIELD(data), 0, file_expected},
+    {"out", "DIR", 0, CLI_TRAIN, "folder of this run (default runs/NAME)", set_text, FIELD(out), 0,
+     file_expected},
+    {"epochs", "N", 0, CLI_TRAIN, "passes over the training split (default 10)", set_int,
+     FIELD(train.epochs), 0, "an integer of 0 to 1000000"},
+    {"lr", "RATE", 0, CLI_TRAIN, "learning rate (default 1e-3)", set_rate, 0, 0,
+     "a finite number above 0"},
+    {"print-every", "N", 0, CLI_TRAIN, "evaluate every N epochs, and after the last (default 1)",
+     set_int, FIELD(train.print_every), 1, count_expected},
+    {"stream", NULL, 0, CLI_TRAIN, "stream batches from the host even where the data fits",
+     set_true, FIELD(train.stream), 0, NULL},
+    {"no-clobber", NULL, 0, CLI_TRAIN, "refuse a folder that has this run's files already",
+     set_true, FIELD(no_clobber), 0, NULL},
+    {"split", "SPLIT", 0, CLI_SPLIT, "train or test (default test)", set_split, 0, 0,
+     "train or test"},
+    {"samples", "N", 0, CLI_SAMPLES, "how many random test images (default 25)", set_int,
+     FIELD(samples), 1, count_expected},
+    {"grid", "FILE", 0, CLI_SAMPLES, "draw them with their labels into a PNG file", set_text,
+     FIELD(grid), 0, file_expected},
+    {"plan", NULL, 0, CLI_PLAN, "print the steps of training on this device instead", set_true,
+     FIELD(plan), 0, NULL},
+    {"steps", "N", 0, CLI_BENCH, "batches to measure (default: about a second of them)", set_int,
+     FIELD(steps), 1, count_expected},
+    {"eval", NULL, 0, CLI_BENCH, "measure evaluation (forward and loss) instead of training",
+     set_true, FIELD(evaluation), 0, NULL},
+    {"trace", "FILE", 0, CLI_BENCH, "write the kernels' times as Chrome trace events", set_text,
+     FIELD(trace), 0, file_expected},
+    {"batch", "N", 0, CLI_BATCH, "images that go through together (default 256)", set_int,
+     FIELD(train.batch), 1, count_expected},
+    {"no-fuse", NULL, 0, CLI_FUSE, "run each layer as a step of its own", set_false,
+     FIELD(train.fuse), 0, NULL},
+    {"json", NULL, 0, CLI_JSON, "print a JSON document", set_true, FIELD(json), 0, NULL},
+
+    {"model", "FILE", 0, CLI_MODEL, "a saved model; else a fresh network of these options:",
+     set_text, FIELD(model), 0, file_expected},
+    {"name", "NAME", 0, CLI_NETWORK, "of the network and its files (default cnn)", set_name, 0, 0,
+     NULL},
+    {"xdim", "C,H,W", 0, CLI_NETWORK, "shape of an image (default: the data's, else 1,28,28)",
+     set_network, 0, 0, NULL},
+    {"ksize", "N", 0, CLI_NETWORK, "side of the convolutions' kernels, 1 to 11 (default 3)",
+     set_network, 0, 0, NULL},
+    {"cdims", "N,...", 0, CLI_NETWORK, "channels of each convolution, or none (default 32,64)",
+     set_network, 0, 0, NULL},
+    {"hdims", "N,...", 0, CLI_NETWORK, "widths of the hidden layers, or none (default 32)",
+     set_network, 0, 0, NULL},
+    {"ydim", "N", 0, CLI_NETWORK, "classes (default 10)", set_network, 0, 0, NULL},
+    {"batchnorm", NULL, 0, CLI_NETWORK, "batch norm after each convolution", set_network, 0, 0,
+     NULL},
+    {"dropout", "P", 0, CLI_NETWORK, "probability of dropping a channel (default 0.5)", set_network,
+     0, 0, NULL},
+
+    {"device", "SEL", 0, CLI_GLOBAL, "index, P:D or part of a name (default: the best)", set_text,
+     FIELD(device), 0, "an index, P:D or part of a name"},
+    {"seed", "N", 0, CLI_GLOBAL, "of everything random (default 0)", set_seed, 0, 0,
+     "an integer of 0 to 18446744073709551615"},
+    {"quiet", NULL, 'q', CLI_GLOBAL, "no information on stderr, only warnings and errors", set_true,
+     FIELD(quiet), 0, NULL},
+    {"verbose", NULL, 'v', CLI_GLOBAL, "details on stderr", set_true, FIELD(verbose), 0, NULL},
+    {"help", NULL, 'h', CLI_GLOBAL, "print this; 'cnn-cl COMMAND --help' for a command", set_true,
+     FIELD(help), 0, NULL},
+    {0},
+};
+
+_Static_assert(sizeof cli_option_rows / sizeof cli_option_rows[0] <= CLI_MAX_OPTIONS,
+               "more options than CLI_MAX_OPTIONS");
