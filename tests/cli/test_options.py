@@ -107,7 +107,7 @@ class Help(CommandTest):
                 self.assert_fits_a_screen(text)
                 self.assertIn(f"Usage: cnn-cl {command} [options]", text)
                 for option in options.split():
-                    self.assertRegex(text, rf"(?m)^ .*--{option}\b")
+                    self.assertRegex(text, rf"(?m)^( |The network:).*--{option}\b")
                 self.assertEqual(self.run_command("-h", command).stdout, text)
 
     def test_version(self):
