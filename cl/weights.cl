@@ -2,29 +2,28 @@
  *
  * Weights w (O, I, K, K). Must be defined before: K, TAPS (K * K). */
 
-/* rows: eight vectors; afterwards vector i has the i-th value of each. */
-static void turn(float8 *r)
+/* rows: eight vectors; afterwards vector i has the i-th value of each. Made of single values alone:
+ * Oclgrind 21.10 dies of vectors made of vectors. */
+static void turn(float8 *rows)
 {
-    float8 a[8], b[8];
+    float8 pairs[8], fours[8];
 #pragma unroll
-    for (int i = 0; i < 8; i += 2) { /* pairs of rows */
-        a[i] = (float8)(r[i].s0, r[i + 1].s0, r[i].s1, r[i + 1].s1, r[i].s4, r[i + 1].s4, r[i].s5,
-                        r[i + 1].s5);
-        a[i + 1] = (float8)(r[i].s2, r[i + 1].s2, r[i].s3, r[i + 1].s3, r[i].s6, r[i + 1].s6,
-                            r[i].s7, r[i + 1].s7);
+    for (int i = 0; i < 8; i += 2) {
+        const float8 a = rows[i], b = rows[i + 1];
+        pairs[i] = (float8)(a.s0, b.s0, a.s1, b.s1, a.s4, b.s4, a.s5, b.s5);
+        pairs[i + 1] = (float8)(a.s2, b.s2, a.s3, b.s3, a.s6, b.s6, a.s7, b.s7);
     }
 #pragma unroll
-    for (int i = 0; i < 8; i += 4) /* fours */
-#pragma unroll
-        for (int j = 0; j < 2; ++j) {
-            const float8 low = a[i + j], high = a[i + j + 2];
-            b[i + 2 * j] = (float8)(low.s01, high.s01, low.s45, high.s45);
-            b[i + 2 * j + 1] = (float8)(low.s23, high.s23, low.s67, high.s67);
-        }
+    for (int i = 0; i < 8; i += 1 + 2 * (i & 1)) { /* 0, 1, 4, 5 */
+        const float8 a = pairs[i], b = pairs[i + 2];
+        fours[i / 4 * 4 + i % 2 * 2] = (float8)(a.s0, a.s1, b.s0, b.s1, a.s4, a.s5, b.s4, b.s5);
+        fours[i / 4 * 4 + i % 2 * 2 + 1] = (float8)(a.s2, a.s3, b.s2, b.s3, a.s6, a.s7, b.s6, b.s7);
+    }
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
-        r[i] = (float8)(b[i].lo, b[i + 4].lo);
-        r[i + 4] = (float8)(b[i].hi, b[i + 4].hi);
+        const float8 a = fours[i], b = fours[i + 4];
+        rows[i] = (float8)(a.s0, a.s1, a.s2, a.s3, b.s0, b.s1, b.s2, b.s3);
+        rows[i + 4] = (float8)(a.s4, a.s5, a.s6, a.s7, b.s4, b.s5, b.s6, b.s7);
     }
 }
 

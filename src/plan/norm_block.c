@@ -87,7 +87,7 @@ static void find_sizes(norm_block_op *block)
     block->items = cnn_long_items(block->op.device, batch);
     find_training_sizes(block);
     find_evaluation_sizes(block);
-    block->op.keeps_input = true;
+    block->op.keeps_input = block->op.packs = true;
     block->op.mask_bytes = cnn_masks_bytes(block->op.layers[DROPOUT], batch);
 }
 
@@ -148,17 +148,6 @@ static cnn_arg statistics_offset(const cnn_op *op)
     return cnn_arg_int((int)op->layers[NORM]->statistic_offset);
 }
 
-/* Dropped input channels: their scales, and whether there are any. */
-static cnn_arg input_scales(const cnn_op *op)
-{
-    return cnn_arg_mem(op->memory.input_masks ? op->memory.input_masks : op->memory.masks);
-}
-
-static cnn_arg input_masked(const cnn_op *op)
-{
-    return cnn_arg_int(op->memory.input_masks != NULL);
-}
-
 static size_t items_for(const cnn_op *op, size_t work)
 {
     return cnn_kernel_items(op->device, work);
@@ -176,17 +165,17 @@ static cnn_status evaluate(cnn_op *op, const cnn_pass *pass)
                        offset_of(op, CONV, 1), offset_of(op, NORM, 0), offset_of(op, NORM, 1),
                        cnn_arg_mem(memory->statistics), statistics_offset(op),
                        cnn_arg_float((float)CNN_BATCHNORM_EPSILON)));
-    status =
-        CNN_LAUNCH(&op->kernels[EVALUATE], (size_t)block->items, cnn_arg_mem(memory->output),
-                   cnn_arg_mem(memory->saved), cnn_arg_mem(memory->input), scratch, none,
-                   folded_bias, cnn_arg_mem(memory->masks), none, cnn_arg_mem(memory->masks), none,
-                   cnn_arg_float(1.0f), scratch, cnn_arg_int(pass->n), cnn_arg_int(block->items));
+    status = CNN_LAUNCH(&op->kernels[EVALUATE], (size_t)block->items, cnn_arg_mem(memory->output),
+                        cnn_arg_mem(memory->saved), cnn_arg_mem(memory->input), scratch, none,
+                        folded_bias, cnn_arg_mem(memory->masks), none, cnn_arg_mem(memory->masks),
+                        none, cnn_arg_float(1.0f), none, none, scratch, cnn_arg_int(pass->n),
+                        cnn_arg_int(block->items));
 out:
     return status;
 }
 
 /* The convolution's output and the batch's statistics into saved. */
-static cnn_status convolve(cnn_op *op, const cnn_pass *pass)
+static cnn_status convolve(cnn_op *op, const cnn_pass *pass, const cnn_mask_args *masks)
 {
     const norm_block_op *block = (const norm_block_op *)op;
     const cnn_op_memory *memory = &op->memory;
@@ -197,7 +186,7 @@ static cnn_status convolve(cnn_op *op, const cnn_pass *pass)
                        offset_of(op, CONV, 0)));
     CNN_TRY(CNN_LAUNCH(&op->kernels[CONVOLVE], (size_t)block->items, saved, scratch,
                        cnn_arg_mem(memory->input), parameters, offset_of(op, CONV, 1),
-                       input_scales(op), input_masked(op), n));
+                       masks->input_scales, masks->input_masked, n));
     status = CNN_LAUNCH(&op->kernels[MERGE], items_for(op, (size_t)op->layers[NORM]->in.c), saved,
                         cnn_arg_mem(memory->statistics), statistics_offset(op), scratch,
                         cnn_arg_float((float)CNN_BATCHNORM_EPSILON),
@@ -210,31 +199,32 @@ static cnn_status forward(cnn_op *op, const cnn_pass *pass)
 {
     const cnn_op_memory *memory = &op->memory;
     const cnn_layer *dropout = op->layers[DROPOUT];
-    bool masked = dropout->dropout > 0.0;
-    size_t rows = (size_t)pass->n * (size_t)op->layers[POOL]->out.h;
+    cnn_mask_args masks = cnn_masks_arguments(op, dropout, pass);
     cnn_status status = CNN_OK;
     if (!pass->training)
         return evaluate(op, pass);
-    if (masked)
+    if (masks.output_masked.value.i)
         CNN_TRY(cnn_masks_draw(&op->kernels[SCALES], memory->masks, dropout, pass));
-    CNN_TRY(convolve(op, pass));
-    status = CNN_LAUNCH(&op->kernels[APPLY], items_for(op, rows), cnn_arg_mem(memory->output),
-                        cnn_arg_mem(memory->saved), cnn_arg_mem(memory->parameters),
-                        offset_of(op, NORM, 0), offset_of(op, NORM, 1), cnn_arg_mem(memory->masks),
-                        cnn_arg_int(masked), cnn_arg_int(pass->n));
+    CNN_TRY(convolve(op, pass, &masks));
+    status =
+        CNN_LAUNCH(&op->kernels[APPLY], items_for(op, (size_t)pass->n), cnn_arg_mem(memory->output),
+                   cnn_arg_mem(memory->saved), cnn_arg_mem(memory->parameters),
+                   offset_of(op, NORM, 0), offset_of(op, NORM, 1), masks.output_scales,
+                   masks.output_masked, masks.scale, cnn_arg_int(pass->n));
 out:
     return status;
 }
 
 /* The gradients of the batch norm's parameters, which those of its input need. */
-static cnn_status sum_up(cnn_op *op, cnn_arg scale, cnn_arg n)
+static cnn_status sum_up(cnn_op *op, const cnn_mask_args *masks, cnn_arg n)
 {
     const norm_block_op *block = (const norm_block_op *)op;
     const cnn_op_memory *memory = &op->memory;
     cnn_arg scratch = cnn_arg_mem(memory->scratch);
     cnn_status status = CNN_OK;
     CNN_TRY(CNN_LAUNCH(&op->kernels[SUMS], (size_t)block->items, scratch,
-                       cnn_arg_mem(memory->output_gradient), cnn_arg_mem(memory->saved), scale, n));
+                       cnn_arg_mem(memory->output_gradient), cnn_arg_mem(memory->saved),
+                       masks->output_scales, masks->output_masked, masks->scale, n));
     status = CNN_LAUNCH(&op->kernels[REDUCE_NORM], items_for(op, (size_t)op->layers[NORM]->in.c),
                         cnn_arg_mem(memory->gradients), offset_of(op, NORM, 0),
                         offset_of(op, NORM, 1), scratch, cnn_arg_int(block->items));
@@ -246,18 +236,19 @@ static cnn_status backward(cnn_op *op, const cnn_pass *pass)
 {
     const norm_block_op *block = (const norm_block_op *)op;
     const cnn_op_memory *memory = &op->memory;
-    cnn_arg scale = cnn_arg_float((float)(1.0 / (1.0 - op->layers[DROPOUT]->dropout)));
+    cnn_mask_args masks = cnn_masks_arguments(op, op->layers[DROPOUT], pass);
     cnn_arg scratch = cnn_arg_mem(memory->scratch), n = cnn_arg_int(pass->n);
     cnn_arg parameters = cnn_arg_mem(memory->parameters);
     cnn_arg gradients = cnn_arg_mem(memory->gradients);
     cnn_status status = CNN_OK;
-    CNN_TRY(sum_up(op, scale, n));
+    CNN_TRY(sum_up(op, &masks, n));
     CNN_TRY(CNN_LAUNCH(&op->kernels[BACKWARD], (size_t)block->items,
                        is_first(op) ? scratch : cnn_arg_mem(memory->input_gradient),
                        cnn_arg_mem(memory->output_gradient), cnn_arg_mem(memory->saved),
                        cnn_arg_mem(memory->input), parameters, offset_of(op, CONV, 0), gradients,
-                       offset_of(op, NORM, 0), offset_of(op, NORM, 1), input_scales(op),
-                       input_masked(op), scale, scratch, n));
+                       offset_of(op, NORM, 0), offset_of(op, NORM, 1), masks.input_scales,
+                       masks.input_masked, masks.output_scales, masks.output_masked, masks.scale,
+                       scratch, n));
     status = CNN_LAUNCH(&op->kernels[REDUCE], items_for(op, block->weights / VECTOR), gradients,
                         offset_of(op, CONV, 0), offset_of(op, CONV, 1), scratch);
 out:
