@@ -12,6 +12,7 @@
  *
  * Layout and -D options: cl/norm_shape.cl. Weights w (O, I, K, K). */
 #include "norm_shape.cl"
+#define LISTED 1
 #include "taps.cl"
 
 /* scratch: packed (VECTORS, TAPS, IC, 8), filled up with zeros. */
@@ -26,13 +27,12 @@ kernel void norm_block_pack(global float *restrict scratch, const global float *
     }
 }
 
-/* weights (VECTORS, TAPS, inputs, 8) of the kept channels, from packed. */
-static void pack_kept(global float *restrict weights, const global float *restrict packed,
-                      selection input)
+/* list (TAPS, inputs): where packed has the weights of the kept channels. */
+static void list_weights(global int *list, selection input)
 {
-    for (int i = 0; i < VECTORS * TAPS; ++i)
-        for (int k = 0; k < input.count; ++k, weights += 8)
-            vstore8(vload8(i * IC + input.list[k], packed), 0, weights);
+    for (int tap = 0; tap < TAPS; ++tap)
+        for (int k = 0; k < input.count; ++k)
+            list[tap * input.count + k] = (tap * IC + input.list[k]) * 8;
 }
 
 /* Adds the moments of one more sample's plane to the mean and squared deviation of `samples`
@@ -75,7 +75,8 @@ kernel void norm_block_convolve(global float *saved, global float *scratch, cons
         return;
     const global float *packed = scratch + SUMS;
     global float *tile = scratch + SUMS + WEIGHTS + item * (size_t)SCRATCH;
-    global float *kept_weights = tile + ALIGNED(TILE(IC));
+    global int *list = (global int *)(tile + ALIGNED(TILE(IC)));
+    global float *unstored = tile + ALIGNED(TILE(IC)) + ALIGNED(TAPS * IC);
     float8 mean[VECTORS], squares[VECTORS];
     int input_list[LIST(IC)];
     for (int v = 0; v < VECTORS; ++v)
@@ -84,16 +85,12 @@ kernel void norm_block_convolve(global float *saved, global float *scratch, cons
     const int begin = sample_begin(n, item), end = sample_begin(n, item + 1);
     for (int sample = begin; sample < end; ++sample) {
         const selection input = select_inputs(input_list, input_scales + sample * IC, input_masked);
-        const sweep s = {PLANE, OW, TW, input.count, 1, 0};
+        const sweep s = {PLANE, OW, TW, input.count, 1, 0, TAPS * IC * 8, list};
         global float *z =
-            STORED ? Z(saved) + sample * (size_t)(PLANE * WIDTH) : kept_weights + WEIGHTS;
-        const global float *weights = packed;
+            STORED ? Z(saved) + sample * (size_t)(PLANE * WIDTH) : unstored;
         fill_tile(tile, x + sample * (size_t)(IH * IW * IC), input, input.count);
-        if (input.count < IC) {
-            pack_kept(kept_weights, packed, input);
-            weights = kept_weights;
-        }
-        convolve(z, tile, weights, parameters + bias_offset, OC, s, VECTORS);
+        list_weights(list, input);
+        convolve(z, tile, packed, parameters + bias_offset, OC, s, VECTORS);
         for (int v = 0; v < VECTORS; ++v)
             add_moments(&mean[v], &squares[v], z + v * (PLANE * 8), sample - begin);
     }

@@ -21,7 +21,9 @@
 #define INPUT_VECTORS ((IC + 7) / 8)
 
 /* The work-items' own scratch memory: the partial gradients of the weights (VECTORS, TAPS, IC,
- * 8) of each, then SCRATCH floats for each. */
+ * 8) of each, PARTIAL floats apart (off the multiples of a page, which fall into one set of the
+ * cache), then SCRATCH floats for each. */
+#define PARTIAL (WEIGHTS + 16)
 
 /* A vector's lanes of a pixel; what is dropped may be anything that is there. */
 static float8 load_lanes(const global float *pixel, lanes from)
@@ -77,20 +79,32 @@ kernel void norm_block_sums(global float *sums, const global float *dy, const gl
     }
 }
 
-/* weights (vectors of inputs, VECTORS, TAPS, 8, 8) of the kept channels, the taps reversed, from w
- * (OC, IC, K, K); zeros for the outputs behind the last. */
-static void pack_kept_rows(global float *restrict weights, const global float *restrict w,
+/* scratch: packed (IC, OC, TAPS), so that a kept channel's weights lie together. */
+kernel void norm_block_pack_rows(global float *restrict scratch, const global float *restrict w,
+                                 int w_offset)
+{
+    global float *packed = scratch + SUMS;
+    FOR_EACH (i, IC * OC) {
+        const int c = i / OC, o = i % OC;
+        for (int tap = 0; tap < TAPS; ++tap)
+            packed[i * TAPS + tap] = w[w_offset + (o * IC + c) * TAPS + tap];
+    }
+}
+
+/* weights (vectors of inputs, VECTORS, TAPS, 8, 8) of the kept channels, the taps reversed, from
+ * packed; zeros for the outputs behind the last. */
+static void pack_kept_rows(global float *restrict weights, const global float *restrict packed,
                            selection input)
 {
-    for (int o = 0; o < WIDTH; ++o)
-        for (int k = 0; k < input.count; k += 8) {
+    for (int k = 0; k < input.count; k += 8)
+        for (int o = 0; o < WIDTH; ++o) {
             global float *last = weights + (k / 8 * VECTORS + o / 8) * (TAPS * 64) +
                                  (TAPS - 1) * 64 + o % 8 * 8;
             int from[8];
             for (int j = 0; j < 8; ++j)
-                from[j] = (o * IC + input.list[k + j]) * TAPS;
+                from[j] = (input.list[k + j] * OC + o) * TAPS;
             if (o < OC)
-                gather_taps(last, -K * 64, -64, w, from);
+                gather_taps(last, -K * 64, -64, packed, from);
             else
                 for (int tap = 0; tap < TAPS; ++tap)
                     vstore8((float8)0.0f, 0, last - tap * 64);
@@ -133,14 +147,15 @@ static void add_arrivals(global float *restrict dz, const global float *restrict
 {
     const int o = output.list[k], at = output.count == output.pitch ? k : o;
     const int place[DEAD + 1] = {0, 8, DW * 8, DW * 8 + 8, 0};
+    const float share[DEAD + 1] = {factor, factor, factor, factor, 0.0f}; /* without a branch */
     dz += o / 8 * (DH * DW * 8) + (MARGIN * DW + MARGIN) * 8 + o % 8;
     which += o / 8 * (WINDOWS * 8) + o % 8;
     for (int py = 0; py < PH; ++py)
         for (int px = 0; px < PW; ++px) {
             const int window = py * PW + px;
             const int position = which[window * 8];
-            const float amount = dy[window * output.pitch + at] * factor;
-            dz[(2 * py * DW + 2 * px) * 8 + place[position]] += position == DEAD ? 0.0f : amount;
+            dz[(2 * py * DW + 2 * px) * 8 + place[position]] +=
+                dy[window * output.pitch + at] * share[position];
         }
 }
 
@@ -228,8 +243,8 @@ typedef struct room {
 static room enter(global float *scratch, int item)
 {
     room r;
-    r.partial = scratch + SUMS + WEIGHTS * (size_t)(1 + item);
-    r.tile = scratch + SUMS + WEIGHTS * (size_t)(1 + ITEMS) + item * (size_t)SCRATCH;
+    r.partial = scratch + SUMS + WEIGHTS + PARTIAL * (size_t)item;
+    r.tile = scratch + SUMS + WEIGHTS + PARTIAL * (size_t)ITEMS + item * (size_t)SCRATCH;
     r.dz = r.tile + ALIGNED(TILE(IC));
     r.weights = r.dz + ALIGNED(WIDTH * DH * DW);
     r.dx = r.weights + INPUT_VECTORS * WIDTH * TAPS * 8;
@@ -242,11 +257,11 @@ static room enter(global float *scratch, int item)
 
 /* Each work-item's partial gradients, and dx (n, IH, IW, IC) unless this is the first layer. dy
  * (n, PH, PW, OC); x (n, IH, IW, IC); the gradients of the batch norm's weight and bias, at their
- * offsets, are complete; the convolution's weights at their offset. */
+ * offsets, are complete; the convolution's weights were packed by norm_block_pack_rows. */
 kernel void norm_block_backward(global float *dx, const global float *dy, const global float *saved,
                                 const global float *x, const global float *parameters,
-                                int conv_offset, const global float *gradients, int w_offset,
-                                int b_offset, const global float *input_scales, int input_masked,
+                                const global float *gradients, int w_offset, int b_offset,
+                                const global float *input_scales, int input_masked,
                                 const global float *output_scales, int output_masked, float scale,
                                 global float *scratch, int n)
 {
@@ -274,9 +289,9 @@ kernel void norm_block_backward(global float *dx, const global float *dy, const 
         correlate(room.partial, room.tile, room.dz, input);
         if (FIRST)
             continue;
-        const sweep s = {IH * IW, IW, DW, 8, VECTORS, DH * DW * 8};
+        const sweep s = {IH * IW, IW, DW, 8, VECTORS, DH * DW * 8, VECTORS * TAPS * 64, 0};
         if (input_masked || sample == begin)
-            pack_kept_rows(room.weights, parameters + conv_offset, input);
+            pack_kept_rows(room.weights, scratch + SUMS, input);
         convolve(room.dx, room.dz, room.weights, scratch, 0, s, (input.count + 7) / 8);
         store_input_gradient(dx + sample * (size_t)(IH * IW * IC), room.dx, input);
     }
@@ -291,7 +306,7 @@ kernel void norm_block_reduce(global float *restrict gradients, int w_offset, in
         const int c = i % IC, tap = i / IC % TAPS, first = i / (IC * TAPS) * 8;
         float8 sum = (float8)0.0f;
         for (int item = 0; item < ITEMS; ++item)
-            sum += vload8(i, partials + item * (size_t)WEIGHTS);
+            sum += vload8(i, partials + item * (size_t)PARTIAL);
         float values[8];
         vstore8(sum, 0, values);
         for (int o = first; o < min(OC, first + 8); ++o)

@@ -8,7 +8,20 @@
 
 enum { CONV, NORM, RELU, POOL, DROPOUT }; /* the layers */
 
-enum { SCALES, MERGE, REDUCE_NORM, PACK, CONVOLVE, APPLY, FOLD, SUMS, BACKWARD, REDUCE, EVALUATE };
+enum {
+    SCALES,
+    MERGE,
+    REDUCE_NORM,
+    PACK,
+    CONVOLVE,
+    APPLY,
+    FOLD,
+    SUMS,
+    PACK_ROWS,
+    BACKWARD,
+    REDUCE,
+    EVALUATE
+};
 
 enum { BLOCK = 16, VECTOR = 8 };
 
@@ -56,11 +69,12 @@ static void find_training_sizes(norm_block_op *block)
     size_t tile = round_up(tile_floats(conv, out.h, out.w), BLOCK);
     size_t sums = round_up(items * 2 * (size_t)out.c, BLOCK);
     block->weights = outputs * k * k * (size_t)in.c;
-    size_t forward = tile + block->weights;
+    size_t forward = tile + round_up(k * k * (size_t)in.c, BLOCK); /* a list */
     size_t backward = tile + round_up(outputs * larger(plane, gradient_plane), BLOCK) +
                       inputs * outputs * k * k + inputs * (size_t)(in.h * in.w);
     block->training_scratch = round_up(larger(forward, backward), BLOCK);
-    size_t all = sums + (1 + items) * block->weights + items * block->training_scratch;
+    size_t partial = block->weights + BLOCK;
+    size_t all = sums + block->weights + items * (partial + block->training_scratch);
     size_t statistics = round_up(2 * (size_t)out.c, BLOCK);
     op->scratch_bytes = larger(op->scratch_bytes, all * sizeof(float));
     op->saved_bytes = statistics * sizeof(float) +
@@ -114,6 +128,7 @@ static cnn_status init(cnn_op *op)
         [APPLY - PACK] = {"norm_block.cl", "norm_block_apply"},
         [FOLD - PACK] = {"norm_block.cl", "norm_block_fold"},
         [SUMS - PACK] = {"norm_block_backward.cl", "norm_block_sums"},
+        [PACK_ROWS - PACK] = {"norm_block_backward.cl", "norm_block_pack_rows"},
         [BACKWARD - PACK] = {"norm_block_backward.cl", "norm_block_backward"},
         [REDUCE - PACK] = {"norm_block_backward.cl", "norm_block_reduce"},
     };
@@ -242,13 +257,15 @@ static cnn_status backward(cnn_op *op, const cnn_pass *pass)
     cnn_arg gradients = cnn_arg_mem(memory->gradients);
     cnn_status status = CNN_OK;
     CNN_TRY(sum_up(op, &masks, n));
+    if (!is_first(op))
+        CNN_TRY(CNN_LAUNCH(&op->kernels[PACK_ROWS], items_for(op, block->weights), scratch,
+                           parameters, offset_of(op, CONV, 0)));
     CNN_TRY(CNN_LAUNCH(&op->kernels[BACKWARD], (size_t)block->items,
                        is_first(op) ? scratch : cnn_arg_mem(memory->input_gradient),
                        cnn_arg_mem(memory->output_gradient), cnn_arg_mem(memory->saved),
-                       cnn_arg_mem(memory->input), parameters, offset_of(op, CONV, 0), gradients,
-                       offset_of(op, NORM, 0), offset_of(op, NORM, 1), masks.input_scales,
-                       masks.input_masked, masks.output_scales, masks.output_masked, masks.scale,
-                       scratch, n));
+                       cnn_arg_mem(memory->input), parameters, gradients, offset_of(op, NORM, 0),
+                       offset_of(op, NORM, 1), masks.input_scales, masks.input_masked,
+                       masks.output_scales, masks.output_masked, masks.scale, scratch, n));
     status = CNN_LAUNCH(&op->kernels[REDUCE], items_for(op, block->weights / VECTOR), gradients,
                         offset_of(op, CONV, 0), offset_of(op, CONV, 1), scratch);
 out:

@@ -72,7 +72,7 @@ static void find_sizes(norm_first_op *block)
 
     block->outputs = eights * k * run;
     block->moments_scratch =
-        round_up(round_up(tile, BLOCK) + block->outputs + plane * eights, BLOCK);
+        round_up(round_up(tile, BLOCK) + round_up(k * run, BLOCK) + plane * eights, BLOCK);
     size_t moments = round_up(items * 2 * channels, BLOCK) + block->outputs;
 
     size_t packed = round_up(channels, BLOCK) * k * run;
