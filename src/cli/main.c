@@ -36,6 +36,24 @@ const cli_command cli_commands[] = {
               "cnncl/bench.h: of cnn_bench_summary, and of cnn_bench_row in rows.\n",
      .groups = CLI_MODEL | CLI_NETWORK | CLI_BENCH | CLI_BATCH | CLI_FUSE | CLI_JSON,
      .run = cmd_bench},
+    {.name = "export",
+     .summary = "a saved model as ONNX or npz, for other programs",
+     .notes = "ONNX: input 'image' (batch, C, H, W), pixels in 0..1; output 'logits'.\n"
+              "npz: every tensor under PyTorch's name, for numpy.load().\n",
+     .groups = CLI_EXPORT | CLI_MODEL | CLI_NETWORK,
+     .run = cmd_export,
+     .words = "OUT",
+     .min_words = 1,
+     .max_words = 1},
+    {.name = "import",
+     .summary = "a state_dict of PyTorch's (safetensors) as a saved model",
+     .notes = "Prints the network that names and shapes tell, as the options that make it;\n"
+              "what was assumed is said on stderr, and these options settle it:\n",
+     .groups = CLI_IMPORT,
+     .run = cmd_import,
+     .words = "FILE OUT",
+     .min_words = 2,
+     .max_words = 2},
     {0},
 };
 

@@ -84,8 +84,16 @@ static bool set_split(cli_options *options, const cli_option_row *row, const cha
     return options->split == CNN_SPLIT_TRAIN || strcmp(text, "test") == 0;
 }
 
+static bool set_format(cli_options *options, const cli_option_row *row, const char *text)
+{
+    (void)row;
+    options->format = text;
+    return strcmp(text, "onnx") == 0 || strcmp(text, "npz") == 0;
+}
+
 static bool set_name(cli_options *options, const cli_option_row *row, const char *text)
 {
+    options->name_given = true;
     return cnn_config_set(&options->config, row->name, text) == CNN_OK;
 }
 
@@ -93,6 +101,7 @@ static bool set_network(cli_options *options, const cli_option_row *row, const c
 {
     options->network_given = row->name;
     options->xdim_given = options->xdim_given || strcmp(row->name, "xdim") == 0;
+    options->dropout_given = options->dropout_given || strcmp(row->name, "dropout") == 0;
     return cnn_config_set(&options->config, row->name, text ? text : "true") == CNN_OK;
 }
 
@@ -132,6 +141,8 @@ const cli_option_row cli_option_rows[] = {
      set_true, FIELD(evaluation), 0, NULL},
     {"trace", "FILE", 0, CLI_BENCH, "write the kernels' times as Chrome trace events", set_text,
      FIELD(trace), 0, file_expected},
+    {"format", "FORMAT", 0, CLI_EXPORT, "onnx or npz (default: as the output's name ends)",
+     set_format, 0, 0, "onnx or npz"},
     {"batch", "N", 0, CLI_BATCH, "images that go through together (default 256)", set_int,
      FIELD(train.batch), 1, count_expected},
     {"no-fuse", NULL, 0, CLI_FUSE, "run each layer as a step of its own", set_false,
@@ -140,10 +151,10 @@ const cli_option_row cli_option_rows[] = {
 
     {"model", "FILE", 0, CLI_MODEL, "a saved model; else a fresh network of these options:",
      set_text, FIELD(model), 0, file_expected},
-    {"name", "NAME", 0, CLI_NETWORK, "of the network and its files (default cnn)", set_name, 0, 0,
-     NULL},
-    {"xdim", "C,H,W", 0, CLI_NETWORK, "shape of an image (default: the data's, else 1,28,28)",
-     set_network, 0, 0, NULL},
+    {"name", "NAME", 0, CLI_NETWORK | CLI_IMPORT, "of the network and its files (default cnn)",
+     set_name, 0, 0, NULL},
+    {"xdim", "C,H,W", 0, CLI_NETWORK | CLI_IMPORT,
+     "shape of an image (default: data's or file's, or 1,28,28)", set_network, 0, 0, NULL},
     {"ksize", "N", 0, CLI_NETWORK, "side of the convolutions' kernels, 1 to 11 (default 3)",
      set_network, 0, 0, NULL},
     {"cdims", "N,...", 0, CLI_NETWORK, "channels of each convolution, or none (default 32,64)",
@@ -153,8 +164,8 @@ const cli_option_row cli_option_rows[] = {
     {"ydim", "N", 0, CLI_NETWORK, "classes (default 10)", set_network, 0, 0, NULL},
     {"batchnorm", NULL, 0, CLI_NETWORK, "batch norm after each convolution", set_network, 0, 0,
      NULL},
-    {"dropout", "P", 0, CLI_NETWORK, "probability of dropping a channel (default 0.5)", set_network,
-     0, 0, NULL},
+    {"dropout", "P", 0, CLI_NETWORK | CLI_IMPORT, "probability of dropping a channel (default 0.5)",
+     set_network, 0, 0, NULL},
 
     {"device", "SEL", 0, CLI_GLOBAL, "index, P:D or part of a name (default: the best)", set_text,
      FIELD(device), 0, "an index, P:D or part of a name"},

@@ -14,6 +14,8 @@ COMMANDS = {
     "forward": "no-fuse model xdim cdims",
     "bench": "steps eval trace batch no-fuse json model name xdim ksize cdims hdims ydim batchnorm "
              "dropout",
+    "export": "format model name xdim ksize cdims hdims ydim batchnorm dropout",
+    "import": "name xdim dropout",
 }
 
 # What is refused, and what the message says.
@@ -48,6 +50,23 @@ WRONG = [
     ("params -q -v", "--quiet and --verbose exclude each other"),
     ("eval --model x --ksize 3", "--ksize and --model exclude each other.*leave --ksize out"),
     ("params --model x --batchnorm", "--batchnorm and --model exclude each other"),
+    ("export", "export: expected OUT, found 0 of 1: see 'cnn-cl export --help'"),
+    ("export a.onnx b.onnx", "stray argument 'b.onnx' after the command export"),
+    ("export model.bin", "expected a name that ends in .onnx or .npz, found 'model.bin': give --fo"),
+    ("export .onnx", "expected a name that ends in .onnx or .npz, found '.onnx'"),
+    ("export --format pb a.onnx", "--format: expected onnx or npz, found 'pb'"),
+    ("export --format npz a.onnx", "--format npz: expected .* not end in .onnx, found 'a.onnx'"),
+    ("export --format onnx a.npz", "--format onnx: expected .* not end in .npz, found 'a.npz'"),
+    ("export --model x --ksize 3 a.npz", "--ksize and --model exclude each other"),
+    ("export --json a.npz", "--json is no option of the command export"),
+    ("import", "import: expected FILE OUT, found 0 of 2: see 'cnn-cl import --help'"),
+    ("import a", "import: expected FILE OUT, found 1 of 2"),
+    ("import a b", "import: expected an output that ends in .safetensors, found 'b'"),
+    ("import a b.safetensors c", "stray argument 'c' after the command import"),
+    ("import a b.safetensors --ksize 3", "--ksize is no option of the command import"),
+    ("import a b.safetensors --dropout 1", r"--dropout: expected a number in \[0, 1\), found '1'"),
+    ("import a b.safetensors --xdim 28,28", "--xdim: expected three integers"),
+    ("import a b.safetensors --model x", "--model is no option of the command import"),
     ("train --lr nan", "--lr: expected a finite number above 0, found 'nan'"),
     ("train --lr inf", "--lr: expected .*, found 'inf'"),
     ("train --lr 0", "--lr: expected .*, found '0'"),
