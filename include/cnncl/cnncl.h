@@ -1,4 +1,5 @@
-/* The whole public API. */
+/** @file
+ * The whole public API. */
 #ifndef CNNCL_CNNCL_H
 #define CNNCL_CNNCL_H
 
