@@ -202,6 +202,42 @@ START_TEST(options_out_of_range_are_the_callers)
 }
 END_TEST
 
+static bool flip_bit(FILE *file, long bit)
+{
+    if (fseek(file, bit / 8, SEEK_SET) != 0)
+        return false;
+    int byte = fgetc(file) ^ 1 << bit % 8;
+    return fseek(file, bit / 8, SEEK_SET) == 0 && fputc(byte, file) == byte && fflush(file) == 0;
+}
+
+/* Of a header with a flipped bit nearly all are refused. Check takes long to count thousands of
+ * assertions, so that one is made at last. */
+START_TEST(import_survives_every_flipped_bit_of_the_header)
+{
+    static const int xdim[] = {2, 8, 5};
+    static const cnn_import_options options = {.xdim = xdim, .dropout = -1.0};
+    uint64_t length;
+    cnn_model *imported;
+    const char *path = write_state(model);
+    FILE *file = fopen(path, "r+b");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_eq(fread(&length, sizeof length, 1, file), 1);
+    long bits = 8 * (long)(sizeof length + length), good = 0, refused = 0;
+    for (long bit = 0; bit < bits; bit++) {
+        if (!flip_bit(file, bit))
+            ck_abort_msg("%s: bit %ld cannot be flipped", path, bit);
+        cnn_status status = cnn_model_import(&imported, path, &options);
+        good += status == CNN_OK && imported;
+        refused += status == CNN_ERROR_DATA && !imported;
+        cnn_model_destroy(imported);
+        flip_bit(file, bit);
+    }
+    fclose(file);
+    ck_assert_int_eq(good + refused, bits);
+    ck_assert_int_gt(refused, bits - bits / 50);
+}
+END_TEST
+
 /* One tensor of another type, its bytes, and the floats that they are. */
 static const struct {
     const char *type;
@@ -252,6 +288,7 @@ int main(void)
     tcase_add_test(tests, onnx_holds_less_than_2_gib);
     tcase_add_test(tests, import_gives_back_the_model);
     tcase_add_test(tests, options_out_of_range_are_the_callers);
+    tcase_add_test(tests, import_survives_every_flipped_bit_of_the_header);
     tcase_add_loop_test(tests, other_types_become_floats, 0,
                         (int)(sizeof conversions / sizeof conversions[0]));
     suite_add_tcase(suite, tests);
