@@ -23,7 +23,8 @@ typedef enum cli_group {
     CLI_PLAN = 1 << 9,
     CLI_FUSE = 1 << 10,
     CLI_JSON = 1 << 11,
-    CLI_BENCH = 1 << 12
+    CLI_BENCH = 1 << 12,
+    CLI_REPORT = 1 << 13
 } cli_group;
 
 enum { CLI_DEFAULT_SAMPLES = 25 };
@@ -51,7 +52,7 @@ struct cli_options {
 
     const char *model; /* NULL for a fresh network */
     cnn_config config;
-    bool xdim_given;
+    bool xdim_given, name_given;
     const char *network_given; /* a network option other than name that was given, else NULL */
 
     const char *data; /* NULL for the usual places */
@@ -65,6 +66,7 @@ struct cli_options {
     int steps; /* 0: as many as take about a second */
     bool evaluation;
     const char *trace; /* NULL for none */
+    bool no_bench;
 
     const char **words; /* (word_count) what follows the command, in order */
     int word_count;

@@ -1,0 +1,78 @@
+/* The page's style sheet: one column on a phone, two on a wide screen, light or dark as the
+ * reader's system is. */
+#include "report/page.h"
+
+const char *const cnn_page_style[] = {
+    /* Colours: text stands out from its ground by 4.5 to 1 at least (WCAG 2.1, 1.4.3). */
+    ":root{color-scheme:light dark;--bg:#f4f5f7;--card:#fff;--text:#1b2330;--muted:#596474;"
+    "--line:#dce0e6;--accent:#1d4ed8;--bad:#b42318;--hit:29 78 216;--miss:217 95 2;"
+    "--c0:#1d4ed8;--c1:#7c3aed;--c2:#c2410c}\n",
+    "@media(prefers-color-scheme:dark){:root{--bg:#10141a;--card:#181e27;--text:#e5e9f0;"
+    "--muted:#9ba7b7;--line:#2d3644;--accent:#8ab0ff;--bad:#ff8f85;--hit:45 98 230;"
+    "--miss:196 88 10;--c0:#7ea6ff;--c1:#c4a5ff;--c2:#ffa061}}\n",
+    "*{box-sizing:border-box}"
+    "body{margin:0;background:var(--bg);color:var(--text);"
+    "font:16px/1.5 system-ui,-apple-system,\"Segoe UI\",Roboto,sans-serif}"
+    "main,header,footer{max-width:1120px;margin:0 auto;padding:0 16px}"
+    "header{padding-top:28px}"
+    "h1{margin:0;font-size:30px;line-height:1.2;overflow-wrap:anywhere}"
+    "h2{margin:0 0 4px;font-size:20px;line-height:1.3}"
+    "h3{margin:20px 0 8px;font-size:16px}"
+    "p{margin:0 0 12px}"
+    ".lead,.intro,footer{color:var(--muted)}"
+    ".lead{margin:4px 0 0}.intro{font-size:14.5px;max-width:75ch}"
+    "footer{padding:20px 16px 36px;font-size:14px}"
+    "a{color:var(--accent)}a:focus-visible,[tabindex]:focus-visible{outline:2px solid "
+    "var(--accent);outline-offset:2px}\n",
+    "nav{margin:14px 0 0;font-size:14.5px}nav ul{list-style:none;display:flex;flex-wrap:wrap;"
+    "gap:4px 16px;margin:0;padding:0}"
+    "section,.figures li,.notes{background:var(--card);border:1px solid var(--line);"
+    "border-radius:10px}"
+    "section{padding:18px;margin:16px 0;overflow-wrap:anywhere}"
+    ".figures{list-style:none;display:grid;grid-template-columns:repeat(auto-fit,"
+    "minmax(148px,1fr));gap:10px;margin:18px 0 0;padding:0}"
+    ".figures li{padding:10px 14px;display:flex;flex-direction:column}"
+    ".figures b{font-size:25px;line-height:1.25;font-variant-numeric:tabular-nums}"
+    ".figures span{color:var(--muted);font-size:13.5px}"
+    ".notes{margin:16px 0 0;padding:10px 18px 10px 34px;border-left:4px solid var(--c2)}\n",
+    ".charts,.pair{display:grid;gap:18px}"
+    ".charts svg{display:block;width:100%;max-width:620px;height:auto}"
+    "@media(min-width:860px){.charts,.pair{grid-template-columns:1fr 1fr}}"
+    ".scroll{overflow-x:auto;max-width:100%}"
+    "table{border-collapse:collapse;font-size:14.5px;font-variant-numeric:tabular-nums}"
+    "caption{text-align:left;color:var(--muted);font-size:14px;padding-bottom:6px}"
+    ".data{width:100%}.data th,.data td{padding:5px 10px 5px 0;border-bottom:1px solid "
+    "var(--line);text-align:left;vertical-align:top}"
+    ".data thead th{color:var(--muted);font-weight:600;white-space:nowrap}"
+    ".data tbody th{font-weight:500;overflow-wrap:anywhere}"
+    ".data .n{text-align:right;white-space:nowrap;padding-left:8px}"
+    ".data tr>:last-child{padding-right:0}"
+    ".facts th{width:38%;color:var(--muted);font-weight:500}\n",
+    ".matrix{margin:4px 0}.matrix th{font-weight:500;font-size:13px}"
+    ".matrix td{min-width:34px;height:30px;padding:0 4px;text-align:center;font-size:13px;"
+    "border:1px solid var(--card);background:rgb(var(--miss)/var(--a))}"
+    ".matrix .hit{background:rgb(var(--hit)/var(--a))}"
+    ".matrix .on{color:#fff}.matrix .zero{color:var(--muted);background:none;opacity:.75}"
+    ".matrix tbody th{text-align:right;padding:0 8px 0 0;white-space:nowrap;max-width:140px;"
+    "overflow:hidden;text-overflow:ellipsis}"
+    ".matrix thead th{vertical-align:bottom;padding:0 2px 4px}"
+    ".matrix .up{writing-mode:vertical-rl;transform:rotate(180deg);white-space:nowrap;"
+    "max-height:130px;overflow:hidden;text-overflow:ellipsis;margin:0 auto;text-align:left}"
+    "@media(max-width:560px){.matrix td{min-width:26px;height:26px;padding:0 1px;font-size:11px}"
+    ".matrix th{font-size:12px}.matrix tbody th{max-width:84px;padding-right:4px}"
+    "section{padding:14px}.data{font-size:13.5px}.data th,.data td{padding-right:6px}}\n",
+    ".picture img{display:block;max-width:100%;height:auto;image-rendering:pixelated}"
+    ".ground img{background:#fff;border-radius:4px}"
+    ".images{display:grid;gap:12px 10px;margin:12px 0 0;padding:0;list-style:none}"
+    ".grid{grid-template-columns:repeat(5,minmax(0,1fr));max-width:640px}"
+    ".wrong{grid-template-columns:repeat(auto-fill,minmax(112px,1fr))}"
+    ".images li{font-size:13px;line-height:1.35}"
+    ".images img{display:block;width:100%;height:auto;image-rendering:pixelated;"
+    "border:1px solid var(--line);border-radius:4px;margin-bottom:3px;background:#000}"
+    ".images b{color:var(--bad);font-weight:600}"
+    ".images span{display:block}"
+    ".bar{display:block;height:6px;min-width:1px;border-radius:3px;background:var(--c0)}"
+    ".share{width:22%;min-width:60px}"
+    "@media print{section{break-inside:avoid}nav{display:none}}\n",
+    NULL,
+};
