@@ -25,9 +25,9 @@ enum {
 /* Where everything is, in pixels. */
 typedef struct layout {
     int classes, cell;
-    bool named;
-    int names;     /* the width of the widest name */
-    int left, top; /* of the matrix */
+    bool named, turned; /* names stand on their heads over the columns */
+    int names;          /* the width of the widest name */
+    int left, top;      /* of the matrix */
     int width, height;
 } layout;
 
@@ -57,7 +57,8 @@ static layout make_layout(char *const *names, int classes)
         at.cell = MATRIX / classes > 2 ? MATRIX / classes : 2;
     at.names = at.named ? widest_name(names, classes) : 0;
     at.left = GAP + TITLE + at.names + GAP / 2;
-    at.top = at.left;
+    at.turned = at.names > CELL - 4;
+    at.top = at.turned ? at.left : GAP + TITLE + FONT + GAP / 2;
     at.width = at.left + classes * at.cell + GAP;
     at.height = at.top + classes * at.cell + GAP;
     return at;
@@ -112,21 +113,30 @@ static void draw_row(cairo_t *cairo, const layout *at, const size_t *counts, int
     }
 }
 
-/* Before the rows, and standing on their heads over the columns. */
+/* Over a column: upright, or standing on its head. The place is its middle. */
+static void draw_column_name(cairo_t *cairo, const layout *at, const char *name, double middle)
+{
+    cairo_save(cairo);
+    if (at->turned) {
+        cairo_move_to(cairo, middle + FONT / 3.0, at->top - GAP / 2);
+        cairo_rotate(cairo, -acos(0.0));
+    } else {
+        cairo_move_to(cairo, middle - cnn_png_text_width(cairo, name) / 2.0, at->top - GAP / 2);
+    }
+    cairo_show_text(cairo, name);
+    cairo_restore(cairo);
+}
+
 static void draw_names(cairo_t *cairo, const layout *at, char **names)
 {
     cairo_set_source_rgb(cairo, 0.13, 0.13, 0.13);
     for (int i = 0; i < at->classes; i++) {
-        double middle = (i + 0.5) * at->cell + FONT / 3.0;
+        double middle = (i + 0.5) * at->cell;
         cnn_png_fit_text(cairo, names[i], at->names);
         cairo_move_to(cairo, at->left - GAP / 2 - cnn_png_text_width(cairo, names[i]),
-                      at->top + middle);
+                      at->top + middle + FONT / 3.0);
         cairo_show_text(cairo, names[i]);
-        cairo_save(cairo);
-        cairo_move_to(cairo, at->left + middle, at->top - GAP / 2);
-        cairo_rotate(cairo, -acos(0.0));
-        cairo_show_text(cairo, names[i]);
-        cairo_restore(cairo);
+        draw_column_name(cairo, at, names[i], at->left + middle);
     }
 }
 
@@ -153,9 +163,10 @@ static cnn_status draw(cnn_text *png, const layout *at, const size_t *counts, ch
     if (status == CNN_OK) {
         cairo_set_source_rgb(cairo, 1.0, 1.0, 1.0);
         cairo_paint(cairo);
+        int gap = at->named ? 1 : 0; /* the last cells' own */
         cairo_set_source_rgb(cairo, 0.9, 0.9, 0.9);
-        cairo_rectangle(cairo, at->left - 1, at->top - 1, at->classes * at->cell + 1,
-                        at->classes * at->cell + 1);
+        cairo_rectangle(cairo, at->left - 1, at->top - 1, at->classes * at->cell + 2 - gap,
+                        at->classes * at->cell + 2 - gap);
         cairo_fill(cairo);
         select_font(cairo);
         draw_titles(cairo, at);

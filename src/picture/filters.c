@@ -9,12 +9,12 @@
 
 enum {
     FILTER_LIMIT = 64,  /* filters that are shown */
-    ROW_LIMIT = 32,     /* where each takes a row of its own */
+    ROW_LIMIT = 16,     /* where each takes a row of its own */
     CHANNEL_LIMIT = 16, /* channels of such a row */
     TILE = 48,          /* pixels: small filters grow by whole factors up to about this */
     TILE_LIMIT = 96,    /* larger ones are thinned to this */
     COLUMNS = 8,        /* of filters that are one picture each */
-    GAP = 4,
+    GAP = 6,
 };
 
 /* The first tensor of a model is its first layer's weight: (filters, channels, height, width), or
@@ -86,7 +86,7 @@ static uint32_t to_byte(double value)
 
 static uint32_t pack(double red, double green, double blue)
 {
-    return 0xff000000u | to_byte(red) << 16 | to_byte(green) << 8 | to_byte(blue);
+    return to_byte(red) << 16 | to_byte(green) << 8 | to_byte(blue);
 }
 
 /* -1 is orange, 0 white, 1 blue; what is no number is black. */
@@ -127,8 +127,8 @@ static void fill_tile(cairo_surface_t *page, const layout *at, int tile)
     int filter = whole ? tile : tile / at->columns, channel = whole ? 0 : tile % at->columns;
     unsigned char *data = cairo_image_surface_get_data(page);
     size_t stride = (size_t)cairo_image_surface_get_stride(page);
-    int left = tile % at->columns * (at->width + GAP),
-        top = tile / at->columns * (at->height + GAP);
+    int left = GAP + tile % at->columns * (at->width + GAP);
+    int top = GAP + tile / at->columns * (at->height + GAP);
     for (int y = 0; y < at->height; y++) {
         size_t from = (size_t)y * (size_t)filters->height / (size_t)at->height;
         for (int x = 0; x < at->width; x++) {
@@ -140,17 +140,27 @@ static void fill_tile(cairo_surface_t *page, const layout *at, int tile)
     }
 }
 
+/* Between the tiles: a grey that is seen beside white, or white beside what is mostly grey. */
+static void fill_ground(cairo_surface_t *page, bool rgb)
+{
+    cairo_t *cairo = cairo_create(page);
+    cairo_set_source_rgb(cairo, rgb ? 0.90 : 0.60, rgb ? 0.91 : 0.63, rgb ? 0.93 : 0.67);
+    cairo_paint(cairo);
+    cairo_destroy(cairo);
+    cairo_surface_flush(page);
+}
+
 cnn_status cnn_filters_to_png(cnn_text *png, int *width, int *height, const cnn_model *model)
 {
     cnn_filters filters = cnn_model_filters(model);
     layout at = make_layout(&filters, model);
     bool whole = at.rgb || filters.channels == 1;
-    *width = at.columns * (at.width + GAP) - GAP;
-    *height = at.rows * (at.height + GAP) - GAP;
-    cairo_surface_t *page = cairo_image_surface_create(CAIRO_FORMAT_ARGB32, *width, *height);
+    *width = at.columns * (at.width + GAP) + GAP;
+    *height = at.rows * (at.height + GAP) + GAP;
+    cairo_surface_t *page = cairo_image_surface_create(CAIRO_FORMAT_RGB24, *width, *height);
     cnn_status status = cnn_png_check(cairo_surface_status(page));
     if (status == CNN_OK) {
-        cairo_surface_flush(page);
+        fill_ground(page, at.rgb);
         for (int i = 0; i < (whole ? filters.shown : at.rows * at.columns); i++)
             fill_tile(page, &at, i);
         cairo_surface_mark_dirty(page);

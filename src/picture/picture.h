@@ -15,7 +15,7 @@ cnn_status cnn_image_to_png(cnn_text *png, int *width, int *height, const uint8_
 cnn_status cnn_confusion_to_png(cnn_text *png, int *width, int *height, const size_t *counts,
                                 int classes, const char *const *names);
 
-/* As cnn_picture_filters(), the gaps transparent. */
+/* As cnn_picture_filters(). */
 cnn_status cnn_filters_to_png(cnn_text *png, int *width, int *height, const cnn_model *model);
 
 #endif

@@ -34,6 +34,7 @@ const char *cnn_chart_style(void)
            ".chart .grid{stroke:var(--line);fill:none}"
            ".chart .axis{stroke:var(--muted);fill:none}"
            ".chart .c0,.chart .c1,.chart .c2{fill:none;stroke-width:2;stroke-linejoin:round}"
+           ".chart .thin{stroke-width:1.2}"
            ".chart .c0{stroke:var(--c0)}"
            ".chart .c1{stroke:var(--c1);stroke-dasharray:7 3}"
            ".chart .c2{stroke:var(--c2);stroke-dasharray:2 2}"
@@ -128,7 +129,8 @@ static void append_axes(cnn_text *svg, const plot *at)
                         LEFT, place_y(at, y), CNN_CHART_WIDTH - RIGHT, LEFT - 7,
                         place_y(at, y) + 4.0, value);
     }
-    double first = at->x.step * ceil(at->x.low / at->x.step - 1e-9);
+    /* Not below zero, where a lone first epoch has half a one before it: and no "-0". */
+    double first = at->x.step * fmax(0.0, ceil(at->x.low / at->x.step - 1e-9));
     for (double x = first; x <= at->x.high + 1e-9 * at->x.step; x += at->x.step)
         cnn_text_append(svg,
                         "<path class=\"axis\" d=\"M%.1f %.1fv5\"/><text class=\"tick\" x=\"%.1f\" "
@@ -184,7 +186,8 @@ static void append_path(cnn_text *svg, const plot *at, const cnn_chart_line *lin
     const cnn_chart *chart = at->chart;
     size_t stride = chart->count > MOST_POINTS ? 2 * chart->count / MOST_POINTS : 1;
     bool drawing = false;
-    cnn_text_append(svg, "<path class=\"%s\" stroke-linecap=\"round\" d=\"", line->style);
+    cnn_text_append(svg, "<path class=\"%s%s\" stroke-linecap=\"round\" d=\"", line->style,
+                    chart->count > MOST_MARKS ? " thin" : "");
     for (size_t first = 0; first < chart->count; first += stride) {
         size_t end = first + stride < chart->count ? first + stride : chart->count, kept[2];
         size_t count = thin(kept, line, first, end);

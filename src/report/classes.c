@@ -1,6 +1,7 @@
 /* What was taken for what: the confusion matrix, and each class' figures. */
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "report/page.h"
 
@@ -27,8 +28,7 @@ static void append_cell(cnn_page *page, int label, int predicted, size_t sum)
         cnn_text_append(&page->html, "<td class=\"zero\">0</td>");
     else
         cnn_text_append(&page->html, "<td class=\"%s%s\" style=\"--a:%.2f\">%zu</td>",
-                        hit ? "hit" : "miss", strength > (hit ? 0.78 : 0.97) ? " on" : "", strength,
-                        count);
+                        hit ? "hit" : "miss", hit && strength > 0.82 ? " on" : "", strength, count);
 }
 
 static void append_row(cnn_page *page, int label)
@@ -44,17 +44,29 @@ static void append_row(cnn_page *page, int label)
     cnn_text_append(&page->html, "</tr>\n");
 }
 
+/* Short names stand upright over their columns. */
+static bool has_long_names(const cnn_page *page)
+{
+    enum { SHORT = 3 };
+    for (int i = 0; i < page->classes; i++)
+        if (strlen(page->names[i]) > SHORT)
+            return true;
+    return false;
+}
+
 static void append_table(cnn_page *page)
 {
+    bool turned = has_long_names(page);
     cnn_text_append(&page->html,
                     "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Confusion "
-                    "matrix\">\n<table class=\"matrix\" id=\"matrix\"><caption>Rows: what the "
-                    "images are. Columns: what they were taken for.</caption>\n<thead><tr><td "
+                    "matrix\">\n<table class=\"matrix\" id=\"matrix\"><caption>Rows: "
+                    "true. Columns: predicted.</caption>\n<thead><tr><td "
                     "class=\"zero\"></td>");
     for (int i = 0; i < page->classes; i++) {
-        cnn_text_append(&page->html, "<th scope=\"col\"><div class=\"up\">");
+        cnn_text_append(&page->html,
+                        turned ? "<th scope=\"col\"><div class=\"up\">" : "<th scope=\"col\">");
         append_name(page, i);
-        cnn_text_append(&page->html, "</div></th>");
+        cnn_text_append(&page->html, turned ? "</div></th>" : "</th>");
     }
     cnn_text_append(&page->html, "</tr></thead>\n<tbody>\n");
     for (int i = 0; i < page->classes; i++)
@@ -64,7 +76,7 @@ static void append_table(cnn_page *page)
 
 static void append_picture(cnn_page *page)
 {
-    cnn_text_append(&page->html, "<div class=\"picture ground\">");
+    cnn_text_append(&page->html, "<div class=\"picture smooth\">");
     cnn_html_png(&page->html, &page->confusion, page->confusion_width, page->confusion_height,
                  "The confusion matrix as shades: rows are the true classes, columns the predicted "
                  "ones. The largest mistakes are in the table that follows.");
@@ -78,7 +90,7 @@ static void append_pairs(cnn_page *page)
     if (count == 0)
         return;
     cnn_text_append(&page->html,
-                    "<h3>The most frequent mistakes</h3>\n<table class=\"data\" id=\"pairs\">"
+                    "<h3>The most frequent mistakes</h3>\n<table class=\"data names\" id=\"pairs\">"
                     "<thead><tr><th scope=\"col\">is</th><th scope=\"col\">was taken for</th><th "
                     "scope=\"col\" class=\"n\">images</th></tr></thead>\n<tbody>\n");
     for (size_t i = 0; i < count; i++) {
@@ -110,12 +122,14 @@ static void append_scores(cnn_page *page)
 {
     cnn_text_append(
         &page->html,
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Figures of each "
-        "class\">\n<table class=\"data\" id=\"scores\"><caption>Precision: of the images taken for "
+        "<div class=\"scroll%s\" tabindex=\"0\" role=\"region\" aria-label=\"Figures of each "
+        "class\">\n<table class=\"data names\" id=\"scores\"><caption>Precision: of the images "
+        "taken for "
         "the class, how many are of it. Recall: of its images, how many were found. F1: their "
         "harmonic mean.</caption>\n<thead><tr><th scope=\"col\">class</th><th scope=\"col\" "
         "class=\"n\">precision</th><th scope=\"col\" class=\"n\">recall</th><th scope=\"col\" "
-        "class=\"n\">F1</th><th scope=\"col\" class=\"n\">images</th></tr></thead>\n<tbody>\n");
+        "class=\"n\">F1</th><th scope=\"col\" class=\"n\">images</th></tr></thead>\n<tbody>\n",
+        page->classes > TABLE_LIMIT ? " tall" : "");
     for (int i = 0; i < page->classes; i++)
         append_score(page, i);
     cnn_text_append(&page->html, "</tbody></table></div>\n");

@@ -96,13 +96,15 @@ static void add_lead(cnn_page *page)
     const char *device = cnn_run_text(page->run, "device"), *data = cnn_run_data(page->run);
     if (!data && page->content->dataset)
         data = cnn_dataset_source(page->content->dataset);
-    cnn_text_append(&page->html, "<p class=\"lead\">A convolutional network for images");
+    if (!device && !data)
+        return;
+    cnn_text_append(&page->html, "<p class=\"lead\">Trained");
     if (device) {
-        cnn_text_append(&page->html, ", trained on ");
+        cnn_text_append(&page->html, " on ");
         cnn_html_text(&page->html, device);
     }
     if (data) {
-        cnn_text_append(&page->html, device ? " with the images of " : ", with the images of ");
+        cnn_text_append(&page->html, " with the images of ");
         cnn_html_text(&page->html, data);
     }
     cnn_text_append(&page->html, "</p>\n");
@@ -118,8 +120,8 @@ static void add_navigation(cnn_page *page)
         {"curves", "Curves", page->run->metric_count > 0},
         {"classes", "Classes", page->classes > 0},
         {"samples", "Predictions", page->classes > 0},
-        {"mistakes", "Mistakes", page->classes > 0},
         {"filters", "Filters", content->model != NULL},
+        {"mistakes", "Mistakes", page->classes > 0},
         {"steps", "Time", content->bench != NULL},
         {"network", "Network", content->model != NULL},
         {"facts", "The run", true},

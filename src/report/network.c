@@ -52,7 +52,7 @@ void cnn_page_add_network(cnn_page *page)
                     "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Layers\">\n"
                     "<table class=\"data\" id=\"layers\"><thead><tr><th scope=\"col\">layer</th>"
                     "<th scope=\"col\" class=\"n\">output</th><th scope=\"col\" class=\"n\">"
-                    "parameters</th><th scope=\"col\" class=\"n\">MFLOP an image</th></tr></thead>"
+                    "parameters</th><th scope=\"col\" class=\"n\">MFLOP</th></tr></thead>"
                     "\n<tbody>\n");
     for (size_t i = 0; i < cnn_network_layer_count(network); i++) {
         cnn_layer_info layer = cnn_network_layer(network, i);
@@ -68,13 +68,17 @@ void cnn_page_add_network(cnn_page *page)
 static void append_step(cnn_page *page, const cnn_bench_row *row)
 {
     double rate = row->milliseconds > 0.0 ? 1e-6 * row->flops / row->milliseconds : 0.0;
-    cnn_text_append(&page->html, "<tr><th scope=\"row\">%s</th><td>%s</td><td>", row->phase,
-                    row->layers);
-    cnn_html_text(&page->html, row->name);
+    const char *dots = strstr(row->layers, ".."); /* where a narrow column may break */
+    int head = dots ? (int)(dots - row->layers) : 0;
     cnn_text_append(&page->html,
-                    "</td><td class=\"n\">%.3f</td><td class=\"n\">%.1f%%</td><td class=\"share\">"
-                    "<span class=\"bar\" style=\"width:%.1f%%\"></span></td>",
-                    row->milliseconds, 100.0 * row->share, 100.0 * row->share);
+                    "<tr><th scope=\"row\">%s</th><td>%.*s%s%s</td><td class=\"wide\">", row->phase,
+                    head, row->layers, dots ? "..<wbr/>" : "", dots ? dots + 2 : row->layers);
+    cnn_html_text(&page->html, row->name);
+    cnn_text_append(
+        &page->html,
+        "</td><td class=\"n\">%.3f</td><td class=\"n\">%.1f%%</td><td class=\"share wide\">"
+        "<span class=\"bar\" style=\"width:%.1f%%\"></span></td>",
+        row->milliseconds, 100.0 * row->share, 100.0 * row->share);
     if (rate > 0.0)
         cnn_text_append(&page->html, "<td class=\"n\">%.1f</td></tr>\n", rate);
     else
@@ -100,8 +104,10 @@ void cnn_page_add_steps(cnn_page *page)
         &page->html,
         "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Steps of the plan\">\n"
         "<table class=\"data\" id=\"plan\"><thead><tr><th scope=\"col\">phase</th><th "
-        "scope=\"col\">layers</th><th scope=\"col\">step</th><th scope=\"col\" class=\"n\">ms</th>"
-        "<th scope=\"col\" class=\"n\" colspan=\"2\">share</th><th scope=\"col\" class=\"n\">"
+        "scope=\"col\">layers</th><th scope=\"col\" class=\"wide\">step</th><th scope=\"col\" "
+        "class=\"n\">ms</th>"
+        "<th scope=\"col\" class=\"n\">share</th><td class=\"wide\"></td><th scope=\"col\" "
+        "class=\"n\">"
         "GFLOP/s</th></tr></thead>\n<tbody>\n");
     for (size_t i = 0; i < cnn_bench_row_count(bench); i++) {
         cnn_bench_row row = cnn_bench_get_row(bench, i);

@@ -113,9 +113,11 @@ static cnn_status make_page(cnn_page *page)
     cnn_text_append(&page->html, "<main>\n");
     CNN_TRY(cnn_page_add_curves(page));
     cnn_page_add_classes(page);
+    cnn_text_append(&page->html, "<div class=\"pair\">\n");
     CNN_TRY(cnn_page_add_samples(page));
-    CNN_TRY(cnn_page_add_mistakes(page));
     cnn_page_add_filters(page);
+    cnn_text_append(&page->html, "</div>\n");
+    CNN_TRY(cnn_page_add_mistakes(page));
     cnn_page_add_steps(page);
     cnn_page_add_network(page);
     cnn_page_add_facts(page);
