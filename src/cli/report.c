@@ -25,12 +25,20 @@ void cli_report_note(cli_report *report, const char *format, ...)
     va_end(arguments);
 }
 
+/* As training does: a batch is no larger than the split. */
+static int limit_batch(const cli_options *options, const cli_session *session, cnn_split split)
+{
+    size_t count = session->dataset ? cnn_dataset_count(session->dataset, split) : 0;
+    int batch = options->train.batch;
+    return count > 0 && count < (size_t)batch ? (int)count : batch;
+}
+
 int cli_report_evaluate(cli_report *report, const cli_session *session, const cli_options *options)
 {
     static const double backward = 2.5; /* a training step's time beside an evaluated batch's */
     size_t count = cnn_dataset_count(session->dataset, CNN_SPLIT_TEST);
     cnn_predictor *predictor = NULL;
-    int code = 0, batch = options->train.batch;
+    int code = 0, batch = limit_batch(options, session, CNN_SPLIT_TEST);
     if (count == 0) {
         cli_report_note(report, "%s has no test images: nothing was evaluated.",
                         cnn_dataset_source(session->dataset));
@@ -73,7 +81,7 @@ int cli_report_measure(cli_report *report, const cnn_run *run, const cli_session
         return 0;
     }
     cnn_bench_options_init(&chosen);
-    chosen.batch = options->train.batch;
+    chosen.batch = limit_batch(options, session, CNN_SPLIT_TRAIN);
     chosen.fuse = options->train.fuse;
     chosen.peaks = false;
     chosen.steps = step > 0.0 ? (int)(aim / step) : FEWEST;
