@@ -292,7 +292,7 @@ START_TEST(many_epochs_are_thinned)
     const char *page = make_page(&nothing);
     ck_assert_uint_lt(strlen(page), 100000);
     ck_assert_uint_eq(count_of(page, "<circle"), 0);
-    ck_assert_ptr_nonnull(strstr(page, "L257.3 58.0")); /* the top of the plot */
+    ck_assert_ptr_nonnull(strstr(page, "L285.3 58.0")); /* the top of the plot */
 }
 END_TEST
 

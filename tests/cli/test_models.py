@@ -76,7 +76,7 @@ class Eval(WithModel):
             else:
                 self.assertAlmostEqual(precision, counts[label][label] / taken)
                 self.assertRegex(scores.splitlines()[1 + label],
-                                 f" {precision:.3f} +{recall:.3f} +0?[01.]\\d+ +{sum(counts[label])}$")
+                                 f" {precision:.3f} +{recall:.3f} +[01]\\.\\d+ +{sum(counts[label])}$")
 
     def test_many_classes(self):
         many = make_data(self.folder + "/many", classes=60)
