@@ -18,9 +18,10 @@ typedef struct cnn_bench_options {
     bool training; /**< a training step; else forward and loss in evaluation mode */
     bool fuse;     /**< use the fused steps of the plan */
     uint64_t seed; /**< of the images, labels and dropout masks */
+    bool peaks;    /**< measure the device's peaks, too, about half a second; else they are 0 */
 } cnn_bench_options;
 
-/** The defaults: 256, 0, true, true, 0. */
+/** The defaults: 256, 0, true, true, 0, true. */
 CNN_API void cnn_bench_options_init(cnn_bench_options *options);
 
 /** What was measured. */

@@ -4,6 +4,7 @@
 #define CNNCL_CNNCL_H
 
 #include <cnncl/bench.h>
+#include <cnncl/confusion.h>
 #include <cnncl/dataset.h>
 #include <cnncl/device.h>
 #include <cnncl/error.h>
@@ -14,6 +15,7 @@
 #include <cnncl/plan.h>
 #include <cnncl/predictor.h>
 #include <cnncl/random.h>
+#include <cnncl/report.h>
 #include <cnncl/trainer.h>
 
 #endif

@@ -3,6 +3,7 @@
 #ifndef CNNCL_PREDICTOR_H
 #define CNNCL_PREDICTOR_H
 
+#include <cnncl/confusion.h>
 #include <cnncl/dataset.h>
 #include <cnncl/device.h>
 #include <cnncl/model.h>
@@ -39,6 +40,13 @@ typedef struct cnn_evaluation {
  * ARITHMETIC (a loss that is not finite), MEMORY, OPENCL. */
 CNN_API cnn_status cnn_predictor_evaluate(cnn_evaluation *evaluation, cnn_predictor *predictor,
                                           const cnn_dataset *dataset, cnn_split split);
+
+/** The same, and what each sample is taken for: predictions (N) of the split's N samples, in their
+ * order. After a failure their values are undefined. */
+CNN_API cnn_status cnn_predictor_evaluate_samples(cnn_evaluation *evaluation,
+                                                  cnn_prediction *predictions,
+                                                  cnn_predictor *predictor,
+                                                  const cnn_dataset *dataset, cnn_split split);
 
 #ifdef __cplusplus
 }

@@ -12,6 +12,7 @@ int cmd_forward(cli_options *options);
 int cmd_bench(cli_options *options);
 int cmd_export(cli_options *options);
 int cmd_import(cli_options *options);
+int cmd_report(cli_options *options);
 int cmd_list_devices(cli_options *options);
 
 #endif

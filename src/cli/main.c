@@ -6,12 +6,13 @@
 const cli_command cli_commands[] = {
     {.name = "train",
      .summary = "train on a data set; one line per epoch",
-     .notes = "Leaves NAME.safetensors and predictions.png in the folder of the run.\n",
+     .notes = "Leaves NAME.safetensors, predictions.png and report.html in the run's folder.\n",
      .groups = CLI_DATA | CLI_TRAIN | CLI_BATCH | CLI_FUSE | CLI_NETWORK,
      .run = cmd_train},
     {.name = "eval",
      .summary = "loss and accuracy of a model on a data set",
-     .notes = "JSON keys: model, data, split, loss, accuracy, hits, count.\n",
+     .notes = "JSON keys: model, data, split, loss, accuracy, hits, count; confusion (a row for\n"
+              "each true class), classes, precision, recall.\n",
      .groups = CLI_MODEL | CLI_NETWORK | CLI_DATA | CLI_SPLIT | CLI_BATCH | CLI_FUSE | CLI_JSON,
      .run = cmd_eval},
     {.name = "predict",
@@ -54,6 +55,15 @@ const cli_command cli_commands[] = {
      .words = "FILE OUT",
      .min_words = 2,
      .max_words = 2},
+    {.name = "report",
+     .summary = "a page about a run: curves, confusion, mistakes, filters, time",
+     .notes = "Writes RUN_DIR/report.html, and its curves.svg, confusion.png, filters.png.\n"
+              "Without --name, --data or --model: those of the run in the folder.\n",
+     .groups = CLI_DATA | CLI_REPORT,
+     .run = cmd_report,
+     .words = "RUN_DIR",
+     .min_words = 1,
+     .max_words = 1},
     {0},
 };
 

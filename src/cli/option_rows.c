@@ -149,10 +149,14 @@ const cli_option_row cli_option_rows[] = {
      FIELD(train.fuse), 0, NULL},
     {"json", NULL, 0, CLI_JSON, "print a JSON document", set_true, FIELD(json), 0, NULL},
 
-    {"model", "FILE", 0, CLI_MODEL, "a saved model; else a fresh network of these options:",
-     set_text, FIELD(model), 0, file_expected},
-    {"name", "NAME", 0, CLI_NETWORK | CLI_IMPORT, "of the network and its files (default cnn)",
-     set_name, 0, 0, NULL},
+    {"no-bench", NULL, 0, CLI_REPORT, "leave the time of the plan's steps out", set_true,
+     FIELD(no_bench), 0, NULL},
+
+    {"model", "FILE", 0, CLI_MODEL | CLI_REPORT,
+     "a saved model; else a fresh network (report: the run's):", set_text, FIELD(model), 0,
+     file_expected},
+    {"name", "NAME", 0, CLI_NETWORK | CLI_IMPORT | CLI_REPORT,
+     "of the network and its files (default cnn)", set_name, 0, 0, NULL},
     {"xdim", "C,H,W", 0, CLI_NETWORK | CLI_IMPORT,
      "shape of an image (default: data's or file's, or 1,28,28)", set_network, 0, 0, NULL},
     {"ksize", "N", 0, CLI_NETWORK, "side of the convolutions' kernels, 1 to 11 (default 3)",

@@ -25,7 +25,8 @@ typedef enum cli_group {
     CLI_JSON = 1 << 11,
     CLI_BENCH = 1 << 12,
     CLI_EXPORT = 1 << 13,
-    CLI_IMPORT = 1 << 14
+    CLI_IMPORT = 1 << 14,
+    CLI_REPORT = 1 << 15
 } cli_group;
 
 enum { CLI_DEFAULT_SAMPLES = 25 };
@@ -68,6 +69,7 @@ struct cli_options {
     bool evaluation;
     const char *trace;  /* NULL for none */
     const char *format; /* of an export; NULL: as the output's name ends */
+    bool no_bench;
 
     const char **words; /* (word_count) what follows the command, in order */
     int word_count;

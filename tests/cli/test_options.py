@@ -16,6 +16,7 @@ COMMANDS = {
              "dropout",
     "export": "format model name xdim ksize cdims hdims ydim batchnorm dropout",
     "import": "name xdim dropout",
+    "report": "data no-bench model name",
 }
 
 # What is refused, and what the message says.
@@ -44,6 +45,12 @@ WRONG = [
     ("bench --steps few", "--steps: expected .*, found 'few'"),
     ("bench --batch 0", "--batch: expected .*, found '0'"),
     ("bench --trace=", "--trace: expected a path, found ''"),
+    ("report", "report: expected RUN_DIR, found 0 of 1: see 'cnn-cl report --help'"),
+    ("report a b", "stray argument 'b' after the command report"),
+    ("report a --name .x", "--name: expected a name of letters.*found '.x'"),
+    ("report a --seed x", "--seed: expected"),
+    ("report a --ksize 3", "--ksize is no option of the command report"),
+    ("eval --no-bench", "--no-bench is no option of the command eval"),
     ("bench --eval=yes", "--eval takes no value"),
     ("bench --model x --ksize 3", "--ksize and --model exclude each other"),
     ("train --model x", "--model is no option of the command train"),
