@@ -13,5 +13,6 @@
 #include <cnncl/predictor.h>
 #include <cnncl/random.h>
 #include <cnncl/trainer.h>
+#include <cnncl/tuning.h>
 
 #endif

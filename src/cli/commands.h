@@ -12,4 +12,7 @@ int cmd_forward(cli_options *options);
 int cmd_bench(cli_options *options);
 int cmd_list_devices(cli_options *options);
 
+/* bench --tune */
+int cli_tune(cli_options *options);
+
 #endif

@@ -132,6 +132,8 @@ const cli_option_row cli_option_rows[] = {
      set_true, FIELD(evaluation), 0, NULL},
     {"trace", "FILE", 0, CLI_BENCH, "write the kernels' times as Chrome trace events", set_text,
      FIELD(trace), 0, file_expected},
+    {"tune", NULL, 0, CLI_BENCH, "search fast parameters for CLBlast's products, and keep them",
+     set_true, FIELD(tune), 0, NULL},
     {"batch", "N", 0, CLI_BATCH, "images that go through together (default 256)", set_int,
      FIELD(train.batch), 1, count_expected},
     {"no-fuse", NULL, 0, CLI_FUSE, "run each layer as a step of its own", set_false,

@@ -65,6 +65,7 @@ struct cli_options {
     int steps; /* 0: as many as take about a second */
     bool evaluation;
     const char *trace; /* NULL for none */
+    bool tune;
 
     const char **words; /* (word_count) what follows the command, in order */
     int word_count;
