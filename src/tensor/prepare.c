@@ -52,6 +52,9 @@ cnn_status cnn_gemm_prepare(cnn_device *device)
     cnn_status status = CNN_OK;
     if (*device->tuning)
         return CNN_OK;
+    if (device->told_compiling) /* no cache had the plan's own kernels */
+        cnn_log(CNN_LOG_INFO,
+                "CLBlast's kernels are compiled at the first step: ten seconds or so");
     CNN_TRY(cnn_gemm_record_read(&record, &found, device));
     if (found) {
         CNN_TRY(use_record(&used, device, &record));
