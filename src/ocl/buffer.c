@@ -94,7 +94,7 @@ cnn_status cnn_buffer_share(cnn_buffer *buffer, cnn_device *device, const void *
         cl_int code;
         /* OpenCL takes no pointer to constant values, even to read them alone. */
         cl_mem mem = clCreateBuffer(device->context, CL_MEM_READ_ONLY | CL_MEM_USE_HOST_PTR, bytes,
-                                    (void *)(uintptr_t)data, &code);
+                                    (void *)data, &code);
         if (code == CL_SUCCESS)
             *buffer = (cnn_buffer){device, mem, 0};
         return cnn_opencl_check(code, "clCreateBuffer", device);

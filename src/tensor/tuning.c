@@ -21,10 +21,11 @@ const cnn_gemm_part_kind cnn_gemm_parts[CNN_GEMM_PARTS] = {
     {"GemmRoutine", 1, {"XGEMM_MIN_INDIRECT_SIZE"}},
 };
 
-/* For CPUs: one work-item per tile, no local memory, vectors of eight (docs/benchmarks.md). */
+/* For CPUs: one work-item per tile, no local memory, vectors of eight: what bench --tune found on
+ * pocl (docs/benchmarks.md). */
 static const cnn_gemm_tuning plain_for_cpus = {
     {true, true, true},
-    {{0, 1, 32, 2, 1, 1, 16, 1, 1, 8, 0, 0, 0, 0, 8, 4}, {2, 1, 1, 1, 1, 0, 0, 4, 4, 16}, {1}}};
+    {{0, 1, 16, 4, 1, 1, 16, 1, 1, 16, 0, 0, 0, 0, 8, 4}, {2, 1, 1, 1, 1, 0, 0, 4, 4, 16}, {1}}};
 
 static const cnn_gemm_tuning plain_for_gpus = {
     {true, true, true},
@@ -155,7 +156,7 @@ const char *cnn_gemm_tuning_fingerprint(char buffer[CNN_GEMM_FINGERPRINT_SIZE],
     for (int part = 0; part < CNN_GEMM_PARTS; part++)
         length += (size_t)snprintf(text + length, sizeof text - length, "%s %s\n",
                                    cnn_gemm_parts[part].kernel,
-                                   cnn_gemm_tuning_text(part_text, tuning, part));
+                                   cnn_gemm_tuning_text(part_text, tuning, (cnn_gemm_part)part));
     snprintf(buffer, CNN_GEMM_FINGERPRINT_SIZE, "%016" PRIx64, cnn_hash_text(text));
     return buffer;
 }

@@ -68,7 +68,8 @@ static cnn_status find_checksum(char text[32], json_t *root)
 {
     json_t *all = json_copy(root);
     char *dump = NULL;
-    if (all && (json_object_del(all, "checksum"), true))
+    json_object_del(all, "checksum");
+    if (all)
         dump = json_dumps(all, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(9));
     json_decref(all);
     if (!dump)
@@ -381,7 +382,7 @@ cnn_status cnn_gemm_record_write(bool *saved, const cnn_gemm_record *record,
     CNN_TRY(name_file(name, device));
     CNN_TRY(cnn_cache_path(&path, name));
     CNN_TRY(record_to_text(&text, record, device));
-    if (path)
+    if (path && text)
         *saved = cnn_file_write_atomic(path, &(cnn_piece){text, strlen(text)}, 1) == CNN_OK;
 out:
     free(path);
