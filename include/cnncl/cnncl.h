@@ -17,5 +17,6 @@
 #include <cnncl/random.h>
 #include <cnncl/report.h>
 #include <cnncl/trainer.h>
+#include <cnncl/tuning.h>
 
 #endif

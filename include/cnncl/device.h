@@ -90,6 +90,10 @@ CNN_API cnn_status cnn_device_create(cnn_device **device, const char *selector);
 CNN_API void cnn_device_destroy(cnn_device *device);
 /** What the list says of the device. Owned by the device. */
 CNN_API const cnn_device_info *cnn_device_get_info(const cnn_device *device);
+/** Which tuning of matrix products (cnncl/tuning.h) serves what was created on the device so far:
+ * "default", or sixteen hexadecimal digits that follow from its values. Under another one the last
+ * bits of results may differ. Owned by the device. */
+CNN_API const char *cnn_device_tuning(const cnn_device *device);
 
 #ifdef __cplusplus
 }

@@ -15,4 +15,7 @@ int cmd_import(cli_options *options);
 int cmd_report(cli_options *options);
 int cmd_list_devices(cli_options *options);
 
+/* bench --tune */
+int cli_tune(cli_options *options);
+
 #endif

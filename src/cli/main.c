@@ -34,7 +34,7 @@ const cli_command cli_commands[] = {
     {.name = "bench",
      .summary = "each step of the plan: milliseconds, GFLOP/s, GB/s; the peak",
      .notes = "On random images. JSON keys: device, platform, driver, and those of\n"
-              "cnncl/bench.h: of cnn_bench_summary, and of cnn_bench_row in rows.\n",
+              "cnncl/bench.h (--tune: cnncl/tuning.h): of the summary, and of the rows.\n",
      .groups = CLI_MODEL | CLI_NETWORK | CLI_BENCH | CLI_BATCH | CLI_FUSE | CLI_JSON,
      .run = cmd_bench},
     {.name = "export",

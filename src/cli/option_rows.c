@@ -143,6 +143,8 @@ const cli_option_row cli_option_rows[] = {
      FIELD(trace), 0, file_expected},
     {"format", "FORMAT", 0, CLI_EXPORT, "onnx or npz (default: as the output's name ends)",
      set_format, 0, 0, "onnx or npz"},
+    {"tune", NULL, 0, CLI_BENCH, "search fast parameters for CLBlast's products, and keep them",
+     set_true, FIELD(tune), 0, NULL},
     {"batch", "N", 0, CLI_BATCH, "images that go through together (default 256)", set_int,
      FIELD(train.batch), 1, count_expected},
     {"no-fuse", NULL, 0, CLI_FUSE, "run each layer as a step of its own", set_false,

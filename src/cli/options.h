@@ -70,6 +70,7 @@ struct cli_options {
     const char *trace;  /* NULL for none */
     const char *format; /* of an export; NULL: as the output's name ends */
     bool no_bench;
+    bool tune;
 
     const char **words; /* (word_count) what follows the command, in order */
     int word_count;

@@ -12,7 +12,7 @@ COMMANDS = {
     "predict": "data samples grid no-fuse json model xdim cdims",
     "params": "plan batch no-fuse model xdim cdims",
     "forward": "no-fuse model xdim cdims",
-    "bench": "steps eval trace batch no-fuse json model name xdim ksize cdims hdims ydim batchnorm "
+    "bench": "steps eval trace tune batch no-fuse json model name xdim ksize cdims hdims ydim batchnorm "
              "dropout",
     "export": "format model name xdim ksize cdims hdims ydim batchnorm dropout",
     "import": "name xdim dropout",
@@ -53,6 +53,10 @@ WRONG = [
     ("eval --no-bench", "--no-bench is no option of the command eval"),
     ("bench --eval=yes", "--eval takes no value"),
     ("bench --model x --ksize 3", "--ksize and --model exclude each other"),
+    ("bench --tune --trace x", "--tune and --trace exclude each other"),
+    ("bench --tune --eval", "--tune and --eval exclude each other"),
+    ("bench --tune --steps 3", "--tune and --steps exclude each other"),
+    ("train --tune", "--tune is no option of the command train"),
     ("train --model x", "--model is no option of the command train"),
     ("params -q -v", "--quiet and --verbose exclude each other"),
     ("eval --model x --ksize 3", "--ksize and --model exclude each other.*leave --ksize out"),
