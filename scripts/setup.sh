@@ -7,9 +7,10 @@
 set -eu
 
 needed='build-essential meson ninja-build pkg-config python3 opencl-headers ocl-icd-opencl-dev
-    pocl-opencl-icd libclblast-dev zlib1g-dev libjansson-dev libcairo2-dev gzip curl ca-certificates'
+    pocl-opencl-icd libclblast-dev zlib1g-dev libjansson-dev libcairo2-dev libpng-dev libjpeg-dev
+    gzip curl ca-certificates'
 commands='cc meson ninja pkg-config python3'
-libraries='OpenCL clblast zlib jansson cairo'
+libraries='OpenCL clblast zlib jansson cairo libpng libjpeg'
 optional=
 
 for argument; do

@@ -6,6 +6,7 @@
 #include <cnncl/dataset.h>
 #include <cnncl/device.h>
 #include <cnncl/error.h>
+#include <cnncl/image.h>
 #include <cnncl/model.h>
 #include <cnncl/network.h>
 #include <cnncl/picture.h>

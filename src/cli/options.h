@@ -23,7 +23,10 @@ typedef enum cli_group {
     CLI_PLAN = 1 << 9,
     CLI_FUSE = 1 << 10,
     CLI_JSON = 1 << 11,
-    CLI_BENCH = 1 << 12
+    CLI_BENCH = 1 << 12,
+    CLI_PICTURES = 1 << 13, /* predict IMAGE */
+    CLI_CONVERT = 1 << 14,  /* how pictures become input */
+    CLI_SERVE = 1 << 15
 } cli_group;
 
 enum { CLI_DEFAULT_SAMPLES = 25 };
@@ -65,6 +68,12 @@ struct cli_options {
     int steps; /* 0: as many as take about a second */
     bool evaluation;
     const char *trace; /* NULL for none */
+
+    int top; /* 0: the best class alone */
+    bool show;
+    bool digits, no_preprocess; /* neither: as the model's data says */
+    const char *host;           /* NULL for loopback */
+    int port;
 
     const char **words; /* (word_count) what follows the command, in order */
     int word_count;

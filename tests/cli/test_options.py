@@ -9,7 +9,7 @@ COMMANDS = {
     "train": "data out epochs lr print-every stream no-clobber batch no-fuse name xdim ksize "
              "cdims hdims ydim batchnorm dropout",
     "eval": "data split batch no-fuse json model xdim cdims",
-    "predict": "data samples grid no-fuse json model xdim cdims",
+    "predict": "data samples grid top show digits no-preprocess no-fuse json model xdim cdims",
     "params": "plan batch no-fuse model xdim cdims",
     "forward": "no-fuse model xdim cdims",
     "bench": "steps eval trace batch no-fuse json model name xdim ksize cdims hdims ydim batchnorm "
