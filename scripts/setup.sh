@@ -8,9 +8,9 @@ set -eu
 
 needed='build-essential meson ninja-build pkg-config python3 opencl-headers ocl-icd-opencl-dev
     pocl-opencl-icd libclblast-dev zlib1g-dev libjansson-dev libcairo2-dev libpng-dev libjpeg-dev
-    gzip curl ca-certificates'
+    libmicrohttpd-dev gzip curl ca-certificates'
 commands='cc meson ninja pkg-config python3'
-libraries='OpenCL clblast zlib jansson cairo libpng libjpeg'
+libraries='OpenCL clblast zlib jansson cairo libpng libjpeg libmicrohttpd'
 optional=
 
 for argument; do

@@ -43,6 +43,14 @@ const cli_command cli_commands[] = {
               "cnncl/bench.h: of cnn_bench_summary, and of cnn_bench_row in rows.\n",
      .groups = CLI_MODEL | CLI_NETWORK | CLI_BENCH | CLI_BATCH | CLI_FUSE | CLI_JSON,
      .run = cmd_bench},
+    {.name = "serve",
+     .summary = "a page to draw digits on, and images labelled over HTTP",
+     .notes = "Needs --model. / is the page; POST /predict takes a PNG, JPEG, PGM or PPM and\n"
+              "answers JSON: label, name, probability, probabilities, and with ?seen=1 seen:\n"
+              "shape, pixels; or error. /model: name, digits, shape, classes.\n"
+              "/healthz: status, images, batches, largest_batch.\n",
+     .groups = CLI_MODEL | CLI_SERVE | CLI_CONVERT | CLI_FUSE,
+     .run = cmd_serve},
     {0},
 };
 

@@ -141,6 +141,7 @@ static void set_defaults(cli_options *options, char **argv)
     cnn_train_options_init(&options->train);
     options->split = CNN_SPLIT_TEST;
     options->samples = CLI_DEFAULT_SAMPLES;
+    options->port = CLI_DEFAULT_PORT;
 }
 
 int cli_options_parse(cli_options *options, int argc, char **argv)

@@ -29,7 +29,7 @@ typedef enum cli_group {
     CLI_SERVE = 1 << 15
 } cli_group;
 
-enum { CLI_DEFAULT_SAMPLES = 25 };
+enum { CLI_DEFAULT_SAMPLES = 25, CLI_DEFAULT_PORT = 8080 };
 
 typedef struct cli_options cli_options;
 

@@ -14,13 +14,14 @@ COMMANDS = {
     "forward": "no-fuse model xdim cdims",
     "bench": "steps eval trace batch no-fuse json model name xdim ksize cdims hdims ydim batchnorm "
              "dropout",
+    "serve": "digits no-preprocess port host no-fuse model",
 }
 
 # What is refused, and what the message says.
 WRONG = [
     ("", "a command is missing: see 'cnn-cl --help'"),
     ("frobnicate", "unknown command 'frobnicate': see 'cnn-cl --help'"),
-    ("serve", "unknown command 'serve'"),
+    ("server", "unknown command 'server'"),
     ("train extra", "stray argument 'extra' after the command train: see 'cnn-cl train --help'"),
     ("train -- extra", "stray argument 'extra'"),
     ("--no-such-option", "option '--no-such-option': see 'cnn-cl --help'"),
