@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 import unittest
+import urllib.error
 import urllib.request
 
 from support import CNN_CL, environment
@@ -59,8 +60,11 @@ class Driver:
         data = json.dumps(body).encode() if body is not None else None
         request = urllib.request.Request(self.base + path, data, method=method,
                                          headers={"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=SECONDS) as response:
-            return json.load(response)["value"]
+        try:
+            with urllib.request.urlopen(request, timeout=SECONDS) as response:
+                return json.load(response)["value"]
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{method} {path}: {error.read().decode()[:500]}") from error
 
     def open(self, address):
         self.call("POST", self.session + "/url", {"url": address})
@@ -72,7 +76,8 @@ class Driver:
         """Until the script's value is true; returns it."""
         end = time.monotonic() + SECONDS
         while not (value := self.run("return " + script)):
-            assert time.monotonic() < end, script
+            assert time.monotonic() < end, (script, self.run(
+                "return [busy, wanted, strokes.length, document.body.innerText]"))
             time.sleep(0.05)
         return value
 
@@ -86,20 +91,21 @@ class Driver:
     def type(self, selector, text):
         self.call("POST", f"{self.session}/element/{self.find(selector)}/value", {"text": text})
 
-    def draw(self, strokes, kind):
-        """With a mouse, a pen or a finger."""
+    def draw(self, strokes, kind, pause=20):
+        """With a mouse, a pen or a finger; milliseconds from point to point."""
         box = self.run("const b = document.getElementById('canvas').getBoundingClientRect();"
                        "return [b.left, b.top, b.width, b.height]")
         actions = []
         for stroke in strokes:
             for i, (x, y) in enumerate(stroke):
-                actions.append({"type": "pointerMove", "duration": 20, "origin": "viewport",
+                actions.append({"type": "pointerMove", "duration": pause, "origin": "viewport",
                                 "x": round(box[0] + x * box[2]), "y": round(box[1] + y * box[3])})
                 if i == 0:
                     actions.append({"type": "pointerDown", "button": 0})
             actions.append({"type": "pointerUp", "button": 0})
         self.call("POST", self.session + "/actions", {"actions": [
-            {"type": "pointer", "id": "p", "parameters": {"pointerType": kind}, "actions": actions}]})
+            {"type": "pointer", "id": kind, "parameters": {"pointerType": kind}, "actions": actions}]})
+        self.call("DELETE", self.session + "/actions")
 
     def problems(self):
         return [entry["message"] for entry in self.call("POST", self.session + "/se/log",
@@ -153,6 +159,15 @@ class Page(unittest.TestCase):
                           "rows.map(row => Number(row.bar.style.getPropertyValue('--part'))),"
                           "document.querySelector('li.best b').textContent]")
 
+    def clear(self, driver):
+        """Chromium drops a tap when the machine is too busy to answer it in time."""
+        for _ in range(5):
+            driver.click("#clear")
+            time.sleep(0.3)
+            if driver.run("return strokes.length === 0"):
+                break
+        driver.wait("!busy && !document.querySelector('li.best')")
+
     def draw_digits(self, driver, kinds):
         for (digit, strokes), kind in zip(DIGITS.items(), kinds):
             driver.draw(strokes, kind)
@@ -161,12 +176,12 @@ class Page(unittest.TestCase):
             self.assertEqual(len(parts), 10)
             self.assertAlmostEqual(sum(parts), 1, delta=1e-3)
             self.assertEqual(parts.index(max(parts)), digit)
-            self.assertTrue(driver.run("return document.getElementById('seen').getContext('2d')"
-                                       ".getImageData(0, 0, 28, 28).data.some(v => v > 100)"))
             if digit == 4:
                 driver.screenshot(f"page-{driver.run('return innerWidth')}")
-            driver.click("#clear")
-            driver.wait("!busy && !document.querySelector('li.best')")
+                self.assertTrue(driver.run(
+                    "return document.getElementById('seen').getContext('2d')"
+                    ".getImageData(0, 0, 28, 28).data.some(value => value > 0 && value < 255)"))
+            self.clear(driver)
             self.assertEqual(driver.run("return document.getElementById('label').textContent"), "–")
 
     def assert_fits(self, driver, width):
@@ -193,7 +208,7 @@ class Page(unittest.TestCase):
         driver = self.browse(1280, 900, dark=True)
         driver.run("window.labels = []; const old = show; show = answer => {"
                    " if (answer) labels.push(answer.probabilities); old(answer); }")
-        driver.draw(DIGITS[3], "mouse")
+        driver.draw(DIGITS[3], "mouse", 150)
         self.read(driver)
         driver.screenshot("page-dark")
         self.assertGreater(driver.run("return labels.length"), 2)
