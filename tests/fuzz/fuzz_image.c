@@ -3,7 +3,7 @@
 
 #include "fuzz.h"
 
-enum { PIXEL_LIMIT = 1 << 20, SIDE = 28 };
+enum { PIXEL_LIMIT = 1 << 14, SIDE = 28 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
