@@ -17,6 +17,9 @@ cnn_status cnn_buffer_init(cnn_buffer *buffer, cnn_device *device, size_t bytes,
 /* Takes a buffer that is {0}, too. */
 void cnn_buffer_finish(cnn_buffer *buffer);
 
+/* Enqueues: all bits of the whole buffer are set, which are NaN as floats. */
+cnn_status cnn_buffer_wipe(const cnn_buffer *buffer);
+
 /* Blocking copies; offset and bytes in bytes. */
 cnn_status cnn_buffer_read(void *data, const cnn_buffer *buffer, size_t offset, size_t bytes);
 cnn_status cnn_buffer_write(const cnn_buffer *buffer, size_t offset, const void *data,

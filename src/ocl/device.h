@@ -22,6 +22,7 @@ struct cnn_device {
     void (*at_destroy)(struct cnn_device *device); /* set by tensor/gemm.c: CLBlast's cache; NULL */
     struct cnn_program_cache *programs;            /* built programs by file and options */
     struct cnn_profile *profile;                   /* records what is enqueued; mostly NULL */
+    struct cnn_guards *guards;                     /* puts zones around buffers; mostly NULL */
     bool told_compiling; /* the log has said that kernels are being compiled */
 };
 
