@@ -5,6 +5,7 @@
 #include <cnncl/bench.h>
 #include <cnncl/dataset.h>
 #include <cnncl/device.h>
+#include <cnncl/doctor.h>
 #include <cnncl/error.h>
 #include <cnncl/model.h>
 #include <cnncl/network.h>

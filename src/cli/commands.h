@@ -10,6 +10,7 @@ int cmd_predict(cli_options *options);
 int cmd_params(cli_options *options);
 int cmd_forward(cli_options *options);
 int cmd_bench(cli_options *options);
+int cmd_doctor(cli_options *options);
 int cmd_list_devices(cli_options *options);
 
 #endif

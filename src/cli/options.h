@@ -23,7 +23,8 @@ typedef enum cli_group {
     CLI_PLAN = 1 << 9,
     CLI_FUSE = 1 << 10,
     CLI_JSON = 1 << 11,
-    CLI_BENCH = 1 << 12
+    CLI_BENCH = 1 << 12,
+    CLI_DOCTOR = 1 << 13
 } cli_group;
 
 enum { CLI_DEFAULT_SAMPLES = 25 };
@@ -65,6 +66,8 @@ struct cli_options {
     int steps; /* 0: as many as take about a second */
     bool evaluation;
     const char *trace; /* NULL for none */
+    bool all_devices;
+    bool trust_device;
 
     const char **words; /* (word_count) what follows the command, in order */
     int word_count;
