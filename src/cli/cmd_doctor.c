@@ -69,8 +69,10 @@ static int check_device(doctor_run *run, size_t index)
     options.on_row = run->options->json ? NULL : print_row;
     snprintf(selector, sizeof selector, "%d:%d", info->platform, info->device);
     if (!run->options->json)
-        cli_print("\nDevice %s: %s (%s, driver %s), relative errors beside plain C:\n", selector,
-                  info->name, info->platform_name, info->driver);
+        cli_print("\nDevice %s: %s (%s, driver %s), beside plain C:\n"
+                  "        %-7s  %-8s  %-60s  %8s  %12s\n",
+                  selector, info->name, info->platform_name, info->driver, "plan", "phase", "step",
+                  "error", "time");
     CLI_TRY(cli_check(cnn_device_create(&device, selector)));
     CLI_TRY(cli_check(cnn_doctor_check(run->doctor, device, run->network, &options)));
     if (!run->options->json)

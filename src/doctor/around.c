@@ -1,5 +1,5 @@
 /* What stands around the plan's steps: gather, loss and update; and memory itself. */
-#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +32,13 @@ static cnn_status compare_buffer(cnn_check *check, const char *tensor, const cnn
         cnn_row_compare(check, tensor, actual, expected, count, tolerance);
     free(actual);
     return status;
+}
+
+static cnn_status close_row(cnn_check *check, const cnn_kernel *kernel)
+{
+    char detail[sizeof kernel->options + 16];
+    snprintf(detail, sizeof detail, "%s%s", *kernel->options ? "built with " : "", kernel->options);
+    return cnn_row_close(check, detail);
 }
 
 /* Buffers: written, wiped, copied, read, with an odd number of bytes behind. */
@@ -147,15 +154,17 @@ static cnn_status check_gather(cnn_check *check, cnn_plan *plan)
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_row_open(check, "gather", "", "", NULL));
     CNN_TRY(make_gather(&at, check, plan));
-    CNN_TRY(cnn_buffer_wipe(cnn_plan_input(plan)));
-    CNN_TRY(cnn_buffer_wipe(&plan->labels));
     const cnn_gather_source source = {at.device_images.mem, at.device_labels.mem,
                                       at.device_order.mem};
-    cnn_row_start(check);
-    CNN_TRY(cnn_plan_gather(plan, &source, FIRST, check->n));
-    CNN_TRY(cnn_row_stop(check));
+    for (int turn = cnn_row_turns(check); turn > 0; turn--) {
+        CNN_TRY(cnn_buffer_wipe(cnn_plan_input(plan)));
+        CNN_TRY(cnn_buffer_wipe(&plan->labels));
+        cnn_row_start(check);
+        CNN_TRY(cnn_plan_gather(plan, &source, FIRST, check->n));
+        CNN_TRY(cnn_row_stop(check));
+    }
     CNN_TRY(compare_gather(&at, check, plan, FIRST));
-    status = cnn_row_close(check, plan->gather.kernel.options);
+    status = close_row(check, &plan->gather.kernel);
 out:
     finish_gather(&at);
     return status;
@@ -189,15 +198,19 @@ static cnn_status run_loss(cnn_check *check, cnn_plan *plan, float **logits, flo
     CNN_TRY(cnn_allocate(gradient, count, sizeof **gradient, "the logits' gradient"));
     CNN_TRY(cnn_allocate(labels, (size_t)n, 1, "labels"));
     cnn_fill_bytes(*labels, (size_t)n, (uint32_t)classes, check->draw++);
-    CNN_TRY(cnn_buffer_wipe(dz));
-    CNN_TRY(cnn_buffer_wipe(&plan->softmax.sample_losses));
-    CNN_TRY(cnn_buffer_wipe(&plan->softmax.sample_hits));
     CNN_TRY(upload_random(logits, cnn_plan_logits(plan), count, -4.0, 4.0, check));
     CNN_TRY(cnn_buffer_write(&plan->labels, 0, *labels, (size_t)n));
     CNN_TRY(cnn_softmax_reset(&plan->softmax));
-    cnn_row_start(check);
-    CNN_TRY(cnn_plan_loss(plan, n, SLOT));
-    CNN_TRY(cnn_row_stop(check));
+    for (int turn = cnn_row_turns(check); turn > 0; turn--) {
+        CNN_TRY(cnn_buffer_wipe(dz));
+        CNN_TRY(cnn_buffer_wipe(&plan->softmax.sample_losses));
+        CNN_TRY(cnn_buffer_wipe(&plan->softmax.sample_hits));
+        CNN_TRY(cnn_buffer_wipe(&plan->softmax.losses));
+        CNN_TRY(cnn_buffer_wipe(&plan->softmax.hits));
+        cnn_row_start(check);
+        CNN_TRY(cnn_plan_loss(plan, n, SLOT));
+        CNN_TRY(cnn_row_stop(check));
+    }
     double loss = cnn_ref_softmax_cross_entropy(*gradient, &hits, *logits, *labels, n, classes);
     CNN_TRY(compare_buffer(check, "the gradient of the logits", dz, *gradient, count,
                            cnn_backward_tolerance));
@@ -214,7 +227,7 @@ static cnn_status check_loss(cnn_check *check, cnn_plan *plan)
     CNN_TRY(cnn_row_open(check, "loss", "", "", NULL));
     CNN_TRY(run_loss(check, plan, &logits, &gradient, &labels));
     const cnn_softmax *softmax = &plan->softmax;
-    status = cnn_row_close(check, (softmax->batch.handle ? softmax->batch : softmax->loss).options);
+    status = close_row(check, softmax->batch.handle ? &softmax->batch : &softmax->loss);
 out:
     free(logits);
     free(gradient);
@@ -244,14 +257,18 @@ static cnn_status check_update(cnn_check *check, cnn_plan *plan)
         CNN_TRY(upload_random(&values[i], places[i].buffer, count, places[i].low, places[i].high,
                               check));
     CNN_TRY(cnn_softmax_reset(&plan->softmax));
-    cnn_row_start(check);
-    CNN_TRY(cnn_plan_update(plan, lr, STEP));
-    CNN_TRY(cnn_row_stop(check));
+    for (int turn = cnn_row_turns(check); turn > 0; turn--) {
+        for (int i = 0; i < VALUE_COUNT; i++)
+            CNN_TRY(cnn_buffer_write(places[i].buffer, 0, values[i], count * sizeof(float)));
+        cnn_row_start(check);
+        CNN_TRY(cnn_plan_update(plan, lr, STEP));
+        CNN_TRY(cnn_row_stop(check));
+    }
     cnn_ref_adam(values[PARAMETER], values[M], values[V], values[GRADIENT], count, lr, STEP);
     for (int i = 0; i < VALUE_COUNT; i++)
         CNN_TRY(compare_buffer(check, places[i].name, places[i].buffer, values[i], count,
                                i == GRADIENT ? exact : cnn_forward_tolerance));
-    status = cnn_row_close(check, plan->adam.kernel.options);
+    status = close_row(check, &plan->adam.kernel);
 out:
     for (int i = 0; i < VALUE_COUNT; i++)
         free(values[i]);

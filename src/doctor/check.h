@@ -38,12 +38,14 @@ cnn_status cnn_row_open(cnn_check *check, const char *phase, const char *name, c
  * its time. Errors: OPENCL. */
 void cnn_row_start(cnn_check *check);
 cnn_status cnn_row_stop(cnn_check *check);
+/* How often a row's work is done: drivers compile at the first launch, which is no time to tell. */
+int cnn_row_turns(const cnn_check *check);
 /* Compares a tensor (count); all of it has to be there. */
 void cnn_row_compare(cnn_check *check, const char *tensor, const float *actual,
                      const float *expected, size_t count, cnn_tolerance tolerance);
 /* The values must be as cnn_buffer_wipe() left them: nothing of this row's may be there. */
 void cnn_row_untouched(cnn_check *check, const char *tensor, const float *values, size_t count);
-/* The row fails; the first message counts. */
+/* The row fails; of several messages as many are kept as there is room for. */
 void cnn_row_fail(cnn_check *check, const char *format, ...) CNN_PRINTF(2, 3);
 /* Looks at the zones and tells the row; a fail adds `detail`. Errors: OPENCL, MEMORY. */
 cnn_status cnn_row_close(cnn_check *check, const char *detail);

@@ -10,7 +10,7 @@
 #include "ocl/profile.h"
 #include "plan/plan.h"
 
-enum { CNN_DOCTOR_NAME = 96, CNN_DOCTOR_WRONG = 320 };
+enum { CNN_DOCTOR_NAME = 96, CNN_DOCTOR_WRONG = 480 };
 
 /* A finding that owns its strings. */
 typedef struct cnn_doctor_finding {
@@ -32,7 +32,7 @@ typedef struct cnn_doctor_entry {
 typedef struct cnn_doctor_device {
     cnn_device_info info;
     cnn_kernel_class kernel_class;
-    char *config; /* the network's, as JSON */
+    cnn_config config;
     int batch;
     bool passed;
     size_t failures, row_count;
@@ -60,6 +60,9 @@ cnn_status cnn_doctor_look_at_caches(cnn_doctor *doctor);
 
 /* The public face of a row. */
 cnn_doctor_row cnn_doctor_row_of(const cnn_doctor_entry *entry);
+
+/* Appends the command that checks this device with this network again. */
+void cnn_doctor_append_command(cnn_text *text, const cnn_doctor_device *result);
 
 /* Forgets the rows. */
 void cnn_doctor_device_clear(cnn_doctor_device *result);

@@ -97,11 +97,14 @@ static cnn_status multiply(product_case *at)
     CNN_TRY(cnn_gemm_scratch_bytes(&bytes, check->device, shape, stride_a, stride_b, n));
     CNN_TRY(cnn_buffer_init(&at->scratch, check->device, bytes, "CLBlast's scratch memory"));
     CNN_TRY(cnn_buffer_wipe(&at->scratch));
-    cnn_row_start(check);
-    CNN_TRY(cnn_gemm(check->device, shape, (cnn_matrix){at->buffers[A].mem, 0, stride_a},
-                     (cnn_matrix){at->buffers[B].mem, 0, stride_b},
-                     (cnn_matrix){at->buffers[C].mem, 0, n}, bytes ? at->scratch.mem : NULL));
-    CNN_TRY(cnn_row_stop(check));
+    for (int turn = cnn_row_turns(check); turn > 0; turn--) {
+        CNN_TRY(cnn_buffer_wipe(&at->buffers[C]));
+        cnn_row_start(check);
+        CNN_TRY(cnn_gemm(check->device, shape, (cnn_matrix){at->buffers[A].mem, 0, stride_a},
+                         (cnn_matrix){at->buffers[B].mem, 0, stride_b},
+                         (cnn_matrix){at->buffers[C].mem, 0, n}, bytes ? at->scratch.mem : NULL));
+        CNN_TRY(cnn_row_stop(check));
+    }
     CNN_TRY(cnn_buffer_read(at->c, &at->buffers[C], 0, counts[C] * sizeof(float)));
     compare(at);
 out:

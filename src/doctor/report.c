@@ -8,6 +8,28 @@
 #include "doctor/doctor.h"
 #include "ocl/loader.h"
 
+static void append_list(cnn_text *text, const char *option, const int *values, int count)
+{
+    cnn_text_append(text, " %s ", option);
+    if (count == 0)
+        cnn_text_append(text, "none");
+    for (int i = 0; i < count; i++)
+        cnn_text_append(text, "%s%d", i ? "," : "", values[i]);
+}
+
+void cnn_doctor_append_command(cnn_text *text, const cnn_doctor_device *result)
+{
+    const cnn_config *config = &result->config;
+    cnn_text_append(text, "cnn-cl doctor --device %d:%d", result->info.platform,
+                    result->info.device);
+    append_list(text, "--xdim", config->xdim, 3);
+    cnn_text_append(text, " --ksize %d", config->ksize);
+    append_list(text, "--cdims", config->cdims, config->cdim_count);
+    append_list(text, "--hdims", config->hdims, config->hdim_count);
+    cnn_text_append(text, " --ydim %d --dropout %g%s", config->ydim, config->dropout,
+                    config->batchnorm ? " --batchnorm" : "");
+}
+
 static void append_machine(cnn_text *text, const cnn_doctor_device *result)
 {
     const cnn_device_info *info = &result->info;
@@ -20,11 +42,14 @@ static void append_machine(cnn_text *text, const cnn_doctor_device *result)
     cnn_text_append(text,
                     "device %d:%d: %s (%s, vendor %s)\nplatform: %s, driver %s, OpenCL %s\n"
                     "%u compute units, %u MHz, %s, work-groups up to %zu, %llu bytes of local "
-                    "memory\nnetwork: %s\n",
+                    "memory\n",
                     info->platform, info->device, info->name, cnn_device_type_name(info->type),
                     info->vendor, info->platform_name, info->driver, info->opencl,
                     info->compute_units, info->clock_mhz, cnn_format_bytes(memory, info->memory),
-                    info->max_work_group, (unsigned long long)info->local_memory, result->config);
+                    info->max_work_group, (unsigned long long)info->local_memory);
+    cnn_text_append(text, "again by: ");
+    cnn_doctor_append_command(text, result);
+    cnn_text_append(text, " --batch %d\n", result->batch);
 }
 
 cnn_status cnn_doctor_report(char **string, const cnn_doctor *doctor, size_t device)

@@ -28,13 +28,18 @@ cnn_status cnn_row_open(cnn_check *check, const char *phase, const char *name, c
     snprintf(row->layers, sizeof row->layers, "%s", layers);
     check->row = row;
     check->op = op;
-    if (check->profile.device)
-        cnn_profile_clear(&check->profile);
     return CNN_OK;
+}
+
+int cnn_row_turns(const cnn_check *check)
+{
+    return check->options ? 2 : 1;
 }
 
 void cnn_row_start(cnn_check *check)
 {
+    if (check->profile.device)
+        cnn_profile_clear(&check->profile);
     check->start = cnn_seconds();
 }
 
@@ -87,21 +92,18 @@ out:
     return status;
 }
 
-static void fail_row(cnn_doctor_entry *row, const char *format, va_list arguments) CNN_PRINTF(2, 0);
-
-static void fail_row(cnn_doctor_entry *row, const char *format, va_list arguments)
-{
-    if (row->passed)
-        vsnprintf(row->wrong, sizeof row->wrong, format, arguments);
-    row->passed = false;
-}
-
 void cnn_row_fail(cnn_check *check, const char *format, ...)
 {
+    cnn_doctor_entry *row = check->row;
+    char text[CNN_DOCTOR_WRONG];
     va_list arguments;
     va_start(arguments, format);
-    fail_row(check->row, format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    const char *separator = *row->wrong ? "; " : "";
+    if (strlen(row->wrong) + strlen(separator) + strlen(text) < sizeof row->wrong)
+        strcat(strcat(row->wrong, separator), text);
+    row->passed = false;
 }
 
 /* What plain C gives is finite. */
