@@ -7,6 +7,7 @@
 #include <cnncl/confusion.h>
 #include <cnncl/dataset.h>
 #include <cnncl/device.h>
+#include <cnncl/doctor.h>
 #include <cnncl/error.h>
 #include <cnncl/exchange.h>
 #include <cnncl/image.h>

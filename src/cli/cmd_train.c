@@ -129,6 +129,7 @@ static int prepare(train_run *run)
     CLI_TRY(cli_out_folder_check(run->folder, files, options->no_clobber));
     CLI_TRY(cli_session_load(&run->session, options));
     CLI_TRY(cli_session_open_device(&run->session, options));
+    CLI_TRY(cli_session_admit_device(&run->session, options));
     CLI_TRY(cli_check(cnn_trainer_create(&run->trainer, run->session.device, run->session.model,
                                          run->session.dataset, &options->train)));
     cli_info("training takes %.1f MiB of device memory; %s",

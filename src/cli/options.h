@@ -29,7 +29,8 @@ typedef enum cli_group {
     CLI_REPORT = 1 << 15,
     CLI_PICTURES = 1 << 16, /* predict IMAGE */
     CLI_CONVERT = 1 << 17,  /* how pictures become input */
-    CLI_SERVE = 1 << 18
+    CLI_SERVE = 1 << 18,
+    CLI_DOCTOR = 1 << 19
 } cli_group;
 
 enum { CLI_DEFAULT_SAMPLES = 25, CLI_DEFAULT_PORT = 8080 };
@@ -80,6 +81,8 @@ struct cli_options {
     bool digits, no_preprocess; /* neither: as the model's data says */
     const char *host;           /* NULL for loopback */
     int port;
+    bool all_devices;
+    bool trust_device;
 
     const char **words; /* (word_count) what follows the command, in order */
     int word_count;

@@ -94,6 +94,19 @@ int cli_session_open_device(cli_session *session, const cli_options *options)
     return code;
 }
 
+int cli_session_admit_device(const cli_session *session, const cli_options *options)
+{
+    cnn_status status =
+        cnn_doctor_admit(session->device, cnn_model_network(session->model), options->train.fuse);
+    if (status != CNN_ERROR_ARITHMETIC)
+        return cli_check(status);
+    if (!options->trust_device)
+        return cli_fail(CLI_EXIT_FAILURE, "%s; --trust-device trains all the same",
+                        cnn_error_message());
+    cli_fail(0, "warning: %s; training all the same", cnn_error_message());
+    return 0;
+}
+
 void cli_session_finish(cli_session *session)
 {
     cnn_dataset_destroy(session->dataset);

@@ -22,6 +22,8 @@ int cli_session_load_model(cli_session *session, const cli_options *options);
 int cli_session_check_fit(const cli_session *session, const char *model);
 /* The device that --device says. */
 int cli_session_open_device(cli_session *session, const cli_options *options);
+/* Refuses a device that computes wrong on this session's network, unless --trust-device. */
+int cli_session_admit_device(const cli_session *session, const cli_options *options);
 void cli_session_finish(cli_session *session);
 
 /* Random test images and what a model takes them for; start from {0}. */

@@ -24,7 +24,8 @@ struct cnn_device {
     void (*at_destroy)(struct cnn_device *device); /* set by tensor/gemm.c: CLBlast's cache; NULL */
     struct cnn_program_cache *programs;            /* built programs by file and options */
     struct cnn_profile *profile;                   /* records what is enqueued; mostly NULL */
-    char tuning[CNN_TUNING_SIZE]; /* set by tensor/: see cnn_device_tuning() */
+    char tuning[CNN_TUNING_SIZE];                  /* set by tensor/: see cnn_device_tuning() */
+    struct cnn_guards *guards;                     /* puts zones around buffers; mostly NULL */
     bool told_compiling; /* the log has said that kernels are being compiled */
 };
 

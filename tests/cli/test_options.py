@@ -6,7 +6,8 @@ import unittest
 from support import CNN_CL, CommandTest, environment
 
 COMMANDS = {
-    "train": "data out epochs lr print-every stream no-clobber batch no-fuse name xdim ksize "
+    "doctor": "all batch json name xdim ksize cdims hdims ydim batchnorm dropout",
+    "train": "data out epochs lr print-every stream no-clobber trust-device batch no-fuse name xdim ksize "
              "cdims hdims ydim batchnorm dropout",
     "eval": "data split batch no-fuse json model xdim cdims",
     "predict": "data samples grid top show digits no-preprocess no-fuse json model xdim cdims",
@@ -42,6 +43,9 @@ WRONG = [
     ("bench --data x", "--data is no option of the command bench"),
     ("bench --epochs 3", "--epochs is no option of the command bench"),
     ("train --trace x", "--trace is no option of the command train"),
+    ("doctor --data x", "--data is no option of the command doctor"),
+    ("doctor --batch 0", "--batch: expected .*, found '0'"),
+    ("bench --all", "--all is no option of the command bench"),
     ("bench --steps 0", "--steps: expected an integer of 1 to 1000000, found '0'"),
     ("bench --steps few", "--steps: expected .*, found 'few'"),
     ("bench --batch 0", "--batch: expected .*, found '0'"),
