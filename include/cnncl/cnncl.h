@@ -9,6 +9,7 @@
 #include <cnncl/device.h>
 #include <cnncl/error.h>
 #include <cnncl/exchange.h>
+#include <cnncl/image.h>
 #include <cnncl/model.h>
 #include <cnncl/network.h>
 #include <cnncl/picture.h>

@@ -50,6 +50,9 @@ CNN_API const uint8_t *cnn_dataset_labels(const cnn_dataset *dataset, cnn_split 
 CNN_API int cnn_dataset_class_count(const cnn_dataset *dataset);
 /** The name of a class from labels.txt, or its number as text; owned by the data set. */
 CNN_API const char *cnn_dataset_class_name(const cnn_dataset *dataset, int label);
+/** "mnist" or "fashion-mnist" where both splits have, value for value, what those have (whatever
+ * the folder is called), else "". */
+CNN_API const char *cnn_dataset_known(const cnn_dataset *dataset);
 /** The folder it came from; "memory" for arrays. Owned by the data set. */
 CNN_API const char *cnn_dataset_source(const cnn_dataset *dataset);
 

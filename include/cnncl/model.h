@@ -3,6 +3,7 @@
 #ifndef CNNCL_MODEL_H
 #define CNNCL_MODEL_H
 
+#include <cnncl/dataset.h>
 #include <cnncl/network.h>
 
 #ifdef __cplusplus
@@ -27,6 +28,14 @@ CNN_API void cnn_model_destroy(cnn_model *model);
 
 /** The network. Owned by the model. */
 CNN_API const cnn_network *cnn_model_network(const cnn_model *model);
+
+/** Remembers what the model is trained on: what cnn_dataset_known() says, and the names of the
+ * classes where they have some. Saved with the model; the trainer calls it. Errors: MEMORY. */
+CNN_API cnn_status cnn_model_set_data(cnn_model *model, const cnn_dataset *dataset);
+/** "mnist", "fashion-mnist", or "" where the data set is not known. Owned by the model. */
+CNN_API const char *cnn_model_data(const cnn_model *model);
+/** The name of a class, or its number as text; owned by the model. */
+CNN_API const char *cnn_model_class_name(const cnn_model *model, int label);
 
 /** The type of a tensor's values. */
 typedef enum cnn_type {

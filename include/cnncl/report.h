@@ -19,7 +19,7 @@ extern "C" {
 typedef struct cnn_run cnn_run;
 
 /** Reads both; either may be absent. With name NULL it is that of the one run in the folder.
- * Errors: ARGUMENT (a name that is none), FILE (no such folder, no run in it, several), DATA (a
+ * Errors: FILE (no such folder, no run in it, several), DATA (a
  * file whose content is wrong: the message has its line and field), MEMORY. */
 CNN_API cnn_status cnn_run_open(cnn_run **run, const char *folder, const char *name);
 CNN_API void cnn_run_destroy(cnn_run *run);

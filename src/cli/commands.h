@@ -13,6 +13,7 @@ int cmd_bench(cli_options *options);
 int cmd_export(cli_options *options);
 int cmd_import(cli_options *options);
 int cmd_report(cli_options *options);
+int cmd_serve(cli_options *options);
 int cmd_list_devices(cli_options *options);
 
 /* bench --tune */

@@ -1,4 +1,6 @@
 /* cnn-cl: the command. The table of its commands, and how one is chosen and run. */
+#include <limits.h>
+
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/output.h"
@@ -16,10 +18,15 @@ const cli_command cli_commands[] = {
      .groups = CLI_MODEL | CLI_NETWORK | CLI_DATA | CLI_SPLIT | CLI_BATCH | CLI_FUSE | CLI_JSON,
      .run = cmd_eval},
     {.name = "predict",
-     .summary = "label random test images; draw them",
-     .notes = "JSON keys: model, data, hits, count, samples: index, predicted, label,\n"
+     .summary = "label pictures, or random test images; draw them",
+     .notes = "IMAGE: PNG, JPEG, PGM/PPM or IDX; - is standard input. JSON: model, digits,\n"
+              "images: path, index, label, name, probability, top; or path, index, error.\n"
+              "Without: model, data, hits, count, samples: index, predicted, label,\n"
               "predicted_name, label_name.\n",
-     .groups = CLI_MODEL | CLI_NETWORK | CLI_DATA | CLI_SAMPLES | CLI_FUSE | CLI_JSON,
+     .groups = CLI_MODEL | CLI_NETWORK | CLI_DATA | CLI_SAMPLES | CLI_PICTURES | CLI_CONVERT |
+               CLI_FUSE | CLI_JSON,
+     .words = "[IMAGE...]",
+     .max_words = INT_MAX,
      .run = cmd_predict},
     {.name = "params",
      .summary = "every parameter: index, name, shape, first values; the total",
@@ -64,6 +71,14 @@ const cli_command cli_commands[] = {
      .words = "RUN_DIR",
      .min_words = 1,
      .max_words = 1},
+    {.name = "serve",
+     .summary = "a page to draw digits on, and images labelled over HTTP",
+     .notes = "Needs --model. / is the page; POST /predict takes a PNG, JPEG, PGM or PPM and\n"
+              "answers JSON: label, name, probability, probabilities, and with ?seen=1 seen:\n"
+              "shape, pixels; or error. /model: name, digits, shape, classes.\n"
+              "/healthz: status, images, batches, largest_batch.\n",
+     .groups = CLI_MODEL | CLI_SERVE | CLI_CONVERT | CLI_FUSE,
+     .run = cmd_serve},
     {0},
 };
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_COUNT = 1000000 };
+enum { MAX_COUNT = 1000000, MAX_PORT = 65535 };
 
 #define FIELD(name) offsetof(cli_options, name)
 
@@ -51,6 +51,16 @@ static bool set_int(cli_options *options, const cli_option_row *row, const char 
     if (!parse_digits(&value, text) || value < (unsigned long long)row->low || value > MAX_COUNT)
         return false;
     *(int *)field_of(options, row) = (int)value;
+    return true;
+}
+
+static bool set_port(cli_options *options, const cli_option_row *row, const char *text)
+{
+    (void)row;
+    unsigned long long value;
+    if (!parse_digits(&value, text) || value > MAX_PORT)
+        return false;
+    options->port = (int)value;
     return true;
 }
 
@@ -133,6 +143,18 @@ const cli_option_row cli_option_rows[] = {
      FIELD(samples), 1, count_expected},
     {"grid", "FILE", 0, CLI_SAMPLES, "draw them with their labels into a PNG file", set_text,
      FIELD(grid), 0, file_expected},
+    {"top", "K", 0, CLI_PICTURES, "of an IMAGE, the K most probable classes (default 1)", set_int,
+     FIELD(top), 1, count_expected},
+    {"show", NULL, 0, CLI_PICTURES, "draw what the network saw in the terminal", set_true,
+     FIELD(show), 0, NULL},
+    {"digits", NULL, 0, CLI_CONVERT, "convert pictures as MNIST was made (default for its models)",
+     set_true, FIELD(digits), 0, NULL},
+    {"no-preprocess", NULL, 0, CLI_CONVERT, "never; scale them to the network's input alone",
+     set_true, FIELD(no_preprocess), 0, NULL},
+    {"port", "N", 0, CLI_SERVE, "to listen on; 0 is any free one (default 8080)", set_port, 0, 0,
+     "an integer of 0 to 65535"},
+    {"host", "ADDR", 0, CLI_SERVE, "address to listen on (default 127.0.0.1: this machine alone)",
+     set_text, FIELD(host), 0, "an address"},
     {"plan", NULL, 0, CLI_PLAN, "print the steps of training on this device instead", set_true,
      FIELD(plan), 0, NULL},
     {"steps", "N", 0, CLI_BENCH, "batches to measure (default: about a second of them)", set_int,

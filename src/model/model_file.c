@@ -10,22 +10,39 @@
 #include "model/format.h"
 #include "net/network.h"
 
+#define DATA_KEY "cnn-cl.data"       /* what it was trained on; absent where that is not known */
+#define CLASSES_KEY "cnn-cl.classes" /* a JSON array of names; absent where there are none */
+
+enum { METADATA_LIMIT = 5 };
+
+static void add_metadata(cnn_metadata *metadata, size_t *count, const char *key, const char *value)
+{
+    if (value)
+        metadata[(*count)++] = (cnn_metadata){key, value};
+}
+
 cnn_status cnn_model_save(const cnn_model *model, const char *path)
 {
     cnn_status status = CNN_OK;
-    char *config = NULL;
+    char *config = NULL, *classes = NULL;
     cnn_tensor_info *tensors = NULL;
     CNN_TRY(cnn_config_to_json(&config, cnn_network_config(model->network)));
+    CNN_TRY(cnn_origin_classes_to_json(&classes, &model->origin));
     CNN_TRY(cnn_allocate(&tensors, model->slot_count, sizeof *tensors, path));
     for (size_t i = 0; i < model->slot_count; i++)
         tensors[i] = model->slots[i].info;
-    const cnn_metadata metadata[] = {
-        {"format", "pt"}, {CNN_VERSION_KEY, cnn_version()}, {CNN_CONFIG_KEY, config}};
-    CNN_TRY(cnn_archive_write(path, tensors, model->slot_count, metadata,
-                              sizeof metadata / sizeof metadata[0]));
+    cnn_metadata metadata[METADATA_LIMIT];
+    size_t count = 0;
+    add_metadata(metadata, &count, "format", "pt");
+    add_metadata(metadata, &count, CNN_VERSION_KEY, cnn_version());
+    add_metadata(metadata, &count, CNN_CONFIG_KEY, config);
+    add_metadata(metadata, &count, DATA_KEY, model->origin.data);
+    add_metadata(metadata, &count, CLASSES_KEY, classes);
+    CNN_TRY(cnn_archive_write(path, tensors, model->slot_count, metadata, count));
 out:
     free(tensors);
     free(config);
+    free(classes);
     return status;
 }
 
@@ -91,6 +108,8 @@ cnn_status cnn_archive_to_model(cnn_model **model, const cnn_config *config,
     cnn_model *result = NULL;
     CNN_TRY(describe_model(&result, config, cnn_archive_path(archive)));
     CNN_TRY(refuse_extra(result, archive));
+    CNN_TRY(cnn_origin_read(&result->origin, cnn_archive_metadata(archive, DATA_KEY),
+                            cnn_archive_metadata(archive, CLASSES_KEY), cnn_archive_path(archive)));
     for (size_t i = 0; i < result->slot_count; i++)
         CNN_TRY(cnn_archive_check(&result->slots[i].info, archive));
     CNN_TRY(cnn_model_allocate(result));

@@ -19,6 +19,7 @@ enum {
     FONT = 15,
     NAME_WIDTH = 160, /* at most */
     GAP = 12,
+    HALF = GAP / 2,
     TITLE = 30, /* the height of an axis' title */
 };
 
@@ -56,9 +57,9 @@ static layout make_layout(char *const *names, int classes)
     if (!at.named)
         at.cell = MATRIX / classes > 2 ? MATRIX / classes : 2;
     at.names = at.named ? widest_name(names, classes) : 0;
-    at.left = GAP + TITLE + at.names + GAP / 2;
+    at.left = GAP + TITLE + at.names + HALF;
     at.turned = at.names > CELL - 4;
-    at.top = at.turned ? at.left : GAP + TITLE + FONT + GAP / 2;
+    at.top = at.turned ? at.left : GAP + TITLE + FONT + HALF;
     at.width = at.left + classes * at.cell + GAP;
     at.height = at.top + classes * at.cell + GAP;
     return at;
@@ -118,10 +119,10 @@ static void draw_column_name(cairo_t *cairo, const layout *at, const char *name,
 {
     cairo_save(cairo);
     if (at->turned) {
-        cairo_move_to(cairo, middle + FONT / 3.0, at->top - GAP / 2);
+        cairo_move_to(cairo, middle + FONT / 3.0, at->top - HALF);
         cairo_rotate(cairo, -acos(0.0));
     } else {
-        cairo_move_to(cairo, middle - cnn_png_text_width(cairo, name) / 2.0, at->top - GAP / 2);
+        cairo_move_to(cairo, middle - cnn_png_text_width(cairo, name) / 2.0, at->top - HALF);
     }
     cairo_show_text(cairo, name);
     cairo_restore(cairo);
@@ -133,7 +134,7 @@ static void draw_names(cairo_t *cairo, const layout *at, char **names)
     for (int i = 0; i < at->classes; i++) {
         double middle = (i + 0.5) * at->cell;
         cnn_png_fit_text(cairo, names[i], at->names);
-        cairo_move_to(cairo, at->left - GAP / 2 - cnn_png_text_width(cairo, names[i]),
+        cairo_move_to(cairo, at->left - HALF - cnn_png_text_width(cairo, names[i]),
                       at->top + middle + FONT / 3.0);
         cairo_show_text(cairo, names[i]);
         draw_column_name(cairo, at, names[i], at->left + middle);
@@ -173,7 +174,7 @@ static cnn_status draw(cnn_text *png, const layout *at, const size_t *counts, ch
         if (at->named)
             draw_names(cairo, at, names);
         for (int i = 0; i < at->classes; i++)
-            draw_row(cairo, at, counts + i * at->classes, i);
+            draw_row(cairo, at, counts + (size_t)i * (size_t)at->classes, i);
         status = cnn_png_check(cairo_status(cairo));
     }
     if (status == CNN_OK)

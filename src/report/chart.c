@@ -131,11 +131,13 @@ static void append_axes(cnn_text *svg, const plot *at)
     }
     /* Not below zero, where a lone first epoch has half a one before it: and no "-0". */
     double first = at->x.step * fmax(0.0, ceil(at->x.low / at->x.step - 1e-9));
-    for (double x = first; x <= at->x.high + 1e-9 * at->x.step; x += at->x.step)
+    for (int i = 0; first + i * at->x.step <= at->x.high + 1e-9 * at->x.step; i++) {
+        double x = first + i * at->x.step;
         cnn_text_append(svg,
                         "<path class=\"axis\" d=\"M%.1f %.1fv5\"/><text class=\"tick\" x=\"%.1f\" "
                         "y=\"%.1f\" text-anchor=\"middle\">%.0f</text>\n",
                         place_x(at, x), bottom, place_x(at, x), bottom + 18.0, x);
+    }
     cnn_text_append(svg,
                     "<path class=\"axis\" d=\"M%d %.1fH%d\"/><text class=\"tick\" x=\"%.1f\" "
                     "y=\"%d\" text-anchor=\"middle\">epoch</text>\n",

@@ -59,7 +59,10 @@ static void add_object(cnn_page *page, const char *title, json_t *object)
     if (json_object_size(object) == 0)
         return;
     open_table(page, title);
-    json_object_foreach(object, key, value) add_json(page, key, value);
+    json_object_foreach(object, key, value)
+    {
+        add_json(page, key, value);
+    }
     close_table(page);
 }
 

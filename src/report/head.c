@@ -1,6 +1,7 @@
 /* The top of the page: its name, the figures that everyone looks for, what is missing. */
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "report/page.h"
 
@@ -13,7 +14,8 @@ static void add_figure(cnn_page *page, const char *value, const char *name)
 static double last_value(const cnn_run *run, size_t field)
 {
     for (size_t i = run->metric_count; i > 0; i--) {
-        double value = *(const double *)((const char *)&run->metrics[i - 1] + field);
+        double value;
+        memcpy(&value, (const char *)&run->metrics[i - 1] + field, sizeof value);
         if (isfinite(value))
             return value;
     }

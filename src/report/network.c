@@ -52,13 +52,14 @@ void cnn_page_add_network(cnn_page *page)
                     "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Layers\">\n"
                     "<table class=\"data\" id=\"layers\"><thead><tr><th scope=\"col\">layer</th>"
                     "<th scope=\"col\" class=\"n\">output</th><th scope=\"col\" class=\"n\">"
-                    "parameters</th><th scope=\"col\" class=\"n\">MFLOP</th></tr></thead>"
+                    "parameters</th><th scope=\"col\" class=\"n wide\">MFLOP</th></tr></thead>"
                     "\n<tbody>\n");
     for (size_t i = 0; i < cnn_network_layer_count(network); i++) {
         cnn_layer_info layer = cnn_network_layer(network, i);
         cnn_text_append(&page->html, "<tr><th scope=\"row\">%s</th><td class=\"n\">", layer.name);
         append_shape(&page->html, layer.output);
-        cnn_text_append(&page->html, "</td><td class=\"n\">%s</td><td class=\"n\">%.3f</td></tr>\n",
+        cnn_text_append(&page->html,
+                        "</td><td class=\"n\">%s</td><td class=\"n wide\">%.3f</td></tr>\n",
                         cnn_figure_count(figure, layer.parameters), 1e-6 * layer.forward_flops);
     }
     cnn_text_append(&page->html, "</tbody></table></div>\n");
@@ -95,7 +96,7 @@ void cnn_page_add_steps(cnn_page *page)
     double seconds = 1e-3 * summary.plain_milliseconds;
     snprintf(intro, sizeof intro,
              "A training step of %d images takes %.3g ms: %s images a second. Medians of %d steps; "
-             "'cnn-cl bench' measures longer, and beside the device's peak.",
+             "<code>cnn-cl bench</code> measures longer, and beside the device's peak.",
              summary.batch, summary.plain_milliseconds,
              cnn_figure_count(rate, seconds > 0.0 ? (uint64_t)(summary.batch / seconds + 0.5) : 0),
              summary.steps);

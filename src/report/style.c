@@ -22,8 +22,9 @@ const char *const cnn_page_style[] = {
     "p{margin:0 0 12px}"
     ".lead,.intro,footer{color:var(--muted)}"
     ".lead{margin:4px 0 0}.intro{font-size:14.5px;max-width:75ch}"
-    "footer{padding:20px 16px 36px;font-size:14px}"
-    "a{color:var(--accent)}a:focus-visible,[tabindex]:focus-visible{outline:2px solid "
+    "footer{padding:20px 16px "
+    "36px;font-size:14px}code{white-space:nowrap;font-size:.92em}a{color:var(--accent)}a:focus-"
+    "visible,[tabindex]:focus-visible{outline:2px solid "
     "var(--accent);outline-offset:2px}\n",
     "nav{margin:14px 0 0;font-size:14.5px}nav ul{list-style:none;display:flex;flex-wrap:wrap;"
     "gap:4px 16px;margin:0;padding:0}"
@@ -52,8 +53,7 @@ const char *const cnn_page_style[] = {
     "var(--line);text-align:left;vertical-align:top}"
     ".data thead th{color:var(--muted);font-weight:600;white-space:nowrap}"
     ".data tbody th{font-weight:500}.names th,.names td{overflow-wrap:anywhere}.names tbody "
-    "th{min-width:84px}"
-    ".data .n{text-align:right;white-space:nowrap;padding-left:8px}"
+    "th{min-width:56px}.data .n{text-align:right;white-space:nowrap;padding-left:8px}"
     ".data tr>:last-child{padding-right:0}"
     ".facts th{width:38%;color:var(--muted);font-weight:500}\n",
     ".matrix{margin:4px 0}.matrix th{font-weight:500;font-size:13px}"
@@ -69,8 +69,8 @@ const char *const cnn_page_style[] = {
     "@media(min-width:1000px){.matrix td{min-width:42px;height:34px;font-size:14px}}"
     "@media(max-width:560px){.matrix td{min-width:26px;height:26px;padding:0 1px;font-size:11px}"
     ".matrix th{font-size:12px}.matrix tbody th{max-width:84px;padding-right:4px}"
-    "section{padding:14px}.data{font-size:13.5px}.data th,.data td{padding-right:6px}"
-    ".wide{display:none}}\n",
+    "section{padding:14px}.data{font-size:13px}.data th,.data td{padding-right:5px}.data "
+    ".n{padding-left:3px}.wide{display:none}}\n",
     ".picture img{display:block;max-width:100%;height:auto;image-rendering:pixelated}"
     ".picture img{border-radius:4px}.picture.smooth img{image-rendering:auto}"
     ".images{display:grid;gap:12px 10px;margin:12px 0 0;padding:0;list-style:none}"

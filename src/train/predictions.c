@@ -42,7 +42,8 @@ static cnn_status settle(cnn_predictions *predictions, slot *from)
     cnn_status status = cnn_opencl_check(code, "clWaitForEvents", predictions->plan->device);
     int classes = predictions->plan->network->config.ydim;
     for (int i = 0; status == CNN_OK && i < from->n; i++)
-        predictions->values[from->first + (size_t)i] = predict(from->logits + i * classes, classes);
+        predictions->values[from->first + (size_t)i] =
+            predict(from->logits + (size_t)i * (size_t)classes, classes);
     return status;
 }
 

@@ -9,7 +9,7 @@ COMMANDS = {
     "train": "data out epochs lr print-every stream no-clobber batch no-fuse name xdim ksize "
              "cdims hdims ydim batchnorm dropout",
     "eval": "data split batch no-fuse json model xdim cdims",
-    "predict": "data samples grid no-fuse json model xdim cdims",
+    "predict": "data samples grid top show digits no-preprocess no-fuse json model xdim cdims",
     "params": "plan batch no-fuse model xdim cdims",
     "forward": "no-fuse model xdim cdims",
     "bench": "steps eval trace tune batch no-fuse json model name xdim ksize cdims hdims ydim batchnorm "
@@ -17,13 +17,14 @@ COMMANDS = {
     "export": "format model name xdim ksize cdims hdims ydim batchnorm dropout",
     "import": "name xdim dropout",
     "report": "data no-bench model name",
+    "serve": "digits no-preprocess port host no-fuse model",
 }
 
 # What is refused, and what the message says.
 WRONG = [
     ("", "a command is missing: see 'cnn-cl --help'"),
     ("frobnicate", "unknown command 'frobnicate': see 'cnn-cl --help'"),
-    ("serve", "unknown command 'serve'"),
+    ("server", "unknown command 'server'"),
     ("train extra", "stray argument 'extra' after the command train: see 'cnn-cl train --help'"),
     ("train -- extra", "stray argument 'extra'"),
     ("--no-such-option", "option '--no-such-option': see 'cnn-cl --help'"),
