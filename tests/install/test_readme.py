@@ -28,7 +28,7 @@ def first_column(text):
 
 class Readme(unittest.TestCase):
     def test_the_example_is_the_program_that_is_tested(self):
-        program = read("tests", "install", "embed.c")
+        program = read("tests", "embed", "embed.c")
         lines = re.search(r"(?s)/\* README: begin \*/\n(.*?) */\* README: end \*/", program).group(1)
         lines = re.sub("(?m)^    ", "", lines)
         self.assertEqual(lines.count("\n"), 10)
