@@ -138,3 +138,12 @@ cnn_status cnn_buffer_write_async(cl_event *event, const cnn_buffer *buffer, con
                                        0, NULL, event);
     return cnn_opencl_check(code, "clEnqueueWriteBuffer", buffer->device);
 }
+
+cnn_status cnn_buffer_read_async(cl_event *event, void *data, const cnn_buffer *buffer,
+                                 size_t bytes)
+{
+    *event = NULL;
+    cl_int code = clEnqueueReadBuffer(buffer->device->queue, buffer->mem, CL_FALSE, 0, bytes, data,
+                                      0, NULL, event);
+    return cnn_opencl_check(code, "clEnqueueReadBuffer", buffer->device);
+}

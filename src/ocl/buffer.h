@@ -26,8 +26,10 @@ void cnn_buffer_finish(cnn_buffer *buffer);
 cnn_status cnn_buffer_read(void *data, const cnn_buffer *buffer, size_t offset, size_t bytes);
 cnn_status cnn_buffer_write(const cnn_buffer *buffer, size_t offset, const void *data,
                             size_t bytes);
-/* Enqueued, not waited for: data must stay until *event (to be released by the caller) is done. */
+/* Enqueued, not waited for; the first `bytes` bytes. Data must stay until *event (to be released by the caller) is done. */
 cnn_status cnn_buffer_write_async(cl_event *event, const cnn_buffer *buffer, const void *data,
                                   size_t bytes);
+cnn_status cnn_buffer_read_async(cl_event *event, void *data, const cnn_buffer *buffer,
+                                 size_t bytes);
 
 #endif

@@ -52,7 +52,7 @@ class Readme(unittest.TestCase):
 class Commands(CommandTest):
     def test_the_table_has_every_command(self):
         text = self.run_command("--help").stdout
-        commands = re.search(r"(?s)Commands:\n(.*?)\n\n", text).group(1)
+        commands = re.search(r"(?s)Commands:\n(.*?)\nOptions", text).group(1)
         commands = re.findall(r"(?m)^  ([a-z]+)", commands)
         self.assertEqual(first_column(section("Commands")), [*commands, "--list-devices"])
 
