@@ -43,6 +43,9 @@ cnn_status cnn_tuner_measure_default(cnn_tuner *at);
  * the best so far, and tells the callback. Errors: MEMORY. */
 cnn_status cnn_tuner_try(cnn_tuner *at, cnn_gemm_part part, const size_t *values);
 
+/* Times a trial again: machines change their pace. Errors: MEMORY, OPENCL. */
+cnn_status cnn_tuner_repeat(cnn_tuner *at, cnn_gemm_trial *trial);
+
 /* Of all products; infinite where the trial failed. */
 double cnn_tuner_seconds(const cnn_tuner *at, const cnn_gemm_trial *trial);
 /* NULL where none of this kernel's was right. */

@@ -188,16 +188,18 @@ static double rate(const cnn_tuner *at, double seconds)
     return seconds > 0.0 && isfinite(seconds) ? 1e-9 * cnn_tune_flops(at->record) / seconds : 0.0;
 }
 
-static void tell(cnn_tuner *at, const cnn_gemm_trial *trial, const cnn_gemm_tuning *tuning)
+static void tell(cnn_tuner *at, const cnn_gemm_trial *trial)
 {
     char text[CNN_GEMM_TUNING_TEXT];
     const cnn_gemm_record *record = at->record;
+    cnn_gemm_tuning tuning = {{false}, {{0}}};
     if (!at->callback)
         return;
+    cnn_gemm_tuning_give(&tuning, trial->part, trial->values);
     cnn_tune_trial told = {
         .number = (int)record->trial_count,
         .kernel = cnn_gemm_parts[trial->part].kernel,
-        .parameters = cnn_gemm_tuning_text(text, tuning, trial->part),
+        .parameters = cnn_gemm_tuning_text(text, &tuning, trial->part),
         .gflops = rate(at, cnn_tuner_seconds(at, trial)),
         .best_gflops = rate(at, cnn_tune_total(record->after, record->shape_count)),
     };
@@ -205,19 +207,24 @@ static void tell(cnn_tuner *at, const cnn_gemm_trial *trial, const cnn_gemm_tuni
 }
 
 /* Has one kernel do all products with these values. */
-cnn_status cnn_tuner_try(cnn_tuner *at, cnn_gemm_part part, const size_t *values)
+static cnn_status use_alone(cnn_tuner *at, cnn_gemm_part part, const size_t *values)
 {
-    cnn_gemm_trial *trial;
     cnn_gemm_tuning tuning = {{false}, {{0}}};
-    bool right = false;
-    cnn_status status = CNN_OK;
     cnn_gemm_tuning_give(&tuning, part, values);
     tuning.given[CNN_GEMM_SWITCH] = true;
     tuning.values[CNN_GEMM_SWITCH][0] = part == CNN_GEMM_DIRECT ? ALWAYS_DIRECT : ALWAYS_INDIRECT;
+    return cnn_gemm_use(at->device, &tuning);
+}
+
+cnn_status cnn_tuner_try(cnn_tuner *at, cnn_gemm_part part, const size_t *values)
+{
+    cnn_gemm_trial *trial;
+    bool right = false;
+    cnn_status status = CNN_OK;
     CNN_TRY(cnn_gemm_record_add(&trial, at->record));
     trial->part = part;
     memcpy(trial->values, values, sizeof trial->values);
-    status = cnn_gemm_use(at->device, &tuning);
+    status = use_alone(at, part, values);
     if (status == CNN_OK)
         status = check_and_time(trial->seconds, &right, at);
     trial->failed = status != CNN_OK || !right;
@@ -229,8 +236,17 @@ cnn_status cnn_tuner_try(cnn_tuner *at, cnn_gemm_part part, const size_t *values
     CNN_TRY(status);
     compose(at);
     CNN_TRY(cnn_gemm_record_write(&at->tuning->saved, at->record, at->device));
-    tell(at, trial, &tuning);
+    tell(at, trial);
 out:
+    return status;
+}
+
+cnn_status cnn_tuner_repeat(cnn_tuner *at, cnn_gemm_trial *trial)
+{
+    const cnn_gemm_record *record = at->record;
+    cnn_status status = use_alone(at, trial->part, trial->values);
+    for (size_t i = 0; status == CNN_OK && i < record->shape_count; i++)
+        status = time_shape(&trial->seconds[i], at, &record->shapes[i]);
     return status;
 }
 

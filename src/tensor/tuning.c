@@ -25,7 +25,7 @@ const cnn_gemm_part_kind cnn_gemm_parts[CNN_GEMM_PARTS] = {
  * pocl (docs/benchmarks.md). */
 static const cnn_gemm_tuning plain_for_cpus = {
     {true, true, true},
-    {{0, 1, 16, 4, 1, 1, 16, 1, 1, 16, 0, 0, 0, 0, 8, 4}, {2, 1, 1, 1, 1, 0, 0, 4, 4, 16}, {1}}};
+    {{0, 1, 32, 4, 1, 1, 16, 1, 1, 16, 0, 0, 0, 0, 8, 4}, {2, 1, 1, 1, 1, 0, 0, 4, 4, 16}, {1}}};
 
 static const cnn_gemm_tuning plain_for_gpus = {
     {true, true, true},
