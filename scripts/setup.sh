@@ -7,9 +7,9 @@
 set -eu
 
 needed='build-essential meson ninja-build pkg-config python3 opencl-headers ocl-icd-opencl-dev
-    pocl-opencl-icd libclblast-dev zlib1g-dev libjansson-dev libcairo2-dev gzip curl ca-certificates'
+    pocl-opencl-icd libclblast-dev zlib1g-dev libjansson-dev nettle-dev libcairo2-dev gzip curl ca-certificates'
 commands='cc meson ninja pkg-config python3'
-libraries='OpenCL clblast zlib jansson cairo'
+libraries='OpenCL clblast zlib jansson nettle cairo'
 optional=
 
 for argument; do

@@ -3,9 +3,11 @@
 #define CNNCL_CNNCL_H
 
 #include <cnncl/bench.h>
+#include <cnncl/checkpoint.h>
 #include <cnncl/dataset.h>
 #include <cnncl/device.h>
 #include <cnncl/error.h>
+#include <cnncl/metrics.h>
 #include <cnncl/model.h>
 #include <cnncl/network.h>
 #include <cnncl/picture.h>

@@ -19,6 +19,9 @@ CNN_API cnn_status cnn_model_load(cnn_model **model, const char *path);
 CNN_API cnn_status cnn_model_save(const cnn_model *model, const char *path);
 CNN_API void cnn_model_destroy(cnn_model *model);
 
+/* Sets the name in its configuration. Errors: ARGUMENT (no name for a file). */
+CNN_API cnn_status cnn_model_rename(cnn_model *model, const char *name);
+
 CNN_API const cnn_network *cnn_model_network(const cnn_model *model);
 
 typedef enum cnn_type { CNN_FLOAT32, CNN_INT64 } cnn_type;

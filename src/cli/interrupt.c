@@ -2,42 +2,57 @@
 
 #include <signal.h>
 #include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/output.h"
+
+static const char at_once[] =
+    "cnn-cl: interrupted again and ended at once; the checkpoint that was saved last is whole\n";
 
 static volatile sig_atomic_t caught;
-static volatile sig_atomic_t is_caught[2]; /* SIGINT, SIGTERM: not those that were ignored before */
+static const char *volatile farewell; /* NULL: the first signal asks to stop */
 
-static const int numbers[2] = {SIGINT, SIGTERM};
-
-void cli_interrupt_release(void)
-{
-    for (int i = 0; i < 2; i++)
-        if (is_caught[i])
-            signal(numbers[i], SIG_DFL);
-}
-
+/* Nothing here but what a signal handler may call. */
 static void take_signal(int number)
 {
-    caught = number;
-    cli_interrupt_release();
+    const char *line = farewell;
+    if (!line && !caught) {
+        caught = number;
+        return;
+    }
+    if (!line)
+        line = at_once;
+    ssize_t ignored = write(STDERR_FILENO, line, strlen(line));
+    (void)ignored;
+    _exit(CLI_EXIT_SIGNAL + number);
 }
 
-static void catch_one(int index)
+static void install(void)
 {
-    int number = numbers[index];
-    struct sigaction action = {.sa_handler = take_signal, .sa_flags = SA_RESTART};
-    struct sigaction old;
-    sigemptyset(&action.sa_mask);
-    sigaddset(&action.sa_mask, SIGINT);
-    sigaddset(&action.sa_mask, SIGTERM);
-    /* Started in the background by a shell without job control, SIGINT is to be ignored. */
-    if (sigaction(number, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-        is_caught[index] = sigaction(number, &action, NULL) == 0;
+    static const int numbers[] = {SIGINT, SIGTERM};
+    for (int i = 0; i < 2; i++) {
+        struct sigaction action = {.sa_handler = take_signal, .sa_flags = SA_RESTART};
+        struct sigaction old;
+        sigemptyset(&action.sa_mask);
+        sigaddset(&action.sa_mask, SIGINT);
+        sigaddset(&action.sa_mask, SIGTERM);
+        /* Started in the background by a shell without job control, SIGINT is to be ignored. */
+        if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+            (void)sigaction(numbers[i], &action, NULL);
+    }
+}
+
+void cli_interrupt_end_with(const char *line)
+{
+    farewell = line;
+    install();
 }
 
 void cli_interrupt_catch(void)
 {
-    catch_one(0);
-    catch_one(1);
+    farewell = NULL;
+    install();
 }
 
 int cli_interrupt_signal(void)

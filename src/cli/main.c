@@ -6,8 +6,9 @@
 const cli_command cli_commands[] = {
     {.name = "train",
      .summary = "train on a data set; one line per epoch",
-     .notes = "Leaves NAME.safetensors and predictions.png in the folder of the run.\n",
-     .groups = CLI_DATA | CLI_TRAIN | CLI_BATCH | CLI_FUSE | CLI_NETWORK,
+     .notes = "Leaves in its folder NAME.safetensors, NAME.best.safetensors (the best by\n"
+              "validation, else test accuracy), the checkpoint, metrics and predictions.png.\n",
+     .groups = CLI_DATA | CLI_TRAIN | CLI_BATCH | CLI_FUSE | CLI_MODEL | CLI_NETWORK,
      .run = cmd_train},
     {.name = "eval",
      .summary = "loss and accuracy of a model on a data set",

@@ -14,6 +14,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "model/format.h"
+#include "model/seal.h"
 #include "net/network.h"
 
 enum { MAX_RANK = 4, SHAPE_TEXT = 64 };
@@ -244,17 +245,24 @@ static cnn_status read_lengths(size_t *length, cnn_archive *archive, FILE *file)
     return CNN_OK;
 }
 
-static cnn_status read_all(cnn_archive *archive, FILE *file)
+static cnn_status read_all(cnn_archive *archive, FILE *file, bool sealed)
 {
     cnn_status status = CNN_OK;
     char *header = NULL;
     size_t length = 0;
     CNN_TRY(read_lengths(&length, archive, file));
-    CNN_TRY(cnn_allocate(&header, length, 1, archive->path));
+    CNN_TRY(cnn_allocate(&header, length + 1, 1, archive->path));
     CNN_TRY(read_bytes(header, length, file, archive->path));
     CNN_TRY(parse_header(archive, header, length));
     CNN_TRY(cnn_allocate(&archive->values, archive->value_size, 1, archive->path));
     CNN_TRY(read_bytes(archive->values, archive->value_size, file, archive->path));
+    if (sealed) {
+        const uint64_t declared = length;
+        const cnn_piece pieces[] = {{&declared, CNN_ARCHIVE_LENGTH_SIZE},
+                                    {header, length},
+                                    {archive->values, archive->value_size}};
+        CNN_TRY(cnn_seal_check(header, archive->path, pieces, sizeof pieces / sizeof pieces[0]));
+    }
     for (size_t i = 0; i < archive->count; i++)
         archive->entries[i].info.values = archive->values + archive->entries[i].begin;
 out:
@@ -262,7 +270,7 @@ out:
     return status;
 }
 
-cnn_status cnn_archive_read(cnn_archive **archive, const char *path)
+static cnn_status read_archive(cnn_archive **archive, const char *path, bool sealed)
 {
     *archive = NULL;
     cnn_status status = CNN_OK;
@@ -274,7 +282,7 @@ cnn_status cnn_archive_read(cnn_archive **archive, const char *path)
     cnn_text_append(&text, "%s", path);
     CNN_TRY(cnn_allocate(&result, 1, sizeof *result, path));
     CNN_TRY(cnn_text_take(&result->path, &text));
-    CNN_TRY(read_all(result, file));
+    CNN_TRY(read_all(result, file, sealed));
     *archive = result;
     result = NULL;
 out:
@@ -282,6 +290,16 @@ out:
     cnn_text_finish(&text);
     cnn_archive_destroy(result);
     return status;
+}
+
+cnn_status cnn_archive_read(cnn_archive **archive, const char *path)
+{
+    return read_archive(archive, path, false);
+}
+
+cnn_status cnn_archive_read_sealed(cnn_archive **archive, const char *path)
+{
+    return read_archive(archive, path, true);
 }
 
 void cnn_archive_destroy(cnn_archive *archive)

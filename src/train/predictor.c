@@ -93,7 +93,6 @@ cnn_status cnn_predictor_evaluate(cnn_evaluation *evaluation, cnn_predictor *pre
                                   const cnn_dataset *dataset, cnn_split split)
 {
     cnn_feed feed = {0};
-    cnn_loop_result result;
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_check_dataset(predictor->model->network, dataset));
     if (cnn_dataset_count(dataset, split) == 0) {
@@ -105,12 +104,12 @@ cnn_status cnn_predictor_evaluate(cnn_evaluation *evaluation, cnn_predictor *pre
     CNN_TRY(cnn_feed_init(&feed, predictor->device, dataset, split, predictor->batch, true));
     CNN_TRY(cnn_plan_reserve(predictor->plan, cnn_feed_batch_count(&feed)));
     cnn_loop loop = {.plan = predictor->plan, .feed = &feed, .epoch = -1};
-    CNN_TRY(cnn_loop_run(&result, &loop));
+    CNN_TRY(cnn_loop_run(&loop));
     *evaluation = (cnn_evaluation){
-        .loss = result.sample_loss,
-        .accuracy = (double)result.hits / (double)result.count,
-        .hits = result.hits,
-        .count = result.count,
+        .loss = loop.sums.sample_loss,
+        .accuracy = (double)loop.sums.hits / (double)feed.count,
+        .hits = loop.sums.hits,
+        .count = feed.count,
     };
 out:
     cnn_feed_finish(&feed);

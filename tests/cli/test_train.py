@@ -8,6 +8,8 @@ from support import (CLASSES, CNN_CL, TRAIN_COUNT, TRAINING, CommandTest, enviro
                      read_png_size, read_safetensors)
 
 START = r"train_accr:\[[01]\.\d{3}\] test_accr:\[[01]\.\d{3}\]\.\nStart training\.\n"
+FILES = ["cnn.best.safetensors", "cnn.ckpt.prev.safetensors", "cnn.ckpt.safetensors",
+         "cnn.metrics.csv", "cnn.run.json", "cnn.safetensors", "predictions.png"]
 EPOCH = (r"epoch:\[%d\] loss:\[(\d+\.\d{3})\] train_accr:\[([01]\.\d{3})\] "
          r"test_accr:\[([01]\.\d{3})\]\.\n")
 
@@ -26,8 +28,7 @@ class Run(CommandTest):
         for said in (r"device \d+:\d+: ", re.escape(self.data), r"takes \d+\.\d MiB",
                      "on the device", "run/cnn.safetensors", "run/predictions.png"):
             self.assertRegex(result.stderr, said)
-        self.assertEqual(sorted(os.listdir(self.folder + "/run")),
-                         ["cnn.safetensors", "predictions.png"])
+        self.assertEqual(sorted(os.listdir(self.folder + "/run")), FILES)
         width, height = read_png_size(self.folder + "/run/predictions.png")
         self.assertTrue(700 < width < 1500 and 700 < height < 1500)
         tensors, metadata = read_safetensors(self.folder + "/run/cnn.safetensors")
@@ -95,7 +96,7 @@ class Folder(CommandTest):
         first = self.read("again/cnn.safetensors")
         self.train("again", "--epochs", "1", "--seed", "5")
         self.assertNotEqual(self.read("again/cnn.safetensors"), first)
-        self.assertEqual(len(os.listdir(self.folder + "/again")), 2)
+        self.assertEqual(sorted(os.listdir(self.folder + "/again")), FILES)
 
     def test_no_clobber(self):
         self.train("kept", "--epochs", "1", "--no-clobber")
