@@ -18,7 +18,8 @@ for argument; do
             needed="$needed check python3-numpy"
             libraries="$libraries check"
             # Not in every release: the tests that want one of them are skipped without it.
-            optional='python3-torch oclgrind mesa-opencl-icd dataset-fashion-mnist shellcheck'
+            optional='python3-torch oclgrind mesa-opencl-icd dataset-fashion-mnist shellcheck
+                clang-tidy cppcheck'
             ;;
         # PyTorch is many times slower on the reference BLAS that it comes with.
         --bench) needed="$needed python3-torch libopenblas0-pthread" ;;

@@ -43,7 +43,7 @@ static void find_sizes(conv_block_op *block)
     cnn_shape pooled = op->layers[POOL]->out;
     size_t k = (size_t)conv->ksize, in = (size_t)conv->in.c, out = (size_t)conv->out.c;
     size_t padded = is_first(op) && in < VECTOR ? in : round_up(in, VECTOR);
-    size_t row = round_up(k * padded, VECTOR), windows = (size_t)(pooled.h * pooled.w);
+    size_t row = round_up(k * padded, VECTOR), windows = (size_t)pooled.h * (size_t)pooled.w;
     size_t pixels = (2 * (size_t)pooled.h + k - 1) * (2 * (size_t)pooled.w + k - 1);
     block->packed = round_up(out, BLOCK) * k * k * in;
     block->packed_rows = out * k * row;
@@ -63,7 +63,7 @@ static cnn_status init(cnn_op *op)
 {
     static const struct {
         const char *file, *name;
-    } kernels[] = {[PACK - PACK] = {"conv_block.cl", "conv_block_pack"},
+    } kernels[] = {[0] = {"conv_block.cl", "conv_block_pack"},
                    [FORWARD - PACK] = {"conv_block.cl", "conv_block_forward"},
                    [PACK_ROWS - PACK] = {"conv_block_backward.cl", "conv_block_pack_rows"},
                    [BACKWARD - PACK] = {"conv_block_backward.cl", "conv_block_backward"},

@@ -64,7 +64,8 @@ static void find_training_sizes(norm_block_op *block)
     cnn_shape pooled = op->layers[POOL]->out, in = conv->in, out = conv->out;
     size_t k = (size_t)conv->ksize, items = (size_t)block->items;
     size_t inputs = round_up((size_t)in.c, VECTOR), outputs = round_up((size_t)out.c, VECTOR);
-    size_t plane = (size_t)(out.h * out.w), windows = (size_t)(pooled.h * pooled.w);
+    size_t plane = (size_t)out.h * (size_t)out.w;
+    size_t windows = (size_t)pooled.h * (size_t)pooled.w;
     size_t gradient_plane = ((size_t)in.h + k - 1) * ((size_t)in.w + k - 1);
     size_t tile = round_up(tile_floats(conv, out.h, out.w), BLOCK);
     size_t sums = round_up(items * 2 * (size_t)out.c, BLOCK);
@@ -122,7 +123,7 @@ static cnn_status init(cnn_op *op)
     static const struct {
         const char *file, *name;
     } training[] = {
-        [PACK - PACK] = {"norm_block.cl", "norm_block_pack"},
+        [0] = {"norm_block.cl", "norm_block_pack"},
         [CONVOLVE - PACK] = {"norm_block.cl", "norm_block_convolve"},
         [APPLY - PACK] = {"norm_block.cl", "norm_block_apply"},
         [FOLD - PACK] = {"norm_block.cl", "norm_block_fold"},
