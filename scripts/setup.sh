@@ -7,11 +7,12 @@
 set -eu
 
 needed='build-essential meson ninja-build pkg-config python3 opencl-headers ocl-icd-opencl-dev
-    pocl-opencl-icd libclblast-dev zlib1g-dev libjansson-dev libcairo2-dev libzip-dev
+    pocl-opencl-icd libclblast-dev zlib1g-dev libjansson-dev nettle-dev libcairo2-dev
+    libzip-dev
     libprotobuf-c-dev protobuf-c-compiler libonnx-dev libpng-dev libjpeg-dev libmicrohttpd-dev
     gzip curl ca-certificates'
 commands='cc meson ninja pkg-config python3 protoc-c'
-libraries='OpenCL clblast zlib jansson cairo libzip libprotobuf-c libpng libjpeg libmicrohttpd'
+libraries='OpenCL clblast zlib jansson nettle cairo libzip libprotobuf-c libpng libjpeg libmicrohttpd'
 optional=
 
 for argument; do

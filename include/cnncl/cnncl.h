@@ -4,6 +4,7 @@
 #define CNNCL_CNNCL_H
 
 #include <cnncl/bench.h>
+#include <cnncl/checkpoint.h>
 #include <cnncl/confusion.h>
 #include <cnncl/dataset.h>
 #include <cnncl/device.h>
@@ -11,6 +12,7 @@
 #include <cnncl/error.h>
 #include <cnncl/exchange.h>
 #include <cnncl/image.h>
+#include <cnncl/metrics.h>
 #include <cnncl/model.h>
 #include <cnncl/network.h>
 #include <cnncl/picture.h>

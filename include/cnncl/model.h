@@ -26,6 +26,8 @@ CNN_API cnn_status cnn_model_save(const cnn_model *model, const char *path);
 /** Frees it. NULL is no error. */
 CNN_API void cnn_model_destroy(cnn_model *model);
 
+/** Sets the name in its configuration. Errors: ARGUMENT (no name for a file). */
+CNN_API cnn_status cnn_model_rename(cnn_model *model, const char *name);
 /** The network. Owned by the model. */
 CNN_API const cnn_network *cnn_model_network(const cnn_model *model);
 

@@ -27,7 +27,7 @@ static int serve(const cli_service *service, const cli_options *options)
     int socket, code = 0;
     CLI_TRY(cli_listen(&socket, address, options->host, options->port));
     CLI_TRY(cli_server_start(&server, service, socket));
-    cli_interrupt_catch();
+    cli_interrupt_catch("cnn-cl: interrupted again and ended at once\n");
     cli_print("listening on http://%s/\n", address);
     CLI_TRY(cli_flush());
     cli_info("draw there, or: curl --data-binary @IMAGE http://%s/predict; Ctrl-C ends", address);
@@ -35,7 +35,6 @@ static int serve(const cli_service *service, const cli_options *options)
     cli_info("ending: what was asked is answered");
 out:
     cli_server_stop(server);
-    cli_interrupt_release();
     return code;
 }
 

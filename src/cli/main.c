@@ -8,8 +8,8 @@
 const cli_command cli_commands[] = {
     {.name = "train",
      .summary = "train on a data set; one line per epoch",
-     .notes = "Leaves NAME.safetensors, predictions.png and report.html in the run's folder.\n",
-     .groups = CLI_DATA | CLI_TRAIN | CLI_BATCH | CLI_FUSE | CLI_NETWORK,
+     .notes = "Leaves the model, the best one, a checkpoint, metrics and report.html.\n",
+     .groups = CLI_DATA | CLI_TRAIN | CLI_BATCH | CLI_FUSE | CLI_MODEL | CLI_NETWORK,
      .run = cmd_train},
     {.name = "eval",
      .summary = "loss and accuracy of a model on a data set",

@@ -87,6 +87,16 @@ static bool set_rate(cli_options *options, const cli_option_row *row, const char
     return true;
 }
 
+static bool set_share(cli_options *options, const cli_option_row *row, const char *text)
+{
+    (void)row;
+    if (text[0] == '\0' || text[strspn(text, "0123456789.eE-")] != '\0')
+        return false;
+    char *end;
+    options->train.val_split = strtod(text, &end);
+    return *end == '\0' && options->train.val_split > 0.0 && options->train.val_split < 1.0;
+}
+
 static bool set_split(cli_options *options, const cli_option_row *row, const char *text)
 {
     (void)row;
@@ -116,6 +126,7 @@ static bool set_network(cli_options *options, const cli_option_row *row, const c
 }
 
 static const char count_expected[] = "an integer of 1 to 1000000";
+static const char count_or_none_expected[] = "an integer of 0 to 1000000";
 static const char file_expected[] = "a path";
 
 const cli_option_row cli_option_rows[] = {
@@ -128,11 +139,25 @@ const cli_option_row cli_option_rows[] = {
     {"out", "DIR", 0, CLI_TRAIN, "folder of this run (default runs/NAME)", set_text, FIELD(out), 0,
      file_expected},
     {"epochs", "N", 0, CLI_TRAIN, "passes over the training split (default 10)", set_int,
-     FIELD(train.epochs), 0, "an integer of 0 to 1000000"},
+     FIELD(train.epochs), 0, count_or_none_expected},
     {"lr", "RATE", 0, CLI_TRAIN, "learning rate (default 1e-3)", set_rate, 0, 0,
      "a finite number above 0"},
     {"print-every", "N", 0, CLI_TRAIN, "evaluate every N epochs, and after the last (default 1)",
      set_int, FIELD(train.print_every), 1, count_expected},
+    {"val-split", "F", 0, CLI_TRAIN, "hold out this part of the training split to validate",
+     set_share, 0, 0, "a number between 0 and 1"},
+    {"early-stop", "N", 0, CLI_TRAIN, "stop after N evaluations that validate no better", set_int,
+     FIELD(train.early_stop), 1, count_expected},
+    {"checkpoint-every", "N", 0, CLI_TRAIN, "save a checkpoint every N epochs (default 1)", set_int,
+     FIELD(train.checkpoint_every), 0, count_or_none_expected},
+    {"checkpoint-steps", "N", 0, CLI_TRAIN, "and every N steps (default 0: never)", set_int,
+     FIELD(train.checkpoint_steps), 0, count_or_none_expected},
+    {"resume", NULL, 0, CLI_TRAIN, "go on from the folder's checkpoint with its options", set_true,
+     FIELD(resume), 0, NULL},
+    {"resume-from", "FILE", 0, CLI_TRAIN, "go on from this checkpoint", set_text,
+     FIELD(resume_from), 0, file_expected},
+    {"log-json", "FILE", 0, CLI_TRAIN, "the metrics as JSON too, an object a line", set_text,
+     FIELD(log_json), 0, file_expected},
     {"stream", NULL, 0, CLI_TRAIN, "stream batches from the host even where the data fits",
      set_true, FIELD(train.stream), 0, NULL},
     {"no-clobber", NULL, 0, CLI_TRAIN, "refuse a folder that has this run's files already",
@@ -181,7 +206,7 @@ const cli_option_row cli_option_rows[] = {
      FIELD(no_bench), 0, NULL},
 
     {"model", "FILE", 0, CLI_MODEL | CLI_REPORT,
-     "a saved model; else a fresh network (report: the run's):", set_text, FIELD(model), 0,
+     "a saved model; else a fresh one (report: the run's)", set_text, FIELD(model), 0,
      file_expected},
     {"name", "NAME", 0, CLI_NETWORK | CLI_IMPORT | CLI_REPORT,
      "of the network and its files (default cnn)", set_name, 0, 0, NULL},

@@ -33,7 +33,11 @@ typedef enum cli_group {
     CLI_DOCTOR = 1 << 19
 } cli_group;
 
-enum { CLI_DEFAULT_SAMPLES = 25, CLI_DEFAULT_PORT = 8080 };
+enum {
+    CLI_DEFAULT_SAMPLES = 25,
+    CLI_DEFAULT_PORT = 8080,
+    CLI_MAX_OPTIONS = 128 /* with the row that ends them */
+};
 
 typedef struct cli_options cli_options;
 
@@ -56,6 +60,8 @@ struct cli_options {
     bool quiet, verbose;
     bool json;
 
+    bool given[CLI_MAX_OPTIONS]; /* by row of the table */
+
     const char *model; /* NULL for a fresh network */
     cnn_config config;
     bool name_given, xdim_given, dropout_given;
@@ -64,6 +70,9 @@ struct cli_options {
     const char *data; /* NULL for the usual places */
     const char *out;  /* NULL for runs/NAME */
     bool no_clobber;
+    bool resume;
+    const char *resume_from; /* NULL for the folder of the run */
+    const char *log_json;    /* NULL for none */
     cnn_train_options train; /* batch and fuse serve the other commands too */
     cnn_split split;
     int samples;
@@ -93,6 +102,9 @@ extern const cli_command cli_commands[];
 
 /* Fills options from the command line. Returns 0, or 2 after saying what is wrong. */
 int cli_options_parse(cli_options *options, int argc, char **argv);
+
+/* Was the option of this name on the command line? */
+bool cli_option_is_given(const cli_options *options, const char *name);
 
 /* Prints the program's help, or that of a command. */
 void cli_help_print(const cli_command *command);

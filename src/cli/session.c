@@ -65,7 +65,7 @@ int cli_session_load_model(cli_session *session, const cli_options *options)
 int cli_session_load(cli_session *session, cli_options *options)
 {
     int code = 0;
-    if (options->model)
+    if (options->model && !session->model)
         CLI_TRY(cli_session_load_model(session, options));
     CLI_TRY(cli_check(cnn_dataset_load(&session->dataset, options->data)));
     if (!options->xdim_given)
@@ -76,7 +76,7 @@ int cli_session_load(cli_session *session, cli_options *options)
     CLI_TRY(check_fit(config, session->dataset, options->model));
     if (!session->model) {
         CLI_TRY(cli_session_load_model(session, options));
-        if (options->command->groups & CLI_MODEL)
+        if (!(options->command->groups & CLI_TRAIN))
             cli_info("no --model: a fresh network, not trained, of seed %" PRIu64, options->seed);
     }
 out:

@@ -13,7 +13,8 @@ typedef struct cli_session {
     cnn_device *device;
 } cli_session;
 
-/* The data set, and the model that --model or the network's options say. Refuses a network that
+/* The data set, and the model, unless there is one already, that --model or the network's options
+ * say. Refuses a network that
  * the data does not fit. Returns an exit code. */
 int cli_session_load(cli_session *session, cli_options *options);
 /* The model alone, for commands without data. */

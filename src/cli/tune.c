@@ -39,7 +39,7 @@ int cli_tune(cli_options *options)
     chosen.fuse = options->train.fuse;
     CLI_TRY(cli_session_load_model(&session, options));
     CLI_TRY(cli_session_open_device(&session, options));
-    cli_interrupt_catch();
+    cli_interrupt_catch("cnn-cl: interrupted again and ended at once; what was found is kept\n");
     CLI_TRY(cli_check(cnn_tune_run(&tuning, session.device, cnn_model_network(session.model),
                                    &chosen, on_trial, NULL)));
     CLI_TRY(cli_check((options->json ? cnn_tuning_to_json : cnn_tuning_to_text)(&text, tuning)));

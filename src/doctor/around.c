@@ -176,7 +176,7 @@ static cnn_status compare_tally(cnn_check *check, const cnn_plan *plan, double l
     float losses[2], expected = (float)loss;
     uint32_t found[2];
     int bad;
-    cnn_status status = cnn_softmax_read(losses, found, &bad, &plan->softmax, slot + 1);
+    cnn_status status = cnn_softmax_read(losses, found, &bad, &plan->softmax, 0, slot + 1);
     if (status != CNN_OK)
         return status;
     cnn_row_compare(check, "the loss", &losses[slot], &expected, 1, cnn_forward_tolerance);

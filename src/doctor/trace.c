@@ -128,7 +128,7 @@ static cnn_status compare(trace_case *at, const double *losses)
     float found[CNN_TRACE_STEPS], expected[CNN_TRACE_STEPS];
     uint32_t hits[CNN_TRACE_STEPS];
     int bad;
-    cnn_status status = cnn_softmax_read(found, hits, &bad, &at->plan->softmax, CNN_TRACE_STEPS);
+    cnn_status status = cnn_softmax_read(found, hits, &bad, &at->plan->softmax, 0, CNN_TRACE_STEPS);
     if (status != CNN_OK)
         return status;
     for (int i = 0; i < CNN_TRACE_STEPS; i++)

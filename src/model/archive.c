@@ -13,6 +13,8 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "model/format.h"
+#include "model/seal.h"
+#include "net/network.h"
 
 enum { MAX_RANK = 4 };
 
@@ -263,17 +265,24 @@ static cnn_status take_values(archive_entry *entry, const cnn_archive *archive)
     return status;
 }
 
-static cnn_status read_all(cnn_archive *archive, FILE *file)
+static cnn_status read_all(cnn_archive *archive, FILE *file, bool sealed)
 {
     cnn_status status = CNN_OK;
     char *header = NULL;
     size_t length = 0;
     CNN_TRY(read_lengths(&length, archive, file));
-    CNN_TRY(cnn_allocate(&header, length, 1, archive->path));
+    CNN_TRY(cnn_allocate(&header, length + 1, 1, archive->path));
     CNN_TRY(read_bytes(header, length, file, archive->path));
     CNN_TRY(parse_header(archive, header, length));
     CNN_TRY(cnn_allocate(&archive->values, archive->value_size, 1, archive->path));
     CNN_TRY(read_bytes(archive->values, archive->value_size, file, archive->path));
+    if (sealed) {
+        const uint64_t declared = length;
+        const cnn_piece pieces[] = {{&declared, CNN_ARCHIVE_LENGTH_SIZE},
+                                    {header, length},
+                                    {archive->values, archive->value_size}};
+        CNN_TRY(cnn_seal_check(header, archive->path, pieces, sizeof pieces / sizeof pieces[0]));
+    }
     for (size_t i = 0; i < archive->count; i++)
         CNN_TRY(take_values(&archive->entries[i], archive));
 out:
@@ -281,7 +290,7 @@ out:
     return status;
 }
 
-static cnn_status read_file(cnn_archive **archive, const char *path, bool converts)
+static cnn_status read_archive(cnn_archive **archive, const char *path, bool sealed, bool converts)
 {
     *archive = NULL;
     cnn_status status = CNN_OK;
@@ -294,7 +303,7 @@ static cnn_status read_file(cnn_archive **archive, const char *path, bool conver
     CNN_TRY(cnn_allocate(&result, 1, sizeof *result, path));
     CNN_TRY(cnn_text_take(&result->path, &text));
     result->converts = converts;
-    CNN_TRY(read_all(result, file));
+    CNN_TRY(read_all(result, file, sealed));
     *archive = result;
     result = NULL;
 out:
@@ -306,12 +315,17 @@ out:
 
 cnn_status cnn_archive_read(cnn_archive **archive, const char *path)
 {
-    return read_file(archive, path, false);
+    return read_archive(archive, path, false, false);
 }
 
 cnn_status cnn_archive_read_any(cnn_archive **archive, const char *path)
 {
-    return read_file(archive, path, true);
+    return read_archive(archive, path, false, true);
+}
+
+cnn_status cnn_archive_read_sealed(cnn_archive **archive, const char *path)
+{
+    return read_archive(archive, path, true, false);
 }
 
 void cnn_archive_destroy(cnn_archive *archive)

@@ -19,6 +19,13 @@ typedef struct cnn_metadata {
 cnn_status cnn_archive_write(const char *path, const cnn_tensor_info *tensors, size_t tensor_count,
                              const cnn_metadata *metadata, size_t metadata_count);
 
+/* The same with a seal: the metadata CNN_ARCHIVE_SEAL is the SHA-256 of the file's bytes with zeros
+ * for the seal's digits. */
+#define CNN_ARCHIVE_SEAL "cnn-cl.sha256"
+cnn_status cnn_archive_write_sealed(const char *path, const cnn_tensor_info *tensors,
+                                    size_t tensor_count, const cnn_metadata *metadata,
+                                    size_t metadata_count);
+
 typedef struct cnn_archive cnn_archive;
 
 /* Reads and checks a whole file. Takes no memory that the file's size does not account for. Errors:
@@ -26,6 +33,8 @@ typedef struct cnn_archive cnn_archive;
 cnn_status cnn_archive_read(cnn_archive **archive, const char *path);
 /* Also takes F16, BF16 and F64: their values become float32. */
 cnn_status cnn_archive_read_any(cnn_archive **archive, const char *path);
+/* The same of a file whose seal must be there and be right: a flipped bit is an error. */
+cnn_status cnn_archive_read_sealed(cnn_archive **archive, const char *path);
 void cnn_archive_destroy(cnn_archive *archive);
 
 /* The file's name, for messages. */

@@ -193,3 +193,8 @@ uint64_t cnn_model_parameter_count(const cnn_model *model)
 {
     return model->network->parameter_count;
 }
+
+cnn_status cnn_model_rename(cnn_model *model, const char *name)
+{
+    return cnn_config_set(&model->network->config, "name", name);
+}

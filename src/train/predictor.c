@@ -106,7 +106,6 @@ cnn_status cnn_predictor_evaluate_samples(cnn_evaluation *evaluation, cnn_predic
 {
     cnn_feed feed = {0};
     cnn_predictions reader = {0};
-    cnn_loop_result result;
     cnn_status status = CNN_OK;
     CNN_TRY(check_split(predictor, dataset, split));
     /* One pass over the data: streaming it costs what uploading it would. */
@@ -118,13 +117,13 @@ cnn_status cnn_predictor_evaluate_samples(cnn_evaluation *evaluation, cnn_predic
         loop.after_step = cnn_predictions_take;
         loop.after_user = &reader;
     }
-    CNN_TRY(cnn_loop_run(&result, &loop));
+    CNN_TRY(cnn_loop_run(&loop));
     CNN_TRY(cnn_predictions_drain(&reader));
     *evaluation = (cnn_evaluation){
-        .loss = result.sample_loss,
-        .accuracy = (double)result.hits / (double)result.count,
-        .hits = result.hits,
-        .count = result.count,
+        .loss = loop.sums.sample_loss,
+        .accuracy = (double)loop.sums.hits / (double)feed.count,
+        .hits = loop.sums.hits,
+        .count = feed.count,
     };
 out:
     cnn_predictions_finish(&reader);

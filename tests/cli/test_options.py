@@ -7,8 +7,9 @@ from support import CNN_CL, CommandTest, environment
 
 COMMANDS = {
     "doctor": "all batch json name xdim ksize cdims hdims ydim batchnorm dropout",
-    "train": "data out epochs lr print-every stream no-clobber trust-device batch no-fuse name xdim ksize "
-             "cdims hdims ydim batchnorm dropout",
+    "train": "data out epochs lr print-every val-split early-stop checkpoint-every "
+             "checkpoint-steps resume resume-from log-json stream no-clobber trust-device batch "
+             "no-fuse model name xdim ksize cdims hdims ydim batchnorm dropout",
     "eval": "data split batch no-fuse json model xdim cdims",
     "predict": "data samples grid top show digits no-preprocess no-fuse json model xdim cdims",
     "params": "plan batch no-fuse model xdim cdims",
@@ -62,7 +63,21 @@ WRONG = [
     ("bench --tune --eval", "--tune and --eval exclude each other"),
     ("bench --tune --steps 3", "--tune and --steps exclude each other"),
     ("train --tune", "--tune is no option of the command train"),
-    ("train --model x", "--model is no option of the command train"),
+    ("train --model x --ksize 3", "--ksize and --model exclude each other"),
+    ("train --model x --resume", "--model and --resume exclude each other"),
+    ("train --model x --resume-from y", "--model and --resume exclude each other"),
+    ("train --resume --no-clobber", "--resume and --no-clobber exclude each other"),
+    ("train --early-stop 3", "--early-stop needs --val-split"),
+    ("train --early-stop 0", "--early-stop: expected an integer of 1 to 1000000, found '0'"),
+    ("train --val-split 0", "--val-split: expected a number between 0 and 1, found '0'"),
+    ("train --val-split 1", "--val-split: expected .*, found '1'"),
+    ("train --val-split nan", "--val-split: expected .*, found 'nan'"),
+    ("train --val-split 0.1x", "--val-split: expected .*, found '0.1x'"),
+    ("train --checkpoint-every -1", "--checkpoint-every: expected an integer of 0 to 1000000"),
+    ("train --checkpoint-steps x", "--checkpoint-steps: expected .*, found 'x'"),
+    ("train --resume-from=", "--resume-from: expected a path, found ''"),
+    ("train --log-json=", "--log-json: expected a path, found ''"),
+    ("eval --resume", "--resume is no option of the command eval"),
     ("params -q -v", "--quiet and --verbose exclude each other"),
     ("eval --model x --ksize 3", "--ksize and --model exclude each other.*leave --ksize out"),
     ("params --model x --batchnorm", "--batchnorm and --model exclude each other"),
@@ -142,7 +157,7 @@ class Help(CommandTest):
                 self.assert_fits_a_screen(text)
                 self.assertIn(f"Usage: cnn-cl {command} [options]", text)
                 for option in options.split():
-                    self.assertRegex(text, rf"(?m)^( |The network:).*--{option}\b")
+                    self.assertRegex(text, rf"(?m)^( |The network ).*--{option}\b")
                 self.assertEqual(self.run_command("-h", command).stdout, text)
 
     def test_version(self):

@@ -106,6 +106,7 @@ class CheckIncludes(ScriptCase):
                   for library, files in row.libraries.items()}
         self.assertEqual(limits, {
             ("base", "jansson"): {"json.h"},
+            ("base", "nettle"): {"hash.c"},
             ("data", "zlib"): None,
             ("ocl", "opencl"): {"opencl.h"},
             ("tensor", "clblast"): {"gemm.c"},

@@ -57,7 +57,7 @@ class OnDebian(SetupCase):
         self.assertEqual(self.apt_log(), [])
 
     def test_installs_what_is_missing_by_name(self):
-        self.debian(installed="(build-.*|ninja.*|pkg-config|python3|.*ocl.*|opencl.*|lib.*|protobuf.*|gzip|c.*)")
+        self.debian(installed="(build-.*|ninja.*|nettle.*|pkg-config|python3|.*ocl.*|opencl.*|lib.*|protobuf.*|gzip|c.*)")
         result = self.setup()
         self.assertEqual(result.returncode, 0, result.stderr)
         update, install = self.apt_log()
