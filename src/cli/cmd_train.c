@@ -5,6 +5,7 @@
 #include "cli/interrupt.h"
 #include "cli/out_folder.h"
 #include "cli/output.h"
+#include "cli/report.h"
 #include "cli/session.h"
 
 enum { NOTHING_SAVED = -2 }; /* -1 is the index of the evaluation before training */
@@ -13,7 +14,7 @@ typedef struct train_run {
     cli_options *options;
     cli_session session;
     cnn_trainer *trainer;
-    char *folder, *model_path, *picture_path;
+    char *folder, *model_path, *picture_path, *report_path;
     int saved;             /* index of the epoch whose model was saved last */
     cnn_progress progress; /* the last that was told */
     int code;              /* of a callback that failed and said so */
@@ -71,7 +72,8 @@ static int name_files(train_run *run)
     run->model_path =
         cli_concatenate((const char *[]){run->folder, "/", name, ".safetensors", NULL});
     run->picture_path = cli_concatenate((const char *[]){run->folder, "/predictions.png", NULL});
-    return run->model_path && run->picture_path ? 0 : CLI_EXIT_FAILURE;
+    run->report_path = cli_concatenate((const char *[]){run->folder, "/report.html", NULL});
+    return run->model_path && run->picture_path && run->report_path ? 0 : CLI_EXIT_FAILURE;
 }
 
 static int stop_for_signal(train_run *run)
@@ -123,7 +125,7 @@ static int prepare(train_run *run)
     cli_options *options = run->options;
     int code = 0;
     CLI_TRY(name_files(run));
-    const char *files[] = {run->model_path, run->picture_path, NULL};
+    const char *files[] = {run->model_path, run->picture_path, run->report_path, NULL};
     CLI_TRY(cli_out_folder_check(run->folder, files, options->no_clobber));
     CLI_TRY(cli_session_load(&run->session, options));
     CLI_TRY(cli_session_open_device(&run->session, options));
@@ -140,22 +142,6 @@ out:
     return code;
 }
 
-static int draw_predictions(train_run *run)
-{
-    cli_samples samples = {0};
-    int code = 0;
-    if (cnn_dataset_count(run->session.dataset, CNN_SPLIT_TEST) == 0) {
-        cli_info("%s is not drawn: there are no test images", run->picture_path);
-        return 0;
-    }
-    CLI_TRY(cli_samples_predict(&samples, &run->session, run->options, CLI_DEFAULT_SAMPLES));
-    CLI_TRY(cli_samples_draw(&samples, run->session.dataset, run->picture_path));
-    cli_info("predictions of %zu test images drawn in %s", samples.count, run->picture_path);
-out:
-    cli_samples_finish(&samples);
-    return code;
-}
-
 int cmd_train(cli_options *options)
 {
     train_run run = {.options = options, .saved = NOTHING_SAVED};
@@ -166,15 +152,16 @@ int cmd_train(cli_options *options)
     cli_print("Done\n");
     CLI_TRY(cli_flush());
     cli_info("model saved in %s", run.model_path);
-    /* Its memory is the predictor's room. */
+    /* Its memory is the predictor's room. The model is saved, whatever becomes of the report. */
     cnn_trainer_destroy(run.trainer);
     run.trainer = NULL;
-    CLI_TRY(draw_predictions(&run));
+    CLI_TRY(cli_report_training(&run.session, options, run.folder, run.picture_path));
 out:
     cnn_trainer_destroy(run.trainer);
     cli_session_finish(&run.session);
     free(run.folder);
     free(run.model_path);
     free(run.picture_path);
+    free(run.report_path);
     return code;
 }

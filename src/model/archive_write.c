@@ -38,11 +38,12 @@ static void place_values(value_layout *layout, const cnn_tensor_info *tensors, s
 static json_t *entry_to_json(const cnn_tensor_info *tensor, size_t offset)
 {
     const cnn_type_row *type = &cnn_type_rows[tensor->type];
+    size_t end = offset + tensor->count * type->size;
     json_t *shape = json_array();
     for (int axis = 0; axis < tensor->rank; axis++)
         json_array_append_new(shape, json_integer(tensor->shape[axis]));
     return json_pack("{s:s, s:o, s:[I, I]}", "dtype", type->name, "shape", shape, "data_offsets",
-                     (json_int_t)offset, (json_int_t)(offset + tensor->count * type->size));
+                     (json_int_t)offset, (json_int_t)end);
 }
 
 static cnn_status add_entry(json_t *object, const char *key, json_t *value, const char *path)

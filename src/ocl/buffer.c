@@ -95,6 +95,23 @@ cnn_status cnn_buffer_init(cnn_buffer *buffer, cnn_device *device, size_t bytes,
     return status;
 }
 
+cnn_status cnn_buffer_share(cnn_buffer *buffer, cnn_device *device, const void *data, size_t bytes,
+                            const char *what)
+{
+    *buffer = (cnn_buffer){0};
+    if (device->kernel_class == CNN_KERNEL_CPU && bytes > 0) {
+        cl_int code;
+        /* OpenCL takes no pointer to constant values, even to read them alone. */
+        cl_mem mem = clCreateBuffer(device->context, CL_MEM_READ_ONLY | CL_MEM_USE_HOST_PTR, bytes,
+                                    (void *)data, &code);
+        if (code == CL_SUCCESS)
+            *buffer = (cnn_buffer){device, mem, 0};
+        return cnn_opencl_check(code, "clCreateBuffer", device);
+    }
+    cnn_status status = cnn_buffer_init(buffer, device, bytes, what);
+    return status == CNN_OK ? cnn_buffer_write(buffer, 0, data, bytes) : status;
+}
+
 void cnn_buffer_finish(cnn_buffer *buffer)
 {
     if (buffer->mem) {
@@ -136,4 +153,13 @@ cnn_status cnn_buffer_write_async(cl_event *event, const cnn_buffer *buffer, con
     cl_int code = clEnqueueWriteBuffer(buffer->device->queue, buffer->mem, CL_FALSE, 0, bytes, data,
                                        0, NULL, event);
     return cnn_opencl_check(code, "clEnqueueWriteBuffer", buffer->device);
+}
+
+cnn_status cnn_buffer_read_async(cl_event *event, void *data, const cnn_buffer *buffer,
+                                 size_t bytes)
+{
+    *event = NULL;
+    cl_int code = clEnqueueReadBuffer(buffer->device->queue, buffer->mem, CL_FALSE, 0, bytes, data,
+                                      0, NULL, event);
+    return cnn_opencl_check(code, "clEnqueueReadBuffer", buffer->device);
 }

@@ -35,7 +35,7 @@ static char *read_log(cl_program program, cl_device_id id)
     for (const char *at = log; *at; at++) {
         bool space = (unsigned char)*at <= ' ';
         if (!space || !blank)
-            log[length++] = space ? ' ' : *at;
+            log[length++] = (char)(space ? ' ' : *at);
         blank = space;
     }
     log[length > 0 && blank ? length - 1 : length] = '\0';

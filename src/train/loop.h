@@ -13,6 +13,9 @@ cnn_status cnn_check_dataset(const cnn_network *network, const cnn_dataset *data
 /* Called while the device works; false stops the pass. */
 typedef bool (*cnn_tick)(size_t step, size_t steps, size_t images, double seconds, void *user);
 
+/* Called when step number `index`, of n samples, was enqueued; may enqueue more. */
+typedef cnn_status (*cnn_after_step)(size_t index, int n, void *user);
+
 typedef struct cnn_loop {
     cnn_plan *plan;
     cnn_feed *feed;
@@ -23,6 +26,8 @@ typedef struct cnn_loop {
     uint64_t step; /* training steps done before; counted up */
     cnn_tick tick; /* may be NULL */
     void *user;
+    cnn_after_step after_step; /* may be NULL */
+    void *after_user;
 } cnn_loop;
 
 typedef struct cnn_loop_result {

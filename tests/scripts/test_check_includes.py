@@ -110,6 +110,10 @@ class CheckIncludes(ScriptCase):
             ("ocl", "opencl"): {"opencl.h"},
             ("tensor", "clblast"): {"gemm.c"},
             ("picture", "cairo"): None,
+            ("image", "png"): {"png.c"},
+            ("image", "jpeglib"): {"jpeg.c"},
+            ("image", "jerror"): {"jpeg.c"},
+            ("cli", "microhttpd"): {"http.c"},
         })
         self.assertTrue(rows["cli"].public_only)
 

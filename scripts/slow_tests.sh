@@ -1,0 +1,27 @@
+#!/bin/sh
+# The tests that take too long for every change: slow_tests.sh [NAME]...
+#   torture   every OpenCL call of training, evaluation and prediction fails, once and for good
+# Without names: all. BUILD_DIR is the build folder, build/ without it.
+set -eu
+
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+build=${BUILD_DIR:-$root/build}
+names=${*:-torture}
+
+"$root/scripts/setup.sh" --tests
+"$root/scripts/build.sh" --tests "$build"
+export CNN_CL_KERNEL_DIR="$root/cl"
+
+for name in $names; do
+    echo "== $name"
+    case $name in
+        torture)
+            python3 "$root/tests/fault/torture.py" "$build/src/cli/cnn-cl" \
+                "$build/tests/fault/cnn_cl_fault.so"
+            ;;
+        *)
+            echo "slow_tests.sh: expected torture, found '$name'" >&2
+            exit 2
+            ;;
+    esac
+done
