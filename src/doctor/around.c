@@ -129,9 +129,10 @@ static cnn_status compare_gather(gather_case *at, cnn_check *check, const cnn_pl
     CNN_TRY(cnn_allocate(&x, values, sizeof *x, "a batch"));
     CNN_TRY(cnn_allocate(&turned, values, sizeof *turned, "a batch"));
     CNN_TRY(cnn_allocate(&labels, n, 1, "a batch's labels"));
-    for (size_t i = 0; i < values; i++)
-        x[i] = (float)at->images[at->order[first + i / at->image] * at->image + i % at->image] /
-               255.0f;
+    for (size_t i = 0; i < values; i++) {
+        size_t index = at->order[first + i / at->image];
+        x[i] = (float)at->images[index * at->image + i % at->image] / 255.0f;
+    }
     cnn_to_device_layout(turned, x, plan->network->layers[0].in, check->n);
     CNN_TRY(compare_buffer(check, "the batch", cnn_plan_input(plan), turned, values,
                            cnn_forward_tolerance));

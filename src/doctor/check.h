@@ -64,7 +64,7 @@ void cnn_randomise(cnn_model *model, uint64_t draw);
 
 /* Each file one kind of checks. */
 cnn_status cnn_check_memory(cnn_check *check);
-cnn_status cnn_check_step(cnn_check *check, const cnn_plan *plan, int step);
+cnn_status cnn_check_step(cnn_check *check, const cnn_plan *plan, int index);
 cnn_status cnn_check_around(cnn_check *check, cnn_plan *plan);
 cnn_status cnn_check_products(cnn_check *check, int batch);
 /* losses (CNN_TRACE_STEPS) of plain C are made where losses[0] is NaN. */

@@ -219,19 +219,19 @@ out:
 
 cnn_status cnn_row_absorb(cnn_check *check, cnn_status status)
 {
+    cnn_status opened = CNN_OK;
     if (status == CNN_OK)
         return CNN_OK;
-    if (!check->row) {
-        cnn_status opened = cnn_row_open(check, "", "plan", "", NULL);
-        if (opened != CNN_OK)
-            return opened;
-    }
+    if (!check->row)
+        opened = cnn_row_open(check, "", "plan", "", NULL);
+    if (opened != CNN_OK || !check->row)
+        return opened;
     check->row->error = INFINITY;
     cnn_row_fail(check, "%s", cnn_error_message());
     /* The zones of a device that failed are not asked. */
-    cnn_guards guards = check->guards;
+    cnn_guarded *first = check->guards.first;
     check->guards.first = NULL;
     status = cnn_row_close(check, "");
-    check->guards = guards;
+    check->guards.first = first;
     return status;
 }

@@ -69,12 +69,12 @@ class Right(CommandTest):
             self.assertRegex(text, rf"(?m)^  pass  {row}")
 
     def test_other_networks_and_kernels(self):
-        for network in (NORM, ["--xdim", "1,2,2", "--cdims", "none", "--hdims", "4", "--ydim", "2"],
-                        ["--xdim", "1,8,9", "--cdims", "3", "--ksize", "4", "--dropout", "0"]):
-            for kernels in ("cpu", "gpu"):
-                with self.subTest(network, kernels=kernels):
-                    self.run_command("doctor", *network,
-                                     env=environment(CNN_CL_KERNEL_CLASS=kernels))
+        for kernels, network in (
+                ("cpu", NORM), ("gpu", NORM),
+                ("cpu", ["--xdim", "1,2,2", "--cdims", "none", "--hdims", "4", "--ydim", "2"]),
+                ("cpu", ["--xdim", "1,8,9", "--cdims", "3", "--ksize", "4", "--dropout", "0"])):
+            with self.subTest(network, kernels=kernels):
+                self.run_command("doctor", *network, env=environment(CNN_CL_KERNEL_CLASS=kernels))
 
     def test_json(self):
         result = self.run_command("doctor", *SMALL, "--json", "--device", "0")
