@@ -80,8 +80,9 @@ static bool is_left_over(const char *entry, const char *path)
 
 void cli_train_files_clean(const train_files *files)
 {
-    const char *const list[] = {files->model,   files->picture, files->best,   files->checkpoint,
-                                files->metrics, files->run,     files->report, NULL};
+    const char *const list[] = {files->model,      files->picture,  files->best,
+                                files->checkpoint, files->previous, files->metrics,
+                                files->run,        files->report,   NULL};
     DIR *folder = opendir(files->folder);
     if (!folder)
         return;

@@ -35,7 +35,7 @@ class Killer:
                               capture_output=True, text=True, timeout=300, check=True)
         return checkpoints.result(self.folder + "/whole"), done.stdout.splitlines()
 
-    def run_piece(self, lines):
+    def run_piece(self, lines, seconds):
         """One process, killed unless it ends before; says whether it came to its end."""
         process = subprocess.Popen([*self.command("killed"), "--resume"], cwd=self.folder,
                                    env=environment(), text=True, stdout=subprocess.PIPE,
@@ -45,7 +45,7 @@ class Killer:
                 if line.startswith("training takes"):
                     break
             try:
-                process.wait(self.random.uniform(0, LONGEST))
+                process.wait(seconds)
             except subprocess.TimeoutExpired:
                 process.kill()
             stdout, stderr = process.communicate(timeout=60)
@@ -73,7 +73,7 @@ class Killer:
     def run(self, rounds):
         expected, lines = self.run_whole()
         while self.kills < rounds:
-            if not self.run_piece(lines):
+            if not self.run_piece(lines, self.random.uniform(0, LONGEST)):
                 self.kills += 1
                 self.check_files()
                 continue
@@ -81,8 +81,7 @@ class Killer:
             assert checkpoints.result(self.folder + "/killed") == expected, "it ended otherwise"
             shutil.rmtree(self.folder + "/killed")
             self.saved = 0
-        while not self.run_piece(lines):  # the last one too
-            pass
+        assert self.run_piece(lines, 300), "the last run was too slow"
         assert checkpoints.result(self.folder + "/killed") == expected, "it ended otherwise"
         print(f"{self.kills} kills, {self.ends + 1} runs ended, all alike")
 
