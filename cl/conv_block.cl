@@ -1,5 +1,5 @@
 /* Convolution, ReLU, 2x2 max pool and Dropout2d as one operation, for devices whose work-items
- * are long: each takes whole samples, one after the other.
+ * are long: each takes whole samples, one after the other. The last kernel is for evaluations.
  *
  * This file is the forward pass, which keeps the four sums of a pool window in registers and
  * writes the pooled value alone, with one byte per window: which of the four it was, in
@@ -16,6 +16,8 @@
  *
  * The options are in cl/conv_block_shape.cl. */
 #include "conv_block_shape.cl"
+
+#include "window.cl"
 
 /* For forward: packed (BLOCKS, TAPS, IC, OCB), filled up with zeros. */
 kernel void conv_block_pack(global float *restrict packed, const global float *restrict w,
@@ -47,12 +49,12 @@ static void pack_kept(global float *restrict weights, const global float *restri
     }
 }
 
-/* add_taps_PIXELS_VECTORS: the sums of some positions by eight or sixteen output channels.
+/* CALLER_PIXELS_VECTORS: the sums of some positions by eight or sixteen output channels.
  * Pixels 0 to 3 are a pool window in row-major order, 4 to 7 the one to its right. at: the
- * tile's pixel under the first tap. Their numbers are constants, so that the sums stay in
- * registers. */
-#define DEFINE_ADD_TAPS(PIXELS, VECTORS)                                                           \
-    static void add_taps_##PIXELS##_##VECTORS(float8 *sum, const global float *at,                 \
+ * tile's pixel under the first tap. Their numbers are constants, and each caller has its own, which
+ * becomes part of it, so that the sums stay in registers. */
+#define DEFINE_ADD_TAPS(CALLER, PIXELS, VECTORS)                                                   \
+    static void CALLER##_##PIXELS##_##VECTORS(float8 *sum, const global float *at,                 \
                                               const global float *weights, int stride)             \
     {                                                                                              \
         for (int ky = 0; ky < K; ++ky, at += TW * stride)                                          \
@@ -69,8 +71,10 @@ static void pack_kept(global float *restrict weights, const global float *restri
             }                                                                                      \
     }
 
-DEFINE_ADD_TAPS(4, 2)
-DEFINE_ADD_TAPS(8, 1)
+DEFINE_ADD_TAPS(add_kept, 4, 2)
+DEFINE_ADD_TAPS(add_kept, 8, 1)
+DEFINE_ADD_TAPS(add_all, 4, 2)
+DEFINE_ADD_TAPS(add_all, 8, 1)
 
 /* Max pool and ReLU of the four sums of a window. */
 static float8 pool(int8 *position, float8 a, float8 b, float8 c, float8 d)
@@ -136,7 +140,7 @@ static void forward_block(global float *y, global uchar *which, const global flo
             if (pair) {
                 for (int p = 0; p < 8; ++p)
                     sum[p] = bias0;
-                add_taps_8_1(sum, at, weights, stride);
+                add_kept_8_1(sum, at, weights, stride);
                 float8 value = pool(&position, sum[0], sum[1], sum[2], sum[3]) * scale;
                 store_pooled(y + window, which + window, value, position, list, first, kept);
                 value = pool(&position, sum[4], sum[5], sum[6], sum[7]) * scale;
@@ -147,7 +151,7 @@ static void forward_block(global float *y, global uchar *which, const global flo
                     sum[2 * p] = bias0;
                     sum[2 * p + 1] = bias1;
                 }
-                add_taps_4_2(sum, at, weights, stride);
+                add_kept_4_2(sum, at, weights, stride);
                 float8 value = pool(&position, sum[0], sum[2], sum[4], sum[6]) * scale;
                 store_pooled(y + window, which + window, value, position, list, first, kept);
                 value = pool(&position, sum[1], sum[3], sum[5], sum[7]) * scale;
@@ -195,5 +199,62 @@ kernel void conv_block_forward(global float *y, global uchar *which, const globa
         for (int first = 0; first < outputs; first += OCB)
             forward_block(values, positions, tile, weights + first * TAPS * inputs,
                           parameters + bias_offset, output, first, outputs, inputs, scale);
+    }
+}
+
+/* One block of output channels, from o on, of one sample of an evaluation. */
+static void evaluate_block(global float *y, const global float *tile, const global float *weights,
+                           const global float *biases, int o)
+{
+    const float8 bias0 = load_channels(biases, o, OC), bias1 = load_channels(biases, o + 8, OC);
+    const int narrow = (OC - 1) % OCB < 8 && OC - o <= 8; /* constant where none is */
+    for (int py = 0; py < PH; ++py)
+        for (int px = 0; px < PW;) {
+            const global float *at = tile + (2 * py * TW + 2 * px) * IC;
+            global float *window = y + (py * PW + px) * OC;
+            const int pair = narrow && px + 1 < PW;
+            float8 sum[8];
+            if (pair) {
+#pragma unroll
+                for (int p = 0; p < 8; ++p)
+                    sum[p] = bias0;
+                add_all_8_1(sum, at, weights, IC);
+                const float8 left = largest_sum(sum[0], sum[1], sum[2], sum[3]);
+                const float8 right = largest_sum(sum[4], sum[5], sum[6], sum[7]);
+                store_channels(positive(left), window, o, OC);
+                store_channels(positive(right), window + OC, o, OC);
+            } else {
+#pragma unroll
+                for (int p = 0; p < 4; ++p) {
+                    sum[2 * p] = bias0;
+                    sum[2 * p + 1] = bias1;
+                }
+                add_all_4_2(sum, at, weights, IC);
+                const float8 low = largest_sum(sum[0], sum[2], sum[4], sum[6]);
+                const float8 high = largest_sum(sum[1], sum[3], sum[5], sum[7]);
+                store_channels(positive(low), window, o, OC);
+                if (!narrow)
+                    store_channels(positive(high), window, o + 8, OC);
+            }
+            px += 1 + pair;
+        }
+}
+
+/* For evaluation, which drops nothing and keeps nothing for backward: y (n, PH, PW, OC) from x
+ * (n, IH, IW, IC), with the packed weights at the beginning of the scratch memory, the biases (OC)
+ * at bias_at, and SCRATCH floats for each work-item from items_at on. */
+kernel void conv_block_evaluate(global float *y, const global float *x, const global float *biases,
+                                int bias_at, global float *scratch, int items_at, int n, int items)
+{
+    const int item = get_global_id(0);
+    if (item >= items)
+        return;
+    global float *tile = scratch + items_at + item * (size_t)SCRATCH;
+    const int end = (int)((long)n * (item + 1) / items);
+    for (int sample = (int)((long)n * item / items); sample < end; ++sample) {
+        fill_tile(tile, x + sample * (size_t)(IH * IW * IC), 0, IC, IC);
+        for (int o = 0; o < OC; o += OCB)
+            evaluate_block(y + sample * (size_t)(WINDOWS * OC), tile, scratch + o * (TAPS * IC),
+                           biases + bias_at, o);
     }
 }

@@ -13,6 +13,7 @@
 #endif
 
 #include "channels.cl"
+#include "linear.cl"
 #include "loop.cl"
 
 #define FEATURES (C * PLANE)

@@ -6,11 +6,11 @@
 
 START_TEST(gives_the_standards_examples)
 {
-    char text[CNN_HASH_SIZE];
+    char text[CNN_SHA256_SIZE];
     const cnn_piece abc[] = {{"a", 1}, {"", 0}, {"bc", 2}};
-    cnn_hash(text, abc, 3);
+    cnn_sha256(text, abc, 3);
     ck_assert_str_eq(text, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-    cnn_hash(text, NULL, 0);
+    cnn_sha256(text, NULL, 0);
     ck_assert_str_eq(text, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
 END_TEST
@@ -23,7 +23,7 @@ typedef struct samples {
     size_t counts[2];
 } samples;
 
-static void hash_of(char text[CNN_HASH_SIZE], const samples *at)
+static void hash_of(char text[CNN_SHA256_SIZE], const samples *at)
 {
     cnn_dataset *dataset;
     ck_assert_int_eq(cnn_dataset_create(&dataset, at->shape, at->images[0], at->labels[0],
@@ -36,7 +36,7 @@ static void hash_of(char text[CNN_HASH_SIZE], const samples *at)
 START_TEST(tells_data_sets_apart)
 {
     const samples good = {.shape = {1, 2, 2}, .counts = {3, 2}};
-    char texts[6][CNN_HASH_SIZE], again[CNN_HASH_SIZE];
+    char texts[6][CNN_SHA256_SIZE], again[CNN_SHA256_SIZE];
     samples others[] = {good, good, good, good, good, good};
     others[1].images[0][11] = 1;
     others[2].images[1][7] = 1;

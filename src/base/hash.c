@@ -1,17 +1,9 @@
 #include "base/hash.h"
 
-#include <nettle/sha2.h>
-#include <stdint.h>
-#include <stdio.h>
-
-void cnn_hash(char text[CNN_HASH_SIZE], const cnn_piece *pieces, size_t count)
+uint64_t cnn_hash_text(const char *text)
 {
-    struct sha256_ctx context;
-    uint8_t digest[SHA256_DIGEST_SIZE];
-    sha256_init(&context);
-    for (size_t i = 0; i < count; i++)
-        sha256_update(&context, pieces[i].size, pieces[i].data);
-    sha256_digest(&context, sizeof digest, digest);
-    for (size_t i = 0; i < sizeof digest; i++)
-        snprintf(text + 2 * i, 3, "%02x", digest[i]);
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (; *text; text++)
+        hash = (hash ^ (unsigned char)*text) * 0x100000001b3u;
+    return hash;
 }

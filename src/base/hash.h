@@ -1,12 +1,10 @@
-/* SHA-256 (FIPS 180-4) through nettle. */
+/* A checksum: it tells accidents, not attacks. */
 #ifndef BASE_HASH_H
 #define BASE_HASH_H
 
-#include "base/file.h"
+#include <stdint.h>
 
-enum { CNN_HASH_DIGITS = 64, CNN_HASH_SIZE = CNN_HASH_DIGITS + 1 };
-
-/* The hash of the pieces, one after the other, in lower-case hexadecimal. */
-void cnn_hash(char text[CNN_HASH_SIZE], const cnn_piece *pieces, size_t count);
+/* FNV-1a of 64 bits (G. Fowler, L. C. Noll, K.-P. Vo). */
+uint64_t cnn_hash_text(const char *text);
 
 #endif

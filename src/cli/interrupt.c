@@ -1,16 +1,19 @@
 #include "cli/interrupt.h"
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/output.h"
 
-static const char at_once[] =
-    "cnn-cl: interrupted again and ended at once; the checkpoint that was saved last is whole\n";
+static const char at_once[] = "cnn-cl: interrupted again: ended at once\n";
+static const int numbers[] = {SIGINT, SIGTERM};
+enum { NUMBERS = sizeof numbers / sizeof numbers[0] };
 
 static volatile sig_atomic_t caught;
+static bool is_caught[NUMBERS];       /* not those that were ignored before */
 static const char *volatile farewell; /* NULL: the first signal asks to stop */
 
 /* Nothing here but what a signal handler may call. */
@@ -30,8 +33,7 @@ static void take_signal(int number)
 
 static void install(void)
 {
-    static const int numbers[] = {SIGINT, SIGTERM};
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < NUMBERS; i++) {
         struct sigaction action = {.sa_handler = take_signal, .sa_flags = SA_RESTART};
         struct sigaction old;
         sigemptyset(&action.sa_mask);
@@ -39,8 +41,15 @@ static void install(void)
         sigaddset(&action.sa_mask, SIGTERM);
         /* Started in the background by a shell without job control, SIGINT is to be ignored. */
         if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-            (void)sigaction(numbers[i], &action, NULL);
+            is_caught[i] = sigaction(numbers[i], &action, NULL) == 0;
     }
+}
+
+void cli_interrupt_release(void)
+{
+    for (int i = 0; i < NUMBERS; i++)
+        if (is_caught[i])
+            signal(numbers[i], SIG_DFL);
 }
 
 void cli_interrupt_end_with(const char *line)

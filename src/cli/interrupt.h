@@ -7,6 +7,8 @@
 void cli_interrupt_end_with(const char *line);
 /* From now on the first signal asks to stop, and the second one ends the program at once. */
 void cli_interrupt_catch(void);
+/* Back to the default action. */
+void cli_interrupt_release(void);
 /* The signal that asks to stop, 0 for none. */
 int cli_interrupt_signal(void);
 

@@ -139,6 +139,9 @@ static int check_together(const cli_options *options)
                         help_command(options));
     if (options->quiet && options->verbose)
         return cli_fail(CLI_EXIT_USAGE, "--quiet and --verbose exclude each other: leave one out");
+    if (options->digits && options->no_preprocess)
+        return cli_fail(CLI_EXIT_USAGE,
+                        "--digits and --no-preprocess exclude each other: leave one out");
     if (options->model && options->network_given)
         return cli_fail(CLI_EXIT_USAGE,
                         "--%s and --model exclude each other, the network is the file's: leave "
@@ -156,6 +159,7 @@ static void set_defaults(cli_options *options, char **argv)
     cnn_train_options_init(&options->train);
     options->split = CNN_SPLIT_TEST;
     options->samples = CLI_DEFAULT_SAMPLES;
+    options->port = CLI_DEFAULT_PORT;
 }
 
 int cli_options_parse(cli_options *options, int argc, char **argv)

@@ -23,11 +23,19 @@ typedef enum cli_group {
     CLI_PLAN = 1 << 9,
     CLI_FUSE = 1 << 10,
     CLI_JSON = 1 << 11,
-    CLI_BENCH = 1 << 12
+    CLI_BENCH = 1 << 12,
+    CLI_EXPORT = 1 << 13,
+    CLI_IMPORT = 1 << 14,
+    CLI_REPORT = 1 << 15,
+    CLI_PICTURES = 1 << 16, /* predict IMAGE */
+    CLI_CONVERT = 1 << 17,  /* how pictures become input */
+    CLI_SERVE = 1 << 18,
+    CLI_DOCTOR = 1 << 19
 } cli_group;
 
 enum {
     CLI_DEFAULT_SAMPLES = 25,
+    CLI_DEFAULT_PORT = 8080,
     CLI_MAX_OPTIONS = 128 /* with the row that ends them */
 };
 
@@ -56,7 +64,7 @@ struct cli_options {
 
     const char *model; /* NULL for a fresh network */
     cnn_config config;
-    bool xdim_given;
+    bool name_given, xdim_given, dropout_given;
     const char *network_given; /* a network option other than name that was given, else NULL */
 
     const char *data; /* NULL for the usual places */
@@ -72,7 +80,18 @@ struct cli_options {
     bool plan;
     int steps; /* 0: as many as take about a second */
     bool evaluation;
-    const char *trace; /* NULL for none */
+    const char *trace;  /* NULL for none */
+    const char *format; /* of an export; NULL: as the output's name ends */
+    bool no_bench;
+    bool tune;
+
+    int top; /* 0: the best class alone */
+    bool show;
+    bool digits, no_preprocess; /* neither: as the model's data says */
+    const char *host;           /* NULL for loopback */
+    int port;
+    bool all_devices;
+    bool trust_device;
 
     const char **words; /* (word_count) what follows the command, in order */
     int word_count;

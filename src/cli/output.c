@@ -86,6 +86,12 @@ int cli_fail(int code, const char *format, ...)
     return code;
 }
 
+bool cli_ends_with(const char *text, const char *ending)
+{
+    size_t length = strlen(text), end = strlen(ending);
+    return length > end && strcmp(text + length - end, ending) == 0;
+}
+
 int cli_exit_code(cnn_status status)
 {
     if (status == CNN_OK)

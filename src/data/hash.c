@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-void cnn_dataset_hash(char text[CNN_HASH_SIZE], const cnn_dataset *dataset)
+void cnn_dataset_hash(char text[CNN_SHA256_SIZE], const cnn_dataset *dataset)
 {
     char sizes[128];
     const int *shape = cnn_dataset_shape(dataset);
@@ -18,5 +18,5 @@ void cnn_dataset_hash(char text[CNN_HASH_SIZE], const cnn_dataset *dataset)
         {cnn_dataset_images(dataset, CNN_SPLIT_TEST), test * image},
         {cnn_dataset_labels(dataset, CNN_SPLIT_TEST), test},
     };
-    cnn_hash(text, pieces, sizeof pieces / sizeof pieces[0]);
+    cnn_sha256(text, pieces, sizeof pieces / sizeof pieces[0]);
 }

@@ -4,9 +4,9 @@
 
 #include <cnncl/dataset.h>
 
-#include "base/hash.h"
+#include "base/sha256.h"
 
 /* The SHA-256 of a data set's shape, counts, images and labels, both splits. */
-void cnn_dataset_hash(char text[CNN_HASH_SIZE], const cnn_dataset *dataset);
+void cnn_dataset_hash(char text[CNN_SHA256_SIZE], const cnn_dataset *dataset);
 
 #endif

@@ -2,9 +2,9 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "base/hash.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "base/sha256.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "model/archive.h"
@@ -137,13 +137,13 @@ cnn_status cnn_archive_write_sealed(const char *path, const cnn_tensor_info *ten
                                     size_t tensor_count, const cnn_metadata *metadata,
                                     size_t metadata_count)
 {
-    char zeros[CNN_HASH_SIZE];
+    char zeros[CNN_SHA256_SIZE];
     cnn_metadata *all;
     cnn_status status = cnn_allocate(&all, metadata_count + 1, sizeof *all, path);
     if (status != CNN_OK)
         return status;
-    memset(zeros, '0', CNN_HASH_DIGITS);
-    zeros[CNN_HASH_DIGITS] = '\0';
+    memset(zeros, '0', CNN_SHA256_DIGITS);
+    zeros[CNN_SHA256_DIGITS] = '\0';
     memcpy(all, metadata, metadata_count * sizeof *all);
     all[metadata_count] = (cnn_metadata){CNN_ARCHIVE_SEAL, zeros};
     status = write_archive(path, tensors, tensor_count, all, metadata_count + 1, true);

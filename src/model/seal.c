@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "base/hash.h"
+#include "base/sha256.h"
 #include "base/status.h"
 #include "model/archive.h"
 
@@ -15,26 +15,26 @@ static char *find_digits(char *header)
     if (!found)
         return NULL;
     char *digits = found + sizeof key - 1;
-    return strcspn(digits, "\"") == CNN_HASH_DIGITS ? digits : NULL;
+    return strcspn(digits, "\"") == CNN_SHA256_DIGITS ? digits : NULL;
 }
 
 void cnn_seal_set(char *header, const cnn_piece *pieces, size_t count)
 {
-    char hash[CNN_HASH_SIZE];
-    cnn_hash(hash, pieces, count);
-    memcpy(find_digits(header), hash, CNN_HASH_DIGITS);
+    char hash[CNN_SHA256_SIZE];
+    cnn_sha256(hash, pieces, count);
+    memcpy(find_digits(header), hash, CNN_SHA256_DIGITS);
 }
 
 cnn_status cnn_seal_check(char *header, const char *path, const cnn_piece *pieces, size_t count)
 {
-    char found[CNN_HASH_SIZE] = "", expected[CNN_HASH_SIZE];
+    char found[CNN_SHA256_SIZE] = "", expected[CNN_SHA256_SIZE];
     char *digits = find_digits(header);
     if (!digits)
         return cnn_fail(CNN_ERROR_DATA,
                         "%s: expected the metadata " CNN_ARCHIVE_SEAL ", found none", path);
-    memcpy(found, digits, CNN_HASH_DIGITS);
-    memset(digits, '0', CNN_HASH_DIGITS);
-    cnn_hash(expected, pieces, count);
+    memcpy(found, digits, CNN_SHA256_DIGITS);
+    memset(digits, '0', CNN_SHA256_DIGITS);
+    cnn_sha256(expected, pieces, count);
     if (strcmp(found, expected) == 0)
         return CNN_OK;
     return cnn_fail(CNN_ERROR_DATA, "%s: damaged: its bytes do not give the SHA-256 that is in it",

@@ -1,9 +1,10 @@
 /* Convolution, ReLU, max pool and dropout as one step: cl/conv_block.cl and
- * cl/conv_block_backward.cl. */
+ * cl/conv_block_backward.cl; in evaluation plan/conv_evaluation.c. */
 #include <stdio.h>
 
 #include "base/status.h"
 #include "ops/masks.h"
+#include "plan/conv_evaluation.h"
 #include "plan/fused.h"
 
 enum { CONV, RELU, POOL, DROPOUT }; /* the layers */
@@ -17,6 +18,7 @@ typedef struct conv_block_op {
     size_t item_scratch;        /* floats of SCRATCH */
     size_t packed, packed_rows; /* floats */
     size_t partial;             /* floats of one work-item, without the bias */
+    cnn_conv_evaluation evaluation;
 } conv_block_op;
 
 static size_t round_up(size_t value, size_t to)
@@ -83,6 +85,8 @@ static cnn_status init(cnn_op *op)
              block->item_scratch, is_first(op));
     for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; i++)
         CNN_TRY(cnn_op_add_kernel(op, kernels[i].file, options, kernels[i].name));
+    CNN_TRY(
+        cnn_conv_evaluation_init(&block->evaluation, op, op->layers[POOL], block->packed, options));
     op->keeps_input = true;
     op->saved_bytes = cnn_op_output_count(op); /* one byte per window */
     op->mask_bytes = cnn_masks_bytes(op->layers[DROPOUT], op->batch);
@@ -97,12 +101,24 @@ static cnn_status pack(cnn_op *op, cnn_kernel *kernel, size_t count)
                       cnn_arg_int((int)op->layers[CONV]->params[0].offset));
 }
 
+static cnn_status evaluate(cnn_op *op, const cnn_pass *pass)
+{
+    const conv_block_op *block = (const conv_block_op *)op;
+    cnn_status status = pack(op, &op->kernels[PACK], block->packed);
+    if (status != CNN_OK)
+        return status;
+    return cnn_conv_evaluation_run(&block->evaluation, op, pass, op->memory.parameters,
+                                   cnn_arg_int((int)op->layers[CONV]->params[1].offset));
+}
+
 static cnn_status forward(cnn_op *op, const cnn_pass *pass)
 {
     const conv_block_op *block = (const conv_block_op *)op;
     const cnn_op_memory *memory = &op->memory;
     cnn_mask_args masks = cnn_masks_arguments(op, op->layers[DROPOUT], pass);
     cnn_status status = CNN_OK;
+    if (!pass->training)
+        return evaluate(op, pass);
     if (masks.output_masked.value.i)
         CNN_TRY(cnn_masks_draw(&op->kernels[SCALES], memory->masks, op->layers[DROPOUT], pass));
     CNN_TRY(pack(op, &op->kernels[PACK], block->packed));
@@ -146,11 +162,13 @@ static double computed_flops(const cnn_op *op, const cnn_op_work *work)
 {
     const cnn_layer *conv = op->layers[CONV];
     cnn_shape out = conv->out, pooled = op->layers[POOL]->out;
-    double kept = work->training ? 1.0 - op->layers[DROPOUT]->dropout : 1.0;
+    double kept = 1.0 - op->layers[DROPOUT]->dropout;
     double windows = (double)pooled.h * pooled.w / ((double)out.h * out.w); /* per position */
     double conv_flops = cnn_layer_get_class(CNN_LAYER_CONV)->forward_flops(conv);
     double shared = kept * work->input_kept * windows * conv_flops;
     double values = kept * (double)cnn_shape_count(pooled);
+    if (!work->training)
+        return cnn_conv_evaluation_flops(&((const conv_block_op *)op)->evaluation);
     if (work->backward)
         return shared * (op->memory.input_gradient ? 2.0 : 1.0) + values;
     enum { WINDOW = CNN_POOL_SIZE * CNN_POOL_SIZE };

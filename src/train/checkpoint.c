@@ -194,7 +194,7 @@ out:
 cnn_status cnn_checkpoint_check(const cnn_checkpoint *checkpoint, const cnn_config *config,
                                 const cnn_train_options *options, const cnn_dataset *dataset)
 {
-    char hash[CNN_HASH_SIZE];
+    char hash[CNN_SHA256_SIZE];
     cnn_dataset_hash(hash, dataset);
     return cnn_checkpoint_match(checkpoint, config, options, dataset, hash);
 }

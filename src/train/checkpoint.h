@@ -4,8 +4,8 @@
 
 #include <cnncl/checkpoint.h>
 
-#include "base/hash.h"
 #include "base/json.h"
+#include "base/sha256.h"
 #include "model/archive.h"
 #include "train/loop.h"
 

@@ -29,16 +29,12 @@ static cnn_status init_resident(cnn_feed *feed)
     const cnn_dataset *dataset = feed->dataset;
     size_t count = feed->count, bytes = count * image_bytes(dataset);
     cnn_status status = CNN_OK;
-    CNN_TRY(cnn_buffer_init(&feed->images, feed->device, bytes, "the data set's images"));
-    CNN_TRY(cnn_buffer_init(&feed->labels, feed->device, count, "the data set's labels"));
-    CNN_TRY(cnn_buffer_init(&feed->order, feed->device, count * sizeof(uint32_t),
-                            "the order of the samples"));
-    if (count > 0) {
-        CNN_TRY(
-            cnn_buffer_write(&feed->images, 0, cnn_dataset_images(dataset, feed->split), bytes));
-        CNN_TRY(
-            cnn_buffer_write(&feed->labels, 0, cnn_dataset_labels(dataset, feed->split), count));
-    }
+    CNN_TRY(cnn_buffer_share(&feed->images, feed->device, cnn_dataset_images(dataset, feed->split),
+                             bytes, "the data set's images"));
+    CNN_TRY(cnn_buffer_share(&feed->labels, feed->device, cnn_dataset_labels(dataset, feed->split),
+                             count, "the data set's labels"));
+    status = cnn_buffer_init(&feed->order, feed->device, count * sizeof(uint32_t),
+                             "the order of the samples");
 out:
     return status;
 }

@@ -3,18 +3,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
+#include "base/sha256.h"
 #include "base/status.h"
 #include "base/text.h"
 
-static cnn_status hash_plan(char hash[CNN_HASH_SIZE], const cnn_plan *plan)
+static cnn_status hash_plan(char hash[CNN_SHA256_SIZE], const cnn_plan *plan)
 {
     cnn_text text = {0};
     char *steps = NULL;
     cnn_plan_append_steps(&text, plan);
     cnn_status status = cnn_text_take(&steps, &text);
     if (status == CNN_OK)
-        cnn_hash(hash, &(cnn_piece){steps, strlen(steps)}, 1);
+        cnn_sha256(hash, &(cnn_piece){steps, strlen(steps)}, 1);
     free(steps);
     return status;
 }
@@ -22,14 +22,15 @@ static cnn_status hash_plan(char hash[CNN_HASH_SIZE], const cnn_plan *plan)
 cnn_status cnn_fingerprint(json_t **json, const cnn_plan *plan)
 {
     const cnn_device_info *info = &plan->device->info;
-    char hash[CNN_HASH_SIZE];
+    char hash[CNN_SHA256_SIZE];
     *json = NULL;
     cnn_status status = hash_plan(hash, plan);
     if (status != CNN_OK)
         return status;
-    *json = json_pack("{s:o, s:o, s:o, s:s, s:s}", "device", cnn_json_string(info->name),
+    *json = json_pack("{s:o, s:o, s:o, s:s, s:s, s:s}", "device", cnn_json_string(info->name),
                       "platform", cnn_json_string(info->platform_name), "driver",
-                      cnn_json_string(info->driver), "version", cnn_version(), "plan", hash);
+                      cnn_json_string(info->driver), "version", cnn_version(), "tuning",
+                      plan->device->tuning, "plan", hash);
     return *json ? CNN_OK : cnn_fail(CNN_ERROR_MEMORY, "out of memory for a checkpoint");
 }
 

@@ -5,8 +5,8 @@
 #include "base/json.h"
 #include "plan/plan.h"
 
-/* A new object of strings: device, platform, driver, version, and plan, the SHA-256 of the steps
- * with their kernels' options. Errors: MEMORY. */
+/* A new object of strings: device, platform, driver, version, tuning, and plan, the SHA-256 of the
+ * steps with their kernels' options. Errors: MEMORY. */
 cnn_status cnn_fingerprint(json_t **json, const cnn_plan *plan);
 
 /* Warns in the log of what differs. Errors: MEMORY. */

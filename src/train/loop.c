@@ -40,6 +40,8 @@ static cnn_status run_step(cnn_loop *loop, size_t index)
         loop->step++;
         CNN_TRY(cnn_plan_update(plan, loop->lr, loop->step));
     }
+    if (loop->after_step)
+        status = loop->after_step(index, pass.n, loop->after_user);
 out:
     return status;
 }

@@ -22,6 +22,9 @@ typedef struct cnn_loop_sums {
     double seconds;
 } cnn_loop_sums;
 
+/* Called when step number `index`, of n samples, was enqueued; may enqueue more. */
+typedef cnn_status (*cnn_after_step)(size_t index, int n, void *user);
+
 typedef struct cnn_loop {
     cnn_plan *plan;
     cnn_feed *feed;
@@ -37,6 +40,8 @@ typedef struct cnn_loop {
     uint64_t save_every;            /* training steps; 0: never */
     cnn_status (*save)(void *user); /* called after such a step, when all are complete */
     void *user;
+    cnn_after_step after_step; /* may be NULL */
+    void *after_user;
 } cnn_loop;
 
 /* One pass, or the rest of it. Waits for the device at its end. Errors: ARITHMETIC (the message

@@ -232,7 +232,9 @@ cnn_status cnn_trainer_run(cnn_trainer *trainer, const cnn_train_callbacks *call
     loop->save = offer_checkpoint;
     loop->save_every = (uint64_t)trainer->options.checkpoint_steps;
     loop->user = trainer;
-    cnn_status status = run(trainer);
+    cnn_status status = cnn_model_set_data(trainer->model, trainer->dataset);
+    if (status == CNN_OK)
+        status = run(trainer);
     /* A stopped run keeps the steps that it made; the reason to stop stays the message. */
     if (status == CNN_ERROR_STOPPED) {
         cnn_status copied = cnn_trainer_update_model(trainer);

@@ -4,8 +4,8 @@
 
 #include <cnncl/checkpoint.h>
 
-#include "base/hash.h"
 #include "base/json.h"
+#include "base/sha256.h"
 #include "train/loop.h"
 
 /* The best model so far, and how it was judged. */
@@ -35,7 +35,7 @@ struct cnn_trainer {
     size_t history_count, history_room;
     json_t *resumed; /* owns the strings of the history before a resume; NULL */
     cnn_judgement best;
-    char data_hash[CNN_HASH_SIZE];        /* "" until it is wanted */
+    char data_hash[CNN_SHA256_SIZE];      /* "" until it is wanted */
     const cnn_train_callbacks *callbacks; /* while running */
 };
 

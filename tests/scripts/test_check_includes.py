@@ -106,11 +106,15 @@ class CheckIncludes(ScriptCase):
                   for library, files in row.libraries.items()}
         self.assertEqual(limits, {
             ("base", "jansson"): {"json.h"},
-            ("base", "nettle"): {"hash.c"},
+            ("base", "nettle"): {"sha256.c"},
             ("data", "zlib"): None,
             ("ocl", "opencl"): {"opencl.h"},
             ("tensor", "clblast"): {"gemm.c"},
             ("picture", "cairo"): None,
+            ("image", "png"): {"png.c"},
+            ("image", "jpeglib"): {"jpeg.c"},
+            ("image", "jerror"): {"jpeg.c"},
+            ("cli", "microhttpd"): {"http.c"},
         })
         self.assertTrue(rows["cli"].public_only)
 
