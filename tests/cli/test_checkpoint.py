@@ -159,8 +159,9 @@ class Resume(RunTest):
                                   "--epochs", "3", "--checkpoint-every", "0")
         self.assertIn("going on from from/mine.ckpt.safetensors: epoch 2, step 0", result.stderr)
         self.assertEqual(sorted(os.listdir(self.path("to"))),
-                         ["mine.best.safetensors", "mine.metrics.csv", "mine.run.json",
-                          "mine.safetensors", "predictions.png"])
+                         ["confusion.png", "curves.svg", "filters.png", "mine.best.safetensors",
+                          "mine.metrics.csv", "mine.run.json", "mine.safetensors", "predictions.png",
+                          "report.html"])
         self.train_with("whole", *VALIDATED, "--name", "mine", "--epochs", "3")
         self.assertEqual(checkpoints.result(self.path("to"), "mine"),
                          checkpoints.result(self.path("whole"), "mine"))
