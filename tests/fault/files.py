@@ -1,6 +1,6 @@
 """Kills real runs at each system call on their files, fails each of the calls, and fills the disk.
 
-files.py COMMAND SHIM [--every N] [--jobs N]
+files.py COMMAND SHIM [--every N] [--jobs N] [--case NAME] [--verbose]
     For each command that writes or reads files, on tiny data, in a folder that has the files of an
     earlier run: every N-th (default: each) fault of the list, through the shim: SIGKILL before and
     after each call and amid each write; each call failing; each write short. Then files that may not
@@ -33,7 +33,8 @@ ERRORS = {"open": ["EIO", "ENOSPC"], "read": ["EIO"], "write": ["ENOSPC", "EIO",
 LEFT_OVER = re.compile(r"\.tmp$|^\.cnn-cl\.")
 SECONDS = 120
 PAGE = 4096
-FEWEST = 5
+FEWEST = 5  # faults of a case
+LARGE_MODEL = "train, a large model"
 LARGE = 2 << 20  # bytes of a file that are more than a driver writes
 
 Run = collections.namedtuple("Run", "code output errors files log")
@@ -280,36 +281,41 @@ class Fire:
         subprocess.run([self.command, "-q", *words], env=environment(), check=True, capture_output=True)
 
 
-def make_cases(fire):
+def make_cases(fire, beginning):
     data, model = ["--data", "GIVEN/data"], ["--model", "GIVEN/2/cnn.safetensors"]
     for seed in ("1", "2"):
         fire.must("train", *TRAIN, *data, "--out", "GIVEN/" + seed, "--seed", seed)
-    old = read_files(fire.given + "/1")
-    models = [old["cnn.safetensors"], read_files(fire.given + "/2")["cnn.safetensors"]]
-    mixed = {**old, "cnn.safetensors": models[1]}
-    grid = {"grid.png": old["predictions.png"]}
+        for form in ("onnx", "npz"):
+            fire.must("export", "--model", f"GIVEN/{seed}/cnn.safetensors", f"GIVEN/{seed}/model." + form)
+    files, later = read_files(fire.given + "/1"), read_files(fire.given + "/2")
+    run = {name: content for name, content in files.items() if not name.startswith("model.")}
     train = ["train", *TRAIN, *data, "--out", "OUT", "--seed", "2"]
-    yield Case(fire, "train", train, old=old)
-    yield Case(fire, "train, a new folder", train)
-    yield Case(fire, "train, a large model", [*train, "--hdims", "40000"])
-    yield Case(fire, "train, its data", train, reads="GIVEN/data")
-    yield Case(fire, "eval", ["eval", "--json", *model, *data], reads="GIVEN")
-    yield Case(fire, "predict", ["predict", *model, *data, "--grid", "OUT/grid.png"], old=grid)
-    yield Case(fire, "report", ["report", "OUT", *data], old=mixed)
     bench = ["bench", *model, "--batch", "16", "--steps", "1", "--eval", "--trace", "OUT/trace.json"]
-    yield Case(fire, "bench", bench, old={"trace.json": b"{}\n"})
-    for form in ("onnx", "npz"):
-        fire.must("export", "--model", "GIVEN/1/cnn.safetensors", "GIVEN/1/model." + form)
-        exported = {"model." + form: read_files(fire.given + "/1")["model." + form]}
-        yield Case(fire, "export " + form, ["export", *model, "OUT/model." + form], old=exported, device=False)
     imported = ["import", "GIVEN/2/cnn.safetensors", "OUT/model.safetensors"]
-    yield Case(fire, "import", imported, old={"model.safetensors": models[0]}, device=False)
-    yield Case(fire, "import, its file", imported, old={"model.safetensors": models[0]}, device=False,
-               reads="GIVEN/2")
+    rows = {
+        "train": {"arguments": train, "old": run},
+        "train, a new folder": {"arguments": train},
+        LARGE_MODEL: {"arguments": [*train, "--hdims", "40000"]},
+        "train, its data": {"arguments": train, "reads": "GIVEN/data"},
+        "eval": {"arguments": ["eval", "--json", *model, *data], "reads": "GIVEN"},
+        "predict": {"arguments": ["predict", *model, *data, "--grid", "OUT/grid.png"],
+                    "old": {"grid.png": files["predictions.png"]}},
+        "report": {"arguments": ["report", "OUT", *data],
+                   "old": {**run, "cnn.safetensors": later["cnn.safetensors"]}},
+        "bench": {"arguments": bench, "old": {"trace.json": b"{}\n"}},
+        "import": {"arguments": imported, "old": {"model.safetensors": files["cnn.safetensors"]}, "device": False},
+        "import, its file": {"arguments": imported, "reads": "GIVEN/2", "device": False},
+    }
+    for form in ("onnx", "npz"):
+        rows["export " + form] = {"arguments": ["export", *model, "OUT/model." + form], "device": False,
+                                  "old": {"model." + form: files["model." + form]}}
+    for name, row in rows.items():
+        if name.startswith(beginning):
+            yield Case(fire, name, **row)
 
 
 def check_case(fire, case, every):
-    if case.name != "train, a large model":
+    if case.name != LARGE_MODEL:
         fire.check_all(case, every)
     if not case.reads:
         fire.limit_files(case)
@@ -328,6 +334,7 @@ def main():
     parser.add_argument("shim")
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--case", help="only the cases whose names begin with this")
     parser.add_argument("--verbose", action="store_true", help="a line for each fault")
     options = parser.parse_args()
     fire = Fire(options.command, os.path.abspath(options.shim), options.jobs)
@@ -336,7 +343,7 @@ def main():
     if not fire.unshare:
         print("full and read-only folders are skipped: no tmpfs can be mounted here")
     try:
-        for case in make_cases(fire):
+        for case in make_cases(fire, options.case or ""):
             check_case(fire, case, options.every)
     finally:
         fire.finish()
