@@ -92,7 +92,8 @@ static bool on_epoch(const cnn_epoch *epoch, void *user)
     train_run *run = user;
     cli_progress_clear();
     run->code = record_epoch(run, epoch);
-    print_epoch(epoch);
+    if (run->code == 0)
+        print_epoch(epoch);
     int flushed = cli_flush();
     if (run->code == 0)
         run->code = flushed;
