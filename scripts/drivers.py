@@ -14,7 +14,7 @@ def find(more=()):
     own choice, where there is none at all."""
     place = os.environ.get("OCL_ICD_VENDORS") or VENDORS
     found = sorted(glob.glob(os.path.join(place, "*.icd"))) if os.path.isdir(place) else []
-    if not found and place != VENDORS:
+    if not os.path.isdir(place) and place != VENDORS:
         # ocl-icd: one file, which may be named alone, or a library.
         inside = os.path.join(VENDORS, place)
         found = [inside if os.path.exists(inside) else place]

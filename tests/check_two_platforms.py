@@ -16,7 +16,7 @@ import drivers  # noqa: E402
 SKIPPED = 77
 LOSSES = 200  # of two trainings
 # A loss may be off by this, relative to itself or 1: rounding, which a training makes larger.
-TOLERANCE = 1e-3
+TOLERANCE = 1e-4
 
 
 def draws_of(program, variables):
