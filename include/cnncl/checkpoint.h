@@ -28,15 +28,18 @@ extern "C" {
  * not finite; nothing is saved). */
 CNN_API cnn_status cnn_trainer_save(cnn_trainer *trainer, const char *path, const char *previous);
 
+/** A checkpoint that was read. */
 typedef struct cnn_checkpoint cnn_checkpoint;
 
 /** Reads a whole checkpoint and checks it: one that is cut or changed anywhere is refused. Errors:
  * FILE, DATA, MEMORY. */
 CNN_API cnn_status cnn_checkpoint_load(cnn_checkpoint **checkpoint, const char *path);
+/** Frees it. NULL is no error. */
 CNN_API void cnn_checkpoint_destroy(cnn_checkpoint *checkpoint);
 
-/** What the run was started with; owned by the checkpoint. */
+/** The network that the run was started with; owned by the checkpoint. */
 CNN_API const cnn_config *cnn_checkpoint_config(const cnn_checkpoint *checkpoint);
+/** The options that the run was started with; owned by the checkpoint. */
 CNN_API const cnn_train_options *cnn_checkpoint_options(const cnn_checkpoint *checkpoint);
 /** cnn_dataset_source() of its data set. */
 CNN_API const char *cnn_checkpoint_data(const cnn_checkpoint *checkpoint);

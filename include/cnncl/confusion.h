@@ -23,6 +23,7 @@ typedef struct cnn_prediction {
 CNN_API void cnn_confusion_count(size_t *counts, int classes, const cnn_prediction *predictions,
                                  const uint8_t *labels, size_t count);
 
+/** How well one class is told from the others. */
 typedef struct cnn_class_score {
     size_t support;   /**< images of the class */
     size_t predicted; /**< images taken for it */
@@ -32,12 +33,14 @@ typedef struct cnn_class_score {
     double f1;        /**< 2 * hits / (support + predicted); NaN where both are 0 */
 } cnn_class_score;
 
-/** label is below classes. */
+/** The score of a class, whose label is below classes. */
 CNN_API cnn_class_score cnn_confusion_score(const size_t *counts, int classes, int label);
 
+/** A mistake, and how often it is made. */
 typedef struct cnn_confusion_pair {
-    int label, predicted; /**< different classes */
-    size_t count;         /**< above 0 */
+    int label;     /**< the true class */
+    int predicted; /**< another, which it is taken for */
+    size_t count;  /**< above 0 */
 } cnn_confusion_pair;
 
 /** At most `most` of the matrix' mistakes, the most frequent first, equal ones in its order.

@@ -11,10 +11,12 @@
 extern "C" {
 #endif
 
+/** What was found about the machine, and about the devices that were checked. */
 typedef struct cnn_doctor cnn_doctor;
 
+/** How good a finding is. */
 typedef enum cnn_finding_level {
-    CNN_FINDING_GOOD,
+    CNN_FINDING_GOOD,   /**< as it should be */
     CNN_FINDING_NOTE,   /**< may be meant so */
     CNN_FINDING_PROBLEM /**< keeps a device from being used */
 } cnn_finding_level;
@@ -24,7 +26,7 @@ CNN_API const char *cnn_finding_level_name(cnn_finding_level level);
 
 /** One thing about the machine. Strings are owned by the doctor; one line each. */
 typedef struct cnn_finding {
-    cnn_finding_level level;
+    cnn_finding_level level; /**< how good it is */
     const char *topic;  /**< "loader", "driver", "variable", "hardware", "permission", "cache" */
     const char *text;   /**< what was found */
     const char *remedy; /**< the command or package that mends it; empty where nothing is to mend */
@@ -35,10 +37,12 @@ typedef struct cnn_finding {
  * that uses OpenCL, in a process of one thread. A machine without any driver is CNN_OK. Errors:
  * MEMORY. */
 CNN_API cnn_status cnn_doctor_create(cnn_doctor **doctor);
+/** Frees it. NULL is no error. */
 CNN_API void cnn_doctor_destroy(cnn_doctor *doctor);
 
+/** The number of findings, in the order in which they were made. */
 CNN_API size_t cnn_doctor_finding_count(const cnn_doctor *doctor);
-/** index below the count. */
+/** The finding of an index below the count. */
 CNN_API cnn_finding cnn_doctor_get_finding(const cnn_doctor *doctor, size_t index);
 /** False where listing the devices would crash or hang this process, as it did a child. */
 CNN_API bool cnn_doctor_can_list(const cnn_doctor *doctor);
@@ -51,18 +55,19 @@ typedef struct cnn_doctor_row {
     const char *name;    /**< of the fusion, operation or product; may be empty */
     const char *layers;  /**< "conv2d_00..dropout2d_03"; may be empty */
     const char *kernels; /**< that ran: "conv_block_pack, conv_block_forward" */
-    bool passed;
+    bool passed;         /**< it computes right */
     double error;        /**< the largest relative error of its tensors, norm-wise; infinite where a
                             value is not finite or was never written */
     double milliseconds; /**< on the device */
     const char *wrong;   /**< what is wrong, in one line; empty where it passed */
 } cnn_doctor_row;
 
+/** How to check a device. */
 typedef struct cnn_doctor_options {
     int batch; /**< of the matrix products; the steps run on a few samples. 1 or more */
     /** Told each row as it comes; may be NULL. */
     void (*on_row)(const cnn_doctor_row *row, void *user);
-    void *user;
+    void *user; /**< handed to on_row */
 } cnn_doctor_options;
 
 /** The defaults: 256, NULL, NULL. */
@@ -78,17 +83,21 @@ CNN_API cnn_status cnn_doctor_check(cnn_doctor *doctor, cnn_device *device,
 
 /** What came out for a device. */
 typedef struct cnn_doctor_verdict {
-    cnn_device_info device;
-    bool passed;
-    size_t checks, failures;
-    double error; /**< the largest of all rows */
-    double seconds;
+    cnn_device_info device; /**< which one it was */
+    bool passed;            /**< every check passed */
+    size_t checks;          /**< rows */
+    size_t failures;        /**< those that did not pass */
+    double error;           /**< the largest of all rows */
+    double seconds;         /**< that the checks took */
 } cnn_doctor_verdict;
 
-/** The devices that were checked, in order. */
+/** The number of devices that were checked, in order. */
 CNN_API size_t cnn_doctor_verdict_count(const cnn_doctor *doctor);
+/** The verdict on a device: an index below the count. */
 CNN_API cnn_doctor_verdict cnn_doctor_get_verdict(const cnn_doctor *doctor, size_t device);
+/** The number of checks of a device. */
 CNN_API size_t cnn_doctor_row_count(const cnn_doctor *doctor, size_t device);
+/** The check of an index below the count. */
 CNN_API cnn_doctor_row cnn_doctor_get_row(const cnn_doctor *doctor, size_t device, size_t row);
 
 /** A bug report about a checked device that failed, for whoever maintains its driver or this

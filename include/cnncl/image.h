@@ -28,18 +28,21 @@ CNN_API cnn_status cnn_images_load(cnn_images **images, const char *path);
  * CNN_IMAGE_PIXEL_LIMIT, or less. Errors: DATA, MEMORY. */
 CNN_API cnn_status cnn_images_decode(cnn_images **images, const void *data, size_t size,
                                      const char *source, size_t pixel_limit);
+/** Frees them. NULL is no error. */
 CNN_API void cnn_images_destroy(cnn_images *images);
 
 /** "PNG", "JPEG" or "PNM" from the first bytes, else NULL: no more is looked at. */
 CNN_API const char *cnn_image_format(const void *data, size_t size);
 
+/** One picture. */
 typedef struct cnn_image {
     int shape[3];          /**< channels (3 of a picture: red, green, blue), height, width */
     const uint8_t *pixels; /**< (C, H, W); not owned */
 } cnn_image;
 
+/** How many there are: 1 of a picture. */
 CNN_API size_t cnn_images_count(const cnn_images *images);
-/** index below the count. The pixels are owned by the images. */
+/** The picture of an index below the count. The pixels are owned by the images. */
 CNN_API cnn_image cnn_images_get(const cnn_images *images, size_t index);
 /** Do they come from an IDX file? */
 CNN_API bool cnn_images_are_idx(const cnn_images *images);

@@ -16,6 +16,7 @@
 extern "C" {
 #endif
 
+/** The files of metrics of a run, open to append to. */
 typedef struct cnn_metrics cnn_metrics;
 
 /** Writes the epochs that the trainer has behind it, atomically, to csv_path, and as JSON to
@@ -25,6 +26,7 @@ CNN_API cnn_status cnn_metrics_create(cnn_metrics **metrics, const cnn_trainer *
                                       const char *csv_path, const char *json_path);
 /** Appends an epoch to both. Errors: FILE, MEMORY. */
 CNN_API cnn_status cnn_metrics_append(cnn_metrics *metrics, const cnn_epoch *epoch);
+/** Closes the files, and frees it. NULL is no error. */
 CNN_API void cnn_metrics_destroy(cnn_metrics *metrics);
 
 /** Writes, atomically, a JSON object about the run: name, version, device, platform, driver, data

@@ -35,14 +35,17 @@ CNN_API cnn_status cnn_picture_confusion(const char *path, const size_t *counts,
 
 /** What a picture of a model's first layer shows of it. */
 typedef struct cnn_filters {
-    const char *layer; /**< "conv2d_00", "linear_01"; owned by the model */
-    int count,
-        shown; /**< filters of a convolution, or units of a linear layer: the first are shown */
-    int channels, shown_channels; /**< of the input */
-    int height, width;            /**< of a filter; of a linear layer the image's */
-    float scale;                  /**< the largest weight's size: the strongest colour */
+    const char *layer;  /**< "conv2d_00", "linear_01"; owned by the model */
+    int count;          /**< filters of a convolution, or units of a linear layer */
+    int shown;          /**< of them: the first */
+    int channels;       /**< of the input */
+    int shown_channels; /**< of them: the first */
+    int height;         /**< of a filter; of a linear layer the image's */
+    int width;          /**< the same */
+    float scale;        /**< the largest weight's size: the strongest colour */
 } cnn_filters;
 
+/** What cnn_picture_filters() would draw of a model. */
 CNN_API cnn_filters cnn_model_filters(const cnn_model *model);
 
 /** Draws them into a PNG file, atomically. 3 channels are drawn as one picture in RGB, grey being

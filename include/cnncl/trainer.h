@@ -43,18 +43,19 @@ typedef struct cnn_epoch {
     double test_accuracy;     /**< NaN where there is no test split */
     double seconds;           /**< of training, evaluation not counted; NaN for index -1 */
     double images_per_second; /**< of training; NaN for index -1 */
-    double learning_rate;
-    const char *device; /**< that it ended on; owned by the trainer */
-    bool best;          /**< it is the best so far: see cnn_trainer_best() */
+    double learning_rate;     /**< of its last step */
+    const char *device;       /**< that it ended on; owned by the trainer */
+    bool best;                /**< it is the best so far: see cnn_trainer_best() */
 } cnn_epoch;
 
 /** How far a phase of an epoch is. */
 typedef struct cnn_progress {
-    int epoch;
-    const char *phase;  /**< "train", "eval train", "eval val", "eval test" */
-    size_t step, steps; /**< batches of this phase that are complete, and in all */
-    size_t images;      /**< images of those steps */
-    double seconds;     /**< since the phase began, interruptions not counted */
+    int epoch;         /**< from 0; -1 before training */
+    const char *phase; /**< "train", "eval train", "eval val", "eval test" */
+    size_t step;       /**< batches of this phase that are complete */
+    size_t steps;      /**< batches of this phase in all */
+    size_t images;     /**< images of those steps */
+    double seconds;    /**< since the phase began, interruptions not counted */
     double loss; /**< mean of the batches' losses as far as they are known; NaN for none yet */
 } cnn_progress;
 
@@ -65,7 +66,7 @@ typedef struct cnn_train_callbacks {
     bool (*on_epoch)(const cnn_epoch *epoch, void *user);          /**< the model is up to date */
     bool (*on_progress)(const cnn_progress *progress, void *user); /**< after steps are complete */
     bool (*on_checkpoint)(void *user); /**< when the options say so: call cnn_trainer_save() */
-    void *user;
+    void *user;                        /**< handed to each */
 } cnn_train_callbacks;
 
 /** A run of training. */
@@ -85,22 +86,25 @@ CNN_API bool cnn_trainer_is_streaming(const cnn_trainer *trainer);
 
 /** Where a run is. */
 typedef struct cnn_position {
-    int epoch; /**< the one that is next or was begun; -1: not yet evaluated before training */
-    size_t step, steps; /**< training steps done in it, and in all */
-    bool complete;      /**< nothing is left to do */
+    int epoch;     /**< the one that is next or was begun; -1: not yet evaluated before training */
+    size_t step;   /**< training steps done in it */
+    size_t steps;  /**< training steps of an epoch */
+    bool complete; /**< nothing is left to do */
     bool stopped_early; /**< because of early_stop */
 } cnn_position;
+/** Where the run is now. */
 CNN_API cnn_position cnn_trainer_position(const cnn_trainer *trainer);
 
 /** The best of the epochs evaluated so far: by accuracy, a lower loss breaks ties, and of equals
  * the first is kept. Owned by the trainer, and changed by it as it runs. */
 typedef struct cnn_best {
     const cnn_model *model; /**< NULL: none yet */
-    int epoch;
-    double accuracy;
+    int epoch;              /**< after which it was evaluated */
+    double accuracy;        /**< 0 to 1, on that split */
     const char *split; /**< that decides: "validation" where some samples are held out, else "test",
-                          "training" where there is no test split */
+                     "training" where there is no test split */
 } cnn_best;
+/** The best so far. */
 CNN_API cnn_best cnn_trainer_best(const cnn_trainer *trainer);
 
 /** Evaluates (epoch -1), trains, evaluates after epochs as print_every says; or goes on from where

@@ -13,6 +13,7 @@
 extern "C" {
 #endif
 
+/** What to tune for. */
 typedef struct cnn_tune_options {
     int batch; /**< 1 or more */
     bool fuse; /**< of the plan with fused steps, which has fewer products for CLBlast */
@@ -33,6 +34,7 @@ typedef struct cnn_tune_trial {
 /** Called after each trial; false ends the search, and what was found is kept. */
 typedef bool (*cnn_tune_callback)(const cnn_tune_trial *trial, void *user);
 
+/** What a search found. */
 typedef struct cnn_tuning cnn_tuning;
 
 /** Searches for the products of a training step of the network, each set compared with plain C
@@ -43,23 +45,27 @@ typedef struct cnn_tuning cnn_tuning;
 CNN_API cnn_status cnn_tune_run(cnn_tuning **tuning, cnn_device *device, const cnn_network *network,
                                 const cnn_tune_options *options, cnn_tune_callback callback,
                                 void *user);
+/** Frees it. NULL is no error. */
 CNN_API void cnn_tuning_destroy(cnn_tuning *tuning);
 
 /** One product: C (m, n) = op(A) (m, k) * op(B) (k, n). */
 typedef struct cnn_tuning_row {
-    bool transpose_a, transpose_b;
-    size_t m, n, k;
+    bool transpose_a;     /**< op(A) is A transposed */
+    bool transpose_b;     /**< op(B) is B transposed */
+    size_t m;             /**< rows of C */
+    size_t n;             /**< columns of C */
+    size_t k;             /**< what is summed over */
     double flops;         /**< a multiply-add counts as 2 */
     double before_gflops; /**< with what is built in */
     double after_gflops;  /**< with the best that was found */
 } cnn_tuning_row;
 
-/** None where the plan has no product for CLBlast. */
+/** The number of products: none where the plan has no product for CLBlast. */
 CNN_API size_t cnn_tuning_row_count(const cnn_tuning *tuning);
-/** index below the count. */
+/** The product of an index below the count. */
 CNN_API cnn_tuning_row cnn_tuning_get_row(const cnn_tuning *tuning, size_t index);
 
-/** Strings are owned by the tuning. */
+/** How the search went. Strings are owned by the tuning. */
 typedef struct cnn_tuning_summary {
     int trials;              /**< in all */
     int new_trials;          /**< in this run */
@@ -67,9 +73,11 @@ typedef struct cnn_tuning_summary {
     bool saved;              /**< false: there is no file, as its folder cannot be written */
     const char *path;        /**< of the file; empty where no folder is known */
     const char *fingerprint; /**< as cnn_device_tuning() has it in later processes */
-    double before_gflops, after_gflops; /**< over all products */
+    double before_gflops;    /**< over all products, with what is built in */
+    double after_gflops;     /**< over all products, with the best that was found */
 } cnn_tuning_summary;
 
+/** The summary of a search. */
 CNN_API cnn_tuning_summary cnn_tuning_get_summary(const cnn_tuning *tuning);
 
 /** A table for people (ends with a newline), or a JSON document: an object with "device",
@@ -77,6 +85,7 @@ CNN_API cnn_tuning_summary cnn_tuning_get_summary(const cnn_tuning *tuning);
  * with one for each kernel of CLBlast that is not left to its own database, and "rows", an array of
  * objects with the fields of cnn_tuning_row. To be freed with cnn_string_free(). */
 CNN_API cnn_status cnn_tuning_to_text(char **text, const cnn_tuning *tuning);
+/** As cnn_tuning_to_text() says. */
 CNN_API cnn_status cnn_tuning_to_json(char **json, const cnn_tuning *tuning);
 
 #ifdef __cplusplus

@@ -64,6 +64,11 @@ class Command(Install):
         self.assertRegex(self.run_command("--version"), r"\Acnn-cl \d+\.\d+\.\d+\n\Z")
         self.assertRegex(self.run_command("--list-devices"), r"(?m)^\* 0 ")
 
+    def test_has_its_page_of_the_manual(self):
+        page = os.path.join(self.prefix, "share", "man", "man1", "cnn-cl.1")
+        with open(page, encoding="utf-8") as file:
+            self.assertIn("\n.Dt CNN-CL 1\n", file.read())
+
     def test_trains_with_its_own_kernels(self):
         data = make_data(os.path.join(self.scratch, "data"))
         arguments = ["train", "--data", data, *NETWORK, "--epochs", "1"]
