@@ -128,12 +128,12 @@ static void train(batches *at, cnn_feed *feed, const char *name)
         uint32_t order[COUNT], hits[STEPS];
         float losses[STEPS];
         int bad;
-        cnn_loop_result result;
         cnn_philox_permutation(order, COUNT, SEED, CNN_STREAM_SHUFFLE, 0, (uint64_t)epoch);
-        check_ok(cnn_feed_set_order(feed, order));
+        check_ok(cnn_feed_set_order(feed, order, COUNT));
         loop.after_step = epoch == 0 ? add_batch : NULL; /* it waits for the device */
-        check_ok(cnn_loop_run(&result, &loop));
-        check_ok(cnn_softmax_read(losses, hits, &bad, &at->plan->softmax, STEPS));
+        loop.sums = (cnn_loop_sums){0};
+        check_ok(cnn_loop_run(&loop));
+        check_ok(cnn_softmax_read(losses, hits, &bad, &at->plan->softmax, 0, STEPS));
         for (int i = 0; i < STEPS; i++)
             printf("loss-%s-%d %.9g\n", name, epoch * STEPS + i, (double)losses[i]);
     }
