@@ -102,8 +102,7 @@ def run_column(title, chosen, environment):
 
 
 def measure(options, tests):
-    """[(title, cells)], a column each."""
-    columns = []
+    """Yields a column when it is complete: (title, cells)."""
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         for driver in drivers.find(options.icd):
@@ -120,10 +119,9 @@ def measure(options, tests):
                     # The test's own choice of device is one of a machine where all drivers are loaded.
                     chosen = {name: {**test, "env": without_device(test["env"], title)}
                               for name, test in chosen.items()}
-                    columns.append((title, run_column(title, chosen, environment)))
+                    yield title, run_column(title, chosen, environment)
     if not options.device and shutil.which("oclgrind") and wanted(options, UNDER_OCLGRIND):
-        columns.append(run_oclgrind(tests))
-    return [(title, cells) for title, cells in columns if cells]
+        yield run_oclgrind(tests)
 
 
 def without_device(environment, title):
@@ -164,14 +162,13 @@ def split_row(line):
 
 
 def read_table(text):
-    """(rows, columns) of a page's table, as write_table() made it."""
+    """The columns of a page's table, as table_text() made it."""
     lines = [split_row(line) for line in text.splitlines() if line.startswith("|")]
     if len(lines) < 3:
-        return [], []
+        return []
     head, body = lines[0][1:], lines[2:]
-    columns = [(title.split("<br>"), {row[0]: row[i + 1] for row in body if row[i + 1] != "-"})
-               for i, title in enumerate(head)]
-    return [row[0] for row in body], columns
+    return [(title.split("<br>"), {row[0]: row[i + 1] for row in body if row[i + 1] != "-"})
+            for i, title in enumerate(head)]
 
 
 def table_text(rows, columns):
@@ -180,27 +177,27 @@ def table_text(rows, columns):
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def merge(old, new):
-    """Tables (rows, columns): a new column takes the place of an old one with its title."""
-    rows = new[0] + [row for row in old[0] if row not in new[0]]
-    columns = [(title, dict(cells)) for title, cells in old[1]]
-    for title, cells in new[1]:
-        known = next((column for column in columns if column[0] == title), None)
-        if known:
-            known[1].update(cells)
-        else:
-            columns.append((title, cells))
-    return rows, columns
+def merge(columns, title, cells):
+    """Cells take the place of those of the same title and test."""
+    known = next((column for column in columns if column[0] == title), None)
+    if known:
+        known[1].update(cells)
+    else:
+        columns.append((title, cells))
 
 
-def write_page(path, rows, columns):
-    """Replaces what stands between the marks; the rest of the page is people's."""
+def write_page(path, names, title, cells):
+    """Puts a column into the table between the marks; the rest of the page is people's. Rows are in
+    the order of the names."""
     with open(path, encoding="utf-8") as file:
         page = file.read()
     if BEGIN not in page or END not in page:
         sys.exit(f"test_all_devices.sh: {path}: expected the lines {BEGIN} and {END}, found none: add them")
     start, end = page.index(BEGIN) + len(BEGIN), page.index(END)
-    table = table_text(*merge(read_table(page[start:end]), (rows, columns)))
+    columns = read_table(page[start:end])
+    merge(columns, title, cells)
+    rows = [name for name in names if any(name in known for _, known in columns)]
+    table = table_text(rows, columns)
     with open(path + ".new", "w", encoding="utf-8") as file:
         file.write(f"{page[:start]}\n{table}\n{page[end:]}")
     os.replace(path + ".new", path)
@@ -209,16 +206,20 @@ def write_page(path, rows, columns):
 def main(arguments):
     options = parse(arguments)
     tests = read_tests(options.build)
-    rows = [name for name in plain_names(tests) + [UNDER_OCLGRIND] if wanted(options, name)]
+    names = plain_names(tests) + [UNDER_OCLGRIND]
+    rows = [name for name in names if wanted(options, name)]
     if not rows:
-        sys.exit(f"test_all_devices.sh: --only: expected some of {', '.join(plain_names(tests))}, "
+        sys.exit(f"test_all_devices.sh: --only: expected some of {', '.join(names)}, "
                  f"found {', '.join(options.only)}")
-    columns = measure(options, tests)
+    columns = []
+    for title, cells in measure(options, tests):
+        if cells:
+            columns.append((title, cells))
+        if cells and options.output:
+            write_page(options.output, names, title, cells)
     if not columns:
         sys.exit("test_all_devices.sh: no usable OpenCL device was found: cnn-cl --list-devices says why")
     print(grid_text(rows, columns))
-    if options.output:
-        write_page(options.output, rows, columns)
     failed = any(cell.startswith("FAIL") for _, cells in columns for cell in cells.values())
     return 1 if failed else 0
 
