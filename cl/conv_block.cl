@@ -4,7 +4,8 @@
  * This file is the forward pass, which keeps the four sums of a pool window in registers and
  * writes the pooled value alone, with one byte per window: which of the four it was, in
  * row-major order, or DEAD where it was not positive. cl/conv_block_backward.cl walks these
- * events: three in four positions, and all dead ones, carry nothing.
+ * events: three in four positions, and all dead ones, carry nothing. These bytes are the block's
+ * own: of each sample's kept channels alone, filled up to whole vectors with DEAD.
  *
  * Dropped channels (their masks are drawn before) are neither computed nor read: their sample's
  * input and weights are packed to the kept channels first. What is left out is zero times a
@@ -16,38 +17,48 @@
  *
  * The options are in cl/conv_block_shape.cl. */
 #include "conv_block_shape.cl"
-
+#include "weights.cl"
 #include "window.cl"
 
-/* For forward: packed (BLOCKS, TAPS, IC, OCB), filled up with zeros. */
+/* Where no channel is dropped: packed (BLOCKS, TAPS, IC, OCB), filled up with zeros. */
 kernel void conv_block_pack(global float *restrict packed, const global float *restrict w,
                             int w_offset)
 {
-    FOR_EACH (i, PACKED) {
+    FOR_EACH (i, WEIGHTS) {
         const int c = i / OCB % IC, tap = i / (OCB * IC) % TAPS;
         const int o = (int)(i / (OCB * IC * TAPS)) * OCB + i % OCB;
         packed[i] = o < OC ? w[w_offset + (o * IC + c) * TAPS + tap] : 0.0f;
     }
 }
 
-/* weights (blocks, TAPS, inputs, OCB) of the kept channels, from packed. */
-static void pack_kept(global float *restrict weights, const global float *restrict packed,
-                      const int *input, int inputs, const int *output, int outputs)
+/* weights (blocks, TAPS, inputs, OCB) of the kept channels, from w (OC, IC, K, K). */
+static void pack_kept(global float *restrict weights, const global float *restrict w,
+                      selection input, selection output)
 {
-    for (int o0 = 0; o0 < outputs; o0 += OCB) {
-        int offset[OCB];
-        for (int j = 0; j < OCB; ++j) {
-            const int o = output[min(o0 + j, outputs - 1)];
-            offset[j] = o / OCB * (TAPS * IC * OCB) + o % OCB;
+    for (int o = 0; o < output.count; o += 8) {
+        global float *target = weights + o / OCB * (TAPS * input.count * OCB) + o % OCB;
+        for (int k = 0; k < input.count; ++k) {
+            int from[8];
+            for (int j = 0; j < 8; ++j)
+                from[j] = (output.list[o + j] * IC + input.list[k]) * TAPS;
+            gather_taps(target + k * OCB, K * input.count * OCB, input.count * OCB, w, from);
         }
-        for (int tap = 0; tap < TAPS; ++tap)
-            for (int k = 0; k < inputs; ++k, weights += OCB) {
-                const global float *source = packed + (tap * IC + input[k]) * OCB;
-                for (int j = 0; j < OCB; ++j)
-                    weights[j] = source[offset[j]];
-            }
     }
 }
+
+/* A narrow first layer's taps are unrolled, all or a row of them: their loops are too short for the
+ * processor to foresee their ends. Longer rows are slower without a loop. */
+#define UNROLLED _Pragma("unroll")
+#if FIRST && TAPS * IC <= 12
+#define EACH_ROW UNROLLED
+#else
+#define EACH_ROW
+#endif
+#if FIRST && K * IC <= 8
+#define EACH_TAP UNROLLED
+#else
+#define EACH_TAP
+#endif
 
 /* CALLER_PIXELS_VECTORS: the sums of some positions by eight or sixteen output channels.
  * Pixels 0 to 3 are a pool window in row-major order, 4 to 7 the one to its right. at: the
@@ -57,18 +68,19 @@ static void pack_kept(global float *restrict weights, const global float *restri
     static void CALLER##_##PIXELS##_##VECTORS(float8 *sum, const global float *at,                 \
                                               const global float *weights, int stride)             \
     {                                                                                              \
-        for (int ky = 0; ky < K; ++ky, at += TW * stride)                                          \
-            for (int i = 0; i < K * stride; ++i, weights += OCB) {                                 \
-                float8 w[VECTORS];                                                                 \
+        EACH_ROW for (int ky = 0; ky < K; ++ky, at += TW * stride)                                 \
+            EACH_TAP for (int i = 0; i < K * stride; ++i, weights += OCB)                          \
+        {                                                                                          \
+            float8 w[VECTORS];                                                                     \
+            _Pragma("unroll") for (int v = 0; v < VECTORS; ++v) w[v] = vload8(v, weights);         \
+            _Pragma("unroll") for (int p = 0; p < PIXELS; ++p)                                     \
+            {                                                                                      \
+                const int offset = (p / 2 % 2 * TW + p % 2 + p / 4 * 2) * stride;                  \
                 _Pragma("unroll") for (int v = 0; v < VECTORS; ++v)                                \
-                    w[v] = vload8(v, weights);                                                     \
-                _Pragma("unroll") for (int p = 0; p < PIXELS; ++p) {                               \
-                    const int offset = (p / 2 % 2 * TW + p % 2 + p / 4 * 2) * stride;              \
-                    _Pragma("unroll") for (int v = 0; v < VECTORS; ++v)                            \
-                        sum[p * VECTORS + v] =                                                     \
-                            fma((float8)at[i + offset], w[v], sum[p * VECTORS + v]);               \
-                }                                                                                  \
+                    sum[p * VECTORS + v] =                                                         \
+                        fma((float8)at[i + offset], w[v], sum[p * VECTORS + v]);                   \
             }                                                                                      \
+        }                                                                                          \
     }
 
 DEFINE_ADD_TAPS(add_kept, 4, 2)
@@ -76,97 +88,104 @@ DEFINE_ADD_TAPS(add_kept, 8, 1)
 DEFINE_ADD_TAPS(add_all, 4, 2)
 DEFINE_ADD_TAPS(add_all, 8, 1)
 
-/* Max pool and ReLU of the four sums of a window. */
-static float8 pool(int8 *position, float8 a, float8 b, float8 c, float8 d)
-{
-    int8 larger = b > a || isnan(b);
-    float8 best = select(a, b, larger);
-    int8 at = select((int8)0, (int8)1, larger);
-    larger = c > best || isnan(c);
-    best = select(best, c, larger);
-    at = select(at, (int8)2, larger);
-    larger = d > best || isnan(d);
-    best = select(best, d, larger);
-    at = select(at, (int8)3, larger);
-    const int8 dead = best <= (float8)0.0f;
-    *position = select(at, (int8)DEAD, dead);
-    return select(best, (float8)0.0f, dead);
-}
+/* A block of output channels: what is the same in all windows of a sample. */
+typedef struct block {
+    selection output;
+    int first;       /* the block's first kept channel */
+    float8 bias[2];
+    int8 missing[2]; /* lanes behind the last kept channel */
+    float scale;
+    global float *y;
+    global uchar8 *which;
+} block;
 
-/* Writes eight channels of a pooled pixel: those that list names, from number `first` on. */
-static void store_pooled(global float *y, global uchar *which, float8 value, int8 position,
-                         const int *list, int first, int kept)
-{
-    const uchar8 bytes = convert_uchar8(position);
-    if (kept == OC && first + 8 <= OC) {
-        vstore8(value, 0, y + first);
-        vstore8(bytes, 0, which + first);
-        return;
-    }
-    float values[8];
-    uchar positions[8];
-    vstore8(value, 0, values);
-    vstore8(bytes, 0, positions);
-    const int count = min(8, kept - first);
-    for (int j = 0; j < count; ++j) {
-        y[list[first + j]] = values[j];
-        which[list[first + j]] = positions[j];
-    }
-}
-
-static float8 load_bias(const global float *bias, const int *list, int first, int kept)
+static float8 load_bias(const global float *bias, selection kept, int first)
 {
     float values[8];
     for (int j = 0; j < 8; ++j)
-        values[j] = first + j < kept ? bias[list[first + j]] : 0.0f;
+        values[j] = first + j < kept.count ? bias[kept.list[first + j]] : 0.0f;
     return vload8(0, values);
 }
 
-/* One block of output channels of one sample; narrow: at most eight of them are left. */
-static void forward_block(global float *y, global uchar *which, const global float *tile,
-                          const global float *weights, const global float *bias, const int *list,
-                          int first, int kept, int stride, float scale)
+/* The larger of two, b where it is NaN; larger: whether it is b. */
+static float8 larger_of(float8 a, float8 b, int8 *larger)
 {
-    const float8 bias0 = load_bias(bias, list, first, kept);
-    const float8 bias1 = load_bias(bias, list, first + 8, kept);
-    const int narrow = kept - first <= 8;
+    *larger = (b > a) | (b != b);
+    return select(a, b, *larger);
+}
+
+/* Max pool, ReLU and scale of the four sums of a window in vector v of the block, which are stored
+ * with their position. That is made as floats: of integers the compiler makes bytes too early. */
+static void pool(block b, int v, int window, float8 s0, float8 s1, float8 s2, float8 s3)
+{
+    const int k = b.first + v * 8;
+    int8 right, bottom_right, bottom;
+    const float8 top = larger_of(s0, s1, &right), low = larger_of(s2, s3, &bottom_right);
+    const float8 best = larger_of(top, low, &bottom);
+    const int8 dead = (best <= (float8)0.0f) | b.missing[v];
+    float8 position = select(select((float8)0.0f, (float8)1.0f, right),
+                             select((float8)2.0f, (float8)3.0f, bottom_right), bottom);
+    position = select(position, (float8)DEAD, dead);
+    store_kept(select(best, (float8)0.0f, dead) * b.scale, b.y, window, b.output, k, WINDOWS * OC);
+    b.which[(window * EIGHTS(b.output.count) + k) / 8] = convert_uchar8(position);
+}
+
+/* The block's windows; stride: of the tile. */
+static void forward_block(block b, const global float *tile, const global float *weights,
+                          int stride)
+{
+    const int narrow = b.output.count - b.first <= 8;
     for (int py = 0; py < PH; ++py)
         for (int px = 0; px < PW;) {
             const global float *at = tile + (2 * py * TW + 2 * px) * stride;
-            const int window = (py * PW + px) * OC;
-            const int pair = narrow && px + 1 < PW;
+            const int window = py * PW + px, pair = narrow && px + 1 < PW;
             float8 sum[8];
-            int8 position;
             if (pair) {
+#pragma unroll
                 for (int p = 0; p < 8; ++p)
-                    sum[p] = bias0;
+                    sum[p] = b.bias[0];
                 add_kept_8_1(sum, at, weights, stride);
-                float8 value = pool(&position, sum[0], sum[1], sum[2], sum[3]) * scale;
-                store_pooled(y + window, which + window, value, position, list, first, kept);
-                value = pool(&position, sum[4], sum[5], sum[6], sum[7]) * scale;
-                store_pooled(y + window + OC, which + window + OC, value, position, list, first,
-                             kept);
+                pool(b, 0, window, sum[0], sum[1], sum[2], sum[3]);
+                pool(b, 0, window + 1, sum[4], sum[5], sum[6], sum[7]);
             } else {
-                for (int p = 0; p < 4; ++p) {
-                    sum[2 * p] = bias0;
-                    sum[2 * p + 1] = bias1;
-                }
+#pragma unroll
+                for (int p = 0; p < 8; ++p)
+                    sum[p] = b.bias[p % 2];
                 add_kept_4_2(sum, at, weights, stride);
-                float8 value = pool(&position, sum[0], sum[2], sum[4], sum[6]) * scale;
-                store_pooled(y + window, which + window, value, position, list, first, kept);
-                value = pool(&position, sum[1], sum[3], sum[5], sum[7]) * scale;
-                store_pooled(y + window, which + window, value, position, list, first + 8, kept);
+                pool(b, 0, window, sum[0], sum[2], sum[4], sum[6]);
+                if (!narrow)
+                    pool(b, 1, window, sum[1], sum[3], sum[5], sum[7]);
             }
             px += 1 + pair;
         }
 }
 
-/* y (n, PH, PW, OC) and which (n, PH, PW, OC) from x (n, IH, IW, IC); the bias at its offset;
- * the weights were packed by conv_block_pack. input_scales (n, IC) and output_scales (n, OC)
- * tell the dropped channels where input_masked and output_masked; scale multiplies what is kept.
- * `items` work-items share the n samples; scratch (items, SCRATCH). */
-kernel void conv_block_forward(global float *y, global uchar *which, const global float *x,
-                               const global float *parameters, int bias_offset,
+/* One sample. weights: of the kept channels. The last block comes first: a vector that reaches
+ * beyond the last channel of a packed pixel is overwritten by the blocks before. */
+static void forward_sample(global float *y, global uchar8 *which, const global float *tile,
+                           const global float *weights, const global float *bias, int inputs,
+                           selection output, float scale)
+{
+    const int8 lanes = (int8)(0, 1, 2, 3, 4, 5, 6, 7);
+    block b = {.output = output, .scale = scale, .y = y, .which = which};
+    if (output.count < output.pitch)
+        clear(y, WINDOWS * OC);
+    for (b.first = (output.count + OCB - 1) / OCB * OCB - OCB; b.first >= 0; b.first -= OCB) {
+        for (int v = 0; v < 2; ++v) {
+            b.bias[v] = load_bias(bias, output, b.first + v * 8);
+            b.missing[v] = b.first + v * 8 + lanes >= (int8)output.count;
+        }
+        forward_block(b, tile, weights + b.first * TAPS * inputs, inputs);
+    }
+}
+
+/* y (n, PH, PW, OC) and which (n, PH, PW, EIGHTS(OC)) bytes from x (n, IH, IW, IC); the bias at its
+ * offset; the weights at theirs, where no channel is dropped packed by conv_block_pack. input_scales (n, IC) and output_scales (n,
+ * OC) tell the dropped channels where input_masked and output_masked, which may be PACKED
+ * (cl/kept.cl); scale multiplies what is kept. `items` work-items share the n samples; scratch
+ * (items, SCRATCH). */
+kernel void conv_block_forward(global float *y, global uchar8 *which, const global float *x,
+                               const global float *parameters, int w_offset, int bias_offset,
                                const global float *input_scales, int input_masked,
                                const global float *output_scales, int output_masked, float scale,
                                global float *scratch, int n, int items)
@@ -174,31 +193,24 @@ kernel void conv_block_forward(global float *y, global uchar *which, const globa
     const int item = get_global_id(0);
     if (item >= items)
         return;
+    const int masked = input_masked || output_masked;
     const global float *packed = scratch;
-    global float *tile = scratch + PACKED + item * (size_t)SCRATCH;
+    global float *tile = scratch + WEIGHTS + item * (size_t)SCRATCH;
     global float *kept_weights = tile + TILE(IC);
-    int input[IC], output[OC];
+    int input_list[LIST(IC)], output_list[LIST(OC)];
 
     const int end = (int)((long)n * (item + 1) / items);
     for (int sample = (int)((long)n * item / items); sample < end; ++sample) {
-        const int inputs = list_inputs(input, input_scales + sample * IC, input_masked);
-        const int outputs = list_kept(output, output_scales + sample * OC, OC, output_masked);
-        global float *values = y + sample * (size_t)(WINDOWS * OC);
-        global uchar *positions = which + sample * (size_t)(WINDOWS * OC);
-        if (outputs < OC)
-            for (int i = 0; i < WINDOWS * OC; ++i) {
-                values[i] = 0.0f;
-                positions[i] = DEAD;
-            }
-        fill_tile(tile, x + sample * (size_t)(IH * IW * IC), input, inputs, inputs);
-        const global float *weights = packed;
-        if (inputs < IC || outputs < OC) {
-            pack_kept(kept_weights, packed, input, inputs, output, outputs);
-            weights = kept_weights;
-        }
-        for (int first = 0; first < outputs; first += OCB)
-            forward_block(values, positions, tile, weights + first * TAPS * inputs,
-                          parameters + bias_offset, output, first, outputs, inputs, scale);
+        const selection input = select_inputs(input_list, input_scales + sample * IC, input_masked);
+        const selection output =
+            select_kept(output_list, output_scales + sample * OC, OC, output_masked);
+        fill_tile(tile, x + sample * (size_t)(IH * IW * IC), input, input.count);
+        if (masked)
+            pack_kept(kept_weights, parameters + w_offset, input, output);
+        forward_sample(y + sample * (size_t)(WINDOWS * OC),
+                       which + sample * (size_t)(WINDOWS * EIGHTS(OC) / 8), tile,
+                       masked ? kept_weights : packed, parameters + bias_offset, input.count, output,
+                       scale);
     }
 }
 
@@ -252,7 +264,7 @@ kernel void conv_block_evaluate(global float *y, const global float *x, const gl
     global float *tile = scratch + items_at + item * (size_t)SCRATCH;
     const int end = (int)((long)n * (item + 1) / items);
     for (int sample = (int)((long)n * item / items); sample < end; ++sample) {
-        fill_tile(tile, x + sample * (size_t)(IH * IW * IC), 0, IC, IC);
+        fill_tile(tile, x + sample * (size_t)(IH * IW * IC), (selection){IC, IC, 0}, IC);
         for (int o = 0; o < OC; o += OCB)
             evaluate_block(y + sample * (size_t)(WINDOWS * OC), tile, scratch + o * (TAPS * IC),
                            biases + bias_at, o);

@@ -3,160 +3,18 @@
  *
  * The options are in cl/conv_block_shape.cl. */
 #include "conv_block_shape.cl"
+#include "weights.cl"
 
-/* For backward: packed (OC, K, ROW), each row (K, stride) with stride PADDED(IC). */
+/* Where no input channel is dropped: packed (OC, K, ROW), each row (K, stride) with stride PADDED(IC). */
 kernel void conv_block_pack_rows(global float *restrict packed, const global float *restrict w,
                                  int w_offset)
 {
     const int stride = PADDED(IC), row = ROW(stride);
-    FOR_EACH (i, OC * K * row) {
+    FOR_EACH (i, ROWS) {
         const int at = i % row, ky = i / row % K, o = i / (row * K), kx = at / stride;
         const int c = at % stride;
         packed[i] = kx < K && c < IC ? w[w_offset + (o * IC + c) * TAPS + ky * K + kx] : 0.0f;
     }
-}
-
-/* sum_NAME: sums (ROWS, VECTORS * 8), which are `row` apart, = the events' amounts times the tile's
- * values at their offsets, and those of the next ROWS - 1 rows of the tile. */
-#define DEFINE_SUM_EVENTS(NAME, ROWS, VECTORS)                                                     \
-    static void sum_##NAME(global float *sums, const global float *tile, int stride,               \
-                           const global int *offsets, const global float *amounts, int count)      \
-    {                                                                                              \
-        float8 sum[ROWS * VECTORS];                                                                \
-        _Pragma("unroll") for (int i = 0; i < ROWS * VECTORS; ++i) sum[i] = (float8)0.0f;          \
-        for (int event = 0; event < count; ++event) {                                              \
-            const global float *at = tile + offsets[event];                                        \
-            const float8 amount = (float8)amounts[event];                                          \
-            _Pragma("unroll") for (int i = 0; i < ROWS * VECTORS; ++i)                             \
-                sum[i] = fma(amount, vload8(i % VECTORS, at + i / VECTORS * (TW * stride)),        \
-                             sum[i]);                                                              \
-        }                                                                                          \
-        _Pragma("unroll") for (int i = 0; i < ROWS * VECTORS; ++i)                                 \
-            vstore8(sum[i], i % VECTORS, sums + i / VECTORS * ROW(stride));                        \
-    }
-
-/* A narrow first layer's taps all fit the registers; else a row is done in runs of vectors. */
-#define ALL_AT_ONCE (FIRST && K * ROW(IC) / 8 <= 12)
-#define LONG_RUN (K <= 3 ? 2 * K : K)
-
-#if ALL_AT_ONCE
-DEFINE_SUM_EVENTS(all, K, (ROW(IC) / 8))
-#else
-DEFINE_SUM_EVENTS(long_run, 1, LONG_RUN)
-DEFINE_SUM_EVENTS(run, 1, K)
-DEFINE_SUM_EVENTS(single, 1, 1)
-#endif
-
-/* sums (K, ROW(stride)): the gradient of one output channel's weights from its events. */
-static void sum_events(global float *restrict sums, const global float *restrict tile, int stride,
-                       const global int *offsets, const global float *amounts, int count)
-{
-#if ALL_AT_ONCE
-    sum_all(sums, tile, stride, offsets, amounts, count);
-#else
-    const int vectors = ROW(stride) / 8;
-    for (int ky = 0; ky < K; ++ky, tile += TW * stride, sums += ROW(stride)) {
-        int v = 0;
-        for (; v + LONG_RUN <= vectors; v += LONG_RUN)
-            sum_long_run(sums + v * 8, tile + v * 8, stride, offsets, amounts, count);
-        for (; v + K <= vectors; v += K)
-            sum_run(sums + v * 8, tile + v * 8, stride, offsets, amounts, count);
-        for (; v < vectors; ++v)
-            sum_single(sums + v * 8, tile + v * 8, stride, offsets, amounts, count);
-    }
-#endif
-}
-
-/* Adds sums (K, ROW(stride)) of the kept input channels to partial (K, ROW(PADDED(IC))). */
-static void add_sums(global float *restrict partial, const global float *restrict sums,
-                     const int *list, int kept, int stride)
-{
-    for (int ky = 0; ky < K; ++ky, partial += ROW(PADDED(IC)), sums += ROW(stride)) {
-        if (kept == IC)
-            for (int i = 0; i < ROW(PADDED(IC)); ++i)
-                partial[i] += sums[i];
-        else
-            for (int kx = 0; kx < K; ++kx)
-                for (int k = 0; k < kept; ++k)
-                    partial[kx * PADDED(IC) + list[k]] += sums[kx * stride + k];
-    }
-}
-
-/* What the events of one pool window add to the input's gradient. TAP_ROWS rows of taps by eight
- * channels are summed in registers over all output channels whose event is at the same position. */
-#define TAP_ROWS (12 / K > K ? K : 12 / K > 0 ? 12 / K : 1)
-
-#define DEFINE_SPREAD_EVENTS(NAME, ROWS)                                                           \
-    static void spread_##NAME(global float *at, const global float *rows, int stride,              \
-                              const int *outputs, const float *amounts, int count)                 \
-    {                                                                                              \
-        float8 sum[ROWS * K];                                                                      \
-        _Pragma("unroll") for (int i = 0; i < ROWS * K; ++i)                                       \
-            sum[i] = vload8(0, at + (i / K * TW + i % K) * stride);                                \
-        for (int event = 0; event < count; ++event) {                                              \
-            const global float *row = rows + outputs[event] * (K * ROW(stride));                   \
-            const float8 amount = (float8)amounts[event];                                          \
-            _Pragma("unroll") for (int i = 0; i < ROWS * K; ++i)                                   \
-                sum[i] = fma(amount, vload8(0, row + i / K * ROW(stride) + i % K * stride),        \
-                             sum[i]);                                                              \
-        }                                                                                          \
-        _Pragma("unroll") for (int i = 0; i < ROWS * K; ++i)                                       \
-            vstore8(sum[i], 0, at + (i / K * TW + i % K) * stride);                                \
-    }
-
-DEFINE_SPREAD_EVENTS(rows, TAP_ROWS)
-DEFINE_SPREAD_EVENTS(row, 1)
-
-/* at: the tile's pixel under the first tap; rows (outputs, K, ROW(stride)). */
-static void spread_events(global float *at, const global float *rows, int stride,
-                          const int *outputs, const float *amounts, int count)
-{
-    for (int c = 0; c < stride; c += 8) {
-        int ky = 0;
-        for (; ky + TAP_ROWS <= K; ky += TAP_ROWS)
-            spread_rows(at + ky * TW * stride + c, rows + ky * ROW(stride) + c, stride, outputs,
-                        amounts, count);
-        for (; ky < K; ++ky)
-            spread_row(at + ky * TW * stride + c, rows + ky * ROW(stride) + c, stride, outputs,
-                       amounts, count);
-    }
-}
-
-/* rows (outputs, K, ROW(stride)) of the kept channels, from packed (OC, K, ROW(PADDED(IC))). */
-static void pack_kept_rows(global float *restrict rows, const global float *restrict packed,
-                           const int *input, int inputs, const int *output, int outputs, int stride)
-{
-    for (int i = 0; i < outputs; ++i)
-        for (int ky = 0; ky < K; ++ky, rows += ROW(stride)) {
-            const global float *source = packed + (output[i] * K + ky) * ROW(PADDED(IC));
-            for (int kx = 0; kx < K; ++kx) {
-                for (int k = 0; k < inputs; ++k)
-                    rows[kx * stride + k] = source[kx * PADDED(IC) + input[k]];
-                for (int k = inputs; k < stride; ++k)
-                    rows[kx * stride + k] = 0.0f;
-            }
-        }
-}
-
-/* dx (IH, IW, IC) from its tile; zero in dropped channels, and where no window looked. */
-static void store_tile(global float *restrict dx, const global float *restrict tile,
-                       const int *list, int kept, int stride)
-{
-    for (int iy = 0; iy < IH; ++iy)
-        for (int ix = 0; ix < IW; ++ix) {
-            global float *target = dx + (iy * IW + ix) * IC;
-            const global float *source = tile + ((iy + PAD) * TW + ix + PAD) * stride;
-            const int inside = iy + PAD < TH && ix + PAD < TW;
-            if (!inside || kept < IC)
-                for (int c = 0; c < IC; ++c)
-                    target[c] = 0.0f;
-            if (inside && kept == IC)
-                for (int c = 0; c < IC; ++c)
-                    target[c] = source[c];
-            else if (inside)
-                for (int k = 0; k < kept; ++k)
-                    target[list[k]] = source[k];
-        }
 }
 
 /* What a work-item of conv_block_backward has for itself in the scratch memory. */
@@ -164,82 +22,316 @@ typedef struct room {
     global float *tile, *gradient_tile; /* (TH, TW, stride) */
     global float *rows;                 /* (outputs, K, ROW(stride)) */
     global float *sums;                 /* (K, ROW(stride)) */
-    global float *amounts;              /* (OC, WINDOWS): each kept output channel's events, */
-    global int *offsets;                /* their gradients and their places in the tile */
+    global float *amounts;              /* (WINDOWS, EIGHTS(outputs)): gradients, scaled */
+    global float *event_amounts;        /* (WINDOWS): those of one channel's events, */
+    global int *event_offsets;          /* and the events' places in the tile */
     global float *partial, *bias_partial;
 } room;
 
-/* Lists each output channel's events in `room`, counts (outputs) of them, and adds what they
- * give to the input's gradient: window by window, position by position. */
-static void walk_events(const room *room, int *counts, const global float *dy,
-                        const global uchar *which, const int *output, int outputs,
-                        const global float *rows, int whole_rows, int stride, float scale)
+/* Where the window's first position is in the tile. */
+static int corner(int window, int stride)
 {
-    int row[DEAD + 1][OC];
-    float amount[DEAD + 1][OC];
-    for (int k = 0; k < outputs; ++k)
-        counts[k] = 0;
-    for (int window = 0; window < WINDOWS; ++window) {
-        const int corner = (window / PW * 2 * TW + window % PW * 2) * stride;
-        int count[DEAD + 1] = {0};
-        for (int k = 0; k < outputs; ++k) {
-            const int o = output[k], position = which[window * OC + o];
-            const float gradient = dy[window * OC + o] * scale;
-            const int event = k * WINDOWS + counts[k];
-            room->offsets[event] = corner + ((position >> 1) * TW + (position & 1)) * stride;
-            room->amounts[event] = gradient;
-            counts[k] += position != DEAD;
-            row[position][count[position]] = whole_rows ? o : k;
-            amount[position][count[position]] = gradient;
-            ++count[position];
+    return (window / PW * 2 * TW + window % PW * 2) * stride;
+}
+
+/* And what a position adds. */
+static int beside(int position, int stride)
+{
+    return ((position >> 1) * TW + (position & 1)) * stride;
+}
+
+/* A first layer with few taps: one pass over the windows, eight output channels side by side, of
+ * which each takes its gradient at one of the four positions. */
+#define NARROW (FIRST && TAPS * IC <= 12)
+
+#if NARROW
+static void correlate_windows(const room *room, const global float *dy,
+                              const global uchar8 *which, selection output, float scale)
+{
+    for (int k = 0; k < output.count; k += 8) {
+        float8 sum[TAPS * IC], bias = (float8)0.0f;
+        for (int t = 0; t < TAPS * IC; ++t)
+            sum[t] = (float8)0.0f;
+        for (int window = 0; window < WINDOWS; ++window) {
+            const int8 position = convert_int8(which[(window * EIGHTS(output.count) + k) / 8]);
+            const float8 amount = load_kept(dy, window, output, k, WINDOWS * OC) * scale;
+            const global float *at = room->tile + corner(window, IC);
+            bias += select(amount, (float8)0.0f, position == (int8)DEAD);
+#pragma unroll
+            for (int p = 0; p < DEAD; ++p) {
+                const float8 here = select((float8)0.0f, amount, position == (int8)p);
+#pragma unroll
+                for (int t = 0; t < TAPS * IC; ++t) {
+                    const int tap = t / (K * IC) * (TW * IC) + t % (K * IC);
+                    sum[t] = fma((float8)at[beside(p, IC) + tap], here, sum[t]);
+                }
+            }
         }
-        if (FIRST)
-            continue;
-        for (int position = 0; position < DEAD; ++position)
-            if (count[position] > 0)
-                spread_events(room->gradient_tile + corner +
-                                  ((position >> 1) * TW + (position & 1)) * stride,
-                              rows, stride, row[position], amount[position], count[position]);
+        float values[TAPS * IC + 1][8];
+        for (int t = 0; t < TAPS * IC; ++t)
+            vstore8(sum[t], 0, values[t]);
+        vstore8(bias, 0, values[TAPS * IC]);
+        for (int j = 0; j < min(8, output.count - k); ++j) {
+            const int o = output.list[k + j];
+            for (int t = 0; t < TAPS * IC; ++t)
+                room->partial[(o * K + t / (K * IC)) * ROW(IC) + t % (K * IC)] += values[t][j];
+            room->bias_partial[o] += values[TAPS * IC][j];
+        }
     }
 }
+#else
 
-/* One sample. input, output: the kept channels; dx is not looked at in the first layer. */
-static void backward_sample(const room *room, global float *dx, const global float *x,
-                            const global float *dy, const global uchar *which,
-                            const global float *packed, const int *input, int inputs,
-                            const int *output, int outputs, float scale)
+/* amounts of the kept channels' events, zero where a window is dead; from dy (WINDOWS, pitch). */
+static void fill_amounts(global float *restrict amounts, const global float *restrict dy,
+                         const global uchar8 *restrict which, selection output, float scale)
 {
-    const int stride = PADDED(inputs), whole_rows = inputs == IC;
-    int counts[OC];
-    fill_tile(room->tile, x, input, inputs, stride);
-    if (!FIRST) {
-        for (int i = 0; i < TILE(stride); ++i)
-            room->gradient_tile[i] = 0.0f;
-        if (!whole_rows)
-            pack_kept_rows(room->rows, packed, input, inputs, output, outputs, stride);
-    }
-    walk_events(room, counts, dy, which, output, outputs, whole_rows ? packed : room->rows,
-                whole_rows, stride, scale);
-    for (int k = 0; k < outputs; ++k) {
-        const global float *amounts = room->amounts + k * WINDOWS;
-        float sum = 0.0f;
-        for (int event = 0; event < counts[k]; ++event)
-            sum += amounts[event];
-        room->bias_partial[output[k]] += sum;
-        sum_events(room->sums, room->tile, stride, room->offsets + k * WINDOWS, amounts,
-                   counts[k]);
-        add_sums(room->partial + output[k] * (K * ROW(PADDED(IC))), room->sums, input, inputs,
-                 stride);
-    }
-    if (!FIRST)
-        store_tile(dx, room->gradient_tile, input, inputs, stride);
+    for (int window = 0; window < WINDOWS; ++window)
+        for (int k = 0; k < output.count; k += 8, amounts += 8, ++which) {
+            const float8 amount = load_kept(dy, window, output, k, WINDOWS * OC) * scale;
+            const int8 dead = convert_int8(*which) == (int8)DEAD;
+            vstore8(select(amount, (float8)0.0f, dead), 0, amounts);
+        }
 }
 
-/* Each work-item's partial gradients, and dx (n, IH, IW, IC) unless this is the first layer. dy,
- * which (n, PH, PW, OC); x (n, IH, IW, IC); the weights were packed by conv_block_pack_rows; the
- * rest as in conv_block_forward. */
-kernel void conv_block_backward(global float *dx, const global float *dy, const global uchar *which,
-                                const global float *x, const global float *input_scales,
+/* What both below keep in registers: RUN_ROWS rows of taps by RUN vectors, of which a row has a
+ * multiple. */
+#define RUN (FIRST && IC < 8 ? ROW(IC) / 8 : K)
+#define RUN_ROWS (12 / RUN > K ? K : 12 / RUN > 0 ? 12 / RUN : 1)
+
+/* sum_NAME: sums (COUNT, RUN vectors), ROW(stride) apart, = the events' amounts times the tile's
+ * values at their offsets, and those of the next rows of the tile. */
+#define DEFINE_SUM_EVENTS(NAME, COUNT)                                                             \
+    static void sum_##NAME(global float *sums, const global float *tile, int stride,               \
+                           const global int *offsets, const global float *amounts, int count)      \
+    {                                                                                              \
+        float8 sum[COUNT * RUN];                                                                   \
+        _Pragma("unroll") for (int i = 0; i < COUNT * RUN; ++i) sum[i] = (float8)0.0f;             \
+        for (int event = 0; event < count; ++event) {                                              \
+            const global float *at = tile + offsets[event];                                        \
+            const float8 amount = (float8)amounts[event];                                          \
+            _Pragma("unroll") for (int i = 0; i < COUNT * RUN; ++i)                                \
+                sum[i] = fma(amount, vload8(i % RUN, at + i / RUN * (TW * stride)), sum[i]);       \
+        }                                                                                          \
+        _Pragma("unroll") for (int i = 0; i < COUNT * RUN; ++i)                                    \
+            vstore8(sum[i], i % RUN, sums + i / RUN * ROW(stride));                                \
+    }
+
+DEFINE_SUM_EVENTS(rows, RUN_ROWS)
+DEFINE_SUM_EVENTS(row, 1)
+
+/* room->sums: the gradient of one output channel's weights from its `count` events. */
+static void sum_events(const room *room, int stride, int count)
+{
+    for (int v = 0; v < ROW(stride); v += 8 * RUN) {
+        const global float *tile = room->tile + v;
+        global float *sums = room->sums + v;
+        int ky = 0;
+        for (; ky + RUN_ROWS <= K; ky += RUN_ROWS)
+            sum_rows(sums + ky * ROW(stride), tile + ky * TW * stride, stride, room->event_offsets,
+                     room->event_amounts, count);
+        for (; ky < K; ++ky)
+            sum_row(sums + ky * ROW(stride), tile + ky * TW * stride, stride, room->event_offsets,
+                    room->event_amounts, count);
+    }
+}
+
+/* Lists the events of kept output channel k, and sums their amounts up. */
+static int list_events(const room *room, float *sum, const global uchar8 *which, int k, int outputs,
+                       int stride)
+{
+    const global uchar *positions = (const global uchar *)which;
+    const int place[DEAD + 1] = {0, beside(1, stride), beside(2, stride), beside(3, stride), 0};
+    int count = 0;
+    *sum = 0.0f;
+    for (int py = 0; py < PH; ++py) {
+        int offset = 2 * py * TW * stride;
+        for (int px = 0; px < PW; ++px, k += EIGHTS(outputs), offset += 2 * stride) {
+            const int position = positions[k];
+            room->event_amounts[count] = room->amounts[k];
+            room->event_offsets[count] = offset + place[position];
+            count += position != DEAD;
+            *sum += room->amounts[k];
+        }
+    }
+    return count;
+}
+
+/* Adds sums (K, ROW(stride)) to partial, which is as long; of kept input channels to partial (IC,
+ * TAPS), whose channels' taps lie together. */
+static void add_sums(global float *restrict partial, const global float *restrict sums,
+                     selection input, int stride, int masked)
+{
+    if (!masked)
+        for (int i = 0; i < K * ROW(stride); ++i)
+            partial[i] += sums[i];
+    else
+        for (int k = 0; k < input.count; ++k) {
+            global float *target = partial + input.list[k] * TAPS;
+#pragma unroll
+            for (int tap = 0; tap < TAPS; ++tap)
+                target[tap] += sums[tap / K * ROW(stride) + tap % K * stride + k];
+        }
+}
+
+/* The partial gradients of the weights and of the bias. */
+static void add_events(const room *room, const global uchar8 *which, selection input,
+                       selection output, int stride, int masked)
+{
+    for (int k = 0; k < output.count; ++k) {
+        const int o = output.list[k];
+        float bias;
+        const int count = list_events(room, &bias, which, k, output.count, stride);
+        room->bias_partial[o] += bias;
+        sum_events(room, stride, count);
+        add_sums(room->partial + o * (masked ? IC * TAPS : K * ROW(stride)), room->sums, input,
+                 stride, masked);
+    }
+}
+#endif
+
+#if !FIRST
+/* A set of output channels: a bit each. */
+#define WORDS ((OC + 63) / 64)
+
+/* For each position of a window the kept channels whose event is there; which (outputs). */
+static void find_events(ulong events[DEAD][WORDS], const global uchar8 *which, int outputs)
+{
+    for (int i = 0; i < DEAD * WORDS; ++i)
+        events[i / WORDS][i % WORDS] = 0;
+    for (int k = 0; k < outputs; k += 8) {
+        const uint8 position = convert_uint8(which[k / 8]);
+        const uint8 bits =
+            select((uint8)(1, 2, 4, 8, 16, 32, 64, 128) << (position * 8 & 31), (uint8)0,
+                   position == (uint8)DEAD); /* eight for each position */
+        const uint4 halves = bits.lo | bits.hi;
+        const uint2 quarters = halves.lo | halves.hi;
+        const uint all = quarters.lo | quarters.hi;
+        for (int p = 0; p < DEAD; ++p)
+            events[p][k / 64] |= (ulong)(all >> 8 * p & 255) << k % 64;
+    }
+}
+
+/* spread_NAME: what the events at one position of a window add to the input's gradient: eight
+ * channels at COUNT rows of taps, summed in registers over the output channels. at: the tile's
+ * pixel under the first tap. amounts (outputs); rows (outputs, K, ROW(stride)), channel k's at
+ * row_at[k]. */
+#define DEFINE_SPREAD_EVENTS(NAME, COUNT)                                                          \
+    static void spread_##NAME(global float *at, const global float *rows, int stride,              \
+                              const int *row_at, const ulong *events,                              \
+                              const global float *amounts)                                         \
+    {                                                                                              \
+        float8 sum[COUNT * K];                                                                     \
+        _Pragma("unroll") for (int i = 0; i < COUNT * K; ++i)                                      \
+            sum[i] = vload8(0, at + (i / K * TW + i % K) * stride);                                \
+        for (int word = 0; word < WORDS; ++word)                                                   \
+            for (ulong left = events[word]; left != 0; left &= left - 1) {                         \
+                const int k = word * 64 + 63 - (int)clz(left & (0 - left));                        \
+                const global float *row = rows + row_at[k];                                        \
+                const float8 amount = (float8)amounts[k];                                          \
+                _Pragma("unroll") for (int i = 0; i < COUNT * K; ++i)                              \
+                    sum[i] = fma(amount, vload8(0, row + i / K * ROW(stride) + i % K * stride),    \
+                                 sum[i]);                                                          \
+            }                                                                                      \
+        _Pragma("unroll") for (int i = 0; i < COUNT * K; ++i)                                      \
+            vstore8(sum[i], 0, at + (i / K * TW + i % K) * stride);                                \
+    }
+
+DEFINE_SPREAD_EVENTS(rows, RUN_ROWS)
+DEFINE_SPREAD_EVENTS(row, 1)
+
+/* Adds all events to the gradient's tile. */
+static void spread_events(const room *room, const global float *rows, const int *row_at,
+                          const global uchar8 *which, int outputs, int stride)
+{
+    for (int window = 0; window < WINDOWS; ++window) {
+        const global float *amounts = room->amounts + window * EIGHTS(outputs);
+        ulong events[DEAD][WORDS];
+        find_events(events, which + window * EIGHTS(outputs) / 8, outputs);
+        for (int p = 0; p < DEAD; ++p) {
+            global float *at = room->gradient_tile + corner(window, stride) + beside(p, stride);
+            for (int c = 0; c < stride; c += 8) {
+                int ky = 0;
+                for (; ky + RUN_ROWS <= K; ky += RUN_ROWS)
+                    spread_rows(at + ky * TW * stride + c, rows + ky * ROW(stride) + c, stride,
+                                row_at, events[p], amounts);
+                for (; ky < K; ++ky)
+                    spread_row(at + ky * TW * stride + c, rows + ky * ROW(stride) + c, stride,
+                               row_at, events[p], amounts);
+            }
+        }
+    }
+}
+
+/* rows (outputs, K, ROW(stride)) of the kept channels, from w (OC, IC, K, K). */
+static void pack_kept_rows(global float *restrict rows, const global float *restrict w,
+                           selection input, selection output, int stride)
+{
+    for (int i = 0; i < output.count; ++i)
+        for (int k = 0; k < input.count; k += 8) {
+            int from[8];
+            for (int j = 0; j < 8; ++j)
+                from[j] = (output.list[i] * IC + input.list[k + j]) * TAPS;
+            gather_taps(rows + i * (K * ROW(stride)) + k, ROW(stride), stride, w, from);
+        }
+}
+
+/* dx (IH, IW, pitch) from the gradient's tile; zero where no window looked, and in dropped
+ * channels. */
+static void store_tile(global float *restrict dx, const global float *restrict tile,
+                       selection input, int stride)
+{
+    if (input.count < input.pitch)
+        clear(dx, IH * IW * IC);
+    for (int iy = 0; iy < IH; ++iy)
+        for (int ix = 0; ix < IW; ++ix) {
+            const int inside = iy + PAD < TH && ix + PAD < TW;
+            const global float *source = tile + ((iy + PAD) * TW + ix + PAD) * stride;
+            for (int k = 0; k < input.count; k += 8)
+                store_kept(inside ? vload8(0, source + k) : (float8)0.0f, dx, iy * IW + ix, input,
+                           k, IH * IW * IC);
+        }
+}
+
+/* The gradient of the input. */
+static void find_input_gradient(const room *room, global float *dx, const global float *packed,
+                                const global float *w, const global uchar8 *which, selection input,
+                                selection output, int stride, int masked)
+{
+    int row_at[OC];
+    for (int k = 0; k < output.count; ++k)
+        row_at[k] = (masked ? k : output.list[k]) * (K * ROW(stride));
+    if (masked)
+        pack_kept_rows(room->rows, w, input, output, stride);
+    clear(room->gradient_tile, TILE(stride));
+    spread_events(room, masked ? room->rows : packed, row_at, which, output.count, stride);
+    store_tile(dx, room->gradient_tile, input, stride);
+}
+#endif
+
+static room enter(global float *scratch, int item, int items)
+{
+    room r;
+    r.partial = scratch + ROWS + PARTIAL * (size_t)item;
+    r.bias_partial = r.partial + ROWS;
+    r.tile = scratch + ROWS + PARTIAL * (size_t)items + item * (size_t)SCRATCH;
+    r.gradient_tile = r.tile + TILE(PADDED(IC));
+    r.rows = r.gradient_tile + TILE(PADDED(IC));
+    r.sums = r.rows + ROWS;
+    r.amounts = r.sums + K * ROW(PADDED(IC));
+    r.event_amounts = r.amounts + WINDOWS * EIGHTS(OC);
+    r.event_offsets = (global int *)(r.event_amounts + WINDOWS);
+    clear(r.partial, ROWS + OC);
+    return r;
+}
+
+/* Each work-item's partial gradients, and dx (n, IH, IW, IC) unless this is the first layer. dy (n,
+ * PH, PW, OC); which (n, PH, PW, EIGHTS(OC)) bytes; x (n, IH, IW, IC); the weights at their
+ * offset, where no input channel is dropped packed by conv_block_pack_rows; the rest as in
+ * conv_block_forward. */
+kernel void conv_block_backward(global float *dx, const global float *dy,
+                                const global uchar8 *which, const global float *x,
+                                const global float *parameters, int w_offset,
+                                const global float *input_scales,
                                 int input_masked, const global float *output_scales,
                                 int output_masked, float scale, global float *scratch, int n,
                                 int items)
@@ -247,52 +339,55 @@ kernel void conv_block_backward(global float *dx, const global float *dy, const 
     const int item = get_global_id(0);
     if (item >= items)
         return;
-    room room;
-    room.partial = scratch + PARTIAL * (size_t)(1 + item);
-    room.bias_partial = scratch + PARTIAL * (size_t)(1 + items) + item * OC;
-    room.tile = scratch + PARTIAL * (size_t)(1 + items) + items * OC + item * (size_t)SCRATCH;
-    room.gradient_tile = room.tile + TILE(PADDED(IC));
-    room.rows = room.gradient_tile + TILE(PADDED(IC));
-    room.sums = room.rows + PARTIAL;
-    room.amounts = room.sums + K * ROW(PADDED(IC));
-    room.offsets = (global int *)(room.amounts + WINDOWS * OC + 1);
-    for (int i = 0; i < PARTIAL; ++i)
-        room.partial[i] = 0.0f;
-    for (int o = 0; o < OC; ++o)
-        room.bias_partial[o] = 0.0f;
-
-    int input[IC], output[OC];
+    const room room = enter(scratch, item, items);
+    int input_list[LIST(IC)], output_list[LIST(OC)];
     const int end = (int)((long)n * (item + 1) / items);
     for (int sample = (int)((long)n * item / items); sample < end; ++sample) {
-        const int inputs = list_inputs(input, input_scales + sample * IC, input_masked);
-        const int outputs = list_kept(output, output_scales + sample * OC, OC, output_masked);
-        const size_t image = sample * (size_t)(IH * IW * IC);
-        const size_t pooled = sample * (size_t)(WINDOWS * OC);
-        backward_sample(&room, dx + image, x + image, dy + pooled, which + pooled, scratch, input,
-                        inputs, output, outputs, scale);
+        const selection input = select_inputs(input_list, input_scales + sample * IC, input_masked);
+        const selection output =
+            select_kept(output_list, output_scales + sample * OC, OC, output_masked);
+        const global uchar8 *positions = which + sample * (size_t)(WINDOWS * EIGHTS(OC) / 8);
+        const global float *gradient = dy + sample * (size_t)(WINDOWS * OC);
+        const int stride = PADDED(input.count);
+        fill_tile(room.tile, x + sample * (size_t)(IH * IW * IC), input, stride);
+#if NARROW
+        correlate_windows(&room, gradient, positions, output, scale);
+#else
+        fill_amounts(room.amounts, gradient, positions, output, scale);
+        add_events(&room, positions, input, output, stride, input_masked);
+#endif
+#if !FIRST
+        find_input_gradient(&room, dx + sample * (size_t)(IH * IW * IC), scratch,
+                            parameters + w_offset, positions, input, output, stride, input_masked);
+#endif
     }
 }
 
-/* dw (OC, IC, K, K) and db (OC) at their offsets: the work-items' partials in their order. */
+/* dw (OC, IC, K, K) and db (OC) at their offsets: the work-items' partials in their order, each as
+ * add_sums made it. */
 kernel void conv_block_reduce(global float *restrict gradients, int w_offset, int b_offset,
-                              const global float *restrict scratch, int items)
+                              const global float *restrict scratch, int input_masked, int items)
 {
-    const int row = ROW(PADDED(IC));
-    const global float *partials = scratch + PARTIAL;
-    const global float *bias_partials = scratch + PARTIAL * (size_t)(1 + items);
-    FOR_EACH (i, OC * (TAPS * IC + 1)) {
-        const int o = i / (TAPS * IC + 1), at = i % (TAPS * IC + 1);
-        float sum = 0.0f;
-        if (at == TAPS * IC) {
-            for (int item = 0; item < items; ++item)
-                sum += bias_partials[item * OC + o];
-            gradients[b_offset + o] = sum;
-            continue;
-        }
-        const int c = at % IC, tap = at / IC, ky = tap / K, kx = tap % K;
-        const global float *source = partials + (o * K + ky) * row + kx * PADDED(IC) + c;
+    enum { VECTORS = ROW(PADDED(IC)) / 8 };
+    const global float *partials = scratch + ROWS;
+    FOR_EACH (i, OC * K * VECTORS) {
+        float8 sum = (float8)0.0f;
         for (int item = 0; item < items; ++item)
-            sum += source[item * (size_t)PARTIAL];
-        gradients[w_offset + (o * IC + c) * TAPS + tap] = sum;
+            sum += vload8(i, partials + item * (size_t)PARTIAL);
+        float values[8];
+        vstore8(sum, 0, values);
+        const int ky = i / VECTORS % K, o = i / (VECTORS * K);
+        for (int j = 0; j < 8; ++j) {
+            const int at = i % VECTORS * 8 + j, kx = at / PADDED(IC), c = at % PADDED(IC);
+            const int weight = input_masked ? i * 8 + j : (o * IC + c) * TAPS + ky * K + kx;
+            if (input_masked ? weight < OC * IC * TAPS : kx < K && c < IC)
+                gradients[w_offset + weight] = values[j];
+        }
+    }
+    FOR_EACH (o, OC) {
+        float sum = 0.0f;
+        for (int item = 0; item < items; ++item)
+            sum += partials[item * (size_t)PARTIAL + ROWS + o];
+        gradients[b_offset + o] = sum;
     }
 }

@@ -26,13 +26,15 @@
 
 /* Backward reads and adds eight channels at a time: a pixel of its tile has a multiple of eight,
  * unless the input is narrow and wants no gradient. A row of taps is filled up to whole vectors. */
-#define PADDED(channels) (FIRST && IC < 8 ? IC : ((channels) + 7) / 8 * 8)
+#define PADDED(channels) (FIRST && IC < 8 ? IC : EIGHTS(channels))
 #define ROW(stride) ((K * (stride) + 7) / 8 * 8)
 
 /* The scratch memory. Forward: the packed weights, then SCRATCH floats for each work-item.
  * Backward: the packed rows, each work-item's partial gradients of weights (OC, K, ROW) and bias
- * (OC), then SCRATCH floats for each. */
-#define PACKED (BLOCKS * TAPS * IC * OCB)
-#define PARTIAL (OC * K * ROW(PADDED(IC)))
+ * (OC), PARTIAL floats apart, then SCRATCH floats for each. PARTIAL is moved off the multiples of a
+ * page, or the work-items' values of one weight would fall into one set of the cache. */
+#define WEIGHTS (BLOCKS * TAPS * IC * OCB)
+#define ROWS (OC * K * ROW(PADDED(IC)))
+#define PARTIAL ((ROWS + OC + 15) / 16 * 16 + 16)
 
 #include "kept.cl"

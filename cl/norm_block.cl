@@ -28,11 +28,11 @@ kernel void norm_block_pack(global float *restrict scratch, const global float *
 
 /* weights (VECTORS, TAPS, inputs, 8) of the kept channels, from packed. */
 static void pack_kept(global float *restrict weights, const global float *restrict packed,
-                      const int *input, int inputs)
+                      selection input)
 {
     for (int i = 0; i < VECTORS * TAPS; ++i)
-        for (int k = 0; k < inputs; ++k, weights += 8)
-            vstore8(vload8(i * IC + input[k], packed), 0, weights);
+        for (int k = 0; k < input.count; ++k, weights += 8)
+            vstore8(vload8(i * IC + input.list[k], packed), 0, weights);
 }
 
 /* Adds the moments of one more sample's plane to the mean and squared deviation of `samples`
@@ -77,19 +77,19 @@ kernel void norm_block_convolve(global float *saved, global float *scratch, cons
     global float *tile = scratch + SUMS + WEIGHTS + item * (size_t)SCRATCH;
     global float *kept_weights = tile + ALIGNED(TILE(IC));
     float8 mean[VECTORS], squares[VECTORS];
-    int input[IC];
+    int input_list[LIST(IC)];
     for (int v = 0; v < VECTORS; ++v)
         mean[v] = squares[v] = (float8)0.0f;
 
     const int begin = sample_begin(n, item), end = sample_begin(n, item + 1);
     for (int sample = begin; sample < end; ++sample) {
-        const int inputs = list_inputs(input, input_scales + sample * IC, input_masked);
-        const sweep s = {PLANE, OW, TW, inputs, 1, 0};
+        const selection input = select_inputs(input_list, input_scales + sample * IC, input_masked);
+        const sweep s = {PLANE, OW, TW, input.count, 1, 0};
         global float *z = Z(saved) + sample * (size_t)(PLANE * WIDTH);
         const global float *weights = packed;
-        fill_tile(tile, x + sample * (size_t)(IH * IW * IC), input, inputs, inputs);
-        if (inputs < IC) {
-            pack_kept(kept_weights, packed, input, inputs);
+        fill_tile(tile, x + sample * (size_t)(IH * IW * IC), input, input.count);
+        if (input.count < IC) {
+            pack_kept(kept_weights, packed, input);
             weights = kept_weights;
         }
         convolve(z, tile, weights, parameters + bias_offset, OC, s, VECTORS);

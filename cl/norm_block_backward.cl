@@ -11,6 +11,7 @@
  * Layout and -D options: cl/norm_shape.cl. */
 #include "norm_shape.cl"
 #include "taps.cl"
+#include "weights.cl"
 
 /* A tile of dz, (VECTORS, DH, DW, 8), has MARGIN pixels of zeros above and left of it, so that the
  * input's gradient is a convolution with the taps reversed. */
@@ -19,8 +20,8 @@
 #define DW (FIRST ? OW : IW + K - 1)
 #define INPUT_VECTORS ((IC + 7) / 8)
 
-/* The work-items' own scratch memory: the partial gradients of the weights (TAPS, IC, WIDTH) of
- * each, then SCRATCH floats for each. */
+/* The work-items' own scratch memory: the partial gradients of the weights (VECTORS, TAPS, IC,
+ * 8) of each, then SCRATCH floats for each. */
 
 /* Where the gradient of vector `at` arrives: g at one position of a window. */
 typedef struct arrival {
@@ -62,37 +63,24 @@ kernel void norm_block_sums(global float *sums, const global float *dy, const gl
     }
 }
 
-/* scratch: packed (VECTORS, TAPS, 8, IC): the taps reversed, filled up with zeros. */
-kernel void norm_block_pack_rows(global float *restrict scratch, const global float *restrict w,
-                                 int w_offset)
+/* weights (vectors of inputs, VECTORS, TAPS, 8, 8) of the kept channels, the taps reversed, from w
+ * (OC, IC, K, K); zeros for the outputs behind the last. */
+static void pack_kept_rows(global float *restrict weights, const global float *restrict w,
+                           selection input)
 {
-    global float *packed = scratch + SUMS;
-    FOR_EACH (i, WEIGHTS) {
-        const int c = i % IC, tap = TAPS - 1 - i / (8 * IC) % TAPS;
-        const int o = (int)(i / (8 * IC * TAPS)) * 8 + i / IC % 8;
-        packed[i] = o < OC ? w[w_offset + (o * IC + c) * TAPS + tap] : 0.0f;
-    }
-}
-
-/* weights (vectors of inputs, VECTORS, TAPS, 8, 8) of the kept channels, from packed; zeros
- * behind. */
-static void pack_kept_rows(global float *restrict weights, const global float *restrict packed,
-                           const int *input, int inputs)
-{
-    for (int v = 0; v < inputs; v += 8) {
-        const int count = min(8, inputs - v);
-        int channel[8];
-        for (int j = 0; j < 8; ++j)
-            channel[j] = input[v + min(j, count - 1)];
-        const int8 empty = (int8)(0, 1, 2, 3, 4, 5, 6, 7) >= (int8)count;
-        for (int i = 0; i < WIDTH * TAPS; ++i, weights += 8) {
-            const global float *row = packed + i * IC;
-            const float8 values =
-                (float8)(row[channel[0]], row[channel[1]], row[channel[2]], row[channel[3]],
-                         row[channel[4]], row[channel[5]], row[channel[6]], row[channel[7]]);
-            vstore8(select(values, (float8)0.0f, empty), 0, weights);
+    for (int o = 0; o < WIDTH; ++o)
+        for (int k = 0; k < input.count; k += 8) {
+            global float *last = weights + (k / 8 * VECTORS + o / 8) * (TAPS * 64) +
+                                 (TAPS - 1) * 64 + o % 8 * 8;
+            int from[8];
+            for (int j = 0; j < 8; ++j)
+                from[j] = (o * IC + input.list[k + j]) * TAPS;
+            if (o < OC)
+                gather_taps(last, -K * 64, -64, w, from);
+            else
+                for (int tap = 0; tap < TAPS; ++tap)
+                    vstore8((float8)0.0f, 0, last - tap * 64);
         }
-    }
 }
 
 /* What all samples have in common, in vector `at`: dz = factor * g - share - (z - mean) * slope. */
@@ -137,12 +125,13 @@ static void fill_gradient(global float *restrict dz, const global float *restric
         }
 }
 
-/* Adds to rows (TAPS, IC, WIDTH) from vector v on: ROWS products at a time of shifted input
- * channels with COUNT vectors of dz, summed over the plane in registers. */
+/* Adds to rows (COUNT vectors, TAPS, IC, 8): ROWS products at a time of shifted input channels with
+ * COUNT vectors of dz, summed over the plane in registers. */
 #define DEFINE_CORRELATE(ROWS, COUNT)                                                              \
     static void correlate_##ROWS##_##COUNT(global float *rows, const global float *tile,           \
-                                           const global float *dz, const int *list, int kept)      \
+                                           const global float *dz, selection input)                \
     {                                                                                              \
+        const int kept = input.count;                                                              \
         for (int first = 0; first < TAPS * kept; first += ROWS) {                                  \
             float8 sum[ROWS * COUNT];                                                              \
             const global float *at[ROWS];                                                          \
@@ -168,10 +157,11 @@ static void fill_gradient(global float *restrict dz, const global float *restric
             }                                                                                      \
             _Pragma("unroll") for (int r = 0; r < ROWS; ++r) if (first + r < TAPS * kept)          \
             {                                                                                      \
-                const int tap = (first + r) / kept, c = list[(first + r) % kept];                  \
-                global float *target = rows + (tap * IC + c) * WIDTH;                              \
+                const int tap = (first + r) / kept, c = input.list[(first + r) % kept];            \
+                global float *target = rows + (tap * IC + c) * 8;                                  \
                 _Pragma("unroll") for (int v = 0; v < COUNT; ++v)                                  \
-                    vstore8(vload8(v, target) + sum[r * COUNT + v], v, target);                    \
+                    vstore8(vload8(v * TAPS * IC, target) + sum[r * COUNT + v], v * TAPS * IC,     \
+                            target);                                                               \
             }                                                                                      \
         }                                                                                          \
     }
@@ -181,31 +171,30 @@ DEFINE_CORRELATE(6, 2)
 DEFINE_CORRELATE(4, 3)
 
 static void correlate(global float *rows, const global float *tile, const global float *dz,
-                      const int *list, int kept)
+                      selection input)
 {
     for (int v = 0, count; v < VECTORS; v += count) {
         const global float *gradient = dz + v * (DH * DW * 8);
         count = block_vectors(VECTORS - v);
         if (count == 1)
-            correlate_8_1(rows + v * 8, tile, gradient, list, kept);
+            correlate_8_1(rows + v * (TAPS * IC * 8), tile, gradient, input);
         else if (count == 2)
-            correlate_6_2(rows + v * 8, tile, gradient, list, kept);
+            correlate_6_2(rows + v * (TAPS * IC * 8), tile, gradient, input);
         else
-            correlate_4_3(rows + v * 8, tile, gradient, list, kept);
+            correlate_4_3(rows + v * (TAPS * IC * 8), tile, gradient, input);
     }
 }
 
-/* dx (IH, IW, IC) from its vectors (kept channels / 8, IH, IW, 8); zero in dropped channels. */
+/* dx (IH, IW, pitch) from its vectors (kept channels / 8, IH, IW, 8); zero in dropped channels. */
 static void store_input_gradient(global float *restrict dx, const global float *restrict vectors,
-                                 const int *list, int kept)
+                                 selection input)
 {
-    for (int pixel = 0; pixel < IH * IW; ++pixel, dx += IC) {
-        if (kept < IC)
-            for (int c = 0; c < IC; ++c)
-                dx[c] = 0.0f;
-        for (int k = 0; k < kept; ++k)
-            dx[list[k]] = vectors[(k / 8 * (IH * IW) + pixel) * 8 + k % 8];
-    }
+    if (input.count < input.pitch)
+        clear(dx, IH * IW * IC);
+    for (int pixel = 0; pixel < IH * IW; ++pixel)
+        for (int k = 0; k < input.count; k += 8)
+            store_kept(vload8(k / 8 * (IH * IW) + pixel, vectors), dx, pixel, input, k,
+                       IH * IW * IC);
 }
 
 /* What a work-item has for itself in the scratch memory. */
@@ -214,7 +203,7 @@ typedef struct room {
     global float *dz;      /* (VECTORS, DH, DW, 8) */
     global float *weights; /* (INPUT_VECTORS, VECTORS, TAPS, 8, 8) */
     global float *dx;      /* (INPUT_VECTORS, IH, IW, 8) */
-    global float *partial; /* (TAPS, IC, WIDTH) */
+    global float *partial; /* (VECTORS, TAPS, IC, 8) */
 } room;
 
 static room enter(global float *scratch, int item)
@@ -234,22 +223,22 @@ static room enter(global float *scratch, int item)
 
 /* Each work-item's partial gradients, and dx (n, IH, IW, IC) unless this is the first layer. dy
  * (n, PH, PW, OC); x (n, IH, IW, IC); the gradients of the batch norm's weight and bias, at their
- * offsets, are complete; the convolution's weights were packed by norm_block_pack_rows. */
+ * offsets, are complete; the convolution's weights at their offset. */
 kernel void norm_block_backward(global float *dx, const global float *dy, const global float *saved,
                                 const global float *x, const global float *parameters,
-                                const global float *gradients, int w_offset, int b_offset,
-                                const global float *input_scales, int input_masked, float scale,
+                                int conv_offset, const global float *gradients, int w_offset,
+                                int b_offset, const global float *input_scales, int input_masked, float scale,
                                 global float *scratch, int n)
 {
     const int item = get_global_id(0);
     if (item >= ITEMS)
         return;
     const room room = enter(scratch, item);
-    int input[IC];
+    int input_list[LIST(IC)];
     const int begin = sample_begin(n, item), end = sample_begin(n, item + 1);
     for (int sample = begin; sample < end; ++sample) {
-        const int inputs = list_inputs(input, input_scales + sample * IC, input_masked);
-        fill_tile(room.tile, x + sample * (size_t)(IH * IW * IC), input, inputs, inputs);
+        const selection input = select_inputs(input_list, input_scales + sample * IC, input_masked);
+        fill_tile(room.tile, x + sample * (size_t)(IH * IW * IC), input, input.count);
         for (int v = 0; v < VECTORS; ++v) {
             const size_t plane = sample * (size_t)VECTORS + v;
             fill_gradient(room.dz + v * (DH * DW * 8), Z(saved) + plane * (PLANE * 8),
@@ -258,14 +247,14 @@ kernel void norm_block_backward(global float *dx, const global float *dy, const 
                           load_affine(saved, parameters, gradients, w_offset, b_offset, v * 8, n),
                           v * 8, scale);
         }
-        correlate(room.partial, room.tile, room.dz, input, inputs);
+        correlate(room.partial, room.tile, room.dz, input);
         if (FIRST)
             continue;
         const sweep s = {IH * IW, IW, DW, 8, VECTORS, DH * DW * 8};
         if (input_masked || sample == begin)
-            pack_kept_rows(room.weights, scratch + SUMS, input, inputs);
-        convolve(room.dx, room.dz, room.weights, scratch, 0, s, (inputs + 7) / 8);
-        store_input_gradient(dx + sample * (size_t)(IH * IW * IC), room.dx, input, inputs);
+            pack_kept_rows(room.weights, parameters + conv_offset, input);
+        convolve(room.dx, room.dz, room.weights, scratch, 0, s, (input.count + 7) / 8);
+        store_input_gradient(dx + sample * (size_t)(IH * IW * IC), room.dx, input);
     }
 }
 
@@ -275,7 +264,7 @@ kernel void norm_block_reduce(global float *restrict gradients, int w_offset, in
 {
     const global float *partials = scratch + SUMS + WEIGHTS;
     FOR_EACH (i, WEIGHTS / 8) {
-        const int first = i % VECTORS * 8, c = i / VECTORS % IC, tap = i / (VECTORS * IC);
+        const int c = i % IC, tap = i / IC % TAPS, first = i / (IC * TAPS) * 8;
         float8 sum = (float8)0.0f;
         for (int item = 0; item < ITEMS; ++item)
             sum += vload8(i, partials + item * (size_t)WEIGHTS);

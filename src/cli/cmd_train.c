@@ -14,7 +14,7 @@ enum { NOTHING_SAVED = -2 }; /* -1 is the index of the evaluation before trainin
 
 static int save_model(train_run *run, int epoch)
 {
-    int code = cli_check(cnn_model_save(run->session.model, run->files.model));
+    int code = cli_check(cnn_model_save(run->session.model, run->files.paths[TRAIN_MODEL]));
     if (code == 0)
         run->saved = epoch;
     return code;
@@ -30,10 +30,10 @@ static bool makes_checkpoints(const train_run *run)
 static int save_checkpoint(train_run *run)
 {
     const train_files *files = &run->files;
-    const char *previous = run->keeps_previous ? files->previous : NULL;
-    int code = cli_check(cnn_trainer_save(run->trainer, files->checkpoint, previous));
+    const char *previous = run->keeps_previous ? files->paths[TRAIN_PREVIOUS] : NULL;
+    int code = cli_check(cnn_trainer_save(run->trainer, files->paths[TRAIN_CHECKPOINT], previous));
     if (code == 0 && !run->keeps_previous && !run->checkpoint)
-        (void)unlink(files->previous);
+        (void)unlink(files->paths[TRAIN_PREVIOUS]);
     run->keeps_previous = run->keeps_previous || code == 0;
     return code;
 }
@@ -43,12 +43,12 @@ static int begin_records(train_run *run)
 {
     const train_files *files = &run->files;
     int code = 0;
-    CLI_TRY(cli_check(cnn_trainer_write_run(run->trainer, files->run)));
-    CLI_TRY(cli_check(
-        cnn_metrics_create(&run->metrics, run->trainer, files->metrics, run->options->log_json)));
+    CLI_TRY(cli_check(cnn_trainer_write_run(run->trainer, files->paths[TRAIN_RUN])));
+    CLI_TRY(cli_check(cnn_metrics_create(&run->metrics, run->trainer, files->paths[TRAIN_METRICS],
+                                         run->options->log_json)));
     if (!makes_checkpoints(run)) {
-        (void)unlink(files->checkpoint);
-        (void)unlink(files->previous);
+        (void)unlink(files->paths[TRAIN_CHECKPOINT]);
+        (void)unlink(files->paths[TRAIN_PREVIOUS]);
     }
 out:
     return code;
@@ -61,7 +61,7 @@ static int record_epoch(train_run *run, const cnn_epoch *epoch)
         return begin_records(run); /* with this epoch */
     CLI_TRY(save_model(run, epoch->index));
     if (epoch->best)
-        CLI_TRY(cli_check(cnn_model_save(run->session.model, run->files.best)));
+        CLI_TRY(cli_check(cnn_model_save(run->session.model, run->files.paths[TRAIN_BEST])));
     CLI_TRY(cli_check(cnn_metrics_append(run->metrics, epoch)));
 out:
     return code;
@@ -92,7 +92,8 @@ static bool on_epoch(const cnn_epoch *epoch, void *user)
     train_run *run = user;
     cli_progress_clear();
     run->code = record_epoch(run, epoch);
-    print_epoch(epoch);
+    if (run->code == 0)
+        print_epoch(epoch);
     int flushed = cli_flush();
     if (run->code == 0)
         run->code = flushed;
@@ -130,7 +131,7 @@ static int stop_for_signal(train_run *run)
         return cli_fail(code,
                         "interrupted in epoch %d (step %zu of %zu); the model as it was then is "
                         "saved in %s",
-                        at.epoch, at.step, at.steps, run->files.model);
+                        at.epoch, at.step, at.steps, run->files.paths[TRAIN_MODEL]);
     char *command = cli_train_resume_command(run);
     if (!command || save_checkpoint(run) != 0)
         code = CLI_EXIT_FAILURE;
@@ -152,7 +153,7 @@ static int stop_for_failure(const train_run *run, cnn_status status)
     if (run->saved == NOTHING_SAVED)
         return cli_fail(code, "%s; no model was saved", cnn_error_message());
     return cli_fail(code, "%s; %s keeps the model of epoch %d", cnn_error_message(),
-                    run->files.model, run->saved);
+                    run->files.paths[TRAIN_MODEL], run->saved);
 }
 
 static int run_trainer(train_run *run)
@@ -185,7 +186,7 @@ static int restore_files(train_run *run)
     CLI_TRY(begin_records(run));
     cnn_best best = cnn_trainer_best(run->trainer);
     if (best.model)
-        CLI_TRY(cli_check(cnn_model_save(best.model, run->files.best)));
+        CLI_TRY(cli_check(cnn_model_save(best.model, run->files.paths[TRAIN_BEST])));
 out:
     return code;
 }
@@ -222,10 +223,10 @@ static void tell_result(const train_run *run)
     if (at.stopped_early)
         cli_info("stopped early: %d evaluations without a better %s accuracy",
                  run->options->train.early_stop, best.split);
-    cli_info("model saved in %s", run->files.model);
+    cli_info("model saved in %s", run->files.paths[TRAIN_MODEL]);
     if (best.model && best.epoch != at.epoch - 1)
         cli_info("the best one, of epoch %d (%s accuracy %.3f), in %s", best.epoch, best.split,
-                 best.accuracy, run->files.best);
+                 best.accuracy, run->files.paths[TRAIN_BEST]);
 }
 
 int cmd_train(cli_options *options)
@@ -242,7 +243,8 @@ int cmd_train(cli_options *options)
     /* Its memory is the predictor's room. The model is saved, whatever becomes of the report. */
     cnn_trainer_destroy(run.trainer);
     run.trainer = NULL;
-    CLI_TRY(cli_report_training(&run.session, options, run.files.folder, run.files.picture));
+    CLI_TRY(cli_report_training(&run.session, options, run.files.folder,
+                                run.files.paths[TRAIN_PICTURE]));
 out:
     cnn_metrics_destroy(run.metrics);
     cnn_trainer_destroy(run.trainer);

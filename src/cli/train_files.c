@@ -10,58 +10,45 @@
 #include "cli/output.h"
 #include "cli/train_run.h"
 
-enum { FILES = 8 };
-
-static void list_files(char **list[FILES], train_files *files)
-{
-    char **const all[FILES] = {&files->model,   &files->best, &files->checkpoint, &files->previous,
-                               &files->metrics, &files->run,  &files->picture,    &files->report};
-    memcpy(list, all, sizeof all);
-}
+static const struct {
+    const char *ending;
+    bool is_named; /* after the run, whose name stands before the ending */
+} kinds[TRAIN_FILES] = {
+    [TRAIN_MODEL] = {".safetensors", true},
+    [TRAIN_PICTURE] = {"predictions.png", false},
+    [TRAIN_REPORT] = {"report.html", false},
+    [TRAIN_BEST] = {".best.safetensors", true},
+    [TRAIN_CHECKPOINT] = {".ckpt.safetensors", true},
+    [TRAIN_PREVIOUS] = {".ckpt.prev.safetensors", true},
+    [TRAIN_METRICS] = {".metrics.csv", true},
+    [TRAIN_RUN] = {".run.json", true},
+};
 
 int cli_train_files_init(train_files *files, const char *out, const char *name)
 {
-    static const struct {
-        const char *name; /* behind the run's name, or by itself */
-        bool fixed;
-    } names[FILES] = {
-        {".safetensors", false},      {".best.safetensors", false},
-        {".ckpt.safetensors", false}, {".ckpt.prev.safetensors", false},
-        {".metrics.csv", false},      {".run.json", false},
-        {"predictions.png", true},    {"report.html", true},
-    };
-    char **list[FILES];
     files->folder = out ? cli_concatenate((const char *[]){out, NULL})
                         : cli_concatenate((const char *[]){"runs/", name, NULL});
-    if (!files->folder)
-        return CLI_EXIT_FAILURE;
-    list_files(list, files);
-    for (int i = 0; i < FILES; i++) {
-        const char *first = names[i].fixed ? "" : name;
-        *list[i] =
-            cli_concatenate((const char *[]){files->folder, "/", first, names[i].name, NULL});
-        if (!*list[i])
+    for (int i = 0; files->folder && i < TRAIN_FILES; i++) {
+        const char *parts[] = {files->folder, "/", kinds[i].is_named ? name : "", kinds[i].ending,
+                               NULL};
+        files->paths[i] = cli_concatenate(parts);
+        if (!files->paths[i])
             return CLI_EXIT_FAILURE;
     }
-    return 0;
+    return files->folder ? 0 : CLI_EXIT_FAILURE;
 }
 
 void cli_train_files_finish(train_files *files)
 {
-    char **list[FILES];
-    list_files(list, files);
-    for (int i = 0; i < FILES; i++)
-        free(*list[i]);
+    for (int i = 0; i < TRAIN_FILES; i++)
+        free(files->paths[i]);
     free(files->folder);
     memset(files, 0, sizeof *files);
 }
 
 int cli_train_files_check(const train_files *files, bool no_clobber)
 {
-    const char *const list[] = {files->model,      files->picture,  files->best,
-                                files->checkpoint, files->previous, files->metrics,
-                                files->run,        files->report,   NULL};
-    return cli_out_folder_check(files->folder, list, no_clobber);
+    return cli_out_folder_check(files->folder, (const char *const *)files->paths, no_clobber);
 }
 
 /* Is `entry` the name of a file of this run, and ".PID-N.tmp" behind it, of a process that is gone?
@@ -80,15 +67,12 @@ static bool is_left_over(const char *entry, const char *path)
 
 void cli_train_files_clean(const train_files *files)
 {
-    const char *const list[] = {files->model,      files->picture,  files->best,
-                                files->checkpoint, files->previous, files->metrics,
-                                files->run,        files->report,   NULL};
     DIR *folder = opendir(files->folder);
     if (!folder)
         return;
     for (const struct dirent *entry; (entry = readdir(folder)) != NULL;)
-        for (const char *const *path = list; *path; path++)
-            if (is_left_over(entry->d_name, *path))
+        for (int i = 0; i < TRAIN_FILES; i++)
+            if (is_left_over(entry->d_name, files->paths[i]))
                 (void)unlinkat(dirfd(folder), entry->d_name, 0);
     closedir(folder);
 }

@@ -145,11 +145,12 @@ out:
 static int find_in_folder(train_run *run)
 {
     const train_files *files = &run->files;
-    if (is_there(files->checkpoint))
-        return load(run, files->checkpoint);
-    if (is_there(files->previous)) {
-        cli_info("%s is not there: going on from the one before it", files->checkpoint);
-        return load(run, files->previous);
+    if (is_there(files->paths[TRAIN_CHECKPOINT]))
+        return load(run, files->paths[TRAIN_CHECKPOINT]);
+    if (is_there(files->paths[TRAIN_PREVIOUS])) {
+        cli_info("%s is not there: going on from the one before it",
+                 files->paths[TRAIN_CHECKPOINT]);
+        return load(run, files->paths[TRAIN_PREVIOUS]);
     }
     cli_info("no checkpoint in %s: training starts afresh", files->folder);
     return 0;
@@ -167,7 +168,8 @@ int cli_train_find(train_run *run)
     if (options->resume && !options->resume_from)
         CLI_TRY(find_in_folder(run));
     if (run->checkpoint)
-        run->keeps_previous = is_same_file(run->checkpoint_path, run->files.checkpoint);
+        run->keeps_previous =
+            is_same_file(run->checkpoint_path, run->files.paths[TRAIN_CHECKPOINT]);
 out:
     return code;
 }
@@ -243,7 +245,8 @@ char *cli_train_resume_command(const train_run *run)
         {" --device ", options->device},
         {" --log-json ", options->log_json},
     };
-    char *command = cli_concatenate((const char *[]){"cnn-cl train --resume", NULL});
+    const char *trust = options->trust_device ? " --trust-device" : "";
+    char *command = cli_concatenate((const char *[]){"cnn-cl train --resume", trust, NULL});
     for (size_t i = 0; command && i < sizeof parts / sizeof parts[0]; i++) {
         if (!parts[i].value)
             continue;

@@ -4,9 +4,21 @@
 
 #include "cli/session.h"
 
+typedef enum train_file {
+    TRAIN_MODEL,
+    TRAIN_PICTURE,
+    TRAIN_REPORT,
+    TRAIN_BEST,
+    TRAIN_CHECKPOINT,
+    TRAIN_PREVIOUS, /* the checkpoint before */
+    TRAIN_METRICS,
+    TRAIN_RUN,
+    TRAIN_FILES
+} train_file;
+
 typedef struct train_files {
     char *folder;
-    char *model, *best, *checkpoint, *previous, *metrics, *run, *picture, *report;
+    char *paths[TRAIN_FILES + 1]; /* by train_file, ended by NULL */
 } train_files;
 
 typedef struct train_run {

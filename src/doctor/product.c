@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "doctor/check.h"
-#include "tensor/gemm.h"
+#include "ops/linear.h"
 
 typedef struct product_case {
     cnn_check *check;
@@ -114,7 +114,7 @@ out:
 static cnn_status check_product(cnn_check *check, const cnn_layer *layer, cnn_gemm_shape shape)
 {
     product_case at = {.check = check, .shape = shape};
-    char name[CNN_DOCTOR_NAME];
+    char name[CNN_DOCTOR_NAME], detail[128];
     cnn_status status = CNN_OK;
     snprintf(name, sizeof name, "%zu x %zu x %zu%s", shape.m, shape.n, shape.k,
              shape.transpose_a   ? ", left transposed"
@@ -122,7 +122,9 @@ static cnn_status check_product(cnn_check *check, const cnn_layer *layer, cnn_ge
                                  : "");
     CNN_TRY(cnn_row_open(check, "", name, layer->name, NULL));
     CNN_TRY(multiply(&at));
-    status = cnn_row_close(check, "CLBlast, single precision, row-major, m x n x k as named");
+    snprintf(detail, sizeof detail, "CLBlast %s, tuning %s; row-major, m x n x k",
+             cnn_gemm_library_version(), cnn_device_tuning(check->device));
+    status = cnn_row_close(check, detail);
 out:
     if (check->row)
         status = cnn_row_absorb(check, status);
@@ -136,20 +138,18 @@ out:
     return status;
 }
 
-/* As src/ops/linear.c wants them: y = x W^T, dW = dy^T x, dx = dy W. */
 cnn_status cnn_check_products(cnn_check *check, int batch)
 {
     const cnn_network *network = check->model->network;
-    size_t n = (size_t)batch;
     cnn_status status = CNN_OK;
     check->part = "product";
     for (int i = 0; status == CNN_OK && i < network->layer_count; i++) {
         const cnn_layer *layer = &network->layers[i];
-        size_t in = (size_t)layer->in.c, out = (size_t)layer->out.c;
-        const cnn_gemm_shape shapes[] = {
-            {false, true, n, out, in}, {true, false, out, in, n}, {false, false, n, in, out}};
-        size_t count = layer->kind == CNN_LAYER_LINEAR ? sizeof shapes / sizeof shapes[0] : 0;
-        for (size_t j = 0; status == CNN_OK && j < count; j++)
+        cnn_gemm_shape shapes[CNN_LINEAR_PRODUCTS];
+        if (layer->kind != CNN_LAYER_LINEAR)
+            continue;
+        cnn_linear_products(shapes, layer, batch);
+        for (int j = 0; status == CNN_OK && j < CNN_LINEAR_PRODUCTS; j++)
             status = check_product(check, layer, shapes[j]);
     }
     return status;

@@ -364,8 +364,7 @@ cnn_status cnn_check_step(cnn_check *check, const cnn_plan *plan, int index)
     if (plan->steps[index].output_gradient >= 0)
         CNN_TRY(run_backward(&at));
     memcpy(check->model->statistics, at.statistics, statistics);
-    if (check->options)
-        CNN_TRY(evaluate(&at));
+    CNN_TRY(evaluate(&at));
 out:
     if (at.statistics)
         memcpy(check->model->statistics, at.statistics, statistics);

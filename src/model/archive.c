@@ -14,7 +14,6 @@
 #include "base/text.h"
 #include "model/format.h"
 #include "model/seal.h"
-#include "net/network.h"
 
 enum { MAX_RANK = 4 };
 

@@ -36,9 +36,9 @@ cnn_mask_args cnn_masks_arguments(const cnn_op *op, const cnn_layer *layer, cons
     bool output = pass->training && p > 0.0, input = pass->training && memory->input_masks;
     return (cnn_mask_args){
         .input_scales = cnn_arg_mem(input ? memory->input_masks : memory->masks),
-        .input_masked = cnn_arg_int(input),
+        .input_masked = cnn_arg_int(input + (input && memory->input_packed)),
         .output_scales = cnn_arg_mem(memory->masks),
-        .output_masked = cnn_arg_int(output),
+        .output_masked = cnn_arg_int(output + (output && memory->output_packed)),
         .scale = cnn_arg_float(output ? (float)(1.0 / (1.0 - p)) : 1.0f),
     };
 }

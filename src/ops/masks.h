@@ -12,7 +12,9 @@ cnn_status cnn_masks_draw(cnn_kernel *kernel, cl_mem scales, const cnn_layer *la
 /* Bytes of scales for a whole batch. */
 size_t cnn_masks_bytes(const cnn_layer *layer, int batch);
 
-/* What the kernels of a fused step with a dropout are told about masks, in both directions. */
+/* What the kernels of a fused step with a dropout are told about masks, in both directions. The
+ * arguments `masked` are 0 where all channels are kept, 1 where the scales tell, and 2 where,
+ * besides, the kept channels are packed (cl/kept.cl). */
 typedef struct cnn_mask_args {
     cnn_arg input_scales, input_masked;          /* of the dropout that made the input */
     cnn_arg output_scales, output_masked, scale; /* of the step's own dropout */

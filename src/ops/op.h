@@ -22,10 +22,12 @@ typedef struct cnn_op_memory {
     cl_mem input_gradient, output_gradient; /* input_gradient NULL: not wanted */
     cl_mem saved;                           /* from forward to backward, saved_bytes */
     cl_mem masks;                           /* likewise, mask_bytes */
-    cl_mem input_masks;           /* the masks of the dropout that made the input; NULL: none */
-    cl_mem scratch;               /* within one call, scratch_bytes; shared by all ops */
-    cl_mem parameters, gradients; /* the network's flat buffers */
-    cl_mem statistics;            /* batch norm's running values, flat */
+    cl_mem input_masks;               /* the masks of the dropout that made the input; NULL: none */
+    bool input_packed, output_packed; /* each sample's kept channels alone (cl/kept.cl), in the
+                                         activations and in their gradients */
+    cl_mem scratch;                   /* within one call, scratch_bytes; shared by all ops */
+    cl_mem parameters, gradients;     /* the network's flat buffers */
+    cl_mem statistics;                /* batch norm's running values, flat */
 } cnn_op_memory;
 
 enum { CNN_OP_MAX_KERNELS = 13, CNN_OP_MAX_LAYERS = 5 };
@@ -63,6 +65,7 @@ struct cnn_op {
     bool in_place;     /* output may be input, and input_gradient output_gradient */
     bool keeps_input;  /* backward reads input */
     bool keeps_output; /* backward reads output */
+    bool packs;        /* its input and its output may be packed */
     size_t saved_bytes, mask_bytes, scratch_bytes;
 
     cnn_op_memory memory;

@@ -17,7 +17,7 @@ typedef struct conv_block_op {
     int items;
     size_t item_scratch;        /* floats of SCRATCH */
     size_t packed, packed_rows; /* floats */
-    size_t partial;             /* floats of one work-item, without the bias */
+    size_t partial;             /* floats of one work-item */
     cnn_conv_evaluation evaluation;
 } conv_block_op;
 
@@ -40,7 +40,7 @@ static bool is_first(const cnn_op *op)
 /* The sizes of cl/conv_block_shape.cl: TILE, ROW and PADDED at their largest. */
 static void find_sizes(conv_block_op *block)
 {
-    const cnn_op *op = &block->op;
+    cnn_op *op = &block->op;
     const cnn_layer *conv = op->layers[CONV];
     cnn_shape pooled = op->layers[POOL]->out;
     size_t k = (size_t)conv->ksize, in = (size_t)conv->in.c, out = (size_t)conv->out.c;
@@ -49,16 +49,19 @@ static void find_sizes(conv_block_op *block)
     size_t pixels = (2 * (size_t)pooled.h + k - 1) * (2 * (size_t)pooled.w + k - 1);
     block->packed = round_up(out, BLOCK) * k * k * in;
     block->packed_rows = out * k * row;
-    block->partial = block->packed_rows;
+    block->partial = round_up(block->packed_rows + out, BLOCK) + BLOCK;
     size_t forward = pixels * in + VECTOR + block->packed;
-    size_t backward =
-        2 * (pixels * padded + VECTOR) + block->packed_rows + k * row + 2 * (windows * out + 1);
+    size_t backward = 2 * (pixels * padded + VECTOR) + block->packed_rows + k * row +
+                      windows * (round_up(out, VECTOR) + 2);
     block->item_scratch = round_up(larger(forward, backward), BLOCK);
     block->items = cnn_long_items(op->device, op->batch);
-    size_t forward_all = block->packed + (size_t)block->items * block->item_scratch;
-    size_t backward_all =
-        block->packed_rows + (size_t)block->items * (block->item_scratch + block->partial + out);
-    block->op.scratch_bytes = sizeof(float) * larger(forward_all, backward_all);
+    size_t items = (size_t)block->items;
+    size_t forward_all = block->packed + items * block->item_scratch;
+    size_t backward_all = block->packed_rows + items * (block->item_scratch + block->partial);
+    op->scratch_bytes = sizeof(float) * larger(forward_all, backward_all);
+    op->saved_bytes = (size_t)op->batch * windows * round_up(out, VECTOR); /* a byte per window */
+    op->mask_bytes = cnn_masks_bytes(op->layers[DROPOUT], op->batch);
+    op->keeps_input = op->packs = true;
 }
 
 static cnn_status init(cnn_op *op)
@@ -87,9 +90,6 @@ static cnn_status init(cnn_op *op)
         CNN_TRY(cnn_op_add_kernel(op, kernels[i].file, options, kernels[i].name));
     CNN_TRY(
         cnn_conv_evaluation_init(&block->evaluation, op, op->layers[POOL], block->packed, options));
-    op->keeps_input = true;
-    op->saved_bytes = cnn_op_output_count(op); /* one byte per window */
-    op->mask_bytes = cnn_masks_bytes(op->layers[DROPOUT], op->batch);
 out:
     return status;
 }
@@ -121,10 +121,12 @@ static cnn_status forward(cnn_op *op, const cnn_pass *pass)
         return evaluate(op, pass);
     if (masks.output_masked.value.i)
         CNN_TRY(cnn_masks_draw(&op->kernels[SCALES], memory->masks, op->layers[DROPOUT], pass));
-    CNN_TRY(pack(op, &op->kernels[PACK], block->packed));
+    if (!masks.input_masked.value.i && !masks.output_masked.value.i)
+        CNN_TRY(pack(op, &op->kernels[PACK], block->packed));
     status = CNN_LAUNCH(
         &op->kernels[FORWARD], (size_t)block->items, cnn_arg_mem(memory->output),
         cnn_arg_mem(memory->saved), cnn_arg_mem(memory->input), cnn_arg_mem(memory->parameters),
+        cnn_arg_int((int)op->layers[CONV]->params[0].offset),
         cnn_arg_int((int)op->layers[CONV]->params[1].offset), masks.input_scales,
         masks.input_masked, masks.output_scales, masks.output_masked, masks.scale,
         cnn_arg_mem(memory->scratch), cnn_arg_int(pass->n), cnn_arg_int(block->items));
@@ -138,20 +140,22 @@ static cnn_status backward(cnn_op *op, const cnn_pass *pass)
     const cnn_layer *conv = op->layers[CONV];
     const cnn_op_memory *memory = &op->memory;
     cnn_mask_args masks = cnn_masks_arguments(op, op->layers[DROPOUT], pass);
-    size_t values = conv->params[0].count + conv->params[1].count;
     cnn_status status = CNN_OK;
-    CNN_TRY(pack(op, &op->kernels[PACK_ROWS], block->packed_rows));
+    if (!is_first(op) && !masks.input_masked.value.i)
+        CNN_TRY(pack(op, &op->kernels[PACK_ROWS], block->packed_rows));
     CNN_TRY(CNN_LAUNCH(&op->kernels[BACKWARD], (size_t)block->items,
                        cnn_arg_mem(is_first(op) ? memory->scratch : memory->input_gradient),
                        cnn_arg_mem(memory->output_gradient), cnn_arg_mem(memory->saved),
-                       cnn_arg_mem(memory->input), masks.input_scales, masks.input_masked,
-                       masks.output_scales, masks.output_masked, masks.scale,
+                       cnn_arg_mem(memory->input), cnn_arg_mem(memory->parameters),
+                       cnn_arg_int((int)conv->params[0].offset), masks.input_scales,
+                       masks.input_masked, masks.output_scales, masks.output_masked, masks.scale,
                        cnn_arg_mem(memory->scratch), cnn_arg_int(pass->n),
                        cnn_arg_int(block->items)));
-    status = CNN_LAUNCH(&op->kernels[REDUCE], cnn_kernel_items(op->device, values),
-                        cnn_arg_mem(memory->gradients), cnn_arg_int((int)conv->params[0].offset),
-                        cnn_arg_int((int)conv->params[1].offset), cnn_arg_mem(memory->scratch),
-                        cnn_arg_int(block->items));
+    status =
+        CNN_LAUNCH(&op->kernels[REDUCE], cnn_kernel_items(op->device, block->packed_rows / VECTOR),
+                   cnn_arg_mem(memory->gradients), cnn_arg_int((int)conv->params[0].offset),
+                   cnn_arg_int((int)conv->params[1].offset), cnn_arg_mem(memory->scratch),
+                   masks.input_masked, cnn_arg_int(block->items));
 out:
     return status;
 }

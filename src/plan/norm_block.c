@@ -9,7 +9,7 @@
 
 enum { CONV, NORM, RELU, POOL, DROPOUT }; /* the layers */
 
-enum { SCALES, MERGE, REDUCE_NORM, PACK, CONVOLVE, APPLY, FOLD, SUMS, PACK_ROWS, BACKWARD, REDUCE };
+enum { SCALES, MERGE, REDUCE_NORM, PACK, CONVOLVE, APPLY, FOLD, SUMS, BACKWARD, REDUCE };
 
 enum { BLOCK = 16, VECTOR = 8 };
 
@@ -119,7 +119,6 @@ static cnn_status init(cnn_op *op)
         [APPLY - PACK] = {"norm_block.cl", "norm_block_apply"},
         [FOLD - PACK] = {"norm_block.cl", "norm_block_fold"},
         [SUMS - PACK] = {"norm_block_backward.cl", "norm_block_sums"},
-        [PACK_ROWS - PACK] = {"norm_block_backward.cl", "norm_block_pack_rows"},
         [BACKWARD - PACK] = {"norm_block_backward.cl", "norm_block_backward"},
         [REDUCE - PACK] = {"norm_block_backward.cl", "norm_block_reduce"},
     };
@@ -254,14 +253,12 @@ static cnn_status backward(cnn_op *op, const cnn_pass *pass)
     cnn_arg gradients = cnn_arg_mem(memory->gradients);
     cnn_status status = CNN_OK;
     CNN_TRY(sum_up(op, scale, n));
-    CNN_TRY(CNN_LAUNCH(&op->kernels[PACK_ROWS], items_for(op, block->weights), scratch, parameters,
-                       offset_of(op, CONV, 0)));
     CNN_TRY(CNN_LAUNCH(&op->kernels[BACKWARD], (size_t)block->items,
                        is_first(op) ? scratch : cnn_arg_mem(memory->input_gradient),
                        cnn_arg_mem(memory->output_gradient), cnn_arg_mem(memory->saved),
-                       cnn_arg_mem(memory->input), parameters, gradients, offset_of(op, NORM, 0),
-                       offset_of(op, NORM, 1), input_scales(op), input_masked(op), scale, scratch,
-                       n));
+                       cnn_arg_mem(memory->input), parameters, offset_of(op, CONV, 0), gradients,
+                       offset_of(op, NORM, 0), offset_of(op, NORM, 1), input_scales(op),
+                       input_masked(op), scale, scratch, n));
     status = CNN_LAUNCH(&op->kernels[REDUCE], items_for(op, block->weights / VECTOR), gradients,
                         offset_of(op, CONV, 0), offset_of(op, CONV, 1), scratch);
 out:

@@ -75,6 +75,15 @@ static cl_mem memory_of(const cnn_plan *plan, int life)
     return life < 0 ? NULL : plan->buffers[plan->lives[life].buffer].mem;
 }
 
+/* Is what goes from step i to the next one packed? Both know its masks then. */
+static bool is_packed(const cnn_plan *plan, int i)
+{
+    if (i < 0 || i + 1 >= plan->step_count)
+        return false;
+    const cnn_step *step = &plan->steps[i];
+    return step[1].input_masks >= 0 && step[0].op->packs && step[1].op->packs;
+}
+
 static void bind(cnn_plan *plan)
 {
     for (int i = 0; i < plan->step_count; i++) {
@@ -87,6 +96,8 @@ static void bind(cnn_plan *plan)
             .saved = memory_of(plan, step->saved),
             .masks = memory_of(plan, step->masks),
             .input_masks = memory_of(plan, step->input_masks),
+            .input_packed = is_packed(plan, i - 1),
+            .output_packed = is_packed(plan, i),
             .scratch = plan->scratch.mem,
             .parameters = plan->parameters.mem,
             .gradients = plan->gradients.mem,

@@ -158,9 +158,9 @@ class Resume(RunTest):
         result = self.run_command("train", "--resume-from", "from/mine.ckpt.safetensors", "--out", "to",
                                   "--epochs", "3", "--checkpoint-every", "0")
         self.assertIn("going on from from/mine.ckpt.safetensors: epoch 2, step 0", result.stderr)
-        self.assertEqual(sorted(os.listdir(self.path("to"))),
+        self.assertEqual(sorted(name for name in os.listdir(self.path("to")) if "mine" in name),
                          ["mine.best.safetensors", "mine.metrics.csv", "mine.run.json",
-                          "mine.safetensors", "predictions.png"])
+                          "mine.safetensors"])
         self.train_with("whole", *VALIDATED, "--name", "mine", "--epochs", "3")
         self.assertEqual(checkpoints.result(self.path("to"), "mine"),
                          checkpoints.result(self.path("whole"), "mine"))

@@ -109,7 +109,7 @@ class Folder(CommandTest):
         os.unlink(self.folder + "/kept/cnn.safetensors")
         self.assert_refused(arguments, 1, r"kept/predictions\.png: is there already")
         os.unlink(self.folder + "/kept/predictions.png")
-        self.assert_refused(arguments, 1, r"kept/cnn\.best\.safetensors: is there already")
+        self.assert_refused(arguments, 1, r"kept/report\.html: is there already")
         self.assertTrue(first)
 
     def test_that_cannot_be_made(self):
