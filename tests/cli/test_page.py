@@ -113,6 +113,7 @@ class Driver:
 
     def screenshot(self, name):
         folder = os.environ.get("CNN_TEST_SCREENSHOTS")
+        self.wait("document.getAnimations().length === 0")  # the bars have arrived
         data = base64.b64decode(self.call("GET", self.session + "/screenshot"))
         if folder:
             with open(f"{folder}/{name}.png", "wb") as file:
