@@ -43,7 +43,11 @@ cnn_status cnn_source_digest(uint64_t *digest)
     CNN_TRY(cnn_kernel_folder(&folder));
     CNN_TRY(cnn_path_join(&pattern, folder, "*.cl"));
     if (glob(pattern, 0, NULL, &found) != 0) {
-        status = cnn_fail(CNN_ERROR_KERNEL, "%s has no kernel files (*.cl)", folder);
+        status = cnn_fail(
+            CNN_ERROR_KERNEL,
+            "%s: no kernel files (*.cl) there; CNN_CL_KERNEL_DIR can name the folder of the "
+            "kernels",
+            folder);
         goto out;
     }
     for (size_t i = 0; status == CNN_OK && i < found.gl_pathc; i++)
