@@ -74,7 +74,13 @@ static int measure(cli_report *report, cli_session *session, const cnn_run *run,
         return 0;
     if (cnn_run_batch(run) > 0)
         options->train.batch = cnn_run_batch(run);
-    CLI_TRY(cli_session_open_device(session, options));
+    /* Without one that was asked for, the page has what needs none. */
+    if (!options->device && cnn_device_create(&session->device, NULL) != CNN_OK) {
+        cli_report_note(report, "Nothing was evaluated or timed: %s.", cnn_error_message());
+        return 0;
+    }
+    if (!session->device)
+        CLI_TRY(cli_session_open_device(session, options));
     if (session->dataset)
         CLI_TRY(cli_report_evaluate(report, session, options));
     if (!options->no_bench)

@@ -43,10 +43,12 @@ static int begin_records(train_run *run)
 {
     const train_files *files = &run->files;
     int code = 0;
-    CLI_TRY(cli_check(cnn_trainer_write_run(run->trainer, files->paths[TRAIN_RUN])));
     CLI_TRY(cli_check(cnn_metrics_create(&run->metrics, run->trainer, files->paths[TRAIN_METRICS],
                                          run->options->log_json)));
-    if (!makes_checkpoints(run)) {
+    CLI_TRY(cli_check(cnn_trainer_write_run(run->trainer, files->paths[TRAIN_RUN])));
+    if (!cnn_trainer_best(run->trainer).model)
+        (void)unlink(files->paths[TRAIN_BEST]);        /* an earlier run's */
+    if (!makes_checkpoints(run) && !run->checkpoint) { /* what it goes on from stays */
         (void)unlink(files->paths[TRAIN_CHECKPOINT]);
         (void)unlink(files->paths[TRAIN_PREVIOUS]);
     }
@@ -150,10 +152,13 @@ static int stop_for_signal(train_run *run)
 static int stop_for_failure(const train_run *run, cnn_status status)
 {
     int code = cli_exit_code(status);
+    const char *model = run->files.paths[TRAIN_MODEL];
+    if (run->saved == NOTHING_SAVED && run->checkpoint)
+        return cli_fail(code, "%s; the checkpoint is as it was", cnn_error_message());
     if (run->saved == NOTHING_SAVED)
         return cli_fail(code, "%s; no model was saved", cnn_error_message());
-    return cli_fail(code, "%s; %s keeps the model of epoch %d", cnn_error_message(),
-                    run->files.paths[TRAIN_MODEL], run->saved);
+    return cli_fail(code, "%s; %s keeps the model of epoch %d", cnn_error_message(), model,
+                    run->saved);
 }
 
 static int run_trainer(train_run *run)

@@ -26,7 +26,7 @@ cnn_status cli_conversion_apply(float *values, const cli_conversion *conversion,
     return cnn_image_to_input(values, conversion->shape, image);
 }
 
-void cli_softmax(float *logits, int count)
+bool cli_softmax(float *logits, int count)
 {
     double largest = -INFINITY, sum = 0.0;
     for (int i = 0; i < count; i++)
@@ -35,4 +35,5 @@ void cli_softmax(float *logits, int count)
         sum += exp((double)logits[i] - largest);
     for (int i = 0; i < count; i++)
         logits[i] = (float)(exp((double)logits[i] - largest) / sum);
+    return isfinite(sum) && isfinite(largest);
 }

@@ -20,6 +20,6 @@ cnn_status cli_conversion_apply(float *values, const cli_conversion *conversion,
                                 const cnn_image *image, bool is_idx);
 
 /* The softmax of logits (count), in place: they become probabilities. */
-void cli_softmax(float *logits, int count);
+bool cli_softmax(float *logits, int count);
 
 #endif

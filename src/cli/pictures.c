@@ -107,11 +107,24 @@ static void print_json_entry(pictures *run, const entry *at, const float *probab
     cli_print("]}");
 }
 
-static void print_entry(pictures *run, const entry *at)
+/* The message of an image that could not be read, in its entry and on stderr. */
+static void fail_entry(pictures *run, entry *at, const char *message)
+{
+    char number[32] = "";
+    if (at->index != NOT_IDX)
+        snprintf(number, sizeof number, "#%lld", at->index);
+    snprintf(at->error, sizeof at->error, "%s%s: %s", at->path, number, message);
+    cli_fail(CLI_EXIT_FAILURE, "%s", at->error);
+    run->failed = true;
+}
+
+static void print_entry(pictures *run, entry *at)
 {
     float *probabilities = run->outputs + at->slot * (size_t)run->classes;
+    if (!at->error[0] && !cli_softmax(probabilities, run->classes))
+        fail_entry(run, at,
+                   "the network's output is not finite: train it again with a smaller --lr");
     if (!at->error[0]) {
-        cli_softmax(probabilities, run->classes);
         sort_classes(run->order, probabilities, run->classes, top_of(run));
     }
     if (run->options->json)
@@ -137,17 +150,6 @@ static int run_batch(pictures *run)
     CLI_TRY(cli_flush());
 out:
     return code;
-}
-
-/* The message of an image that could not be read, in its entry and on stderr. */
-static void fail_entry(pictures *run, entry *at, const char *message)
-{
-    char number[32] = "";
-    if (at->index != NOT_IDX)
-        snprintf(number, sizeof number, "#%lld", at->index);
-    snprintf(at->error, sizeof at->error, "%s%s: %s", at->path, number, message);
-    cli_fail(CLI_EXIT_FAILURE, "%s", at->error);
-    run->failed = true;
 }
 
 /* An image, or why there is none. */
@@ -202,8 +204,13 @@ static int add_file(pictures *run, const char *path)
     if (strcmp(path, "-") == 0) {
         size_t size;
         char *data = read_stdin(&size);
-        if (!data)
-            return add_entry(run, path, NOT_IDX, NULL, "out of memory");
+        if (!data || ferror(stdin) || size >= STDIN_LIMIT) {
+            const char *message = !data           ? "out of memory"
+                                  : ferror(stdin) ? "cannot be read to its end"
+                                                  : "longer than 256 MiB: give the file's path";
+            free(data);
+            return add_entry(run, path, NOT_IDX, NULL, message);
+        }
         status = cnn_images_decode(&images, data, size, path, 0);
         free(data);
     } else {

@@ -100,15 +100,17 @@ static char *previous_of(const char *path)
 }
 
 /* One line: what is wrong with the checkpoint, and whether the one before it is good. */
-static int refuse(const char *path, cnn_status status)
+static int refuse(const train_run *run, const char *path, cnn_status status)
 {
     int code = cli_exit_code(status);
+    const char *out = run->options->out;
     cnn_checkpoint *other = NULL;
     char *message = cli_concatenate((const char *[]){cnn_error_message(), NULL});
     char *previous = previous_of(path);
     if (message && previous) {
         if (cnn_checkpoint_load(&other, previous) == CNN_OK)
-            cli_fail(code, "%s; the one before it is good: --resume-from %s", message, previous);
+            cli_fail(code, "%s; the one before it is good: --resume-from %s%s%s", message, previous,
+                     out ? " --out " : "", out ? out : "");
         else
             cli_fail(code, "%s; there is no good one before it", message);
     }
@@ -122,7 +124,7 @@ static int load(train_run *run, const char *path)
 {
     cnn_status status = cnn_checkpoint_load(&run->checkpoint, path);
     if (status != CNN_OK)
-        return refuse(path, status);
+        return refuse(run, path, status);
     run->checkpoint_path = path;
     take_options(run);
     return 0;

@@ -77,10 +77,10 @@ static json_t *number(double value)
 static json_t *row_to_json(const cnn_doctor_entry *entry)
 {
     cnn_doctor_row row = cnn_doctor_row_of(entry);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:o, s:f, s:s}", "part", row.part, "phase",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:o, s:f, s:o}", "part", row.part, "phase",
                      row.phase, "name", row.name, "layers", row.layers, "kernels", row.kernels,
                      "passed", row.passed, "error", number(row.error), "milliseconds",
-                     row.milliseconds, "wrong", row.wrong);
+                     row.milliseconds, "wrong", cnn_json_string(row.wrong));
 }
 
 static json_t *rows_to_json(const cnn_doctor_device *result)
@@ -102,11 +102,12 @@ static json_t *device_to_json(const cnn_doctor *doctor, size_t index)
     if (!result->passed && cnn_doctor_report(&report, doctor, index) != CNN_OK)
         return NULL;
     json_t *object = json_pack(
-        "{s:s, s:s, s:s, s:s, s:b, s:I, s:I, s:o, s:f, s:o, s:o}", "device", result->info.name,
-        "platform", result->info.platform_name, "driver", result->info.driver, "id", id, "passed",
-        result->passed, "checks", (json_int_t)result->row_count, "failures",
-        (json_int_t)result->failures, "error", number(result->error), "seconds", result->seconds,
-        "report", report ? json_string(report) : json_null(), "rows", rows_to_json(result));
+        "{s:o, s:o, s:o, s:s, s:b, s:I, s:I, s:o, s:f, s:o, s:o}", "device",
+        cnn_json_string(result->info.name), "platform", cnn_json_string(result->info.platform_name),
+        "driver", cnn_json_string(result->info.driver), "id", id, "passed", result->passed,
+        "checks", (json_int_t)result->row_count, "failures", (json_int_t)result->failures, "error",
+        number(result->error), "seconds", result->seconds, "report",
+        report ? cnn_json_string(report) : json_null(), "rows", rows_to_json(result));
     free(report);
     return object;
 }

@@ -72,11 +72,12 @@ static cnn_status look_at_node(cnn_doctor *doctor, const char *path)
     if (access(path, R_OK | W_OK) == 0)
         return cnn_doctor_add(doctor, CNN_FINDING_GOOD, "permission", "",
                               "%s can be read and written", path);
+    int error = errno;
     struct group *group = stat(path, &info) == 0 ? getgrgid(info.st_gid) : NULL;
     snprintf(remedy, sizeof remedy, "usermod -aG %s USER as root, and log in again",
              group && strcmp(group->gr_name, "root") != 0 ? group->gr_name : "render");
     return cnn_doctor_add(doctor, CNN_FINDING_PROBLEM, "permission", remedy,
-                          "%s cannot be read and written: %s", path, strerror(errno));
+                          "%s cannot be read and written: %s", path, strerror(error));
 }
 
 static cnn_status look_at_nodes(cnn_doctor *doctor, size_t *count)

@@ -1,10 +1,12 @@
 #include "report/chart.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 enum {
+    MOST_TICKS = 32,
     LEFT = 52, /* of the plot */
     RIGHT = 10,
     TOP = 58,
@@ -78,7 +80,7 @@ static axis make_values(const cnn_chart *chart)
                 low = fmin(low, chart->lines[i].y[j]);
                 high = fmax(high, chart->lines[i].y[j]);
             }
-    if (!isfinite(low) || (!chart->percent && high <= 0.0)) {
+    if (!isfinite(low) || (!chart->percent && high < (double)FLT_MIN)) {
         low = 0.0;
         high = 1.0;
     }
@@ -120,7 +122,8 @@ static void append_axes(cnn_text *svg, const plot *at)
 {
     char value[32];
     double bottom = CNN_CHART_HEIGHT - BOTTOM;
-    for (int i = 0; at->y.low + i * at->y.step <= at->y.high + 0.5 * at->y.step; i++) {
+    for (int i = 0; i <= MOST_TICKS && at->y.low + i * at->y.step <= at->y.high + 0.5 * at->y.step;
+         i++) {
         double y = at->y.low + i * at->y.step;
         format_value(value, sizeof value, at, y);
         cnn_text_append(svg,

@@ -1,4 +1,5 @@
 /* NAME.metrics.csv: one row per epoch. */
+#include <float.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -23,7 +24,7 @@ static const struct column {
     const char *expected;
 } columns[COLUMNS - 2] = {
     {"step", offsetof(cnn_metric, step), INFINITY, "a number from 0"},
-    {"loss", offsetof(cnn_metric, loss), INFINITY, "a number from 0"},
+    {"loss", offsetof(cnn_metric, loss), (double)FLT_MAX, "a number from 0 that a float holds"},
     {"train_accuracy", offsetof(cnn_metric, train_accuracy), 1.0, "a number of 0 to 1"},
     {"val_accuracy", offsetof(cnn_metric, val_accuracy), 1.0, "a number of 0 to 1"},
     {"test_accuracy", offsetof(cnn_metric, test_accuracy), 1.0, "a number of 0 to 1"},

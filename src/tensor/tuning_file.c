@@ -363,7 +363,7 @@ static cnn_status record_to_text(char **text, const cnn_gemm_record *record,
         return cnn_fail_memory(MOST_BYTES, "a tuning file");
     identify(of, device);
     for (int i = 0; i < IDENTITIES; i++)
-        json_object_set_new(root, of[i].key, json_string(of[i].value));
+        json_object_set_new(root, of[i].key, cnn_json_string(of[i].value));
     cnn_status status = find_checksum(checksum, root);
     if (status != CNN_OK) {
         json_decref(root);

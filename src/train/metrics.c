@@ -55,7 +55,7 @@ static cnn_status write_text(const log_file *log, const char *text)
 static bool is_special(const char *path)
 {
     struct stat info;
-    return stat(path, &info) == 0 && !S_ISREG(info.st_mode);
+    return lstat(path, &info) == 0 && !S_ISREG(info.st_mode); /* a link, /dev/stdout say, stays */
 }
 
 /* Starts the file with a text and opens it for more. */
@@ -96,9 +96,9 @@ cnn_status cnn_metrics_create(cnn_metrics **metrics, const cnn_trainer *trainer,
     }
     CNN_TRY(cnn_text_take(&csv_text, &csv));
     CNN_TRY(cnn_text_take(&json_text, &json));
-    CNN_TRY(open_log(&result->csv, csv_path, csv_text));
     if (json_path)
         CNN_TRY(open_log(&result->json, json_path, json_text));
+    CNN_TRY(open_log(&result->csv, csv_path, csv_text));
     *metrics = result;
     result = NULL;
 out:

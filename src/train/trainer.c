@@ -99,6 +99,7 @@ static cnn_status allocate_copies(cnn_trainer *trainer)
                          "the running statistics"));
     CNN_TRY(cnn_model_describe(&trainer->best.model, &network->config));
     CNN_TRY(cnn_model_allocate(trainer->best.model));
+    CNN_TRY(cnn_model_set_data(trainer->best.model, trainer->dataset));
 out:
     return status;
 }

@@ -213,7 +213,7 @@ class Resume(RunTest):
 class Damage(RunTest):
     def test_the_one_before_is_named(self):
         self.train_with("damage", *VALIDATED)
-        good = "the one before it is good: --resume-from damage/cnn.ckpt.prev.safetensors$"
+        good = "the one before it is good: --resume-from damage/cnn.ckpt.prev.safetensors --out damage$"
         for damage in (lambda: self.flip("damage/cnn.ckpt.safetensors"),
                        lambda: self.cut("damage/cnn.ckpt.safetensors")):
             damage()

@@ -159,12 +159,13 @@ cli_answer cli_answer_image(const cli_service *service, const void *data, size_t
     if (input && logits)
         answer = convert(input, service, data, size);
     if (answer.status == OK) {
-        if (cli_batcher_run(message, logits, service->batcher, input) == CNN_OK) {
-            cli_softmax(logits, classes);
-            answer = answer_prediction(service, logits, input, seen);
-        } else {
+        if (cli_batcher_run(message, logits, service->batcher, input) != CNN_OK)
             answer = cli_answer_error(BROKEN, message);
-        }
+        else if (!cli_softmax(logits, classes))
+            answer = cli_answer_error(BROKEN, "the network's output is not finite: train it again "
+                                              "with a smaller --lr");
+        else
+            answer = answer_prediction(service, logits, input, seen);
     }
     free(input);
     free(logits);

@@ -157,7 +157,12 @@ static bool is_crowded(cli_server *server)
 
 static void append_body(request *asked, const char *data, size_t size)
 {
+    if (asked->too_large)
+        return;
     if (asked->size + size > BODY_LIMIT) {
+        free(asked->body);
+        asked->body = NULL;
+        asked->size = asked->room = 0;
         asked->too_large = true;
         return;
     }
@@ -188,14 +193,22 @@ static outcome refuse(cli_server *server, struct MHD_Connection *connection, uns
     return send_answer(server, connection, cli_answer_error(status, message), allow);
 }
 
+/* The wait for the device is not the client's: it must not count as idle. */
+static void restart_clock(struct MHD_Connection *connection)
+{
+    MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, 0u);
+    MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned)IDLE_SECONDS);
+}
+
 static outcome send_prediction(cli_server *server, struct MHD_Connection *connection,
                                const request *asked)
 {
     if (asked->too_large)
         return refuse(server, connection, MHD_HTTP_CONTENT_TOO_LARGE, too_large_message, NULL);
     bool seen = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "seen") != NULL;
-    return send_answer(server, connection,
-                       cli_answer_image(server->service, asked->body, asked->size, seen), NULL);
+    cli_answer answer = cli_answer_image(server->service, asked->body, asked->size, seen);
+    restart_clock(connection);
+    return send_answer(server, connection, answer, NULL);
 }
 
 /* The headers are there, the body is not. Refuses, or goes on. */

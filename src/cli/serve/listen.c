@@ -62,7 +62,9 @@ int cli_listen(int *socket, char address[CLI_ADDRESS_SIZE], const char *host, in
     if (problem != 0)
         return cli_fail(CLI_EXIT_FAILURE, "--host %s: expected an address of this machine: %s",
                         name, gai_strerror(problem));
-    int opened = open_socket(socket, found);
+    int opened = -1;
+    for (const struct addrinfo *at = found; at && opened != 0; at = at->ai_next)
+        opened = open_socket(socket, at);
     int error = errno;
     freeaddrinfo(found);
     if (opened != 0)
