@@ -5,12 +5,14 @@
 #include "conv_block_shape.cl"
 #include "weights.cl"
 
-/* Where no input channel is dropped: packed (OC, K, ROW), each row (K, stride) with stride PADDED(IC). */
+/* Where no input channel is dropped: packed (OC, K, ROW), each row (K, stride) with stride
+ * PADDED(IC). */
 kernel void conv_block_pack_rows(global float *restrict packed, const global float *restrict w,
                                  int w_offset)
 {
     const int stride = PADDED(IC), row = ROW(stride);
-    FOR_EACH (i, ROWS) {
+    FOR_EACH(i, ROWS)
+    {
         const int at = i % row, ky = i / row % K, o = i / (row * K), kx = at / stride;
         const int c = at % stride;
         packed[i] = kx < K && c < IC ? w[w_offset + (o * IC + c) * TAPS + ky * K + kx] : 0.0f;
@@ -45,8 +47,8 @@ static int beside(int position, int stride)
 #define NARROW (FIRST && TAPS * IC <= 12)
 
 #if NARROW
-static void correlate_windows(const room *room, const global float *dy,
-                              const global uchar8 *which, selection output, float scale)
+static void correlate_windows(const room *room, const global float *dy, const global uchar8 *which,
+                              selection output, float scale)
 {
     for (int k = 0; k < output.count; k += 8) {
         float8 sum[TAPS * IC], bias = (float8)0.0f;
@@ -109,8 +111,8 @@ static void fill_amounts(global float *restrict amounts, const global float *res
         for (int event = 0; event < count; ++event) {                                              \
             const global float *at = tile + offsets[event];                                        \
             const float8 amount = (float8)amounts[event];                                          \
-            _Pragma("unroll") for (int i = 0; i < COUNT * RUN; ++i)                                \
-                sum[i] = fma(amount, vload8(i % RUN, at + i / RUN * (TW * stride)), sum[i]);       \
+            _Pragma("unroll") for (int i = 0; i < COUNT * RUN; ++i) sum[i] =                       \
+                fma(amount, vload8(i % RUN, at + i / RUN * (TW * stride)), sum[i]);                \
         }                                                                                          \
         _Pragma("unroll") for (int i = 0; i < COUNT * RUN; ++i)                                    \
             vstore8(sum[i], i % RUN, sums + i / RUN * ROW(stride));                                \
@@ -200,9 +202,8 @@ static void find_events(ulong events[DEAD][WORDS], const global uchar8 *which, i
         events[i / WORDS][i % WORDS] = 0;
     for (int k = 0; k < outputs; k += 8) {
         const uint8 position = convert_uint8(which[k / 8]);
-        const uint8 bits =
-            select((uint8)(1, 2, 4, 8, 16, 32, 64, 128) << (position * 8 & 31), (uint8)0,
-                   position == (uint8)DEAD); /* eight for each position */
+        const uint8 bits = select((uint8)(1, 2, 4, 8, 16, 32, 64, 128) << (position * 8 & 31),
+                                  (uint8)0, position == (uint8)DEAD); /* eight for each position */
         const uint4 halves = bits.lo | bits.hi;
         const uint2 quarters = halves.lo | halves.hi;
         const uint all = quarters.lo | quarters.hi;
@@ -217,20 +218,18 @@ static void find_events(ulong events[DEAD][WORDS], const global uchar8 *which, i
  * row_at[k]. */
 #define DEFINE_SPREAD_EVENTS(NAME, COUNT)                                                          \
     static void spread_##NAME(global float *at, const global float *rows, int stride,              \
-                              const int *row_at, const ulong *events,                              \
-                              const global float *amounts)                                         \
+                              const int *row_at, const ulong *events, const global float *amounts) \
     {                                                                                              \
         float8 sum[COUNT * K];                                                                     \
-        _Pragma("unroll") for (int i = 0; i < COUNT * K; ++i)                                      \
-            sum[i] = vload8(0, at + (i / K * TW + i % K) * stride);                                \
+        _Pragma("unroll") for (int i = 0; i < COUNT * K; ++i) sum[i] =                             \
+            vload8(0, at + (i / K * TW + i % K) * stride);                                         \
         for (int word = 0; word < WORDS; ++word)                                                   \
             for (ulong left = events[word]; left != 0; left &= left - 1) {                         \
                 const int k = word * 64 + 63 - (int)clz(left & (0 - left));                        \
                 const global float *row = rows + row_at[k];                                        \
                 const float8 amount = (float8)amounts[k];                                          \
-                _Pragma("unroll") for (int i = 0; i < COUNT * K; ++i)                              \
-                    sum[i] = fma(amount, vload8(0, row + i / K * ROW(stride) + i % K * stride),    \
-                                 sum[i]);                                                          \
+                _Pragma("unroll") for (int i = 0; i < COUNT * K; ++i) sum[i] =                     \
+                    fma(amount, vload8(0, row + i / K * ROW(stride) + i % K * stride), sum[i]);    \
             }                                                                                      \
         _Pragma("unroll") for (int i = 0; i < COUNT * K; ++i)                                      \
             vstore8(sum[i], 0, at + (i / K * TW + i % K) * stride);                                \
@@ -331,10 +330,9 @@ static room enter(global float *scratch, int item, int items)
 kernel void conv_block_backward(global float *dx, const global float *dy,
                                 const global uchar8 *which, const global float *x,
                                 const global float *parameters, int w_offset,
-                                const global float *input_scales,
-                                int input_masked, const global float *output_scales,
-                                int output_masked, float scale, global float *scratch, int n,
-                                int items)
+                                const global float *input_scales, int input_masked,
+                                const global float *output_scales, int output_masked, float scale,
+                                global float *scratch, int n, int items)
 {
     const int item = get_global_id(0);
     if (item >= items)
@@ -356,7 +354,9 @@ kernel void conv_block_backward(global float *dx, const global float *dy,
         fill_amounts(room.amounts, gradient, positions, output, scale);
         add_events(&room, positions, input, output, stride, input_masked);
 #endif
-#if !FIRST
+#if FIRST
+        (void)dx, (void)parameters, (void)w_offset; /* nobody wants it */
+#else
         find_input_gradient(&room, dx + sample * (size_t)(IH * IW * IC), scratch,
                             parameters + w_offset, positions, input, output, stride, input_masked);
 #endif
@@ -370,7 +370,8 @@ kernel void conv_block_reduce(global float *restrict gradients, int w_offset, in
 {
     enum { VECTORS = ROW(PADDED(IC)) / 8 };
     const global float *partials = scratch + ROWS;
-    FOR_EACH (i, OC * K * VECTORS) {
+    FOR_EACH(i, OC * K * VECTORS)
+    {
         float8 sum = (float8)0.0f;
         for (int item = 0; item < items; ++item)
             sum += vload8(i, partials + item * (size_t)PARTIAL);
@@ -384,7 +385,8 @@ kernel void conv_block_reduce(global float *restrict gradients, int w_offset, in
                 gradients[w_offset + weight] = values[j];
         }
     }
-    FOR_EACH (o, OC) {
+    FOR_EACH(o, OC)
+    {
         float sum = 0.0f;
         for (int item = 0; item < items; ++item)
             sum += partials[item * (size_t)PARTIAL + ROWS + o];

@@ -2,7 +2,8 @@
  *
  * Weights w (O, I, K, K). Must be defined before: K, TAPS (K * K). */
 
-/* rows: eight vectors; afterwards vector i has the i-th value of each. */
+/* rows: eight vectors; afterwards vector i has the i-th value of each. (Value by value: Oclgrind
+ * 21.10 ends with a vector that is made of halves.) */
 static void turn(float8 *r)
 {
     float8 a[8], b[8];
@@ -18,13 +19,16 @@ static void turn(float8 *r)
 #pragma unroll
         for (int j = 0; j < 2; ++j) {
             const float8 low = a[i + j], high = a[i + j + 2];
-            b[i + 2 * j] = (float8)(low.s01, high.s01, low.s45, high.s45);
-            b[i + 2 * j + 1] = (float8)(low.s23, high.s23, low.s67, high.s67);
+            b[i + 2 * j] =
+                (float8)(low.s0, low.s1, high.s0, high.s1, low.s4, low.s5, high.s4, high.s5);
+            b[i + 2 * j + 1] =
+                (float8)(low.s2, low.s3, high.s2, high.s3, low.s6, low.s7, high.s6, high.s7);
         }
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
-        r[i] = (float8)(b[i].lo, b[i + 4].lo);
-        r[i + 4] = (float8)(b[i].hi, b[i + 4].hi);
+        const float8 low = b[i], high = b[i + 4];
+        r[i] = (float8)(low.s0, low.s1, low.s2, low.s3, high.s0, high.s1, high.s2, high.s3);
+        r[i + 4] = (float8)(low.s4, low.s5, low.s6, low.s7, high.s4, high.s5, high.s6, high.s7);
     }
 }
 

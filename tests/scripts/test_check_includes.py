@@ -108,6 +108,7 @@ class CheckIncludes(ScriptCase):
             ("base", "jansson"): {"json.h"},
             ("base", "nettle"): {"hash.c"},
             ("data", "zlib"): None,
+            ("exchange", "zip"): {"npz.c"},
             ("ocl", "opencl"): {"opencl.h"},
             ("tensor", "clblast"): {"gemm.c"},
             ("picture", "cairo"): None,
