@@ -46,8 +46,9 @@ cnn_status cnn_decode_png(cnn_picture *picture, const cnn_encoded *from)
         status = fail_png(&png, from);
         goto out;
     }
+    const png_uint_32 stride = PNG_IMAGE_ROW_STRIDE(png);
     for (int y = 0; y < picture->height; y++)
-        cnn_picture_set_row(picture, y, rows + (size_t)y * PNG_IMAGE_ROW_STRIDE(png));
+        cnn_picture_set_row(picture, y, rows + (size_t)y * stride);
 out:
     png_image_free(&png);
     free(rows);

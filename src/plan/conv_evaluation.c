@@ -65,7 +65,8 @@ static size_t item_scratch(const cnn_layer *conv)
 {
     size_t in = (size_t)divide_up(conv->in.c, VECTOR) * VECTOR, blocks = blocks_of(conv);
     size_t pass = blocks < PASS ? blocks : PASS;
-    return PRODUCTS * (lines(CHUNK * in) + lines(CHUNK * BLOCK * pass)) + PRODUCTS * VECTOR +
+    size_t products = PRODUCTS, chunk = CHUNK;
+    return products * (lines(chunk * in) + lines(chunk * BLOCK * pass)) + products * VECTOR +
            lines(in);
 }
 

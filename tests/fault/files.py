@@ -304,7 +304,8 @@ def make_cases(fire, beginning):
                    "old": {**run, "cnn.safetensors": later["cnn.safetensors"]}},
         "bench": {"arguments": bench, "old": {"trace.json": b"{}\n"}},
         "import": {"arguments": imported, "old": {"model.safetensors": files["cnn.safetensors"]}, "device": False},
-        "import, its file": {"arguments": imported, "reads": "GIVEN/2", "device": False},
+        "import, its file": {"arguments": imported, "reads": "GIVEN/2", "device": False,
+                             "old": {"model.safetensors": files["cnn.safetensors"]}},
     }
     for form in ("onnx", "npz"):
         rows["export " + form] = {"arguments": ["export", *model, "OUT/model." + form], "device": False,
