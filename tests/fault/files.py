@@ -40,6 +40,12 @@ LARGE = 2 << 20  # bytes of a file that are more than a driver writes
 Run = collections.namedtuple("Run", "code output errors files log")
 
 
+# Files that a run of training writes several times, or that grow: each stage is a whole file. Those
+# that are not the new run's are removed at its beginning.
+STAGES = re.compile(r"\.(ckpt|ckpt\.prev|best)\.safetensors$|\.metrics\.csv$")
+REMOVED = re.compile(r"\.(ckpt\.prev|best)\.safetensors$")
+
+
 def alike(name, content, other):
     """Are they the same but for times and what follows from them?"""
     if name.endswith(".json"):
@@ -73,7 +79,7 @@ class Case:
 
     def is_new(self, name, content):
         new = self.expected.files.get(name)
-        if content == new:
+        if content == new or (STAGES.search(name) and is_whole(name, content)):
             return True
         return name in self.varying and is_whole(name, content) and alike(name, content, new)
 
@@ -81,7 +87,8 @@ class Case:
         """Names of files that are neither the old one nor the new one, and of those that are lost."""
         wrong = [name for name, content in files.items() if not LEFT_OVER.search(name)
                  and content != self.old.get(name) and not self.is_new(name, content)]
-        return wrong + [f"{name} (lost)" for name in self.old if name not in files]
+        return wrong + [f"{name} (lost)" for name in self.old
+                        if name not in files and not REMOVED.search(name)]
 
     def is_done(self, files):
         return all(name in files and self.is_new(name, files[name]) for name in self.expected.files)
