@@ -114,7 +114,7 @@ static void find_center(double center[2], const cnn_plane *ink)
  */
 static int place(double center, int size, int room)
 {
-    int first = (int)floor(room / 2 - center + 0.5);
+    int middle = room / 2, first = (int)floor(middle - center + 0.5);
     int last = room - size;
     return first < 0 || last < 0 ? 0 : first < last ? first : last;
 }

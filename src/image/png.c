@@ -41,7 +41,8 @@ cnn_status cnn_decode_png(cnn_picture *picture, const cnn_encoded *from)
     png.flags |= PNG_IMAGE_FLAG_16BIT_sRGB;
     CNN_TRY(check_size(&png, from));
     CNN_TRY(cnn_picture_allocate(picture, png.width, png.height, from));
-    CNN_TRY(cnn_allocate(&rows, PNG_IMAGE_SIZE(png), 1, from->source));
+    const png_uint_32 bytes = PNG_IMAGE_SIZE(png); /* check_size() keeps it small */
+    CNN_TRY(cnn_allocate(&rows, bytes, 1, from->source));
     if (!png_image_finish_read(&png, &white, rows, 0, NULL)) {
         status = fail_png(&png, from);
         goto out;
