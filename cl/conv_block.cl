@@ -1,5 +1,5 @@
 /* Convolution, ReLU, 2x2 max pool and Dropout2d as one operation, for devices whose work-items
- * are long: each takes whole samples, one after the other.
+ * are long: each takes whole samples, one after the other. The last kernel is for evaluations.
  *
  * This file is the forward pass, which keeps the four sums of a pool window in registers and
  * writes the pooled value alone, with one byte per window: which of the four it was, in
@@ -18,6 +18,7 @@
  * The options are in cl/conv_block_shape.cl. */
 #include "conv_block_shape.cl"
 #include "weights.cl"
+#include "window.cl"
 
 /* Where no channel is dropped: packed (BLOCKS, TAPS, IC, OCB), filled up with zeros. */
 kernel void conv_block_pack(global float *restrict packed, const global float *restrict w,
@@ -59,12 +60,12 @@ static void pack_kept(global float *restrict weights, const global float *restri
 #define EACH_TAP
 #endif
 
-/* add_taps_PIXELS_VECTORS: the sums of some positions by eight or sixteen output channels.
+/* CALLER_PIXELS_VECTORS: the sums of some positions by eight or sixteen output channels.
  * Pixels 0 to 3 are a pool window in row-major order, 4 to 7 the one to its right. at: the
- * tile's pixel under the first tap. Their numbers are constants, so that the sums stay in
- * registers. */
-#define DEFINE_ADD_TAPS(PIXELS, VECTORS)                                                           \
-    static void add_taps_##PIXELS##_##VECTORS(float8 *sum, const global float *at,                 \
+ * tile's pixel under the first tap. Their numbers are constants, and each caller has its own, which
+ * becomes part of it, so that the sums stay in registers. */
+#define DEFINE_ADD_TAPS(CALLER, PIXELS, VECTORS)                                                   \
+    static void CALLER##_##PIXELS##_##VECTORS(float8 *sum, const global float *at,                 \
                                               const global float *weights, int stride)             \
     {                                                                                              \
         EACH_ROW for (int ky = 0; ky < K; ++ky, at += TW * stride)                                 \
@@ -82,8 +83,10 @@ static void pack_kept(global float *restrict weights, const global float *restri
         }                                                                                          \
     }
 
-DEFINE_ADD_TAPS(4, 2)
-DEFINE_ADD_TAPS(8, 1)
+DEFINE_ADD_TAPS(add_kept, 4, 2)
+DEFINE_ADD_TAPS(add_kept, 8, 1)
+DEFINE_ADD_TAPS(add_all, 4, 2)
+DEFINE_ADD_TAPS(add_all, 8, 1)
 
 #if NORM
 /* Batch norm of eight channels. */
@@ -108,6 +111,7 @@ typedef struct block {
     global uchar8 *which;
 #if NORM
     affine norm[2];
+    const global float *statistics, *norm_weight, *norm_bias;
     global float *best;
 #endif
 } block;
@@ -169,14 +173,14 @@ static void forward_block(block b, const global float *tile, const global float 
 #pragma unroll
                 for (int p = 0; p < 8; ++p)
                     sum[p] = b.bias[0];
-                add_taps_8_1(sum, at, weights, stride);
+                add_kept_8_1(sum, at, weights, stride);
                 pool(b, 0, window, sum[0], sum[1], sum[2], sum[3]);
                 pool(b, 0, window + 1, sum[4], sum[5], sum[6], sum[7]);
             } else {
 #pragma unroll
                 for (int p = 0; p < 8; ++p)
                     sum[p] = b.bias[p % 2];
-                add_taps_4_2(sum, at, weights, stride);
+                add_kept_4_2(sum, at, weights, stride);
                 pool(b, 0, window, sum[0], sum[2], sum[4], sum[6]);
                 if (!narrow)
                     pool(b, 1, window, sum[1], sum[3], sum[5], sum[7]);
@@ -188,9 +192,7 @@ static void forward_block(block b, const global float *tile, const global float 
 /* One sample; b tells where to. weights: of the kept channels. The last block comes first: a vector
  * that reaches beyond the last channel of a packed pixel is overwritten by the blocks before. */
 static void forward_sample(block b, const global float *tile, const global float *weights,
-                           const global float *bias, const global float *statistics,
-                           const global float *norm_weight, const global float *norm_bias,
-                           int inputs)
+                           const global float *bias, int inputs)
 {
     const int8 lanes = (int8)(0, 1, 2, 3, 4, 5, 6, 7);
     if (b.output.count < b.output.pitch)
@@ -201,10 +203,10 @@ static void forward_sample(block b, const global float *tile, const global float
             b.bias[v] = load_listed(bias, b.output, k);
             b.missing[v] = k + lanes >= (int8)b.output.count;
 #if NORM
-            b.norm[v].mean = load_listed(statistics, b.output, k);
-            b.norm[v].inverse = load_listed(statistics + OC, b.output, k);
-            b.norm[v].weight = load_listed(norm_weight, b.output, k);
-            b.norm[v].bias = load_listed(norm_bias, b.output, k);
+            b.norm[v].mean = load_listed(b.statistics, b.output, k);
+            b.norm[v].inverse = load_listed(b.statistics + OC, b.output, k);
+            b.norm[v].weight = load_listed(b.norm_weight, b.output, k);
+            b.norm[v].bias = load_listed(b.norm_bias, b.output, k);
 #endif
         }
         forward_block(b, tile, weights + b.first * TAPS * inputs, inputs);
@@ -243,11 +245,73 @@ kernel void conv_block_forward(global float *y, global float *saved, const globa
         b.which = WHICH(global uchar8 *, saved, n) + windows / 8;
 #if NORM
         b.best = BEST(saved) + windows;
+        b.statistics = saved;
+        b.norm_weight = parameters + norm_w_offset;
+        b.norm_bias = parameters + norm_b_offset;
+#else
+        (void)norm_w_offset, (void)norm_b_offset;
 #endif
         fill_tile(tile, x + sample * (size_t)(IH * IW * IC), input, input.count);
         if (masked)
             pack_kept(kept_weights, parameters + w_offset, input, b.output);
-        forward_sample(b, tile, masked ? kept_weights : packed, parameters + bias_offset, saved,
-                       parameters + norm_w_offset, parameters + norm_b_offset, input.count);
+        forward_sample(b, tile, masked ? kept_weights : packed, parameters + bias_offset,
+                       input.count);
+    }
+}
+
+/* One block of output channels, from o on, of one sample of an evaluation. */
+static void evaluate_block(global float *y, const global float *tile, const global float *weights,
+                           const global float *biases, int o)
+{
+    const float8 bias0 = load_channels(biases, o, OC), bias1 = load_channels(biases, o + 8, OC);
+    const int narrow = (OC - 1) % OCB < 8 && OC - o <= 8; /* constant where none is */
+    for (int py = 0; py < PH; ++py)
+        for (int px = 0; px < PW;) {
+            const global float *at = tile + (2 * py * TW + 2 * px) * IC;
+            global float *window = y + (py * PW + px) * OC;
+            const int pair = narrow && px + 1 < PW;
+            float8 sum[8];
+            if (pair) {
+#pragma unroll
+                for (int p = 0; p < 8; ++p)
+                    sum[p] = bias0;
+                add_all_8_1(sum, at, weights, IC);
+                const float8 left = largest_sum(sum[0], sum[1], sum[2], sum[3]);
+                const float8 right = largest_sum(sum[4], sum[5], sum[6], sum[7]);
+                store_channels(positive(left), window, o, OC);
+                store_channels(positive(right), window + OC, o, OC);
+            } else {
+#pragma unroll
+                for (int p = 0; p < 4; ++p) {
+                    sum[2 * p] = bias0;
+                    sum[2 * p + 1] = bias1;
+                }
+                add_all_4_2(sum, at, weights, IC);
+                const float8 low = largest_sum(sum[0], sum[2], sum[4], sum[6]);
+                const float8 high = largest_sum(sum[1], sum[3], sum[5], sum[7]);
+                store_channels(positive(low), window, o, OC);
+                if (!narrow)
+                    store_channels(positive(high), window, o + 8, OC);
+            }
+            px += 1 + pair;
+        }
+}
+
+/* For evaluation, which drops nothing and keeps nothing for backward: y (n, PH, PW, OC) from x
+ * (n, IH, IW, IC), with the packed weights at the beginning of the scratch memory, the biases (OC)
+ * at bias_at, and SCRATCH floats for each work-item from items_at on. */
+kernel void conv_block_evaluate(global float *y, const global float *x, const global float *biases,
+                                int bias_at, global float *scratch, int items_at, int n, int items)
+{
+    const int item = get_global_id(0);
+    if (item >= items)
+        return;
+    global float *tile = scratch + items_at + item * (size_t)SCRATCH;
+    const int end = (int)((long)n * (item + 1) / items);
+    for (int sample = (int)((long)n * item / items); sample < end; ++sample) {
+        fill_tile(tile, x + sample * (size_t)(IH * IW * IC), (selection){IC, IC, 0}, IC);
+        for (int o = 0; o < OC; o += OCB)
+            evaluate_block(y + sample * (size_t)(WINDOWS * OC), tile, scratch + o * (TAPS * IC),
+                           biases + bias_at, o);
     }
 }

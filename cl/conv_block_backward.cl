@@ -11,7 +11,8 @@ kernel void conv_block_pack_rows(global float *restrict packed, const global flo
                                  int w_offset)
 {
     const int stride = PADDED(IC), row = ROW(stride);
-    FOR_EACH (i, ROWS) {
+    FOR_EACH(i, ROWS)
+    {
         const int at = i % row, ky = i / row % K, o = i / (row * K), kx = at / stride;
         const int c = at % stride;
         packed[i] = kx < K && c < IC ? w[w_offset + (o * IC + c) * TAPS + ky * K + kx] : 0.0f;
@@ -50,11 +51,14 @@ static int beside(int position, int stride)
 #define NARROW (FIRST && TAPS * IC <= 12)
 
 #if NARROW
-static void correlate_windows(const room *room, const global float *dy,
-                              const global uchar8 *which, selection output, float scale)
+static void correlate_windows(const room *room, const global float *dy, const global uchar8 *which,
+                              selection output, float scale)
 {
     for (int k = 0; k < output.count; k += 8) {
-        float8 sum[TAPS * IC], bias = (float8)0.0f, product = (float8)0.0f;
+        float8 sum[TAPS * IC], bias = (float8)0.0f;
+#if NORM
+        float8 product = (float8)0.0f;
+#endif
         for (int t = 0; t < TAPS * IC; ++t)
             sum[t] = (float8)0.0f;
         for (int window = 0; window < WINDOWS; ++window) {
@@ -100,7 +104,10 @@ static void fill_amounts(const room *room, const global float *dy, const global 
 {
     const int vectors = EIGHTS(output.count) / 8;
     for (int v = 0; v < vectors; ++v) {
-        float8 bias = (float8)0.0f, product = (float8)0.0f;
+        float8 bias = (float8)0.0f;
+#if NORM
+        float8 product = (float8)0.0f;
+#endif
         for (int window = 0, place = v; window < WINDOWS; ++window, place += vectors) {
             const float8 gradient = load_kept(dy, window, output, v * 8, WINDOWS * OC) * scale;
             const int8 dead = convert_int8(which[place]) == (int8)DEAD;
@@ -134,8 +141,8 @@ static void fill_amounts(const room *room, const global float *dy, const global 
         for (int event = 0; event < count; ++event) {                                              \
             const global float *at = tile + offsets[event];                                        \
             const float8 amount = (float8)amounts[event];                                          \
-            _Pragma("unroll") for (int i = 0; i < COUNT * RUN; ++i)                                \
-                sum[i] = fma(amount, vload8(i % RUN, at + i / RUN * (TW * stride)), sum[i]);       \
+            _Pragma("unroll") for (int i = 0; i < COUNT * RUN; ++i) sum[i] =                       \
+                fma(amount, vload8(i % RUN, at + i / RUN * (TW * stride)), sum[i]);                \
         }                                                                                          \
         _Pragma("unroll") for (int i = 0; i < COUNT * RUN; ++i)                                    \
             vstore8(sum[i], i % RUN, sums + i / RUN * ROW(stride));                                \
@@ -275,7 +282,9 @@ kernel void conv_block_backward(global float *dx, const global float *dy,
         fill_amounts(&room, gradient, which, output, scale);
         add_events(&room, which, input, output, stride, input_masked);
 #endif
-#if !FIRST
+#if FIRST
+        (void)dx, (void)parameters, (void)w_offset; /* nobody wants it */
+#else
         find_input_gradient(&room, dx + sample * (size_t)(IH * IW * IC), scratch,
                             parameters + w_offset, which, input, output, stride, input_masked);
 #endif
@@ -298,7 +307,8 @@ kernel void conv_block_reduce(global float *restrict gradients, int w_offset, in
 {
     enum { VECTORS = ROW(PADDED(IC)) / 8 };
     const global float *partials = scratch + ROWS;
-    FOR_EACH (i, OC * K * VECTORS) {
+    FOR_EACH(i, OC * K * VECTORS)
+    {
         float8 sum = (float8)0.0f;
         for (int item = 0; item < items; ++item)
             sum += vload8(i, partials + item * (size_t)PARTIAL);
@@ -312,7 +322,9 @@ kernel void conv_block_reduce(global float *restrict gradients, int w_offset, in
                 gradients[w_offset + weight] = values[j];
         }
     }
-#if !NORM
+#if NORM
+    (void)b_offset; /* norm_first_finish */
+#else
     FOR_EACH (o, OC)
         gradients[b_offset + o] = add_up(partials + ROWS + o, items);
 #endif

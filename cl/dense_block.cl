@@ -13,6 +13,7 @@
 #endif
 
 #include "channels.cl"
+#include "linear.cl"
 #include "loop.cl"
 
 #define FEATURES (C * PLANE)
@@ -129,7 +130,8 @@ kernel void dense_input(global float *restrict dx, const global float *restrict 
 #define OUTPUTS 4 /* outputs of a register block */
 #define ROWS 64   /* samples whose features are brought together first: they lie far apart */
 
-/* sums (OUTPUTS, 2) of outputs `first` on, from `count` samples: rows (count, 2), dy (count, OUT). */
+/* Adds to sums (OUTPUTS, 2), of outputs `first` on, those of `count` samples: rows (count, 2), dy
+ * (count, OUT). */
 static void add_rows(float8 (*sums)[2], const global float *dy, const float8 (*rows)[2], int first,
                      int count)
 {

@@ -33,7 +33,7 @@ kernel void peak_fma(global vector *sums, float a, float b, int rounds, int item
 #pragma unroll
     for (int i = 1; i < CHAINS; ++i)
         sum += x[i];
-    if (get_global_id(0) < items)
+    if (get_global_id(0) < (size_t)items)
         sums[get_global_id(0)] = sum;
 }
 

@@ -2,28 +2,33 @@
  *
  * Weights w (O, I, K, K). Must be defined before: K, TAPS (K * K). */
 
-/* rows: eight vectors; afterwards vector i has the i-th value of each. Made of single values alone:
- * Oclgrind 21.10 dies of vectors made of vectors. */
-static void turn(float8 *rows)
+/* rows: eight vectors; afterwards vector i has the i-th value of each. (Value by value: Oclgrind
+ * 21.10 ends with a vector that is made of halves.) */
+static void turn(float8 *r)
 {
-    float8 pairs[8], fours[8];
+    float8 a[8], b[8];
 #pragma unroll
-    for (int i = 0; i < 8; i += 2) {
-        const float8 a = rows[i], b = rows[i + 1];
-        pairs[i] = (float8)(a.s0, b.s0, a.s1, b.s1, a.s4, b.s4, a.s5, b.s5);
-        pairs[i + 1] = (float8)(a.s2, b.s2, a.s3, b.s3, a.s6, b.s6, a.s7, b.s7);
+    for (int i = 0; i < 8; i += 2) { /* pairs of rows */
+        a[i] = (float8)(r[i].s0, r[i + 1].s0, r[i].s1, r[i + 1].s1, r[i].s4, r[i + 1].s4, r[i].s5,
+                        r[i + 1].s5);
+        a[i + 1] = (float8)(r[i].s2, r[i + 1].s2, r[i].s3, r[i + 1].s3, r[i].s6, r[i + 1].s6,
+                            r[i].s7, r[i + 1].s7);
     }
 #pragma unroll
-    for (int i = 0; i < 8; i += 1 + 2 * (i & 1)) { /* 0, 1, 4, 5 */
-        const float8 a = pairs[i], b = pairs[i + 2];
-        fours[i / 4 * 4 + i % 2 * 2] = (float8)(a.s0, a.s1, b.s0, b.s1, a.s4, a.s5, b.s4, b.s5);
-        fours[i / 4 * 4 + i % 2 * 2 + 1] = (float8)(a.s2, a.s3, b.s2, b.s3, a.s6, a.s7, b.s6, b.s7);
-    }
+    for (int i = 0; i < 8; i += 4) /* fours */
+#pragma unroll
+        for (int j = 0; j < 2; ++j) {
+            const float8 low = a[i + j], high = a[i + j + 2];
+            b[i + 2 * j] =
+                (float8)(low.s0, low.s1, high.s0, high.s1, low.s4, low.s5, high.s4, high.s5);
+            b[i + 2 * j + 1] =
+                (float8)(low.s2, low.s3, high.s2, high.s3, low.s6, low.s7, high.s6, high.s7);
+        }
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
-        const float8 a = fours[i], b = fours[i + 4];
-        rows[i] = (float8)(a.s0, a.s1, a.s2, a.s3, b.s0, b.s1, b.s2, b.s3);
-        rows[i + 4] = (float8)(a.s4, a.s5, a.s6, a.s7, b.s4, b.s5, b.s6, b.s7);
+        const float8 low = b[i], high = b[i + 4];
+        r[i] = (float8)(low.s0, low.s1, low.s2, low.s3, high.s0, high.s1, high.s2, high.s3);
+        r[i + 4] = (float8)(low.s4, low.s5, low.s6, low.s7, high.s4, high.s5, high.s6, high.s7);
     }
 }
 

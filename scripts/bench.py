@@ -21,6 +21,8 @@ ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
 BEGIN, END = "<!-- bench.sh begins -->", "<!-- bench.sh ends -->"
 MNIST_FILE = "train-images-idx3-ubyte"
 SIDES = ["cnn-cl", "nchw", "channels_last"]
+TITLES = {"nchw": "notebook's loop", "channels_last": "PyTorch at its best"}
+NEWER = "newer "  # before the sides of a second PyTorch
 
 LARGE = {"xdim": "3,32,32", "cdims": "32,64,128", "hdims": "128"}
 # name: title, options of the network. "job" is the command itself.
@@ -47,12 +49,15 @@ def parse(arguments):
     parser.add_argument("--steps", type=int, default=20, help="in one measurement; default: 20")
     parser.add_argument("--repeats", type=int, default=3, help="of a measurement; default: 3")
     parser.add_argument("--epochs", type=int, default=10, help="of the main job; default: 10")
+    parser.add_argument("--job-rounds", type=int, default=1, help="of the main job; default: 1")
     parser.add_argument("--quick", action="store_true",
                         help="one round of a few steps and one epoch: rough figures")
     parser.add_argument("--data", default=os.path.join(ROOT, "data", "mnist"),
                         help="MNIST for the rows of its shape; random images where it is not there")
     parser.add_argument("--device", help="cnn-cl's OpenCL device")
     parser.add_argument("--python", help="a Python with another PyTorch")
+    parser.add_argument("--newer-python", help="a Python with a second PyTorch, measured beside the first")
+    parser.add_argument("--no-scaling", action="store_true", help="leave the table of 2, 4 and 8 times the work out")
     parser.add_argument("--build", default=os.path.join(ROOT, "build"), help="the build folder")
     parser.add_argument("--output", help="default: docs/benchmarks.md, or none with --quick, --only, --sides")
     options = parser.parse_args(arguments)
@@ -60,20 +65,23 @@ def parse(arguments):
     for side in options.sides:
         if side not in SIDES:
             parser.error(f"--sides: expected some of {', '.join(SIDES)}, found '{side}'")
-    for name in ["rounds", "threads", "steps", "repeats", "epochs"]:
+    for name in ["rounds", "job_rounds", "threads", "steps", "repeats", "epochs"]:
         if getattr(options, name) < 1:
-            parser.error(f"--{name}: expected 1 or more, found {getattr(options, name)}")
+            parser.error(f"--{name.replace('_', '-')}: expected 1 or more, found {getattr(options, name)}")
     whole = not options.quick and not options.only and options.sides == SIDES
     if options.output is None and whole:
         options.output = os.path.join(ROOT, "docs", "benchmarks.md")
+    if options.newer_python:
+        options.sides += [NEWER + side for side in options.sides if side in TITLES]
+    options.scaling = whole and not options.no_scaling
     if options.quick:
         options.rounds, options.steps, options.repeats, options.epochs = 1, 5, 1, 1
     return options
 
 
-def find_python(options):
+def find_python(named):
     """A Python that has PyTorch: the one that was named, the first in PATH, the system's own."""
-    candidates = [options.python] if options.python else ["python3", "/usr/bin/python3"]
+    candidates = [named] if named else ["python3", "/usr/bin/python3"]
     for python in candidates:
         try:
             if subprocess.run([python, "-c", "import torch, numpy"], capture_output=True).returncode == 0:
@@ -115,7 +123,14 @@ def pairs(values):
     return [word for key, value in values.items() for word in (f"--{key}", str(value))]
 
 
-def measure_job(side, options, python):
+def torch_command(side, options, pythons):
+    """PyTorch's program for a side: "nchw" of the first Python, "newer nchw" of the second."""
+    newer = side.startswith(NEWER)
+    return [pythons[newer], os.path.join(ROOT, "scripts", "bench_torch.py"),
+            *pairs({"layout": side.removeprefix(NEWER), "threads": options.threads})]
+
+
+def measure_job(side, options, pythons):
     """The main job on one side: seconds and MB of its whole process."""
     if side == "cnn-cl":
         with tempfile.TemporaryDirectory() as out:
@@ -123,19 +138,18 @@ def measure_job(side, options, python):
             done = run([os.path.join(options.build, "src", "cli", "cnn-cl"), *device, "train",
                         *pairs({"epochs": options.epochs, "data": options.data, "out": out})], options)
     else:
-        done = run([python, os.path.join(ROOT, "scripts", "bench_torch.py"),
-                    *pairs({"layout": side, "threads": options.threads, "epochs": options.epochs,
-                            "data": options.data})], options)
+        done = run(torch_command(side, options, pythons)
+                   + pairs({"epochs": options.epochs, "data": options.data}), options)
     if done is None:
         return None
     facts = {} if side == "cnn-cl" else json.loads(done[0].splitlines()[-1])
     return {**facts, "seconds": done[1], "peak_rss_mb": done[2]}
 
 
-def measure_steps(side, network, options, python):
+def measure_steps(side, network, options, pythons):
     """Training steps and evaluation of one network on one side: what its program printed."""
-    values = {**network, "steps": options.steps, "repeats": options.repeats,
-              "eval-images": 1280 if options.quick else 10000}
+    values = {"steps": options.steps, "repeats": options.repeats,
+              "eval-images": 1280 if options.quick else 10000, **network}
     if "xdim" not in network and has_mnist(options.data):
         values["data"] = options.data
     if side == "cnn-cl":
@@ -143,13 +157,16 @@ def measure_steps(side, network, options, python):
             values["device"] = options.device
         command = [os.path.join(options.build, "tests", "bench_step")]
     else:
-        values.update({"layout": side, "threads": options.threads})
-        command = [python, os.path.join(ROOT, "scripts", "bench_torch.py")]
+        command = torch_command(side, options, pythons)
     done = run(command + pairs(values), options)
     return json.loads(done[0].splitlines()[-1]) if done else None
 
 
-def measure(options, python):
+def rounds_of(row, options):
+    return options.job_rounds if row == "job" else options.rounds
+
+
+def measure(options, pythons):
     """{row: {side: [the result of each round]}}"""
     results = {}
     for row in options.only or ROWS:
@@ -157,13 +174,14 @@ def measure(options, python):
             print("bench.py: the main job is left out: no MNIST; see scripts/fetch_mnist.sh", file=sys.stderr)
             continue
         results[row] = {side: [] for side in options.sides}
-        for round_number in range(options.rounds):
+        rounds = rounds_of(row, options)
+        for round_number in range(rounds):
             for side in options.sides:
-                print(f"{row}, round {round_number + 1} of {options.rounds}: {side}", file=sys.stderr)
+                print(f"{row}, round {round_number + 1} of {rounds}: {side}", file=sys.stderr)
                 if row == "job":
-                    result = measure_job(side, options, python)
+                    result = measure_job(side, options, pythons)
                 else:
-                    result = measure_steps(side, ROWS[row][1], options, python)
+                    result = measure_steps(side, ROWS[row][1], options, pythons)
                 if result:
                     results[row][side].append(result)
     return results
@@ -177,19 +195,27 @@ def best(results, key):
 def table_row(title, sides, key, digits):
     """One line: the values of all sides, then the ratios of the others to ours."""
     values = {side: best(results, key) for side, results in sides.items()}
-    ours = values.get("cnn-cl")
-    cells = ["-" if values.get(side) is None else f"{values[side]:.{digits}f}" for side in SIDES]
-    for side in SIDES[1:]:
-        there = ours and values.get(side) is not None
-        cells.append(f"{values[side] / ours:.2f}x" if there else "-")
+    ours = values.pop("cnn-cl", None)
+    cells = ["-" if value is None else f"{value:.{digits}f}" for value in [ours, *values.values()]]
+    cells += [f"{value / ours:.2f}x" if ours and value is not None else "-" for value in values.values()]
     return f"| {title} | " + " | ".join(cells) + " |"
 
 
+def side_titles(results, options):
+    """What the columns of the other sides are called: with the version where there are two."""
+    titles = {}
+    for side in options.sides:
+        if side != "cnn-cl":
+            facts = [fact for sides in results.values() for fact in sides[side]]
+            version = f", {facts[0]['torch']}" if facts and options.newer_python else ""
+            titles[side] = TITLES[side.removeprefix(NEWER)] + version
+    return titles
+
+
 def make_table(results, options):
-    lines = [
-        "| batch 256 | cnn-cl | notebook's loop | PyTorch at its best | ratio to the loop | ratio to the best |",
-        "| --- | ---: | ---: | ---: | ---: | ---: |",
-    ]
+    others = side_titles(results, options).values()
+    columns = ["batch 256", "cnn-cl", *others, *(f"ratio to {title}" for title in others)]
+    lines = ["| " + " | ".join(columns) + " |", "| --- |" + " ---: |" * (len(columns) - 1)]
     for row, sides in results.items():
         title = ROWS[row][0]
         if row == "job":
@@ -198,6 +224,54 @@ def make_table(results, options):
             lines.append(table_row(f"training step, {title}, ms", sides, "train_ms_per_step", 2))
             lines.append(table_row(f"evaluation of a batch, {title}, ms", sides, "eval_ms_per_batch", 2))
         lines.append(table_row(f"peak memory, {title}, MB", sides, "peak_rss_mb", 0))
+    return "\n".join(lines)
+
+
+def dense_work(factor):
+    """Multiplications of an image in two convolutions of 16 channels times the factor, and after them."""
+    channels = 16 * factor
+    return 784 * 9 * channels + 196 * 9 * channels * channels + 49 * channels * 32
+
+
+# What grows: title, options of tests/bench_step, and the work beside that at 1x.
+SCALING = {
+    "channels": ("channels (`--cdims 16,16 --dropout 0` at 1x)",
+                 lambda factor: {"cdims": f"{16 * factor},{16 * factor}", "dropout": "0"},
+                 lambda factor: dense_work(factor) / dense_work(1)),
+    "images": ("a pass over images (2,560 at 1x)",
+               lambda factor: {"steps": 10 * factor, "eval-images": 2560 * factor}, lambda factor: factor),
+    "batch": ("batch (64 at 1x)", lambda factor: {"batch": 64 * factor}, lambda factor: factor),
+}
+FACTORS = [1, 2, 4, 8]
+KEYS = {"train_ms_per_step": "training", "eval_ms_per_batch": "evaluation"}
+
+
+def measure_scaling(options):
+    """{what: {key: [milliseconds at each factor]}} of cnn-cl alone, on random images."""
+    results = {}
+    for what, (_, values_at, _) in SCALING.items():
+        for factor in FACTORS:
+            print(f"scaling, {what}: {factor}x", file=sys.stderr)
+            values = {"xdim": "1,28,28", "eval-images": 2560, **values_at(factor)}
+            result = measure_steps("cnn-cl", values, options, None)
+            batches = values["steps"] if what == "images" else 1
+            for key in KEYS:
+                times = results.setdefault(what, {}).setdefault(key, [])
+                times.append(result[key] * batches if result else None)
+    return results
+
+
+def scaling_table(results):
+    lines = ["| milliseconds | " + " | ".join(f"{factor}x" for factor in FACTORS)
+             + " | time, 8x / 1x | work, 8x / 1x |", "| --- |" + " ---: |" * (len(FACTORS) + 2)]
+    for what, times in results.items():
+        title, _, work = SCALING[what]
+        for key, name in KEYS.items():
+            values = times[key]
+            cells = ["-" if value is None else f"{value:.2f}" for value in values]
+            cells.append(f"{values[-1] / values[0]:.1f}" if None not in values else "-")
+            cells.append(f"{work(FACTORS[-1]):.1f}")
+            lines.append(f"| {name}, {title} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -210,24 +284,29 @@ def read_field(path, pattern):
         return None
 
 
+def tell_path(word):
+    """A path of this machine is nobody else's: a Python is named by its last part."""
+    word = word.replace(os.path.expanduser("~"), "~").replace(ROOT + os.sep, "")
+    return os.path.basename(word) if word.startswith(os.sep) else word
+
+
 def describe(results, options, arguments):
     """Machine, versions, command and date, as a list."""
     cpu = read_field("/proc/cpuinfo", r"^model name\s*: (.*)$") or platform.machine()
     system = read_field("/etc/os-release", r'^PRETTY_NAME="?([^"\n]*)') or platform.system()
     facts = [result for sides in results.values() for side in sides.values() for result in side]
     ours = next((fact for fact in facts if "driver" in fact), None)
-    torch = next((fact["torch"] for fact in facts if "torch" in fact), None)
-    # Paths of this machine are nobody else's.
-    words = [word.replace(os.path.expanduser("~"), "~").replace(ROOT + os.sep, "") for word in arguments]
+    torch = list(dict.fromkeys(fact["torch"] for fact in facts if "torch" in fact))
+    words = [tell_path(word) for word in arguments]
     images = "MNIST" if has_mnist(options.data) else "random images"
     lines = [
         f"- date: {datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}",
         f"- machine: {cpu}, {options.threads} of {os.cpu_count()} CPUs; {system}",
         f"- cnn-cl: {ours['platform']}, {ours['device']}, driver {ours['driver']}" if ours else None,
-        f"- PyTorch {torch}, {options.threads} threads" if torch else None,
+        f"- PyTorch {' and '.join(torch)}, {options.threads} threads" if torch else None,
         f"- command: `{shlex.join(['scripts/bench.sh'] + words)}`",
         f"- {images} (random images for `--xdim 3,32,32`); median of {options.repeats} times {options.steps} steps "
-        f"after a warm-up, best of {options.rounds} rounds",
+        f"after a warm-up, best of {options.rounds} rounds ({options.job_rounds} of the main job)",
     ]
     return "\n".join(line for line in lines if line)
 
@@ -251,13 +330,20 @@ def write_page(path, text):
 
 def main(arguments):
     options = parse(arguments)
-    python = None if options.sides == ["cnn-cl"] else find_python(options)
-    results = measure(options, python)
+    pythons = [None, None]
+    if options.sides != ["cnn-cl"]:
+        pythons = [find_python(options.python),
+                   find_python(options.newer_python) if options.newer_python else None]
+    results = measure(options, pythons)
     text = describe(results, options, arguments) + "\n\n" + make_table(results, options)
+    if options.scaling:
+        text += "\n\nThe same work, 2, 4 and 8 times as much of it (cnn-cl alone):\n\n"
+        text += scaling_table(measure_scaling(options))
     print(text)
     if options.output:
         write_page(options.output, text)
-    done = [len(rounds) == options.rounds for sides in results.values() for rounds in sides.values()]
+    done = [len(rounds) == rounds_of(row, options)
+            for row, sides in results.items() for rounds in sides.values()]
     return 0 if done and all(done) else 1
 
 

@@ -7,9 +7,12 @@
 set -eu
 
 needed='build-essential meson ninja-build pkg-config python3 opencl-headers ocl-icd-opencl-dev
-    pocl-opencl-icd libclblast-dev zlib1g-dev libjansson-dev libcairo2-dev gzip curl ca-certificates'
-commands='cc meson ninja pkg-config python3'
-libraries='OpenCL clblast zlib jansson cairo'
+    pocl-opencl-icd libclblast-dev zlib1g-dev libjansson-dev nettle-dev libcairo2-dev
+    libzip-dev
+    libprotobuf-c-dev protobuf-c-compiler libonnx-dev libpng-dev libjpeg-dev libmicrohttpd-dev
+    gzip curl ca-certificates'
+commands='cc meson ninja pkg-config python3 protoc-c'
+libraries='OpenCL clblast zlib jansson nettle cairo libzip libprotobuf-c libpng libjpeg libmicrohttpd'
 optional=
 
 for argument; do
@@ -18,7 +21,8 @@ for argument; do
             needed="$needed check python3-numpy"
             libraries="$libraries check"
             # Not in every release: the tests that want one of them are skipped without it.
-            optional='python3-torch oclgrind mesa-opencl-icd dataset-fashion-mnist shellcheck'
+            optional='python3-torch oclgrind mesa-opencl-icd dataset-fashion-mnist shellcheck
+                clang-tidy cppcheck doxygen mandoc chromium chromium-driver'
             ;;
         # PyTorch is many times slower on the reference BLAS that it comes with.
         --bench) needed="$needed python3-torch libopenblas0-pthread" ;;

@@ -124,7 +124,7 @@ static void run_network(bool batchnorm, bool fuse, bool whole_vectors)
     config.xdim[2] = 8;
     config.ksize = whole_vectors ? 2 : 3;
     config.cdims[0] = whole_vectors ? 16 : 10;
-    config.cdims[1] = whole_vectors ? 8 : 3;
+    config.cdims[1] = whole_vectors ? 8 : 17;
     config.hdims[0] = whole_vectors ? 16 : 5;
     config.ydim = 3;
     config.dropout = whole_vectors ? 0.0 : 0.5;

@@ -98,7 +98,7 @@ plan_result run_plan(cnn_plan *plan, const plan_case *at)
         check_ok(cnn_plan_backward(plan, &at->pass));
         result.gradients = read_buffer(&plan->gradients, network->parameter_count);
     }
-    check_ok(cnn_softmax_read(&result.loss, &hits, &bad, &plan->softmax, 1));
+    check_ok(cnn_softmax_read(&result.loss, &hits, &bad, &plan->softmax, 0, 1));
     result.hits = hits;
     result.statistics = read_buffer(&plan->statistics, network->statistic_count);
     return result;

@@ -46,7 +46,7 @@ static void check_steps(const golden_case *golden, plan_case *at, cnn_plan *plan
         check_ok(cnn_plan_backward(plan, &at->pass));
         check_ok(cnn_plan_update(plan, golden_number(golden, "lr"), step + 1));
     }
-    check_ok(cnn_softmax_read(losses, hits, &bad, &plan->softmax, steps));
+    check_ok(cnn_softmax_read(losses, hits, &bad, &plan->softmax, 0, steps));
     ck_assert_int_eq(bad, -1);
     check_golden(golden, "losses", losses, trace_tolerance, 0.0);
 }

@@ -11,6 +11,32 @@
 
 enum { SKIPPED = 77 };
 
+/* The caller's own memory where the kernels run on a CPU, else a copy. */
+START_TEST(values_are_shared_with_a_buffer)
+{
+    static const char *const classes[] = {"cpu", "gpu"};
+    static const cl_uint values[] = {3, 1, 4, 1, 5};
+    for (int i = 0; i < 2; i++) {
+        cnn_device *device;
+        cnn_buffer buffer, empty;
+        cl_uint read[5] = {0};
+        setenv("CNN_CL_KERNEL_CLASS", classes[i], 1);
+        ck_assert_int_eq(cnn_device_create(&device, NULL), CNN_OK);
+        unsetenv("CNN_CL_KERNEL_CLASS");
+        ck_assert_int_eq(cnn_buffer_share(&buffer, device, values, sizeof values, "a test"),
+                         CNN_OK);
+        ck_assert_uint_eq(device->allocated, i == 0 ? 0 : sizeof values);
+        ck_assert_int_eq(cnn_buffer_read(read, &buffer, 0, sizeof read), CNN_OK);
+        ck_assert_mem_eq(read, values, sizeof read);
+        ck_assert_int_eq(cnn_buffer_share(&empty, device, NULL, 0, "a test"), CNN_OK);
+        cnn_buffer_finish(&buffer);
+        cnn_buffer_finish(&empty);
+        ck_assert_uint_eq(device->allocated, 0);
+        cnn_device_destroy(device);
+    }
+}
+END_TEST
+
 /* What the machine has: each device is well-formed, and usable ones open. */
 START_TEST(the_machines_devices_are_well_formed_and_open)
 {
@@ -190,6 +216,7 @@ int main(int argc, char **argv)
         tcase_add_test(tests, codes_have_names);
         tcase_add_test(tests, the_machines_devices_are_well_formed_and_open);
         tcase_add_test(tests, the_kernel_class_can_be_overridden);
+        tcase_add_test(tests, values_are_shared_with_a_buffer);
     }
     suite_add_tcase(suite, tests);
     return run_suite(suite);

@@ -45,7 +45,7 @@ static float *run_loss(loss_case *at, size_t slot)
 static int read_tally(float losses[SLOTS], uint32_t hits[SLOTS], const loss_case *at)
 {
     int bad;
-    check_ok(cnn_softmax_read(losses, hits, &bad, &at->softmax, SLOTS));
+    check_ok(cnn_softmax_read(losses, hits, &bad, &at->softmax, 0, SLOTS));
     return bad;
 }
 

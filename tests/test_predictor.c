@@ -92,6 +92,42 @@ START_TEST(an_evaluation_is_that_of_plain_c)
 }
 END_TEST
 
+/* What each sample is taken for is in the logits; the hits are those of the evaluation. */
+START_TEST(each_prediction_is_that_of_plain_c)
+{
+    double loss;
+    cnn_predictor *predictor = make_predictor(batches[_i / 2], _i % 2 == 1);
+    float *logits = expected_logits(&loss);
+    cnn_prediction found[TEST + 1];
+    cnn_evaluation evaluation, alone;
+    for (int again = 0; again < 2; again++) {
+        size_t hits = 0;
+        found[TEST] = (cnn_prediction){-7, -7.0f};
+        check_ok(
+            cnn_predictor_evaluate_samples(&evaluation, found, predictor, dataset, CNN_SPLIT_TEST));
+        for (size_t i = 0; i < TEST; i++) {
+            const float *at = logits + i * TRAIN_CLASSES;
+            double sum = 0.0;
+            int best = 0;
+            for (int j = 0; j < TRAIN_CLASSES; j++) {
+                sum += exp((double)at[j]);
+                best = at[j] > at[best] ? j : best;
+            }
+            ck_assert_int_eq(found[i].label, best);
+            ck_assert_double_eq_tol((double)found[i].probability, exp((double)at[best]) / sum,
+                                    1e-5);
+            hits += best == cnn_dataset_labels(dataset, CNN_SPLIT_TEST)[i];
+        }
+        ck_assert_int_eq(found[TEST].label, -7);
+        ck_assert_uint_eq(evaluation.hits, hits);
+    }
+    check_ok(cnn_predictor_evaluate(&alone, predictor, dataset, CNN_SPLIT_TEST));
+    ck_assert_double_eq(alone.loss, evaluation.loss);
+    ck_assert_uint_eq(alone.hits, evaluation.hits);
+    cnn_predictor_destroy(predictor);
+}
+END_TEST
+
 static double last_accuracy[2];
 
 static bool keep_accuracies(const cnn_epoch *epoch, void *user)
@@ -170,6 +206,10 @@ START_TEST(a_model_that_is_not_finite_is_told)
     cnn_predictor *predictor = make_predictor(5, _i == 1);
     ck_assert_int_eq(cnn_predictor_evaluate(&found, predictor, dataset, CNN_SPLIT_TEST),
                      CNN_ERROR_ARITHMETIC);
+    cnn_prediction each[TEST];
+    ck_assert_int_eq(
+        cnn_predictor_evaluate_samples(&found, each, predictor, dataset, CNN_SPLIT_TEST),
+        CNN_ERROR_ARITHMETIC);
     cnn_predictor_destroy(predictor);
 }
 END_TEST
@@ -181,6 +221,7 @@ int main(void)
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_loop_test(tests, logits_are_those_of_plain_c, 0, 2 * BATCHES);
     tcase_add_loop_test(tests, an_evaluation_is_that_of_plain_c, 0, 2 * BATCHES);
+    tcase_add_loop_test(tests, each_prediction_is_that_of_plain_c, 0, 2 * BATCHES);
     tcase_add_loop_test(tests, an_evaluation_is_the_trainers, 0, 2);
     tcase_add_test(tests, a_large_split_is_evaluated);
     tcase_add_test(tests, what_does_not_fit_is_refused);

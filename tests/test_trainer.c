@@ -60,7 +60,7 @@ static bool on_progress(const cnn_progress *progress, void *user)
 
 static cnn_train_callbacks callbacks_of(record *at)
 {
-    return (cnn_train_callbacks){on_epoch, on_progress, at};
+    return (cnn_train_callbacks){.on_epoch = on_epoch, .on_progress = on_progress, .user = at};
 }
 
 /* _i: batch norm, and dropout. */

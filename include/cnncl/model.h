@@ -1,44 +1,66 @@
-/* A model: a network and its values, in host memory; saved as safetensors under PyTorch's names. */
+/** @file
+ * A model: a network and its values, in host memory; saved as safetensors under PyTorch's names. */
 #ifndef CNNCL_MODEL_H
 #define CNNCL_MODEL_H
 
+#include <cnncl/dataset.h>
 #include <cnncl/network.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
+/** A network with its values. */
 typedef struct cnn_model cnn_model;
 
-/* Fresh values: weights N(0, 2/fan_in), biases 0, batch norm weight 1 and bias 0, running mean 0
- * and variance 1. The same seed gives the same values everywhere. Errors: ARGUMENT, MEMORY. */
+/** A model of fresh values: weights N(0, 2/fan_in), biases 0, batch norm weight 1 and bias 0,
+ * running mean 0 and variance 1. The same seed gives the same values everywhere. Errors: ARGUMENT,
+ * MEMORY. */
 CNN_API cnn_status cnn_model_create(cnn_model **model, const cnn_config *config, uint64_t seed);
-/* Errors: FILE, DATA (the file, the tensor or field, what was expected and found), MEMORY. */
+/** A model that cnn_model_save() wrote. Errors: FILE, DATA (the file, the tensor or field, what was
+ * expected and found), MEMORY. */
 CNN_API cnn_status cnn_model_load(cnn_model **model, const char *path);
-/* Atomic: the old file or the new one, whole. Errors: FILE. */
+/** Writes a safetensors file, atomically: path holds the old one or the new, whole. Errors: FILE.
+ */
 CNN_API cnn_status cnn_model_save(const cnn_model *model, const char *path);
+/** Frees it. NULL is no error. */
 CNN_API void cnn_model_destroy(cnn_model *model);
 
+/** Sets the name in its configuration. Errors: ARGUMENT (no name for a file). */
+CNN_API cnn_status cnn_model_rename(cnn_model *model, const char *name);
+/** The network. Owned by the model. */
 CNN_API const cnn_network *cnn_model_network(const cnn_model *model);
 
-typedef enum cnn_type { CNN_FLOAT32, CNN_INT64 } cnn_type;
+/** Remembers what the model is trained on: what cnn_dataset_known() says, and the names of the
+ * classes where they have some. Saved with the model; the trainer calls it. Errors: MEMORY. */
+CNN_API cnn_status cnn_model_set_data(cnn_model *model, const cnn_dataset *dataset);
+/** "mnist", "fashion-mnist", or "" where the data set is not known. Owned by the model. */
+CNN_API const char *cnn_model_data(const cnn_model *model);
+/** The name of a class, or its number as text; owned by the model. */
+CNN_API const char *cnn_model_class_name(const cnn_model *model, int label);
 
-/* One named tensor of a model, row-major. */
+/** The type of a tensor's values. */
+typedef enum cnn_type {
+    CNN_FLOAT32, /**< float */
+    CNN_INT64    /**< int64_t */
+} cnn_type;
+
+/** One named tensor of a model, row-major. */
 typedef struct cnn_tensor_info {
-    const char *name; /* "net.conv2d_00.weight"; owned by the model */
-    cnn_type type;
-    int rank; /* 0 to 4 */
-    int shape[4];
-    size_t count;   /* values; 1 for rank 0 */
-    bool trainable; /* false for batch norm's running statistics */
-    void *values;   /* float or int64_t; owned by the model, writable */
+    const char *name; /**< "net.conv2d_00.weight"; owned by the model */
+    cnn_type type;    /**< of the values */
+    int rank;         /**< 0 to 4 */
+    int shape[4];     /**< rank sizes */
+    size_t count;     /**< values; 1 for rank 0 */
+    bool trainable;   /**< false for batch norm's running statistics */
+    void *values;     /**< float or int64_t; owned by the model, writable */
 } cnn_tensor_info;
 
-/* All tensors in PyTorch's order of state_dict(): running statistics included. */
+/** The number of tensors, in PyTorch's order of state_dict(): running statistics included. */
 CNN_API size_t cnn_model_tensor_count(const cnn_model *model);
-/* index below the count. */
+/** The tensor of an index below the count. */
 CNN_API cnn_tensor_info cnn_model_tensor(const cnn_model *model, size_t index);
-/* The number of trainable values. */
+/** The number of trainable values. */
 CNN_API uint64_t cnn_model_parameter_count(const cnn_model *model);
 
 #ifdef __cplusplus

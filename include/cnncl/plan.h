@@ -1,4 +1,5 @@
-/* How a network runs on a device: the steps, for people and tools to look at. */
+/** @file
+ * How a network runs on a device: the steps, for people and tools to look at. */
 #ifndef CNNCL_PLAN_H
 #define CNNCL_PLAN_H
 
@@ -9,8 +10,9 @@
 extern "C" {
 #endif
 
-/* A table of the steps of training at this batch size, each with the layers it covers, its kernels,
- * their build options and its device memory, and the total. To be freed with cnn_string_free(). */
+/** A table of the steps of training at this batch size, each with the layers it covers, its
+ * kernels, their build options and its device memory, and the total. To be freed with
+ * cnn_string_free(). */
 CNN_API cnn_status cnn_plan_to_text(char **text, cnn_device *device, const cnn_network *network,
                                     int batch, bool fuse);
 

@@ -1,7 +1,9 @@
-/* A trained model at work: logits of images, and loss and accuracy on a data set. */
+/** @file
+ * A trained model at work: logits of images, and loss and accuracy on a data set. */
 #ifndef CNNCL_PREDICTOR_H
 #define CNNCL_PREDICTOR_H
 
+#include <cnncl/confusion.h>
 #include <cnncl/dataset.h>
 #include <cnncl/device.h>
 #include <cnncl/model.h>
@@ -10,28 +12,41 @@
 extern "C" {
 #endif
 
+/** A model on a device, ready to run. */
 typedef struct cnn_predictor cnn_predictor;
 
-/* batch: how many images go through the network together, 1 or more. fuse: use fused steps. The
- * device and the model must outlive it; the model's values are copied to the device here. */
+/** A predictor. batch: how many images go through the network together, 1 or more. fuse: use fused
+ * steps. The device and the model must outlive it; the model's values are copied to the device
+ * here. Errors: ARGUMENT, MEMORY, OPENCL, KERNEL. */
 CNN_API cnn_status cnn_predictor_create(cnn_predictor **predictor, cnn_device *device,
                                         const cnn_model *model, int batch, bool fuse);
+/** Frees it. NULL is no error. */
 CNN_API void cnn_predictor_destroy(cnn_predictor *predictor);
 
-/* logits (N, ydim) of images (N, C, H, W) whose pixels are in 0..1. count may be any number. */
+/** Writes the logits (N, ydim) of images (N, C, H, W) whose pixels are in 0..1. count, which is N,
+ * may be any number. Errors: MEMORY, OPENCL. */
 CNN_API cnn_status cnn_predictor_run(float *logits, cnn_predictor *predictor, const float *images,
                                      size_t count);
 
+/** How well a model does on a split. */
 typedef struct cnn_evaluation {
-    double loss;     /* mean over the samples */
-    double accuracy; /* 0 to 1 */
-    size_t hits, count;
+    double loss;     /**< mean over the samples */
+    double accuracy; /**< 0 to 1 */
+    size_t hits;     /**< samples whose largest logit is that of their label */
+    size_t count;    /**< samples */
 } cnn_evaluation;
 
-/* Errors: DATA (the split is empty, or does not fit the network), ARITHMETIC (a loss that is not
- * finite), MEMORY, OPENCL. */
+/** Loss and accuracy of a split. Errors: DATA (the split is empty, or does not fit the network),
+ * ARITHMETIC (a loss that is not finite), MEMORY, OPENCL. */
 CNN_API cnn_status cnn_predictor_evaluate(cnn_evaluation *evaluation, cnn_predictor *predictor,
                                           const cnn_dataset *dataset, cnn_split split);
+
+/** The same, and what each sample is taken for: predictions (N) of the split's N samples, in their
+ * order. After a failure their values are undefined. */
+CNN_API cnn_status cnn_predictor_evaluate_samples(cnn_evaluation *evaluation,
+                                                  cnn_prediction *predictions,
+                                                  cnn_predictor *predictor,
+                                                  const cnn_dataset *dataset, cnn_split split);
 
 #ifdef __cplusplus
 }

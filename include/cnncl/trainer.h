@@ -1,4 +1,5 @@
-/* Training: Adam on softmax cross-entropy over shuffled batches. */
+/** @file
+ * Training: Adam on softmax cross-entropy over shuffled batches. */
 #ifndef CNNCL_TRAINER_H
 #define CNNCL_TRAINER_H
 
@@ -10,61 +11,106 @@
 extern "C" {
 #endif
 
+/** How to train. */
 typedef struct cnn_train_options {
-    int epochs;      /* 0 or more */
-    int batch;       /* 1 or more; a smaller training split makes it smaller */
-    double lr;       /* learning rate, finite and above 0 */
-    int print_every; /* evaluate every so many epochs, and after the last */
-    uint64_t seed;   /* of the shuffles and dropout masks */
-    bool stream;     /* keep the data set on the host and stream batches, even where it fits */
-    bool fuse;       /* use the fused steps of the plan; true by default */
+    int epochs;       /**< 0 or more */
+    int batch;        /**< 1 or more; a smaller training split makes it smaller */
+    double lr;        /**< learning rate, finite and above 0 */
+    int print_every;  /**< evaluate every so many epochs, and after the last */
+    uint64_t seed;    /**< of the shuffles, the dropout masks and the samples held out */
+    bool stream;      /**< keep the data set on the host and stream batches, even where it fits */
+    bool fuse;        /**< use the fused steps of the plan; true by default */
+    double val_split; /**< the part of the training split, below 1, that is held out to validate:
+                         chosen by the seed, never trained on; 0 for none */
+    int early_stop;   /**< stop after so many evaluations without a better one; 0: never. Wants
+                         val_split */
+    int checkpoint_every; /**< call on_checkpoint before training, every so many epochs and after
+                             the last; 0: never */
+    int checkpoint_steps; /**< and every so many training steps; 0: never */
 } cnn_train_options;
 
-/* The defaults: 10, 256, 1e-3, 1, 0, false, true. */
+/** The defaults: 10, 256, 1e-3, 1, 0, false, true, 0, 0, 1, 0. */
 CNN_API void cnn_train_options_init(cnn_train_options *options);
 
+/** What an epoch gave. Numbers that there are none of are NaN. */
 typedef struct cnn_epoch {
-    int index;             /* -1 for the evaluation before training */
-    double loss;           /* mean of the batches' losses; NaN for index -1 */
-    bool evaluated;        /* the accuracies are set */
-    double train_accuracy; /* 0 to 1, in evaluation mode */
-    double test_accuracy;  /* NaN where there is no test split */
-    double seconds;        /* of training, evaluation not counted */
+    int index;                /**< -1 for the evaluation before training */
+    uint64_t step;            /**< training steps done at its end, those of all epochs */
+    double loss;              /**< mean of the batches' losses; NaN for index -1 */
+    bool evaluated;           /**< the accuracies are set */
+    double train_accuracy;    /**< 0 to 1, in evaluation mode */
+    double val_accuracy;      /**< NaN without val_split */
+    double test_accuracy;     /**< NaN where there is no test split */
+    double seconds;           /**< of training, evaluation not counted; NaN for index -1 */
+    double images_per_second; /**< of training; NaN for index -1 */
+    double learning_rate;     /**< of its last step */
+    const char *device;       /**< that it ended on; owned by the trainer */
+    bool best;                /**< it is the best so far: see cnn_trainer_best() */
 } cnn_epoch;
 
+/** How far a phase of an epoch is. */
 typedef struct cnn_progress {
-    int epoch;
-    const char *phase;  /* "train", "eval train", "eval test" */
-    size_t step, steps; /* batches of this phase that are complete, and in all */
-    size_t images;      /* images of those steps */
-    double seconds;     /* since the phase began */
+    int epoch;         /**< from 0; -1 before training */
+    const char *phase; /**< "train", "eval train", "eval val", "eval test" */
+    size_t step;       /**< batches of this phase that are complete */
+    size_t steps;      /**< batches of this phase in all */
+    size_t images;     /**< images of those steps */
+    double seconds;    /**< since the phase began, interruptions not counted */
+    double loss; /**< mean of the batches' losses as far as they are known; NaN for none yet */
 } cnn_progress;
 
-/* Called from cnn_trainer_run() in its thread; a callback that returns false stops the run, which
+/** Called from cnn_trainer_run() in its thread; a callback that returns false stops the run, which
  * then returns CNN_ERROR_STOPPED with the model as the last complete step left it. Any may be
  * NULL. */
 typedef struct cnn_train_callbacks {
-    bool (*on_epoch)(const cnn_epoch *epoch, void *user);          /* the model is up to date */
-    bool (*on_progress)(const cnn_progress *progress, void *user); /* after steps are complete */
-    void *user;
+    bool (*on_epoch)(const cnn_epoch *epoch, void *user);          /**< the model is up to date */
+    bool (*on_progress)(const cnn_progress *progress, void *user); /**< after steps are complete */
+    bool (*on_checkpoint)(void *user); /**< when the options say so: call cnn_trainer_save() */
+    void *user;                        /**< handed to each */
 } cnn_train_callbacks;
 
+/** A run of training. */
 typedef struct cnn_trainer cnn_trainer;
 
-/* Plans, allocates and touches all device memory, builds every kernel. The device, the model and
+/** Plans, allocates and touches all device memory, builds every kernel. The device, the model and
  * the data set must outlive the trainer. Errors: ARGUMENT, DATA (shape or labels that do not fit
  * the network), MEMORY, OPENCL, KERNEL. */
 CNN_API cnn_status cnn_trainer_create(cnn_trainer **trainer, cnn_device *device, cnn_model *model,
                                       const cnn_dataset *dataset, const cnn_train_options *options);
+/** Frees it. NULL is no error. */
 CNN_API void cnn_trainer_destroy(cnn_trainer *trainer);
-/* Bytes of device memory it takes. */
+/** Bytes of device memory it takes. */
 CNN_API uint64_t cnn_trainer_device_bytes(const cnn_trainer *trainer);
-/* True where batches are streamed from the host. */
+/** True where batches are streamed from the host. */
 CNN_API bool cnn_trainer_is_streaming(const cnn_trainer *trainer);
 
-/* Evaluates (epoch -1), trains, evaluates after epochs as print_every says. The model's values are
- * updated before each on_epoch and at the end. When a loss is not finite the model keeps the
- * values of the last epoch that was finite, and the message names the step. Errors: ARITHMETIC,
+/** Where a run is. */
+typedef struct cnn_position {
+    int epoch;     /**< the one that is next or was begun; -1: not yet evaluated before training */
+    size_t step;   /**< training steps done in it */
+    size_t steps;  /**< training steps of an epoch */
+    bool complete; /**< nothing is left to do */
+    bool stopped_early; /**< because of early_stop */
+} cnn_position;
+/** Where the run is now. */
+CNN_API cnn_position cnn_trainer_position(const cnn_trainer *trainer);
+
+/** The best of the epochs evaluated so far: by accuracy, a lower loss breaks ties, and of equals
+ * the first is kept. Owned by the trainer, and changed by it as it runs. */
+typedef struct cnn_best {
+    const cnn_model *model; /**< NULL: none yet */
+    int epoch;              /**< after which it was evaluated */
+    double accuracy;        /**< 0 to 1, on that split */
+    const char *split; /**< that decides: "validation" where some samples are held out, else "test",
+                     "training" where there is no test split */
+} cnn_best;
+/** The best so far. */
+CNN_API cnn_best cnn_trainer_best(const cnn_trainer *trainer);
+
+/** Evaluates (epoch -1), trains, evaluates after epochs as print_every says; or goes on from where
+ * it is, which is nothing to do where it is complete. The model's values are updated before each
+ * on_epoch and at the end. When a loss is not finite the model keeps the
+ * values that it was updated with last, and the message names the step. Errors: ARITHMETIC,
  * STOPPED, OPENCL, MEMORY. */
 CNN_API cnn_status cnn_trainer_run(cnn_trainer *trainer, const cnn_train_callbacks *callbacks);
 

@@ -5,4 +5,7 @@
 /* Seconds of a clock that only goes forward. */
 double cnn_seconds(void);
 
+/* Seconds of processor time of this process, of all its threads together. */
+double cnn_processor_seconds(void);
+
 #endif

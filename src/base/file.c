@@ -112,20 +112,23 @@ static bool write_pieces(int file, const cnn_piece *pieces, size_t count)
         good = write_all(file, pieces[i].data, pieces[i].size);
     good = good && fsync(file) == 0;
     int error = errno;
-    good = close(file) == 0 && good;
-    if (!good && error != 0)
+    bool closed = close(file) == 0;
+    if (!good)
         errno = error;
-    return good;
+    return good && closed;
 }
 
-/* The rename itself must reach the disk; a file system that cannot sync a folder is no error. */
-static void sync_directory(const char *directory)
+/* The rename itself must reach the disk. A folder that cannot be opened or synced, as on some file
+ * systems, is no error; a disk that fails is. */
+static bool sync_directory(const char *directory)
 {
     int file = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (file < 0)
-        return;
-    (void)fsync(file);
+        return true;
+    int error = fsync(file) == 0 ? 0 : errno;
     close(file);
+    errno = error;
+    return error != EIO && error != ENOSPC && error != EDQUOT;
 }
 
 /* Opens a new file beside path and names it. Not mkstemp(), whose files only their owner may read:
@@ -164,7 +167,6 @@ cnn_status cnn_file_write_atomic(const char *path, const cnn_piece *pieces, size
         goto out;
     }
     created = true;
-    errno = 0;
     if (!write_pieces(file, pieces, count)) {
         status = cnn_fail(CNN_ERROR_FILE, "%s: cannot be written: %s", path, strerror(errno));
         goto out;
@@ -174,7 +176,10 @@ cnn_status cnn_file_write_atomic(const char *path, const cnn_piece *pieces, size
         goto out;
     }
     created = false;
-    sync_directory(directory);
+    if (!sync_directory(directory))
+        status =
+            cnn_fail(CNN_ERROR_FILE, "%s: is written, but the disk failed to keep its name: %s",
+                     path, strerror(errno));
 
 out:
     if (created)

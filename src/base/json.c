@@ -19,3 +19,9 @@ cnn_status cnn_json_to_text(char **text, json_t *root)
     free(dump);
     return cnn_text_take(text, &buffer);
 }
+
+json_t *cnn_json_string(const char *text)
+{
+    json_t *json = json_string(text);
+    return json ? json : json_string("?");
+}

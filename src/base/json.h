@@ -10,4 +10,8 @@
  * failed build of it (MEMORY). To be freed with free(). */
 cnn_status cnn_json_to_text(char **text, json_t *root);
 
+/* A new string; "?" for what is not UTF-8, as a path or a driver's text may be. NULL where there is
+ * no memory. */
+json_t *cnn_json_string(const char *text);
+
 #endif

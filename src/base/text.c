@@ -151,8 +151,9 @@ bool cnn_contains_ignoring_case(const char *string, const char *part)
 const char *cnn_quote(char buffer[CNN_QUOTE_SIZE], const char *string)
 {
     size_t length = 0;
-    for (; string[length] && length < CNN_QUOTE_SIZE - 1; length++)
-        buffer[length] = string[length] >= ' ' && string[length] <= '~' ? string[length] : '?';
+    for (; length < CNN_QUOTE_SIZE - 1 && string[length]; length++)
+        buffer[length] =
+            (char)(string[length] >= ' ' && string[length] <= '~' ? string[length] : '?');
     buffer[length] = '\0';
     if (string[length])
         memcpy(buffer + CNN_QUOTE_SIZE - sizeof "...", "...", sizeof "...");

@@ -20,7 +20,7 @@ typedef struct bench_run {
 
 void cnn_bench_options_init(cnn_bench_options *options)
 {
-    *options = (cnn_bench_options){.batch = 256, .training = true, .fuse = true};
+    *options = (cnn_bench_options){.batch = 256, .training = true, .fuse = true, .peaks = true};
 }
 
 static cnn_status check_options(const cnn_bench_options *options)
@@ -251,9 +251,11 @@ cnn_status cnn_bench_run(cnn_bench **bench, cnn_device *device, const cnn_model 
     result->summary.batch = options->batch;
     result->summary.training = options->training;
     /* Before and after: whoever shares the machine comes and goes. */
-    CNN_TRY(cnn_bench_measure_peaks(&result->summary, device));
+    if (options->peaks)
+        CNN_TRY(cnn_bench_measure_peaks(&result->summary, device));
     CNN_TRY(run_plan(result, device, model, options));
-    CNN_TRY(cnn_bench_measure_peaks(&result->summary, device));
+    if (options->peaks)
+        CNN_TRY(cnn_bench_measure_peaks(&result->summary, device));
     *bench = result;
     return CNN_OK;
 out:

@@ -65,15 +65,18 @@ cnn_status cnn_bench_to_text(char **text, const cnn_bench *bench)
     append_row(&buffer, summary, &sum);
     cnn_text_append(&buffer,
                     "\nBatch %d, medians of %d %s, %.3f ms each while nothing is recorded "
-                    "(%.0f images/s).\n"
-                    "Measured peaks of %s: %.1f GFLOP/s in fused multiply-adds, %.1f GB/s in a "
-                    "copy.\n"
-                    "GFLOP/s counts all that the layers say, \"computed\" leaves out what is "
-                    "skipped. Above 100%% of a copy: the values stay in the cache.\n",
+                    "(%.0f images/s).\n",
                     summary->batch, summary->steps,
                     summary->training ? "training steps" : "evaluated batches",
-                    summary->plain_milliseconds, rate(summary->batch, summary->plain_milliseconds),
-                    bench->device.name, 1e-9 * summary->peak_flops, 1e-9 * summary->peak_bytes);
+                    summary->plain_milliseconds, rate(summary->batch, summary->plain_milliseconds));
+    if (summary->peak_flops > 0.0)
+        cnn_text_append(&buffer,
+                        "Measured peaks of %s: %.1f GFLOP/s in fused multiply-adds, %.1f GB/s in a "
+                        "copy.\n",
+                        bench->device.name, 1e-9 * summary->peak_flops, 1e-9 * summary->peak_bytes);
+    cnn_text_append(&buffer,
+                    "GFLOP/s counts all that the layers say, \"computed\" leaves out what is "
+                    "skipped. Above 100%% of a copy: the values stay in the cache.\n");
     if (!summary->device_clock)
         cnn_text_append(&buffer,
                         "The driver's clock does not run: the host waited for each launch, "

@@ -44,7 +44,8 @@ static double find_median(const cnn_bench *bench, size_t entry, uint64_t *times)
         times[i] = span->ended - span->begun;
     }
     qsort(times, steps, sizeof *times, compare);
-    return 0.5e-6 * (double)(times[(steps - 1) / 2] + times[steps / 2]);
+    size_t low = (steps - 1) / 2, high = steps / 2;
+    return 0.5e-6 * (double)(times[low] + times[high]);
 }
 
 cnn_status cnn_bench_find_times(cnn_bench *bench)

@@ -10,6 +10,8 @@ int cmd_bench(cli_options *options)
     cnn_bench_options chosen;
     char *text = NULL;
     int code = 0;
+    if (options->tune)
+        return cli_tune(options);
     cnn_bench_options_init(&chosen);
     chosen.batch = options->train.batch;
     chosen.steps = options->steps;

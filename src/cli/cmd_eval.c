@@ -1,10 +1,13 @@
-/* eval: loss and accuracy of a model on one split of a data set. */
+/* eval: loss and accuracy of a model on one split of a data set, and what it takes for what. */
+#include <stdlib.h>
+
 #include "cli/commands.h"
+#include "cli/evaluation.h"
 #include "cli/output.h"
 #include "cli/session.h"
 
-static void print_json(const cnn_evaluation *result, const cli_options *options,
-                       const cnn_dataset *dataset)
+static void print_json(const cnn_evaluation *result, const cli_evaluation *classes,
+                       const cli_options *options)
 {
     cli_print("{\n  \"model\": ");
     if (options->model)
@@ -12,31 +15,58 @@ static void print_json(const cnn_evaluation *result, const cli_options *options,
     else
         cli_print("null");
     cli_print(",\n  \"data\": ");
-    cli_print_json_string(cnn_dataset_source(dataset));
+    cli_print_json_string(cnn_dataset_source(classes->dataset));
     cli_print(",\n  \"split\": \"%s\",\n  \"loss\": %.9g,\n  \"accuracy\": %.9g,\n"
-              "  \"hits\": %zu,\n  \"count\": %zu\n}\n",
+              "  \"hits\": %zu,\n  \"count\": %zu,\n",
               options->split == CNN_SPLIT_TRAIN ? "train" : "test", result->loss, result->accuracy,
               result->hits, result->count);
+    cli_evaluation_print_json(classes);
+    cli_print("\n}\n");
+}
+
+/* The result and the confusion matrix, to be freed by the caller. */
+static int evaluate(cnn_evaluation *result, size_t **counts, const cli_session *session,
+                    const cli_options *options)
+{
+    cnn_predictor *predictor = NULL;
+    int classes = cnn_network_config(cnn_model_network(session->model))->ydim;
+    size_t count = cnn_dataset_count(session->dataset, options->split);
+    cnn_prediction *predictions = cli_allocate(count, sizeof *predictions);
+    *counts = cli_allocate((size_t)classes * (size_t)classes, sizeof **counts);
+    int code = predictions && *counts ? 0 : CLI_EXIT_FAILURE;
+    CLI_TRY(code);
+    CLI_TRY(cli_check(cnn_predictor_create(&predictor, session->device, session->model,
+                                           options->train.batch, options->train.fuse)));
+    CLI_TRY(cli_check(cnn_predictor_evaluate_samples(result, predictions, predictor,
+                                                     session->dataset, options->split)));
+    cnn_confusion_count(*counts, classes, predictions,
+                        cnn_dataset_labels(session->dataset, options->split), count);
+out:
+    cnn_predictor_destroy(predictor);
+    free(predictions);
+    return code;
 }
 
 int cmd_eval(cli_options *options)
 {
     cli_session session = {0};
-    cnn_predictor *predictor = NULL;
     cnn_evaluation result;
+    size_t *counts = NULL;
     int code = 0;
     CLI_TRY(cli_session_load(&session, options));
     CLI_TRY(cli_session_open_device(&session, options));
-    CLI_TRY(cli_check(cnn_predictor_create(&predictor, session.device, session.model,
-                                           options->train.batch, options->train.fuse)));
-    CLI_TRY(cli_check(cnn_predictor_evaluate(&result, predictor, session.dataset, options->split)));
-    if (options->json)
-        print_json(&result, options, session.dataset);
-    else
+    CLI_TRY(evaluate(&result, &counts, &session, options));
+    cli_evaluation classes = {session.dataset, counts,
+                              cnn_network_config(cnn_model_network(session.model))->ydim};
+    if (options->json) {
+        print_json(&result, &classes, options);
+    } else {
         cli_print("loss:[%.3f] accr:[%.3f].\n", result.loss, result.accuracy);
+        cli_evaluation_print(&classes);
+    }
     cli_info("%zu of %zu images right", result.hits, result.count);
 out:
-    cnn_predictor_destroy(predictor);
+    free(counts);
     cli_session_finish(&session);
     return code;
 }

@@ -1,6 +1,7 @@
-/* predict: labels of random test images, as lines or JSON, and as a picture. */
+/* predict: labels of random test images, as lines or JSON, and as a picture; or of own pictures. */
 #include "cli/commands.h"
 #include "cli/output.h"
+#include "cli/pictures.h"
 #include "cli/session.h"
 
 static void print_lines(const cli_samples *samples, const cnn_dataset *dataset)
@@ -35,8 +36,41 @@ static void print_json(const cli_samples *samples, const cnn_dataset *dataset,
     cli_print("\n  ]\n}\n");
 }
 
+/* Which options go with pictures, and which with random test images. */
+static int check_options(const cli_options *options)
+{
+    bool pictures = options->word_count > 0;
+    const struct {
+        const char *name;
+        bool given, with_pictures;
+    } rows[] = {
+        {"--data", options->data != NULL, false},
+        {"--grid", options->grid != NULL, false},
+        {"--samples", options->samples != CLI_DEFAULT_SAMPLES, false},
+        {"--top", options->top != 0, true},
+        {"--show", options->show, true},
+        {"--digits", options->digits, true},
+        {"--no-preprocess", options->no_preprocess, true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (rows[i].given && rows[i].with_pictures != pictures)
+            return cli_fail(CLI_EXIT_USAGE,
+                            pictures ? "%s is for random test images: leave it or IMAGE out"
+                                     : "%s is for own pictures: name an IMAGE, or leave it out",
+                            rows[i].name);
+    if (pictures && !options->model)
+        return cli_fail(CLI_EXIT_USAGE, "predict IMAGE: expected a trained model, found none: name "
+                                        "one with --model");
+    if (options->show && options->json)
+        return cli_fail(CLI_EXIT_USAGE, "--show and --json exclude each other: leave one out");
+    return 0;
+}
+
 int cmd_predict(cli_options *options)
 {
+    int checked = check_options(options);
+    if (checked != 0 || options->word_count > 0)
+        return checked != 0 ? checked : cli_pictures_predict(options);
     cli_session session = {0};
     cli_samples samples = {0};
     int code = 0;

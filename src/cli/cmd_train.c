@@ -1,40 +1,91 @@
 /* train: the notebook's training run, its lines, its model and its picture. */
+#include <math.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/out_folder.h"
 #include "cli/output.h"
-#include "cli/session.h"
+#include "cli/report.h"
+#include "cli/train_run.h"
 
 enum { NOTHING_SAVED = -2 }; /* -1 is the index of the evaluation before training */
 
-typedef struct train_run {
-    cli_options *options;
-    cli_session session;
-    cnn_trainer *trainer;
-    char *folder, *model_path, *picture_path;
-    int saved;             /* index of the epoch whose model was saved last */
-    cnn_progress progress; /* the last that was told */
-    int code;              /* of a callback that failed and said so */
-} train_run;
-
 static int save_model(train_run *run, int epoch)
 {
-    int code = cli_check(cnn_model_save(run->session.model, run->model_path));
+    int code = cli_check(cnn_model_save(run->session.model, run->files.paths[TRAIN_MODEL]));
     if (code == 0)
         run->saved = epoch;
     return code;
 }
 
+static bool makes_checkpoints(const train_run *run)
+{
+    const cnn_train_options *options = &run->options->train;
+    return options->checkpoint_every > 0 || options->checkpoint_steps > 0;
+}
+
+/* The first checkpoint of a run takes the place of those that another run left. */
+static int save_checkpoint(train_run *run)
+{
+    const train_files *files = &run->files;
+    const char *previous = run->keeps_previous ? files->paths[TRAIN_PREVIOUS] : NULL;
+    int code = cli_check(cnn_trainer_save(run->trainer, files->paths[TRAIN_CHECKPOINT], previous));
+    if (code == 0 && !run->keeps_previous && !run->checkpoint)
+        (void)unlink(files->paths[TRAIN_PREVIOUS]);
+    run->keeps_previous = run->keeps_previous || code == 0;
+    return code;
+}
+
+/* Starts the files that tell of the run: a new run's replace another's when training begins. */
+static int begin_records(train_run *run)
+{
+    const train_files *files = &run->files;
+    int code = 0;
+    CLI_TRY(cli_check(cnn_metrics_create(&run->metrics, run->trainer, files->paths[TRAIN_METRICS],
+                                         run->options->log_json)));
+    CLI_TRY(cli_check(cnn_trainer_write_run(run->trainer, files->paths[TRAIN_RUN])));
+    if (!cnn_trainer_best(run->trainer).model)
+        (void)unlink(files->paths[TRAIN_BEST]);        /* an earlier run's */
+    if (!makes_checkpoints(run) && !run->checkpoint) { /* what it goes on from stays */
+        (void)unlink(files->paths[TRAIN_CHECKPOINT]);
+        (void)unlink(files->paths[TRAIN_PREVIOUS]);
+    }
+out:
+    return code;
+}
+
+static int record_epoch(train_run *run, const cnn_epoch *epoch)
+{
+    int code = 0;
+    if (!run->metrics)
+        return begin_records(run); /* with this epoch */
+    CLI_TRY(save_model(run, epoch->index));
+    if (epoch->best)
+        CLI_TRY(cli_check(cnn_model_save(run->session.model, run->files.paths[TRAIN_BEST])));
+    CLI_TRY(cli_check(cnn_metrics_append(run->metrics, epoch)));
+out:
+    return code;
+}
+
+static void print_accuracies(const cnn_epoch *epoch)
+{
+    cli_print("train_accr:[%.3f] ", epoch->train_accuracy);
+    if (isfinite(epoch->val_accuracy))
+        cli_print("val_accr:[%.3f] ", epoch->val_accuracy);
+    cli_print("test_accr:[%.3f].\n", epoch->test_accuracy);
+}
+
 static void print_epoch(const cnn_epoch *epoch)
 {
+    if (!epoch->evaluated)
+        return;
+    if (epoch->index >= 0)
+        cli_print("epoch:[%d] loss:[%.3f] ", epoch->index, epoch->loss);
+    print_accuracies(epoch);
     if (epoch->index < 0)
-        cli_print("train_accr:[%.3f] test_accr:[%.3f].\nStart training.\n", epoch->train_accuracy,
-                  epoch->test_accuracy);
-    else if (epoch->evaluated)
-        cli_print("epoch:[%d] loss:[%.3f] train_accr:[%.3f] test_accr:[%.3f].\n", epoch->index,
-                  epoch->loss, epoch->train_accuracy, epoch->test_accuracy);
+        cli_print("Start training.\n");
 }
 
 /* The model is saved before its line is printed: a line promises a model. */
@@ -42,9 +93,9 @@ static bool on_epoch(const cnn_epoch *epoch, void *user)
 {
     train_run *run = user;
     cli_progress_clear();
-    if (epoch->index >= 0)
-        run->code = save_model(run, epoch->index);
-    print_epoch(epoch);
+    run->code = record_epoch(run, epoch);
+    if (run->code == 0)
+        print_epoch(epoch);
     int flushed = cli_flush();
     if (run->code == 0)
         run->code = flushed;
@@ -60,61 +111,88 @@ static bool on_progress(const cnn_progress *progress, void *user)
     return cli_interrupt_signal() == 0;
 }
 
-static int name_files(train_run *run)
+static bool on_checkpoint(void *user)
 {
-    const char *name = run->options->config.name;
-    const char *out = run->options->out;
-    run->folder =
-        cli_concatenate(out ? (const char *[]){out, NULL} : (const char *[]){"runs/", name, NULL});
-    if (!run->folder)
-        return CLI_EXIT_FAILURE;
-    run->model_path =
-        cli_concatenate((const char *[]){run->folder, "/", name, ".safetensors", NULL});
-    run->picture_path = cli_concatenate((const char *[]){run->folder, "/predictions.png", NULL});
-    return run->model_path && run->picture_path ? 0 : CLI_EXIT_FAILURE;
+    train_run *run = user;
+    run->code = save_checkpoint(run);
+    return run->code == 0;
 }
 
+/* One line: where it stopped, and how it goes on. */
 static int stop_for_signal(train_run *run)
 {
     int code = CLI_EXIT_SIGNAL + cli_interrupt_signal();
+    cnn_position at = cnn_trainer_position(run->trainer);
+    bool mid_epoch = at.step > 0 && at.step < at.steps;
     /* An untrained model must not take the place of an earlier run's. */
-    if (run->progress.epoch < 0)
+    if (at.epoch < 0)
         return cli_fail(code, "interrupted before epoch 0; nothing was saved");
-    if (save_model(run, run->progress.epoch) != 0)
+    if (save_model(run, at.epoch) != 0)
         return CLI_EXIT_FAILURE;
-    return cli_fail(code,
-                    "interrupted in epoch %d (%s, step %zu of %zu); the model as it was then is "
-                    "saved in %s",
-                    run->progress.epoch, run->progress.phase, run->progress.step,
-                    run->progress.steps, run->model_path);
+    if (!makes_checkpoints(run))
+        return cli_fail(code,
+                        "interrupted in epoch %d (step %zu of %zu); the model as it was then is "
+                        "saved in %s",
+                        at.epoch, at.step, at.steps, run->files.paths[TRAIN_MODEL]);
+    char *command = cli_train_resume_command(run);
+    if (!command || save_checkpoint(run) != 0)
+        code = CLI_EXIT_FAILURE;
+    else if (at.complete)
+        cli_fail(code, "interrupted after the last epoch; to finish: %s", command);
+    else
+        cli_fail(code, "interrupted in epoch %d (%s, step %zu of %zu); to go on: %s", at.epoch,
+                 mid_epoch || at.step == 0 ? "train" : run->progress.phase,
+                 mid_epoch || at.step == 0 ? at.step : run->progress.step,
+                 mid_epoch || at.step == 0 ? at.steps : run->progress.steps, command);
+    free(command);
+    return code;
 }
 
 /* One line: what happened, and what is left of the run. */
 static int stop_for_failure(const train_run *run, cnn_status status)
 {
     int code = cli_exit_code(status);
+    const char *model = run->files.paths[TRAIN_MODEL];
+    if (run->saved == NOTHING_SAVED && run->checkpoint)
+        return cli_fail(code, "%s; the checkpoint is as it was", cnn_error_message());
     if (run->saved == NOTHING_SAVED)
         return cli_fail(code, "%s; no model was saved", cnn_error_message());
-    return cli_fail(code, "%s; %s keeps the model of epoch %d", cnn_error_message(),
-                    run->model_path, run->saved);
+    return cli_fail(code, "%s; %s keeps the model of epoch %d", cnn_error_message(), model,
+                    run->saved);
 }
 
 static int run_trainer(train_run *run)
 {
-    cnn_train_callbacks callbacks = {on_epoch, on_progress, run};
-    cli_interrupt_catch();
+    cnn_train_callbacks callbacks = {.on_epoch = on_epoch,
+                                     .on_progress = on_progress,
+                                     .on_checkpoint = on_checkpoint,
+                                     .user = run};
+    cli_interrupt_catch(
+        "cnn-cl: interrupted again and ended at once; the checkpoint that was saved last "
+        "is whole\n");
     cnn_status status = cnn_trainer_run(run->trainer, &callbacks);
     cli_progress_clear();
-    int code = 0;
+    int last = cnn_trainer_position(run->trainer).epoch - 1;
     if (run->code != 0)
-        code = run->code;
-    else if (cli_interrupt_signal() != 0 && (status == CNN_OK || status == CNN_ERROR_STOPPED))
-        code = stop_for_signal(run);
-    else if (status != CNN_OK)
-        code = stop_for_failure(run, status);
-    else if (run->saved != run->options->train.epochs - 1)
-        code = save_model(run, run->options->train.epochs - 1);
-    cli_interrupt_release();
+        return run->code;
+    if (cli_interrupt_signal() != 0 && (status == CNN_OK || status == CNN_ERROR_STOPPED))
+        return stop_for_signal(run);
+    if (status != CNN_OK)
+        return stop_for_failure(run, status);
+    return run->saved == last ? 0 : save_model(run, last);
+}
+
+/* What the checkpoint knows and a program that was ended may not have written. */
+static int restore_files(train_run *run)
+{
+    int code = 0;
+    if (!run->checkpoint || cnn_trainer_position(run->trainer).epoch < 0)
+        return 0;
+    CLI_TRY(begin_records(run));
+    cnn_best best = cnn_trainer_best(run->trainer);
+    if (best.model)
+        CLI_TRY(cli_check(cnn_model_save(best.model, run->files.paths[TRAIN_BEST])));
+out:
     return code;
 }
 
@@ -122,58 +200,61 @@ static int prepare(train_run *run)
 {
     cli_options *options = run->options;
     int code = 0;
-    CLI_TRY(name_files(run));
-    const char *files[] = {run->model_path, run->picture_path, NULL};
-    CLI_TRY(cli_out_folder_check(run->folder, files, options->no_clobber));
-    CLI_TRY(cli_session_load(&run->session, options));
+    CLI_TRY(cli_train_find(run));
+    CLI_TRY(cli_train_files_check(&run->files, options->no_clobber));
+    CLI_TRY(cli_train_load(run));
     CLI_TRY(cli_session_open_device(&run->session, options));
+    CLI_TRY(cli_session_admit_device(&run->session, options));
     CLI_TRY(cli_check(cnn_trainer_create(&run->trainer, run->session.device, run->session.model,
                                          run->session.dataset, &options->train)));
     cli_info("training takes %.1f MiB of device memory; %s",
              (double)cnn_trainer_device_bytes(run->trainer) / 0x1p20,
              cnn_trainer_is_streaming(run->trainer) ? "batches are streamed from the host"
                                                     : "the data set is on the device");
-    CLI_TRY(cli_out_folder_make(run->folder));
-    cli_info("evaluating the network as it is before training");
+    CLI_TRY(cli_train_resume(run));
+    CLI_TRY(cli_out_folder_make(run->files.folder));
+    cli_train_files_clean(&run->files);
+    CLI_TRY(restore_files(run));
+    if (cnn_trainer_position(run->trainer).epoch < 0)
+        cli_info("evaluating the network as it is before training");
 out:
     return code;
 }
 
-static int draw_predictions(train_run *run)
+static void tell_result(const train_run *run)
 {
-    cli_samples samples = {0};
-    int code = 0;
-    if (cnn_dataset_count(run->session.dataset, CNN_SPLIT_TEST) == 0) {
-        cli_info("%s is not drawn: there are no test images", run->picture_path);
-        return 0;
-    }
-    CLI_TRY(cli_samples_predict(&samples, &run->session, run->options, CLI_DEFAULT_SAMPLES));
-    CLI_TRY(cli_samples_draw(&samples, run->session.dataset, run->picture_path));
-    cli_info("predictions of %zu test images drawn in %s", samples.count, run->picture_path);
-out:
-    cli_samples_finish(&samples);
-    return code;
+    cnn_best best = cnn_trainer_best(run->trainer);
+    cnn_position at = cnn_trainer_position(run->trainer);
+    if (at.stopped_early)
+        cli_info("stopped early: %d evaluations without a better %s accuracy",
+                 run->options->train.early_stop, best.split);
+    cli_info("model saved in %s", run->files.paths[TRAIN_MODEL]);
+    if (best.model && best.epoch != at.epoch - 1)
+        cli_info("the best one, of epoch %d (%s accuracy %.3f), in %s", best.epoch, best.split,
+                 best.accuracy, run->files.paths[TRAIN_BEST]);
 }
 
 int cmd_train(cli_options *options)
 {
     train_run run = {.options = options, .saved = NOTHING_SAVED};
-    run.progress.epoch = -1;
     int code = 0;
+    cli_interrupt_end_with("cnn-cl: interrupted before training; nothing was saved\n");
     CLI_TRY(prepare(&run));
     CLI_TRY(run_trainer(&run));
+    cli_interrupt_end_with("cnn-cl: interrupted after training; the model is saved\n");
     cli_print("Done\n");
     CLI_TRY(cli_flush());
-    cli_info("model saved in %s", run.model_path);
-    /* Its memory is the predictor's room. */
+    tell_result(&run);
+    /* Its memory is the predictor's room. The model is saved, whatever becomes of the report. */
     cnn_trainer_destroy(run.trainer);
     run.trainer = NULL;
-    CLI_TRY(draw_predictions(&run));
+    CLI_TRY(cli_report_training(&run.session, options, run.files.folder,
+                                run.files.paths[TRAIN_PICTURE]));
 out:
+    cnn_metrics_destroy(run.metrics);
     cnn_trainer_destroy(run.trainer);
+    cnn_checkpoint_destroy(run.checkpoint);
     cli_session_finish(&run.session);
-    free(run.folder);
-    free(run.model_path);
-    free(run.picture_path);
+    cli_train_files_finish(&run.files);
     return code;
 }

@@ -5,23 +5,30 @@
 #include "cli/option_rows.h"
 #include "cli/output.h"
 
-enum { SCREEN_ROWS = 16, SCREEN_COLUMNS = 80 };
+enum { SCREEN_ROWS = 16, SCREEN_COLUMNS = 80, NAME_SIZE = 48, NAME_COLUMNS = 17 };
 
-static void print_row(const cli_option_row *row)
+/* "-q, --quiet", "--lr RATE": returns its length. */
+static int format_name(char name[NAME_SIZE], const cli_option_row *row)
 {
-    char letter[8] = "", left[32];
+    char letter[8] = "";
     if (row->letter)
         snprintf(letter, sizeof letter, "-%c, ", row->letter);
-    snprintf(left, sizeof left, "%s--%s%s%s", letter, row->name, row->argument ? " " : "",
-             row->argument ? row->argument : "");
-    cli_print("  %-17s %s\n", left, row->help);
+    return snprintf(name, NAME_SIZE, "%s--%s%s%s", letter, row->name, row->argument ? " " : "",
+                    row->argument ? row->argument : "");
 }
 
 static void print_rows(unsigned groups)
 {
+    char name[NAME_SIZE];
+    int width = NAME_COLUMNS;
     for (const cli_option_row *row = cli_option_rows; row->name; row++)
-        if (row->group & groups)
-            print_row(row);
+        if ((row->group & groups) && format_name(name, row) > width)
+            width = format_name(name, row);
+    for (const cli_option_row *row = cli_option_rows; row->name; row++)
+        if (row->group & groups) {
+            format_name(name, row);
+            cli_print("  %-*s %s\n", width, name, row->help);
+        }
 }
 
 static int count_rows(unsigned groups)
@@ -33,24 +40,23 @@ static int count_rows(unsigned groups)
 }
 
 /* The options' names alone, for a group that is explained elsewhere. */
-static void print_names(const char *title, unsigned groups, const char *where)
+static void print_names(const char *title, unsigned groups)
 {
     size_t column = strlen(title);
     cli_print("%s", title);
     for (const cli_option_row *row = cli_option_rows; row->name; row++) {
-        char name[48];
+        char name[NAME_SIZE];
         if (!(row->group & groups))
             continue;
-        snprintf(name, sizeof name, " --%s%s%s", row->name, row->argument ? " " : "",
-                 row->argument ? row->argument : "");
-        if (column + strlen(name) + 1 > SCREEN_COLUMNS) {
+        size_t length = (size_t)format_name(name, row) + 1;
+        if (column + length > SCREEN_COLUMNS) {
             cli_print("\n ");
             column = 1;
         }
-        cli_print("%s", name);
-        column += strlen(name);
+        cli_print(" %s", name);
+        column += length;
     }
-    cli_print("\n  (see '%s')\n", where);
+    cli_print("\n");
 }
 
 static void print_program_help(void)
@@ -72,10 +78,11 @@ void cli_help_print(const cli_command *command)
         return;
     }
     bool brief = (command->groups & CLI_NETWORK) && count_rows(command->groups) > SCREEN_ROWS;
-    cli_print("Usage: cnn-cl %s [options]%s%s\n%s.\n%s\n", command->name, command->words ? " " : "",
-              command->words ? command->words : "", command->summary, command->notes);
+    cli_print("Usage: cnn-cl %s [options]%s%s\n%s.\n%s%s", command->name, command->words ? " " : "",
+              command->words ? command->words : "", command->summary, command->notes,
+              brief ? "" : "\n");
     print_rows(brief ? command->groups & ~(unsigned)CLI_NETWORK : command->groups);
     if (brief)
-        print_names("The network:", CLI_NETWORK, "cnn-cl params --help");
+        print_names("The network ('cnn-cl params --help' explains):", CLI_NETWORK);
     cli_print("Also --device SEL, --seed N, -q, -v, -h: see 'cnn-cl --help'.\n");
 }

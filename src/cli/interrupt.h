@@ -1,12 +1,14 @@
-/* SIGINT and SIGTERM during training: the first one asks to stop, the second one ends the program
- * at once. */
+/* SIGINT and SIGTERM. Where they were ignored before, they stay so. */
 #ifndef CLI_INTERRUPT_H
 #define CLI_INTERRUPT_H
 
-void cli_interrupt_catch(void);
-/* Back to the default action. */
-void cli_interrupt_release(void);
-/* The signal that was caught, 0 for none. */
+/* From now on a signal ends the program at once with this line on stderr, which stays the caller's,
+ * and the exit code 130 or 143. */
+void cli_interrupt_end_with(const char *line);
+/* From now on the first signal asks to stop, and the second one ends the program at once, with this
+ * line on stderr, which stays the caller's. */
+void cli_interrupt_catch(const char *again);
+/* The signal that asks to stop, 0 for none. */
 int cli_interrupt_signal(void);
 
 #endif

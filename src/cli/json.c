@@ -1,7 +1,11 @@
 /* The one place of the command that escapes JSON strings (RFC 8259, section 7). */
+#include "cli/json.h"
+
 #include <stddef.h>
 
 #include "cli/output.h"
+
+enum { PIECE_SIZE = 8 };
 
 /* The length of the UTF-8 character that text starts with (RFC 3629, section 4); 0 for none. */
 static size_t character_length(const unsigned char *text)
@@ -28,21 +32,40 @@ static size_t character_length(const unsigned char *text)
     return 0;
 }
 
-void cli_print_json_string(const char *string)
+/* The next character as JSON has it, in `piece`. Returns the bytes of the string that it took. */
+static size_t escape(char piece[PIECE_SIZE], const char *string)
 {
     const unsigned char *at = (const unsigned char *)string;
+    size_t length = character_length(at);
+    if (length == 0)
+        snprintf(piece, PIECE_SIZE, "\\ufffd");
+    else if (*at == '"' || *at == '\\')
+        snprintf(piece, PIECE_SIZE, "\\%c", *at);
+    else if (*at < 0x20)
+        snprintf(piece, PIECE_SIZE, "\\u%04x", *at);
+    else
+        snprintf(piece, PIECE_SIZE, "%.*s", (int)length, string);
+    return length ? length : 1;
+}
+
+void cli_json_write_string(FILE *file, const char *string)
+{
+    char piece[PIECE_SIZE];
+    fputc('"', file);
+    while (*string) {
+        string += escape(piece, string);
+        fputs(piece, file);
+    }
+    fputc('"', file);
+}
+
+void cli_print_json_string(const char *string)
+{
+    char piece[PIECE_SIZE];
     cli_print("\"");
-    while (*at) {
-        size_t length = character_length(at);
-        if (length == 0)
-            cli_print("\\ufffd");
-        else if (*at == '"' || *at == '\\')
-            cli_print("\\%c", *at);
-        else if (*at < 0x20)
-            cli_print("\\u%04x", *at);
-        else
-            cli_print("%.*s", (int)length, (const char *)at);
-        at += length ? length : 1;
+    while (*string) {
+        string += escape(piece, string);
+        cli_print("%s", piece);
     }
     cli_print("\"");
 }

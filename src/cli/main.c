@@ -1,4 +1,6 @@
 /* cnn-cl: the command. The table of its commands, and how one is chosen and run. */
+#include <limits.h>
+
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/output.h"
@@ -6,19 +8,25 @@
 const cli_command cli_commands[] = {
     {.name = "train",
      .summary = "train on a data set; one line per epoch",
-     .notes = "Leaves NAME.safetensors and predictions.png in the folder of the run.\n",
-     .groups = CLI_DATA | CLI_TRAIN | CLI_BATCH | CLI_FUSE | CLI_NETWORK,
+     .notes = "Leaves the model, the best one, a checkpoint, metrics and report.html.\n",
+     .groups = CLI_DATA | CLI_TRAIN | CLI_BATCH | CLI_FUSE | CLI_MODEL | CLI_NETWORK,
      .run = cmd_train},
     {.name = "eval",
      .summary = "loss and accuracy of a model on a data set",
-     .notes = "JSON keys: model, data, split, loss, accuracy, hits, count.\n",
+     .notes = "JSON keys: model, data, split, loss, accuracy, hits, count; confusion (a row for\n"
+              "each true class), classes, precision, recall.\n",
      .groups = CLI_MODEL | CLI_NETWORK | CLI_DATA | CLI_SPLIT | CLI_BATCH | CLI_FUSE | CLI_JSON,
      .run = cmd_eval},
     {.name = "predict",
-     .summary = "label random test images; draw them",
-     .notes = "JSON keys: model, data, hits, count, samples: index, predicted, label,\n"
+     .summary = "label pictures, or random test images; draw them",
+     .notes = "IMAGE: PNG, JPEG, PGM/PPM or IDX; - is standard input. JSON: model, digits,\n"
+              "images: path, index, label, name, probability, top; or path, index, error.\n"
+              "Without: model, data, hits, count, samples: index, predicted, label,\n"
               "predicted_name, label_name.\n",
-     .groups = CLI_MODEL | CLI_NETWORK | CLI_DATA | CLI_SAMPLES | CLI_FUSE | CLI_JSON,
+     .groups = CLI_MODEL | CLI_NETWORK | CLI_DATA | CLI_SAMPLES | CLI_PICTURES | CLI_CONVERT |
+               CLI_FUSE | CLI_JSON,
+     .words = "[IMAGE...]",
+     .max_words = INT_MAX,
      .run = cmd_predict},
     {.name = "params",
      .summary = "every parameter: index, name, shape, first values; the total",
@@ -33,9 +41,51 @@ const cli_command cli_commands[] = {
     {.name = "bench",
      .summary = "each step of the plan: milliseconds, GFLOP/s, GB/s; the peak",
      .notes = "On random images. JSON keys: device, platform, driver, and those of\n"
-              "cnncl/bench.h: of cnn_bench_summary, and of cnn_bench_row in rows.\n",
+              "cnncl/bench.h (--tune: cnncl/tuning.h): of the summary, and of the rows.\n",
      .groups = CLI_MODEL | CLI_NETWORK | CLI_BENCH | CLI_BATCH | CLI_FUSE | CLI_JSON,
      .run = cmd_bench},
+    {.name = "export",
+     .summary = "a saved model as ONNX or npz, for other programs",
+     .notes = "ONNX: input 'image' (batch, C, H, W), pixels in 0..1; output 'logits'.\n"
+              "npz: every tensor under PyTorch's name, for numpy.load().\n",
+     .groups = CLI_EXPORT | CLI_MODEL | CLI_NETWORK,
+     .run = cmd_export,
+     .words = "OUT",
+     .min_words = 1,
+     .max_words = 1},
+    {.name = "import",
+     .summary = "a state_dict of PyTorch's (safetensors) as a saved model",
+     .notes = "Prints the network that names and shapes tell, as the options that make it;\n"
+              "what was assumed is said on stderr, and these options settle it:\n",
+     .groups = CLI_IMPORT,
+     .run = cmd_import,
+     .words = "FILE OUT",
+     .min_words = 2,
+     .max_words = 2},
+    {.name = "report",
+     .summary = "a page about a run: curves, confusion, mistakes, filters, time",
+     .notes = "Writes RUN_DIR/report.html, and its curves.svg, confusion.png, filters.png.\n"
+              "Without --name, --data or --model: those of the run in the folder.\n",
+     .groups = CLI_DATA | CLI_REPORT,
+     .run = cmd_report,
+     .words = "RUN_DIR",
+     .min_words = 1,
+     .max_words = 1},
+    {.name = "serve",
+     .summary = "a page to draw digits on, and images labelled over HTTP",
+     .notes = "Needs --model. / is the page; POST /predict takes a PNG, JPEG, PGM or PPM and\n"
+              "answers JSON: label, name, probability, probabilities, and with ?seen=1 seen:\n"
+              "shape, pixels; or error. /model: name, digits, shape, classes.\n"
+              "/healthz: status, images, batches, largest_batch.\n",
+     .groups = CLI_MODEL | CLI_SERVE | CLI_CONVERT | CLI_FUSE,
+     .run = cmd_serve},
+    {.name = "doctor",
+     .summary = "is OpenCL here, and right? every kernel against plain C",
+     .notes = "First what the loader sees, and what mends it. Exit code 0: right; 1: a device\n"
+              "computes wrong; 3: there is none. --batch is that of the matrix products.\n"
+              "JSON keys: see cnncl/doctor.h.\n",
+     .groups = CLI_DOCTOR | CLI_NETWORK | CLI_BATCH | CLI_JSON,
+     .run = cmd_doctor},
     {0},
 };
 

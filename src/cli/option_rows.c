@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_COUNT = 1000000 };
+enum { MAX_COUNT = 1000000, MAX_PORT = 65535 };
 
 #define FIELD(name) offsetof(cli_options, name)
 
@@ -54,6 +54,16 @@ static bool set_int(cli_options *options, const cli_option_row *row, const char 
     return true;
 }
 
+static bool set_port(cli_options *options, const cli_option_row *row, const char *text)
+{
+    (void)row;
+    unsigned long long value;
+    if (!parse_digits(&value, text) || value > MAX_PORT)
+        return false;
+    options->port = (int)value;
+    return true;
+}
+
 static bool set_seed(cli_options *options, const cli_option_row *row, const char *text)
 {
     (void)row;
@@ -77,6 +87,16 @@ static bool set_rate(cli_options *options, const cli_option_row *row, const char
     return true;
 }
 
+static bool set_share(cli_options *options, const cli_option_row *row, const char *text)
+{
+    (void)row;
+    if (text[0] == '\0' || text[strspn(text, "0123456789.eE-")] != '\0')
+        return false;
+    char *end;
+    options->train.val_split = strtod(text, &end);
+    return *end == '\0' && options->train.val_split > 0.0 && options->train.val_split < 1.0;
+}
+
 static bool set_split(cli_options *options, const cli_option_row *row, const char *text)
 {
     (void)row;
@@ -84,8 +104,16 @@ static bool set_split(cli_options *options, const cli_option_row *row, const cha
     return options->split == CNN_SPLIT_TRAIN || strcmp(text, "test") == 0;
 }
 
+static bool set_format(cli_options *options, const cli_option_row *row, const char *text)
+{
+    (void)row;
+    options->format = text;
+    return strcmp(text, "onnx") == 0 || strcmp(text, "npz") == 0;
+}
+
 static bool set_name(cli_options *options, const cli_option_row *row, const char *text)
 {
+    options->name_given = true;
     return cnn_config_set(&options->config, row->name, text) == CNN_OK;
 }
 
@@ -93,10 +121,12 @@ static bool set_network(cli_options *options, const cli_option_row *row, const c
 {
     options->network_given = row->name;
     options->xdim_given = options->xdim_given || strcmp(row->name, "xdim") == 0;
+    options->dropout_given = options->dropout_given || strcmp(row->name, "dropout") == 0;
     return cnn_config_set(&options->config, row->name, text ? text : "true") == CNN_OK;
 }
 
 static const char count_expected[] = "an integer of 1 to 1000000";
+static const char count_or_none_expected[] = "an integer of 0 to 1000000";
 static const char file_expected[] = "a path";
 
 const cli_option_row cli_option_rows[] = {
@@ -109,11 +139,25 @@ const cli_option_row cli_option_rows[] = {
     {"out", "DIR", 0, CLI_TRAIN, "folder of this run (default runs/NAME)", set_text, FIELD(out), 0,
      file_expected},
     {"epochs", "N", 0, CLI_TRAIN, "passes over the training split (default 10)", set_int,
-     FIELD(train.epochs), 0, "an integer of 0 to 1000000"},
+     FIELD(train.epochs), 0, count_or_none_expected},
     {"lr", "RATE", 0, CLI_TRAIN, "learning rate (default 1e-3)", set_rate, 0, 0,
      "a finite number above 0"},
     {"print-every", "N", 0, CLI_TRAIN, "evaluate every N epochs, and after the last (default 1)",
      set_int, FIELD(train.print_every), 1, count_expected},
+    {"val-split", "F", 0, CLI_TRAIN, "hold out this part of the training split to validate",
+     set_share, 0, 0, "a number between 0 and 1"},
+    {"early-stop", "N", 0, CLI_TRAIN, "stop after N evaluations that validate no better", set_int,
+     FIELD(train.early_stop), 1, count_expected},
+    {"checkpoint-every", "N", 0, CLI_TRAIN, "save a checkpoint every N epochs (default 1)", set_int,
+     FIELD(train.checkpoint_every), 0, count_or_none_expected},
+    {"checkpoint-steps", "N", 0, CLI_TRAIN, "and every N steps (default 0: never)", set_int,
+     FIELD(train.checkpoint_steps), 0, count_or_none_expected},
+    {"resume", NULL, 0, CLI_TRAIN, "go on from the folder's checkpoint with its options", set_true,
+     FIELD(resume), 0, NULL},
+    {"resume-from", "FILE", 0, CLI_TRAIN, "go on from this checkpoint", set_text,
+     FIELD(resume_from), 0, file_expected},
+    {"log-json", "FILE", 0, CLI_TRAIN, "the metrics as JSON too, an object a line", set_text,
+     FIELD(log_json), 0, file_expected},
     {"stream", NULL, 0, CLI_TRAIN, "stream batches from the host even where the data fits",
      set_true, FIELD(train.stream), 0, NULL},
     {"no-clobber", NULL, 0, CLI_TRAIN, "refuse a folder that has this run's files already",
@@ -124,6 +168,18 @@ const cli_option_row cli_option_rows[] = {
      FIELD(samples), 1, count_expected},
     {"grid", "FILE", 0, CLI_SAMPLES, "draw them with their labels into a PNG file", set_text,
      FIELD(grid), 0, file_expected},
+    {"top", "K", 0, CLI_PICTURES, "of an IMAGE, the K most probable classes (default 1)", set_int,
+     FIELD(top), 1, count_expected},
+    {"show", NULL, 0, CLI_PICTURES, "draw what the network saw in the terminal", set_true,
+     FIELD(show), 0, NULL},
+    {"digits", NULL, 0, CLI_CONVERT, "convert pictures as MNIST was made (default for its models)",
+     set_true, FIELD(digits), 0, NULL},
+    {"no-preprocess", NULL, 0, CLI_CONVERT, "never; scale them to the network's input alone",
+     set_true, FIELD(no_preprocess), 0, NULL},
+    {"port", "N", 0, CLI_SERVE, "to listen on; 0 is any free one (default 8080)", set_port, 0, 0,
+     "an integer of 0 to 65535"},
+    {"host", "ADDR", 0, CLI_SERVE, "address to listen on (default 127.0.0.1: this machine alone)",
+     set_text, FIELD(host), 0, "an address"},
     {"plan", NULL, 0, CLI_PLAN, "print the steps of training on this device instead", set_true,
      FIELD(plan), 0, NULL},
     {"steps", "N", 0, CLI_BENCH, "batches to measure (default: about a second of them)", set_int,
@@ -132,18 +188,30 @@ const cli_option_row cli_option_rows[] = {
      set_true, FIELD(evaluation), 0, NULL},
     {"trace", "FILE", 0, CLI_BENCH, "write the kernels' times as Chrome trace events", set_text,
      FIELD(trace), 0, file_expected},
+    {"format", "FORMAT", 0, CLI_EXPORT, "onnx or npz (default: as the output's name ends)",
+     set_format, 0, 0, "onnx or npz"},
+    {"tune", NULL, 0, CLI_BENCH, "search fast parameters for CLBlast's products, and keep them",
+     set_true, FIELD(tune), 0, NULL},
+    {"all", NULL, 0, CLI_DOCTOR, "check every usable device", set_true, FIELD(all_devices), 0,
+     NULL},
+    {"trust-device", NULL, 0, CLI_TRAIN, "train on a device that computes wrong, too", set_true,
+     FIELD(trust_device), 0, NULL},
     {"batch", "N", 0, CLI_BATCH, "images that go through together (default 256)", set_int,
      FIELD(train.batch), 1, count_expected},
     {"no-fuse", NULL, 0, CLI_FUSE, "run each layer as a step of its own", set_false,
      FIELD(train.fuse), 0, NULL},
     {"json", NULL, 0, CLI_JSON, "print a JSON document", set_true, FIELD(json), 0, NULL},
 
-    {"model", "FILE", 0, CLI_MODEL, "a saved model; else a fresh network of these options:",
-     set_text, FIELD(model), 0, file_expected},
-    {"name", "NAME", 0, CLI_NETWORK, "of the network and its files (default cnn)", set_name, 0, 0,
-     NULL},
-    {"xdim", "C,H,W", 0, CLI_NETWORK, "shape of an image (default: the data's, else 1,28,28)",
-     set_network, 0, 0, NULL},
+    {"no-bench", NULL, 0, CLI_REPORT, "leave the time of the plan's steps out", set_true,
+     FIELD(no_bench), 0, NULL},
+
+    {"model", "FILE", 0, CLI_MODEL | CLI_REPORT,
+     "a saved model (default: a fresh network; report: the run's)", set_text, FIELD(model), 0,
+     file_expected},
+    {"name", "NAME", 0, CLI_NETWORK | CLI_IMPORT | CLI_REPORT,
+     "of the network and its files (default cnn)", set_name, 0, 0, NULL},
+    {"xdim", "C,H,W", 0, CLI_NETWORK | CLI_IMPORT,
+     "shape of an image (default: data's or file's, or 1,28,28)", set_network, 0, 0, NULL},
     {"ksize", "N", 0, CLI_NETWORK, "side of the convolutions' kernels, 1 to 11 (default 3)",
      set_network, 0, 0, NULL},
     {"cdims", "N,...", 0, CLI_NETWORK, "channels of each convolution, or none (default 32,64)",
@@ -153,8 +221,8 @@ const cli_option_row cli_option_rows[] = {
     {"ydim", "N", 0, CLI_NETWORK, "classes (default 10)", set_network, 0, 0, NULL},
     {"batchnorm", NULL, 0, CLI_NETWORK, "batch norm after each convolution", set_network, 0, 0,
      NULL},
-    {"dropout", "P", 0, CLI_NETWORK, "probability of dropping a channel (default 0.5)", set_network,
-     0, 0, NULL},
+    {"dropout", "P", 0, CLI_NETWORK | CLI_IMPORT, "probability of dropping a channel (default 0.5)",
+     set_network, 0, 0, NULL},
 
     {"device", "SEL", 0, CLI_GLOBAL, "index, P:D or part of a name (default: the best)", set_text,
      FIELD(device), 0, "an index, P:D or part of a name"},

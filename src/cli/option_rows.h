@@ -21,8 +21,6 @@ struct cli_option_row {
     const char *expected; /* NULL where the library's message says it */
 };
 
-enum { CLI_MAX_OPTIONS = 128 }; /* with the row that ends them */
-
 /* Ended by a row without a name. */
 extern const cli_option_row cli_option_rows[];
 

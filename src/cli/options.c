@@ -92,13 +92,13 @@ static int take_option(cli_options *options, const cli_option_row *row, const ch
 }
 
 /* Which options go together is known when all are read: they may stand before the command. */
-static int check_rows(const cli_options *options, const bool used[CLI_MAX_OPTIONS])
+static int check_rows(const cli_options *options)
 {
     unsigned groups = CLI_GLOBAL | CLI_PROGRAM | (options->list_devices ? CLI_JSON : 0);
     if (options->command)
         groups = CLI_GLOBAL | options->command->groups;
     for (int i = 0; cli_option_rows[i].name; i++) {
-        if (!used[i] || (groups & cli_option_rows[i].group))
+        if (!options->given[i] || (groups & cli_option_rows[i].group))
             continue;
         if (!options->command)
             return cli_fail(CLI_EXIT_USAGE, "--%s needs a command: see 'cnn-cl --help'",
@@ -106,6 +106,24 @@ static int check_rows(const cli_options *options, const bool used[CLI_MAX_OPTION
         return cli_fail(CLI_EXIT_USAGE, "--%s is no option of the command %s: see '%s'",
                         cli_option_rows[i].name, options->command->name, help_command(options));
     }
+    return 0;
+}
+
+/* What goes on from a checkpoint takes its model and its files from there. */
+static int check_training(const cli_options *options)
+{
+    bool resumes = options->resume || options->resume_from;
+    if (resumes && options->model)
+        return cli_fail(CLI_EXIT_USAGE,
+                        "--model and --resume exclude each other, the model is the checkpoint's: "
+                        "leave one out");
+    if (options->resume && options->no_clobber)
+        return cli_fail(CLI_EXIT_USAGE,
+                        "--resume and --no-clobber exclude each other: leave one out");
+    if (options->train.early_stop > 0 && options->train.val_split == 0.0 && !resumes)
+        return cli_fail(CLI_EXIT_USAGE,
+                        "--early-stop needs --val-split: the test images are no judge of when to "
+                        "stop");
     return 0;
 }
 
@@ -121,12 +139,15 @@ static int check_together(const cli_options *options)
                         help_command(options));
     if (options->quiet && options->verbose)
         return cli_fail(CLI_EXIT_USAGE, "--quiet and --verbose exclude each other: leave one out");
+    if (options->digits && options->no_preprocess)
+        return cli_fail(CLI_EXIT_USAGE,
+                        "--digits and --no-preprocess exclude each other: leave one out");
     if (options->model && options->network_given)
         return cli_fail(CLI_EXIT_USAGE,
                         "--%s and --model exclude each other, the network is the file's: leave "
                         "--%s out",
                         options->network_given, options->network_given);
-    return 0;
+    return check_training(options);
 }
 
 /* The words take the places of those that were read: a command stands before its first. */
@@ -138,13 +159,13 @@ static void set_defaults(cli_options *options, char **argv)
     cnn_train_options_init(&options->train);
     options->split = CNN_SPLIT_TEST;
     options->samples = CLI_DEFAULT_SAMPLES;
+    options->port = CLI_DEFAULT_PORT;
 }
 
 int cli_options_parse(cli_options *options, int argc, char **argv)
 {
     struct option longs[CLI_MAX_OPTIONS];
     char letters[CLI_MAX_OPTIONS + 2];
-    bool used[CLI_MAX_OPTIONS] = {false};
     int code = 0, token = 0;
     set_defaults(options, argv);
     describe_rows(longs, letters);
@@ -154,7 +175,7 @@ int cli_options_parse(cli_options *options, int argc, char **argv)
         if (token == PLAIN_WORD) {
             code = take_word(options, optarg);
         } else if (row) {
-            used[row - cli_option_rows] = true;
+            options->given[row - cli_option_rows] = true;
             code = take_option(options, row, optarg);
         } else {
             code = refuse_token(options, token, argv[optind - 1]);
@@ -163,9 +184,17 @@ int cli_options_parse(cli_options *options, int argc, char **argv)
     for (; code == 0 && optind < argc; optind++) /* what follows "--" */
         code = take_word(options, argv[optind]);
     if (code == 0)
-        code = check_rows(options, used);
+        code = check_rows(options);
     if (code == 0)
         code = check_together(options);
     options->train.seed = options->seed;
     return code;
+}
+
+bool cli_option_is_given(const cli_options *options, const char *name)
+{
+    for (int i = 0; cli_option_rows[i].name; i++)
+        if (strcmp(cli_option_rows[i].name, name) == 0)
+            return options->given[i];
+    return false;
 }

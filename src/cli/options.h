@@ -23,10 +23,21 @@ typedef enum cli_group {
     CLI_PLAN = 1 << 9,
     CLI_FUSE = 1 << 10,
     CLI_JSON = 1 << 11,
-    CLI_BENCH = 1 << 12
+    CLI_BENCH = 1 << 12,
+    CLI_EXPORT = 1 << 13,
+    CLI_IMPORT = 1 << 14,
+    CLI_REPORT = 1 << 15,
+    CLI_PICTURES = 1 << 16, /* predict IMAGE */
+    CLI_CONVERT = 1 << 17,  /* how pictures become input */
+    CLI_SERVE = 1 << 18,
+    CLI_DOCTOR = 1 << 19
 } cli_group;
 
-enum { CLI_DEFAULT_SAMPLES = 25 };
+enum {
+    CLI_DEFAULT_SAMPLES = 25,
+    CLI_DEFAULT_PORT = 8080,
+    CLI_MAX_OPTIONS = 128 /* with the row that ends them */
+};
 
 typedef struct cli_options cli_options;
 
@@ -49,14 +60,19 @@ struct cli_options {
     bool quiet, verbose;
     bool json;
 
+    bool given[CLI_MAX_OPTIONS]; /* by row of the table */
+
     const char *model; /* NULL for a fresh network */
     cnn_config config;
-    bool xdim_given;
+    bool name_given, xdim_given, dropout_given;
     const char *network_given; /* a network option other than name that was given, else NULL */
 
     const char *data; /* NULL for the usual places */
     const char *out;  /* NULL for runs/NAME */
     bool no_clobber;
+    bool resume;
+    const char *resume_from; /* NULL for the folder of the run */
+    const char *log_json;    /* NULL for none */
     cnn_train_options train; /* batch and fuse serve the other commands too */
     cnn_split split;
     int samples;
@@ -64,7 +80,18 @@ struct cli_options {
     bool plan;
     int steps; /* 0: as many as take about a second */
     bool evaluation;
-    const char *trace; /* NULL for none */
+    const char *trace;  /* NULL for none */
+    const char *format; /* of an export; NULL: as the output's name ends */
+    bool no_bench;
+    bool tune;
+
+    int top; /* 0: the best class alone */
+    bool show;
+    bool digits, no_preprocess; /* neither: as the model's data says */
+    const char *host;           /* NULL for loopback */
+    int port;
+    bool all_devices;
+    bool trust_device;
 
     const char **words; /* (word_count) what follows the command, in order */
     int word_count;
@@ -75,6 +102,9 @@ extern const cli_command cli_commands[];
 
 /* Fills options from the command line. Returns 0, or 2 after saying what is wrong. */
 int cli_options_parse(cli_options *options, int argc, char **argv);
+
+/* Was the option of this name on the command line? */
+bool cli_option_is_given(const cli_options *options, const char *name);
 
 /* Prints the program's help, or that of a command. */
 void cli_help_print(const cli_command *command);

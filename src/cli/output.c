@@ -17,7 +17,10 @@ void cli_output_init(void)
     for (int file = STDIN_FILENO; file <= STDERR_FILENO; file++)
         if (fcntl(file, F_GETFD) == -1 && errno == EBADF)
             (void)open("/dev/null", file == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+    /* Writing then fails instead, and what failed is told: a reader that left, a file that may not
+     * grow (ulimit -f). */
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 static void write_line(const char *prefix, const char *format, va_list arguments) CNN_PRINTF(2, 0);
@@ -84,6 +87,12 @@ int cli_fail(int code, const char *format, ...)
     write_line("cnn-cl: ", format, arguments);
     va_end(arguments);
     return code;
+}
+
+bool cli_ends_with(const char *text, const char *ending)
+{
+    size_t length = strlen(text), end = strlen(ending);
+    return length > end && strcmp(text + length - end, ending) == 0;
 }
 
 int cli_exit_code(cnn_status status)

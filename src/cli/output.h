@@ -44,6 +44,8 @@ int cli_fail(int code, const char *format, ...) CNN_PRINTF(2, 3);
 int cli_check(cnn_status status);
 int cli_exit_code(cnn_status status);
 
+bool cli_ends_with(const char *text, const char *ending);
+
 /* Redraws the bar where stderr is a terminal and it is time for it. Any line clears it. */
 void cli_progress_show(const cnn_progress *progress);
 void cli_progress_clear(void);

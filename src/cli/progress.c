@@ -1,4 +1,5 @@
 /* The progress bar: the last line of a terminal on stderr. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,7 +58,7 @@ static void format_bar(char *bar, size_t width, const cnn_progress *progress)
 /* The line fits `room` columns: the bar shrinks first, then the line's end goes. */
 static void format_line(char line[LINE_SIZE], const cnn_progress *progress, size_t room)
 {
-    char head[64], tail[96], left[32], bar[BAR_WIDTH + 4] = "";
+    char head[64], tail[160], left[32], loss[48] = "", bar[BAR_WIDTH + 4] = "";
     double rate = progress->seconds > 0.0 ? (double)progress->images / progress->seconds : 0.0;
     double rest = progress->step ? progress->seconds * (double)(progress->steps - progress->step) /
                                        (double)progress->step
@@ -67,8 +68,10 @@ static void format_line(char line[LINE_SIZE], const cnn_progress *progress, size
         snprintf(head, sizeof head, "%s ", progress->phase);
     else
         snprintf(head, sizeof head, "epoch:[%d] %s ", progress->epoch, progress->phase);
-    snprintf(tail, sizeof tail, "%zu/%zu  %.0f images/s  %s left", progress->step, progress->steps,
-             rate, left);
+    if (progress->epoch >= 0 && isfinite(progress->loss))
+        snprintf(loss, sizeof loss, "  loss:[%.3f]", progress->loss);
+    snprintf(tail, sizeof tail, "%zu/%zu%s  %.0f images/s  %s left", progress->step,
+             progress->steps, loss, rate, left);
     size_t needed = strlen(head) + strlen(tail) + sizeof "[] " - 1;
     if (room >= needed + BAR_MINIMUM) {
         size_t width = room - needed;

@@ -94,6 +94,17 @@ out:
     return code;
 }
 
+int cli_samples_take(cli_samples *samples, const cli_session *session, const cli_options *options,
+                     size_t count, const cnn_prediction *predictions)
+{
+    int code = choose(samples, session, options, count);
+    for (size_t i = 0; code == 0 && i < samples->count; i++) {
+        samples->predicted[i] = predictions[samples->indices[i]].label;
+        samples->hits += samples->predicted[i] == cli_samples_label(samples, session->dataset, i);
+    }
+    return code;
+}
+
 static int square_side(size_t count)
 {
     int side = 1;

@@ -29,26 +29,30 @@ char *cli_concatenate(const char *const *parts)
     return text;
 }
 
-/* Before any work: the library would refuse it too, but later. */
-static int check_fit(const cnn_config *config, const cli_options *options,
-                     const cnn_dataset *dataset)
+/* Before any work: the library would refuse it too, but later. model: its file, NULL where the
+ * network is the options'. */
+static int check_fit(const cnn_config *config, const cnn_dataset *dataset, const char *model)
 {
     const int *shape = cnn_dataset_shape(dataset);
-    const char *who = options->model ? options->model : "--xdim";
     if (memcmp(config->xdim, shape, sizeof config->xdim) != 0)
         return cli_fail(CLI_EXIT_FAILURE,
-                        "%s: expected images of %d,%d,%d, found %d,%d,%d in %s: %s", who,
-                        config->xdim[0], config->xdim[1], config->xdim[2], shape[0], shape[1],
-                        shape[2], cnn_dataset_source(dataset),
-                        options->model ? "give the --data it was trained on" : "leave --xdim out");
+                        "%s: expected images of %d,%d,%d, found %d,%d,%d in %s: %s",
+                        model ? model : "--xdim", config->xdim[0], config->xdim[1], config->xdim[2],
+                        shape[0], shape[1], shape[2], cnn_dataset_source(dataset),
+                        model ? "give the --data it was trained on" : "leave --xdim out");
     int classes = cnn_dataset_class_count(dataset);
     if (classes > config->ydim)
         return cli_fail(
             CLI_EXIT_FAILURE, "%s: expected labels below ydim %d, found label %d in %s: %s",
-            options->model ? options->model : "--ydim", config->ydim, classes - 1,
-            cnn_dataset_source(dataset),
-            options->model ? "give the --data it was trained on" : "give a larger --ydim");
+            model ? model : "--ydim", config->ydim, classes - 1, cnn_dataset_source(dataset),
+            model ? "give the --data it was trained on" : "give a larger --ydim");
     return 0;
+}
+
+int cli_session_check_fit(const cli_session *session, const char *model)
+{
+    return check_fit(cnn_network_config(cnn_model_network(session->model)), session->dataset,
+                     model);
 }
 
 int cli_session_load_model(cli_session *session, const cli_options *options)
@@ -61,7 +65,7 @@ int cli_session_load_model(cli_session *session, const cli_options *options)
 int cli_session_load(cli_session *session, cli_options *options)
 {
     int code = 0;
-    if (options->model)
+    if (options->model && !session->model)
         CLI_TRY(cli_session_load_model(session, options));
     CLI_TRY(cli_check(cnn_dataset_load(&session->dataset, options->data)));
     if (!options->xdim_given)
@@ -69,10 +73,10 @@ int cli_session_load(cli_session *session, cli_options *options)
                sizeof options->config.xdim);
     const cnn_config *config =
         session->model ? cnn_network_config(cnn_model_network(session->model)) : &options->config;
-    CLI_TRY(check_fit(config, options, session->dataset));
+    CLI_TRY(check_fit(config, session->dataset, options->model));
     if (!session->model) {
         CLI_TRY(cli_session_load_model(session, options));
-        if (options->command->groups & CLI_MODEL)
+        if (!(options->command->groups & CLI_TRAIN))
             cli_info("no --model: a fresh network, not trained, of seed %" PRIu64, options->seed);
     }
 out:
@@ -88,6 +92,19 @@ int cli_session_open_device(cli_session *session, const cli_options *options)
                  info->platform_name);
     }
     return code;
+}
+
+int cli_session_admit_device(const cli_session *session, const cli_options *options)
+{
+    cnn_status status =
+        cnn_doctor_admit(session->device, cnn_model_network(session->model), options->train.fuse);
+    if (status != CNN_ERROR_ARITHMETIC)
+        return cli_check(status);
+    if (!options->trust_device)
+        return cli_fail(CLI_EXIT_FAILURE, "%s; --trust-device trains all the same",
+                        cnn_error_message());
+    cli_fail(0, "warning: %s; training all the same", cnn_error_message());
+    return 0;
 }
 
 void cli_session_finish(cli_session *session)

@@ -13,13 +13,18 @@ typedef struct cli_session {
     cnn_device *device;
 } cli_session;
 
-/* The data set, and the model that --model or the network's options say. Refuses a network that
+/* The data set, and the model, unless there is one already, that --model or the network's options
+ * say. Refuses a network that
  * the data does not fit. Returns an exit code. */
 int cli_session_load(cli_session *session, cli_options *options);
 /* The model alone, for commands without data. */
 int cli_session_load_model(cli_session *session, const cli_options *options);
+/* Refuses a data set that does not fit the model of this file. */
+int cli_session_check_fit(const cli_session *session, const char *model);
 /* The device that --device says. */
 int cli_session_open_device(cli_session *session, const cli_options *options);
+/* Refuses a device that computes wrong on this session's network, unless --trust-device. */
+int cli_session_admit_device(const cli_session *session, const cli_options *options);
 void cli_session_finish(cli_session *session);
 
 /* Random test images and what a model takes them for; start from {0}. */
@@ -33,6 +38,9 @@ typedef struct cli_samples {
  * session has all three. Returns an exit code. */
 int cli_samples_predict(cli_samples *samples, const cli_session *session,
                         const cli_options *options, size_t count);
+/* The same from the predictions (N) of the whole test split. */
+int cli_samples_take(cli_samples *samples, const cli_session *session, const cli_options *options,
+                     size_t count, const cnn_prediction *predictions);
 /* Draws them, wrong ones in red. Returns an exit code. */
 int cli_samples_draw(const cli_samples *samples, const cnn_dataset *dataset, const char *path);
 /* The true label of a sample. */

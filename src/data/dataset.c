@@ -183,7 +183,8 @@ cnn_status cnn_dataset_load(cnn_dataset **dataset, const char *directory)
         {CNN_DEBIAN_FASHION_MNIST, false},
     };
     cnn_status status = cnn_dataset_load_first(dataset, places, sizeof places / sizeof places[0]);
-    if (status == CNN_OK && strcmp((*dataset)->source, CNN_DEBIAN_FASHION_MNIST) == 0)
+    const cnn_dataset *found = *dataset;
+    if (status == CNN_OK && found && strcmp(found->source, CNN_DEBIAN_FASHION_MNIST) == 0)
         cnn_log(CNN_LOG_WARNING,
                 "no MNIST was found: this is Fashion-MNIST, clothes instead of digits; "
                 "name another data set with --data or CNN_CL_DATA");

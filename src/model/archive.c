@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,13 +13,15 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "model/format.h"
-#include "net/network.h"
+#include "model/seal.h"
 
-enum { MAX_RANK = 4, SHAPE_TEXT = 64 };
+enum { MAX_RANK = 4 };
 
 typedef struct archive_entry {
-    cnn_tensor_info info; /* its name belongs to the header */
-    size_t begin, end;    /* bytes within the values */
+    cnn_tensor_info info;            /* its name belongs to the header */
+    size_t begin, end;               /* bytes within the values */
+    const cnn_foreign_type *foreign; /* its type in the file, where the values are converted */
+    float *converted;                /* then its values, else NULL */
 } archive_entry;
 
 struct cnn_archive {
@@ -30,30 +31,34 @@ struct cnn_archive {
     size_t count;
     unsigned char *values;
     size_t value_size; /* bytes */
+    bool converts;     /* foreign types are taken */
 };
 
 static cnn_status fail_tensor(const cnn_archive *archive, const char *name, const char *problem)
 {
-    char quoted[CNN_QUOTE_SIZE];
-    return cnn_fail(CNN_ERROR_DATA, "%s: tensor '%s': %s", archive->path, cnn_quote(quoted, name),
-                    problem);
+    return cnn_archive_fail(archive->path, name, problem);
 }
 
-static cnn_status parse_type(cnn_tensor_info *info, const cnn_archive *archive, const json_t *value)
+static cnn_status parse_type(archive_entry *entry, const cnn_archive *archive, const json_t *value)
 {
     const char *name = json_string_value(value);
     if (!name)
-        return fail_tensor(archive, info->name, "dtype: expected a string");
+        return fail_tensor(archive, entry->info.name, "dtype: expected a string");
     for (int type = 0; type < CNN_ARCHIVE_TYPES; type++) {
         if (strcmp(name, cnn_type_rows[type].name) == 0) {
-            info->type = (cnn_type)type;
+            entry->info.type = (cnn_type)type;
             return CNN_OK;
         }
     }
+    entry->info.type = CNN_FLOAT32;
+    entry->foreign = archive->converts ? cnn_foreign_type_find(name) : NULL;
+    if (entry->foreign)
+        return CNN_OK;
     char quoted[CNN_QUOTE_SIZE], problem[CNN_QUOTE_SIZE + 64];
-    snprintf(problem, sizeof problem, "dtype: expected F32 or I64, found '%s'",
+    snprintf(problem, sizeof problem, "dtype: expected %s, found '%s'",
+             archive->converts ? "F32, F16, BF16, F64 or I64" : "F32 or I64",
              cnn_quote(quoted, name));
-    return fail_tensor(archive, info->name, problem);
+    return fail_tensor(archive, entry->info.name, problem);
 }
 
 static cnn_status parse_shape(cnn_tensor_info *info, const cnn_archive *archive,
@@ -94,7 +99,8 @@ static cnn_status parse_offsets(archive_entry *entry, const cnn_archive *archive
         !parse_offset(&entry->end, json_array_get(value, 1)))
         return fail_tensor(archive, name,
                            "data_offsets: expected two byte positions, found something else");
-    if (!cnn_multiply_size(&size, entry->info.count, cnn_type_rows[entry->info.type].size))
+    size_t width = entry->foreign ? entry->foreign->size : cnn_type_rows[entry->info.type].size;
+    if (!cnn_multiply_size(&size, entry->info.count, width))
         return fail_tensor(archive, name, "shape: more bytes than memory can address");
     if (entry->begin > entry->end || entry->end > archive->value_size) {
         snprintf(problem, sizeof problem,
@@ -118,7 +124,7 @@ static cnn_status parse_entry(cnn_archive *archive, const char *name, const json
     entry->info.name = name;
     if (!json_is_object(value))
         return fail_tensor(archive, name, "expected an object of dtype, shape and data_offsets");
-    CNN_TRY(parse_type(&entry->info, archive, json_object_get(value, "dtype")));
+    CNN_TRY(parse_type(entry, archive, json_object_get(value, "dtype")));
     CNN_TRY(parse_shape(&entry->info, archive, json_object_get(value, "shape")));
     CNN_TRY(parse_offsets(entry, archive, json_object_get(value, "data_offsets")));
     archive->count++;
@@ -244,25 +250,46 @@ static cnn_status read_lengths(size_t *length, cnn_archive *archive, FILE *file)
     return CNN_OK;
 }
 
-static cnn_status read_all(cnn_archive *archive, FILE *file)
+static cnn_status take_values(archive_entry *entry, const cnn_archive *archive)
+{
+    const unsigned char *bytes = archive->values + entry->begin;
+    entry->info.values = archive->values + entry->begin;
+    if (!entry->foreign)
+        return CNN_OK;
+    cnn_status status =
+        cnn_allocate(&entry->converted, entry->info.count, sizeof(float), archive->path);
+    for (size_t i = 0; status == CNN_OK && i < entry->info.count; i++)
+        entry->converted[i] = entry->foreign->to_float(bytes + i * entry->foreign->size);
+    entry->info.values = entry->converted;
+    return status;
+}
+
+static cnn_status read_all(cnn_archive *archive, FILE *file, bool sealed)
 {
     cnn_status status = CNN_OK;
     char *header = NULL;
     size_t length = 0;
     CNN_TRY(read_lengths(&length, archive, file));
-    CNN_TRY(cnn_allocate(&header, length, 1, archive->path));
+    CNN_TRY(cnn_allocate(&header, length + 1, 1, archive->path));
     CNN_TRY(read_bytes(header, length, file, archive->path));
     CNN_TRY(parse_header(archive, header, length));
     CNN_TRY(cnn_allocate(&archive->values, archive->value_size, 1, archive->path));
     CNN_TRY(read_bytes(archive->values, archive->value_size, file, archive->path));
+    if (sealed) {
+        const uint64_t declared = length;
+        const cnn_piece pieces[] = {{&declared, CNN_ARCHIVE_LENGTH_SIZE},
+                                    {header, length},
+                                    {archive->values, archive->value_size}};
+        CNN_TRY(cnn_seal_check(header, archive->path, pieces, sizeof pieces / sizeof pieces[0]));
+    }
     for (size_t i = 0; i < archive->count; i++)
-        archive->entries[i].info.values = archive->values + archive->entries[i].begin;
+        CNN_TRY(take_values(&archive->entries[i], archive));
 out:
     free(header);
     return status;
 }
 
-cnn_status cnn_archive_read(cnn_archive **archive, const char *path)
+static cnn_status read_archive(cnn_archive **archive, const char *path, bool sealed, bool converts)
 {
     *archive = NULL;
     cnn_status status = CNN_OK;
@@ -274,7 +301,8 @@ cnn_status cnn_archive_read(cnn_archive **archive, const char *path)
     cnn_text_append(&text, "%s", path);
     CNN_TRY(cnn_allocate(&result, 1, sizeof *result, path));
     CNN_TRY(cnn_text_take(&result->path, &text));
-    CNN_TRY(read_all(result, file));
+    result->converts = converts;
+    CNN_TRY(read_all(result, file, sealed));
     *archive = result;
     result = NULL;
 out:
@@ -284,10 +312,27 @@ out:
     return status;
 }
 
+cnn_status cnn_archive_read(cnn_archive **archive, const char *path)
+{
+    return read_archive(archive, path, false, false);
+}
+
+cnn_status cnn_archive_read_any(cnn_archive **archive, const char *path)
+{
+    return read_archive(archive, path, false, true);
+}
+
+cnn_status cnn_archive_read_sealed(cnn_archive **archive, const char *path)
+{
+    return read_archive(archive, path, true, false);
+}
+
 void cnn_archive_destroy(cnn_archive *archive)
 {
     if (!archive)
         return;
+    for (size_t i = 0; archive->entries && i < archive->count; i++)
+        free(archive->entries[i].converted);
     json_decref(archive->header);
     free(archive->entries);
     free(archive->values);
@@ -316,57 +361,16 @@ const cnn_tensor_info *cnn_archive_get(const cnn_archive *archive, size_t index)
     return &archive->entries[index].info;
 }
 
+const char *cnn_archive_foreign_type(const cnn_archive *archive, size_t index)
+{
+    const cnn_foreign_type *foreign = archive->entries[index].foreign;
+    return foreign ? foreign->name : NULL;
+}
+
 const cnn_tensor_info *cnn_archive_find(const cnn_archive *archive, const char *name)
 {
     for (size_t i = 0; i < archive->count; i++)
         if (strcmp(archive->entries[i].info.name, name) == 0)
             return &archive->entries[i].info;
     return NULL;
-}
-
-static cnn_status compare_shapes(const cnn_tensor_info *wanted, const cnn_tensor_info *found,
-                                 const cnn_archive *archive)
-{
-    char expected_text[SHAPE_TEXT], found_text[SHAPE_TEXT], problem[3 * SHAPE_TEXT];
-    if (wanted->rank == found->rank &&
-        memcmp(wanted->shape, found->shape, sizeof(int) * (size_t)wanted->rank) == 0)
-        return CNN_OK;
-    cnn_shape_to_text(expected_text, sizeof expected_text, wanted->shape, wanted->rank);
-    cnn_shape_to_text(found_text, sizeof found_text, found->shape, found->rank);
-    snprintf(problem, sizeof problem, "shape: expected %s, found %s", expected_text, found_text);
-    return fail_tensor(archive, wanted->name, problem);
-}
-
-static bool is_finite(const cnn_tensor_info *tensor)
-{
-    const float *values = tensor->values;
-    for (size_t i = 0; tensor->type == CNN_FLOAT32 && i < tensor->count; i++)
-        if (!isfinite(values[i]))
-            return false;
-    return true;
-}
-
-cnn_status cnn_archive_check(const cnn_tensor_info *wanted, const cnn_archive *archive)
-{
-    const cnn_tensor_info *found = cnn_archive_find(archive, wanted->name);
-    if (!found)
-        return fail_tensor(archive, wanted->name, "expected it in the file, it is missing");
-    if (found->type == wanted->type)
-        return compare_shapes(wanted, found, archive);
-    char problem[SHAPE_TEXT];
-    snprintf(problem, sizeof problem, "dtype: expected %s, found %s",
-             cnn_type_rows[wanted->type].name, cnn_type_rows[found->type].name);
-    return fail_tensor(archive, wanted->name, problem);
-}
-
-cnn_status cnn_archive_copy(const cnn_tensor_info *wanted, const cnn_archive *archive)
-{
-    cnn_status status = cnn_archive_check(wanted, archive);
-    if (status != CNN_OK)
-        return status;
-    const cnn_tensor_info *found = cnn_archive_find(archive, wanted->name);
-    memcpy(wanted->values, found->values, wanted->count * cnn_type_rows[wanted->type].size);
-    if (!is_finite(wanted))
-        return fail_tensor(archive, wanted->name, "expected finite values, found inf or NaN");
-    return CNN_OK;
 }

@@ -19,11 +19,22 @@ typedef struct cnn_metadata {
 cnn_status cnn_archive_write(const char *path, const cnn_tensor_info *tensors, size_t tensor_count,
                              const cnn_metadata *metadata, size_t metadata_count);
 
+/* The same with a seal: the metadata CNN_ARCHIVE_SEAL is the SHA-256 of the file's bytes with zeros
+ * for the seal's digits. */
+#define CNN_ARCHIVE_SEAL "cnn-cl.sha256"
+cnn_status cnn_archive_write_sealed(const char *path, const cnn_tensor_info *tensors,
+                                    size_t tensor_count, const cnn_metadata *metadata,
+                                    size_t metadata_count);
+
 typedef struct cnn_archive cnn_archive;
 
 /* Reads and checks a whole file. Takes no memory that the file's size does not account for. Errors:
  * FILE, DATA (the tensor or field, what was expected and found), MEMORY. */
 cnn_status cnn_archive_read(cnn_archive **archive, const char *path);
+/* Also takes F16, BF16 and F64: their values become float32. */
+cnn_status cnn_archive_read_any(cnn_archive **archive, const char *path);
+/* The same of a file whose seal must be there and be right: a flipped bit is an error. */
+cnn_status cnn_archive_read_sealed(cnn_archive **archive, const char *path);
 void cnn_archive_destroy(cnn_archive *archive);
 
 /* The file's name, for messages. */
@@ -34,12 +45,23 @@ size_t cnn_archive_count(const cnn_archive *archive);
 /* In the header's order; index below the count. The values may be unaligned: copy them with
  * memcpy() or cnn_archive_copy(). Owned by the archive, as are the names. */
 const cnn_tensor_info *cnn_archive_get(const cnn_archive *archive, size_t index);
+/* The type in the file, "F16", of a tensor that was converted; else NULL. */
+const char *cnn_archive_foreign_type(const cnn_archive *archive, size_t index);
 /* NULL where there is no such tensor. */
 const cnn_tensor_info *cnn_archive_find(const cnn_archive *archive, const char *name);
 
+/* "PATH: tensor 'NAME': PROBLEM". Returns DATA. */
+cnn_status cnn_archive_fail(const char *path, const char *name, const char *problem);
 /* Is there a tensor of wanted's name, type and shape? Errors: DATA. */
 cnn_status cnn_archive_check(const cnn_tensor_info *wanted, const cnn_archive *archive);
 /* Checks, and copies to wanted's values. Errors: DATA, also where a value is not finite. */
 cnn_status cnn_archive_copy(const cnn_tensor_info *wanted, const cnn_archive *archive);
+/* True for integers. */
+bool cnn_tensor_is_finite(const cnn_tensor_info *tensor);
+
+/* A model of this configuration with the archive's tensors, which must be those of its network, all
+ * of them and no others. Errors: DATA, also where the network cannot be; MEMORY. */
+cnn_status cnn_archive_to_model(cnn_model **model, const cnn_config *config,
+                                const cnn_archive *archive);
 
 #endif

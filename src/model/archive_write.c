@@ -2,12 +2,14 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "model/archive.h"
 #include "model/format.h"
+#include "model/seal.h"
 
 /* Where each tensor's values go, and the pieces of the file in the order of their bytes. */
 typedef struct value_layout {
@@ -38,11 +40,12 @@ static void place_values(value_layout *layout, const cnn_tensor_info *tensors, s
 static json_t *entry_to_json(const cnn_tensor_info *tensor, size_t offset)
 {
     const cnn_type_row *type = &cnn_type_rows[tensor->type];
+    size_t end = offset + tensor->count * type->size;
     json_t *shape = json_array();
     for (int axis = 0; axis < tensor->rank; axis++)
         json_array_append_new(shape, json_integer(tensor->shape[axis]));
     return json_pack("{s:s, s:o, s:[I, I]}", "dtype", type->name, "shape", shape, "data_offsets",
-                     (json_int_t)offset, (json_int_t)(offset + tensor->count * type->size));
+                     (json_int_t)offset, (json_int_t)end);
 }
 
 static cnn_status add_entry(json_t *object, const char *key, json_t *value, const char *path)
@@ -96,8 +99,9 @@ static cnn_status dump_header(char **header, uint64_t *length, json_t *root, con
     return status;
 }
 
-cnn_status cnn_archive_write(const char *path, const cnn_tensor_info *tensors, size_t tensor_count,
-                             const cnn_metadata *metadata, size_t metadata_count)
+static cnn_status write_archive(const char *path, const cnn_tensor_info *tensors,
+                                size_t tensor_count, const cnn_metadata *metadata,
+                                size_t metadata_count, bool sealed)
 {
     value_layout layout = {0};
     char *header = NULL;
@@ -112,11 +116,37 @@ cnn_status cnn_archive_write(const char *path, const cnn_tensor_info *tensors, s
     CNN_TRY(dump_header(&header, &length, json_incref(root), path));
     layout.pieces[0] = (cnn_piece){&length, CNN_ARCHIVE_LENGTH_SIZE};
     layout.pieces[1] = (cnn_piece){header, (size_t)length};
+    if (sealed)
+        cnn_seal_set(header, layout.pieces, layout.piece_count);
     CNN_TRY(cnn_file_write_atomic(path, layout.pieces, layout.piece_count));
 out:
     json_decref(root);
     free(header);
     free(layout.pieces);
     free(layout.offsets);
+    return status;
+}
+
+cnn_status cnn_archive_write(const char *path, const cnn_tensor_info *tensors, size_t tensor_count,
+                             const cnn_metadata *metadata, size_t metadata_count)
+{
+    return write_archive(path, tensors, tensor_count, metadata, metadata_count, false);
+}
+
+cnn_status cnn_archive_write_sealed(const char *path, const cnn_tensor_info *tensors,
+                                    size_t tensor_count, const cnn_metadata *metadata,
+                                    size_t metadata_count)
+{
+    char zeros[CNN_HASH_SIZE];
+    cnn_metadata *all;
+    cnn_status status = cnn_allocate(&all, metadata_count + 1, sizeof *all, path);
+    if (status != CNN_OK)
+        return status;
+    memset(zeros, '0', CNN_HASH_DIGITS);
+    zeros[CNN_HASH_DIGITS] = '\0';
+    memcpy(all, metadata, metadata_count * sizeof *all);
+    all[metadata_count] = (cnn_metadata){CNN_ARCHIVE_SEAL, zeros};
+    status = write_archive(path, tensors, tensor_count, all, metadata_count + 1, true);
+    free(all);
     return status;
 }

@@ -7,6 +7,9 @@
 #include <cnncl/model.h>
 
 #define CNN_ARCHIVE_METADATA "__metadata__"
+/* What a saved model says of itself: this program's version, and the network's options as JSON. */
+#define CNN_VERSION_KEY "cnn-cl.version"
+#define CNN_CONFIG_KEY "cnn-cl.config"
 
 enum {
     CNN_ARCHIVE_LENGTH_SIZE = 8,          /* bytes of the header's length */
@@ -22,5 +25,15 @@ typedef struct cnn_type_row {
 
 /* Indexed by cnn_type. */
 extern const cnn_type_row cnn_type_rows[CNN_ARCHIVE_TYPES];
+
+/* A type of other programs' files: each value becomes a float. */
+typedef struct cnn_foreign_type {
+    const char *name; /* safetensors' */
+    size_t size;      /* bytes of a value */
+    float (*to_float)(const unsigned char *bytes);
+} cnn_foreign_type;
+
+/* NULL where the name is none of them. */
+const cnn_foreign_type *cnn_foreign_type_find(const char *name);
 
 #endif

@@ -1,4 +1,5 @@
 /* Models as files: an archive of the network's tensors that describes itself. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,37 +7,52 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "model/archive.h"
+#include "model/format.h"
 #include "net/network.h"
 
-#define CONFIG_KEY "cnn-cl.config"
-#define VERSION_KEY "cnn-cl.version"
+#define DATA_KEY "cnn-cl.data"       /* what it was trained on; absent where that is not known */
+#define CLASSES_KEY "cnn-cl.classes" /* a JSON array of names; absent where there are none */
+
+enum { METADATA_LIMIT = 5 };
+
+static void add_metadata(cnn_metadata *metadata, size_t *count, const char *key, const char *value)
+{
+    if (value)
+        metadata[(*count)++] = (cnn_metadata){key, value};
+}
 
 cnn_status cnn_model_save(const cnn_model *model, const char *path)
 {
     cnn_status status = CNN_OK;
-    char *config = NULL;
+    char *config = NULL, *classes = NULL;
     cnn_tensor_info *tensors = NULL;
     CNN_TRY(cnn_config_to_json(&config, cnn_network_config(model->network)));
+    CNN_TRY(cnn_origin_classes_to_json(&classes, &model->origin));
     CNN_TRY(cnn_allocate(&tensors, model->slot_count, sizeof *tensors, path));
     for (size_t i = 0; i < model->slot_count; i++)
         tensors[i] = model->slots[i].info;
-    const cnn_metadata metadata[] = {
-        {"format", "pt"}, {VERSION_KEY, cnn_version()}, {CONFIG_KEY, config}};
-    CNN_TRY(cnn_archive_write(path, tensors, model->slot_count, metadata,
-                              sizeof metadata / sizeof metadata[0]));
+    cnn_metadata metadata[METADATA_LIMIT];
+    size_t count = 0;
+    add_metadata(metadata, &count, "format", "pt");
+    add_metadata(metadata, &count, CNN_VERSION_KEY, cnn_version());
+    add_metadata(metadata, &count, CNN_CONFIG_KEY, config);
+    add_metadata(metadata, &count, DATA_KEY, model->origin.data);
+    add_metadata(metadata, &count, CLASSES_KEY, classes);
+    CNN_TRY(cnn_archive_write(path, tensors, model->slot_count, metadata, count));
 out:
     free(tensors);
     free(config);
+    free(classes);
     return status;
 }
 
 static cnn_status read_config(cnn_config *config, const cnn_archive *archive)
 {
     const char *path = cnn_archive_path(archive);
-    const char *json = cnn_archive_metadata(archive, CONFIG_KEY);
+    const char *json = cnn_archive_metadata(archive, CNN_CONFIG_KEY);
     if (!json)
         return cnn_fail(CNN_ERROR_DATA,
-                        "%s: expected the metadata " CONFIG_KEY
+                        "%s: expected the metadata " CNN_CONFIG_KEY
                         " with the network's options, found "
                         "none: this file was not written by cnn-cl",
                         path);
@@ -60,29 +76,40 @@ static bool has_tensor(const cnn_model *model, const char *name)
     return false;
 }
 
+static const char *missing_tensor(const cnn_model *model, const cnn_archive *archive)
+{
+    for (size_t i = 0; i < model->slot_count; i++)
+        if (!cnn_archive_find(archive, model->slots[i].name))
+            return model->slots[i].name;
+    return NULL;
+}
+
 static cnn_status refuse_extra(const cnn_model *model, const cnn_archive *archive)
 {
-    char quoted[CNN_QUOTE_SIZE];
     for (size_t i = 0; i < cnn_archive_count(archive); i++) {
         const char *name = cnn_archive_get(archive, i)->name;
-        if (!has_tensor(model, name))
-            return cnn_fail(CNN_ERROR_DATA, "%s: tensor '%s': the network has no such tensor",
-                            cnn_archive_path(archive), cnn_quote(quoted, name));
+        if (has_tensor(model, name))
+            continue;
+        char problem[128] = "the network has no such tensor";
+        const char *missing = missing_tensor(model, archive);
+        if (missing)
+            snprintf(problem, sizeof problem,
+                     "the network has no such tensor; it has '%s', which is missing", missing);
+        return cnn_archive_fail(cnn_archive_path(archive), name, problem);
     }
     return CNN_OK;
 }
 
-cnn_status cnn_model_load(cnn_model **model, const char *path)
+cnn_status cnn_archive_to_model(cnn_model **model, const cnn_config *config,
+                                const cnn_archive *archive)
 {
     *model = NULL;
     cnn_status status = CNN_OK;
-    cnn_archive *archive = NULL;
     cnn_model *result = NULL;
-    cnn_config config;
-    CNN_TRY(cnn_archive_read(&archive, path));
-    CNN_TRY(read_config(&config, archive));
-    CNN_TRY(describe_model(&result, &config, path));
+    CNN_TRY(describe_model(&result, config, cnn_archive_path(archive)));
     CNN_TRY(refuse_extra(result, archive));
+    CNN_TRY(cnn_origin_read(&result->origin, cnn_archive_metadata(archive, DATA_KEY),
+                            cnn_archive_metadata(archive, CLASSES_KEY), cnn_archive_path(archive)));
     for (size_t i = 0; i < result->slot_count; i++)
         CNN_TRY(cnn_archive_check(&result->slots[i].info, archive));
     CNN_TRY(cnn_model_allocate(result));
@@ -92,6 +119,19 @@ cnn_status cnn_model_load(cnn_model **model, const char *path)
     result = NULL;
 out:
     cnn_model_destroy(result);
+    return status;
+}
+
+cnn_status cnn_model_load(cnn_model **model, const char *path)
+{
+    *model = NULL;
+    cnn_status status = CNN_OK;
+    cnn_archive *archive = NULL;
+    cnn_config config;
+    CNN_TRY(cnn_archive_read(&archive, path));
+    CNN_TRY(read_config(&config, archive));
+    CNN_TRY(cnn_archive_to_model(model, &config, archive));
+out:
     cnn_archive_destroy(archive);
     return status;
 }

@@ -119,6 +119,7 @@ cnn_status cnn_model_describe(cnn_model **model, const cnn_config *config)
     cnn_status status = CNN_OK;
     cnn_model *result = NULL;
     CNN_TRY(cnn_allocate(&result, 1, sizeof *result, "a model"));
+    cnn_origin_init(&result->origin);
     CNN_TRY(cnn_network_create(&result->network, config));
     CNN_TRY(cnn_allocate(&result->slots, (size_t)result->network->layer_count * SLOTS_PER_LAYER,
                          sizeof(cnn_slot), "the tensors' names"));
@@ -169,6 +170,7 @@ void cnn_model_destroy(cnn_model *model)
     free(model->statistics);
     free(model->batches);
     free(model->slots);
+    cnn_origin_finish(&model->origin);
     free(model);
 }
 
@@ -190,4 +192,9 @@ cnn_tensor_info cnn_model_tensor(const cnn_model *model, size_t index)
 uint64_t cnn_model_parameter_count(const cnn_model *model)
 {
     return model->network->parameter_count;
+}
+
+cnn_status cnn_model_rename(cnn_model *model, const char *name)
+{
+    return cnn_config_set(&model->network->config, "name", name);
 }

@@ -75,8 +75,8 @@ cnn_status cnn_network_create(cnn_network **network, const cnn_config *config)
     cnn_network *result = NULL;
     CNN_TRY(cnn_allocate(&result, 1, sizeof *result, "a network"));
     result->config = *config;
-    size_t most = (size_t)(config->cdim_count * LAYERS_PER_BLOCK +
-                           config->hdim_count * LAYERS_PER_HIDDEN + FLATTEN_AND_LAST);
+    size_t most = (size_t)config->cdim_count * LAYERS_PER_BLOCK +
+                  (size_t)config->hdim_count * LAYERS_PER_HIDDEN + FLATTEN_AND_LAST;
     CNN_TRY(cnn_allocate(&result->layers, most, sizeof *result->layers, "a network's layers"));
     builder at = {result, {config->xdim[0], config->xdim[1], config->xdim[2]}, CNN_OK};
     append_all(&at, config);

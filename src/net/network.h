@@ -23,6 +23,16 @@ typedef struct cnn_slot {
     cnn_tensor_info info;                /* info.name points at name */
 } cnn_slot;
 
+enum { CNN_ORIGIN_CLASSES = 256 };
+
+/* What a model was trained on. */
+typedef struct cnn_origin {
+    char *data; /* of cnn_dataset_known(); NULL where it is not known */
+    int class_count;
+    char *classes[CNN_ORIGIN_CLASSES]; /* names; none where the classes have only numbers */
+    char numbers[CNN_ORIGIN_CLASSES][sizeof "255"];
+} cnn_origin;
+
 struct cnn_model {
     cnn_network *network;
     float *parameters; /* network->parameter_count: every weight and bias, in layer order */
@@ -31,6 +41,7 @@ struct cnn_model {
     int64_t *batches; /* per layer: num_batches_tracked of a batch norm */
     size_t slot_count;
     cnn_slot *slots; /* every tensor, in PyTorch's order */
+    cnn_origin origin;
 };
 
 /* A model without memory for its values: the names, types and shapes of its tensors. For a reader,
@@ -38,6 +49,17 @@ struct cnn_model {
 cnn_status cnn_model_describe(cnn_model **model, const cnn_config *config);
 /* Gives a described model its values, all zero. Errors: MEMORY. */
 cnn_status cnn_model_allocate(cnn_model *model);
+
+/* No data set, and classes that are called by their numbers. */
+void cnn_origin_init(cnn_origin *origin);
+/* The names of the classes as a JSON array, to be freed with free(); NULL where there are none.
+ * Errors: MEMORY. */
+cnn_status cnn_origin_classes_to_json(char **json, const cnn_origin *origin);
+/* From the two texts of a file, either of which may be NULL; source names them in messages. Errors:
+ * DATA, MEMORY. */
+cnn_status cnn_origin_read(cnn_origin *origin, const char *data, const char *classes,
+                           const char *source);
+void cnn_origin_finish(cnn_origin *origin);
 
 /* Errors: ARGUMENT (a value out of range, named as its option). */
 cnn_status cnn_config_check(const cnn_config *config);

@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 #include "base/text.h"
+#include "ocl/guard.h"
 
 static const char advice[] = "use a smaller batch or network, or stream the data set";
 
@@ -43,12 +44,20 @@ static bool is_shortage(cl_int code)
            code == CL_OUT_OF_HOST_MEMORY || code == CL_INVALID_BUFFER_SIZE;
 }
 
-static cl_int enqueue_zeros(const cnn_buffer *buffer)
+/* All bits of every byte, or none. */
+static cl_int enqueue_fill(const cnn_buffer *buffer, bool bits)
 {
-    static const cl_uint zero = 0;
-    size_t pattern = buffer->bytes % sizeof zero == 0 ? sizeof zero : 1;
-    return clEnqueueFillBuffer(buffer->device->queue, buffer->mem, &zero, pattern, 0, buffer->bytes,
+    const cl_uint word = bits ? CL_UINT_MAX : 0;
+    size_t pattern = buffer->bytes % sizeof word == 0 ? sizeof word : 1;
+    return clEnqueueFillBuffer(buffer->device->queue, buffer->mem, &word, pattern, 0, buffer->bytes,
                                0, NULL, NULL);
+}
+
+static cl_mem create_memory(cnn_device *device, size_t bytes, const char *what, cl_int *code)
+{
+    if (device->guards)
+        return cnn_guards_create_memory(device->guards, bytes, what, code);
+    return clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, code);
 }
 
 cnn_status cnn_buffer_init(cnn_buffer *buffer, cnn_device *device, size_t bytes, const char *what)
@@ -62,12 +71,12 @@ cnn_status cnn_buffer_init(cnn_buffer *buffer, cnn_device *device, size_t bytes,
 
     const char *call = "clCreateBuffer";
     cl_int code;
-    cl_mem mem = clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
+    cl_mem mem = create_memory(device, bytes, what, &code);
     if (code == CL_SUCCESS) {
         *buffer = (cnn_buffer){device, mem, bytes};
         device->allocated += bytes;
         call = "clEnqueueFillBuffer";
-        code = enqueue_zeros(buffer);
+        code = enqueue_fill(buffer, false);
     }
     if (code == CL_SUCCESS) {
         call = "clFinish";
@@ -86,13 +95,37 @@ cnn_status cnn_buffer_init(cnn_buffer *buffer, cnn_device *device, size_t bytes,
     return status;
 }
 
+cnn_status cnn_buffer_share(cnn_buffer *buffer, cnn_device *device, const void *data, size_t bytes,
+                            const char *what)
+{
+    *buffer = (cnn_buffer){0};
+    if (device->kernel_class == CNN_KERNEL_CPU && bytes > 0) {
+        cl_int code;
+        /* OpenCL takes no pointer to constant values, even to read them alone. */
+        cl_mem mem = clCreateBuffer(device->context, CL_MEM_READ_ONLY | CL_MEM_USE_HOST_PTR, bytes,
+                                    (void *)data, &code);
+        if (code == CL_SUCCESS)
+            *buffer = (cnn_buffer){device, mem, 0};
+        return cnn_opencl_check(code, "clCreateBuffer", device);
+    }
+    cnn_status status = cnn_buffer_init(buffer, device, bytes, what);
+    return status == CNN_OK ? cnn_buffer_write(buffer, 0, data, bytes) : status;
+}
+
 void cnn_buffer_finish(cnn_buffer *buffer)
 {
     if (buffer->mem) {
+        if (buffer->device->guards)
+            cnn_guards_forget_memory(buffer->device->guards, buffer->mem);
         clReleaseMemObject(buffer->mem);
         buffer->device->allocated -= buffer->bytes;
     }
     *buffer = (cnn_buffer){0};
+}
+
+cnn_status cnn_buffer_wipe(const cnn_buffer *buffer)
+{
+    return cnn_opencl_check(enqueue_fill(buffer, true), "clEnqueueFillBuffer", buffer->device);
 }
 
 cnn_status cnn_buffer_read(void *data, const cnn_buffer *buffer, size_t offset, size_t bytes)
@@ -120,4 +153,13 @@ cnn_status cnn_buffer_write_async(cl_event *event, const cnn_buffer *buffer, con
     cl_int code = clEnqueueWriteBuffer(buffer->device->queue, buffer->mem, CL_FALSE, 0, bytes, data,
                                        0, NULL, event);
     return cnn_opencl_check(code, "clEnqueueWriteBuffer", buffer->device);
+}
+
+cnn_status cnn_buffer_read_async(cl_event *event, void *data, const cnn_buffer *buffer,
+                                 size_t bytes)
+{
+    *event = NULL;
+    cl_int code = clEnqueueReadBuffer(buffer->device->queue, buffer->mem, CL_FALSE, 0, bytes, data,
+                                      0, NULL, event);
+    return cnn_opencl_check(code, "clEnqueueReadBuffer", buffer->device);
 }

@@ -14,15 +14,26 @@ typedef struct cnn_buffer {
  * which has the bytes asked, the bytes there and what to lower. Zero bytes are made four. Errors:
  * MEMORY, OPENCL. */
 cnn_status cnn_buffer_init(cnn_buffer *buffer, cnn_device *device, size_t bytes, const char *what);
+/* A buffer of these values, which kernels only read. Where the kernels run on the host's processor
+ * it is the caller's own memory, and takes none of the device's (bytes is 0); else a copy. data
+ * must stay as it is until the buffer is finished. Errors: MEMORY, OPENCL. */
+cnn_status cnn_buffer_share(cnn_buffer *buffer, cnn_device *device, const void *data, size_t bytes,
+                            const char *what);
 /* Takes a buffer that is {0}, too. */
 void cnn_buffer_finish(cnn_buffer *buffer);
+
+/* Enqueues: all bits of the whole buffer are set, which are NaN as floats. */
+cnn_status cnn_buffer_wipe(const cnn_buffer *buffer);
 
 /* Blocking copies; offset and bytes in bytes. */
 cnn_status cnn_buffer_read(void *data, const cnn_buffer *buffer, size_t offset, size_t bytes);
 cnn_status cnn_buffer_write(const cnn_buffer *buffer, size_t offset, const void *data,
                             size_t bytes);
-/* Enqueued, not waited for: data must stay until *event (to be released by the caller) is done. */
+/* Enqueued, not waited for; the first `bytes` bytes. Data must stay until *event (to be released by
+ * the caller) is done. */
 cnn_status cnn_buffer_write_async(cl_event *event, const cnn_buffer *buffer, const void *data,
                                   size_t bytes);
+cnn_status cnn_buffer_read_async(cl_event *event, void *data, const cnn_buffer *buffer,
+                                 size_t bytes);
 
 #endif

@@ -98,6 +98,11 @@ const cnn_device_info *cnn_device_get_info(const cnn_device *device)
     return &device->info;
 }
 
+const char *cnn_device_tuning(const cnn_device *device)
+{
+    return *device->tuning ? device->tuning : "default";
+}
+
 cnn_status cnn_device_finish(cnn_device *device)
 {
     return cnn_opencl_check(clFinish(device->queue), "clFinish", device);

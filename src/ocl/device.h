@@ -10,6 +10,8 @@
  * device's type; CNN_CL_KERNEL_CLASS=cpu|gpu overrides. */
 typedef enum cnn_kernel_class { CNN_KERNEL_CPU, CNN_KERNEL_GPU } cnn_kernel_class;
 
+enum { CNN_TUNING_SIZE = 20 };
+
 struct cnn_device {
     cl_platform_id platform;
     cl_device_id id;
@@ -22,6 +24,8 @@ struct cnn_device {
     void (*at_destroy)(struct cnn_device *device); /* set by tensor/gemm.c: CLBlast's cache; NULL */
     struct cnn_program_cache *programs;            /* built programs by file and options */
     struct cnn_profile *profile;                   /* records what is enqueued; mostly NULL */
+    char tuning[CNN_TUNING_SIZE];                  /* set by tensor/: see cnn_device_tuning() */
+    struct cnn_guards *guards;                     /* puts zones around buffers; mostly NULL */
     bool told_compiling; /* the log has said that kernels are being compiled */
 };
 

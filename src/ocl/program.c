@@ -35,7 +35,7 @@ static char *read_log(cl_program program, cl_device_id id)
     for (const char *at = log; *at; at++) {
         bool space = (unsigned char)*at <= ' ';
         if (!space || !blank)
-            log[length++] = space ? ' ' : *at;
+            log[length++] = (char)(space ? ' ' : *at);
         blank = space;
     }
     log[length > 0 && blank ? length - 1 : length] = '\0';
@@ -72,8 +72,9 @@ static cnn_status build(cl_program *program, cnn_device *device, const char *sou
             file, device->info.name, cnn_opencl_error_name(code), code, options, shown);
         clReleaseProgram(*program);
         *program = NULL;
-    } else if (log && *log) {
-        cnn_log(CNN_LOG_DEBUG, "%s, options %s: %s", file, options, log);
+    } else {
+        cnn_log(CNN_LOG_DEBUG, "built %s, options %s%s%s", file, options, log && *log ? ": " : "",
+                log ? log : "");
     }
     free(log);
     return status;

@@ -2,6 +2,9 @@
 #ifndef OCL_SOURCE_H
 #define OCL_SOURCE_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include <cnncl/error.h>
 
 /* The folder of the kernels: CNN_CL_KERNEL_DIR, else the source's for a program that runs from the
@@ -14,5 +17,11 @@ cnn_status cnn_kernel_folder(char **folder);
  * keep the names and lines of the driver's log right. To be freed
  * with free(). Errors: KERNEL (no such file), FILE, DATA, MEMORY. */
 cnn_status cnn_source_load(char **source, const char *folder, const char *file);
+
+/* FNV-1a over bytes, going on from an earlier digest; 0 to begin with. */
+uint64_t cnn_digest(uint64_t digest, const void *bytes, size_t count);
+/* Of all kernel files of the folder, names and text. Errors: KERNEL (there is none), FILE, MEMORY.
+ */
+cnn_status cnn_source_digest(uint64_t *digest);
 
 #endif

@@ -58,7 +58,7 @@ static void init_direct(direct *pass, const cnn_layer *layer, bool transposed)
     pass->padding = transposed ? layer->ksize - 1 - padding : padding;
     pass->block = pass->out.c > 8 ? 16 : 8;
     size_t blocks = (size_t)divide_up(pass->out.c, pass->block);
-    size_t taps = (size_t)(layer->ksize * layer->ksize);
+    size_t taps = (size_t)layer->ksize * (size_t)layer->ksize;
     size_t in = (size_t)pass->in.c;
     pass->packed = blocks * (size_t)pass->block * taps * in + in;
 }
@@ -108,8 +108,9 @@ static cnn_status init(cnn_op *op)
     conv->parts = op->batch < most ? op->batch : most;
     conv->input_blocks = divide_up(layer->in.c, choose_input_block(layer->in.c));
     int block = conv->forward.block;
-    size_t width = (size_t)(divide_up(layer->out.c, block) * block);
-    size_t rows = (size_t)(layer->ksize * layer->ksize * layer->in.c + 1);
+    size_t width = (size_t)divide_up(layer->out.c, block) * (size_t)block;
+    size_t taps = (size_t)layer->ksize * (size_t)layer->ksize;
+    size_t rows = taps * (size_t)layer->in.c + 1;
     conv->partials = (size_t)conv->parts * rows * width;
     op->keeps_input = true;
     op->scratch_bytes = sizeof(float) * largest(conv->partials, largest(conv->forward.packed,

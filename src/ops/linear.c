@@ -2,8 +2,7 @@
 #include <stdio.h>
 
 #include "base/status.h"
-#include "ops/op.h"
-#include "tensor/gemm.h"
+#include "ops/linear.h"
 
 enum { ADD_BIAS, BIAS_GRADIENT };
 
@@ -21,6 +20,13 @@ static cnn_gemm_shape weights_shape(const cnn_layer *layer, int n)
 static cnn_gemm_shape input_shape(const cnn_layer *layer, int n)
 {
     return (cnn_gemm_shape){false, false, (size_t)n, (size_t)layer->in.c, (size_t)layer->out.c};
+}
+
+void cnn_linear_products(cnn_gemm_shape shapes[CNN_LINEAR_PRODUCTS], const cnn_layer *layer, int n)
+{
+    shapes[0] = forward_shape(layer, n);
+    shapes[1] = weights_shape(layer, n);
+    shapes[2] = input_shape(layer, n);
 }
 
 /* Row-major without gaps: the strides are the widths of the matrices as they are stored. */

@@ -79,27 +79,15 @@ cnn_status cnn_softmax_reset(cnn_softmax *softmax)
 }
 
 cnn_status cnn_softmax_read(float *losses, uint32_t *hits, int *bad, const cnn_softmax *softmax,
-                            size_t count)
+                            size_t first, size_t count)
 {
     cl_int mark;
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_buffer_read(&mark, &softmax->bad, 0, sizeof mark));
-    CNN_TRY(cnn_buffer_read(losses, &softmax->losses, 0, count * sizeof *losses));
-    CNN_TRY(cnn_buffer_read(hits, &softmax->hits, 0, count * sizeof *hits));
+    CNN_TRY(
+        cnn_buffer_read(losses, &softmax->losses, first * sizeof *losses, count * sizeof *losses));
+    CNN_TRY(cnn_buffer_read(hits, &softmax->hits, first * sizeof *hits, count * sizeof *hits));
     *bad = mark;
-out:
-    return status;
-}
-
-cnn_status cnn_softmax_read_bad(int *bad, float *loss, const cnn_softmax *softmax)
-{
-    cl_int mark;
-    cnn_status status = CNN_OK;
-    CNN_TRY(cnn_buffer_read(&mark, &softmax->bad, 0, sizeof mark));
-    *bad = mark;
-    *loss = 0.0f;
-    if (mark >= 0)
-        status = cnn_buffer_read(loss, &softmax->losses, (size_t)mark * sizeof *loss, sizeof *loss);
 out:
     return status;
 }

@@ -27,11 +27,9 @@ cnn_status cnn_softmax_run(cnn_softmax *softmax, cl_mem gradient, cl_mem logits,
 
 /* Clears the mark of a loss that is not finite. Waits for the device. */
 cnn_status cnn_softmax_reset(cnn_softmax *softmax);
-/* Reads the first slot that is not finite (-1: none) and its loss. Waits for the device. */
-cnn_status cnn_softmax_read_bad(int *bad, float *loss, const cnn_softmax *softmax);
-/* Reads the first `count` slots, and the first slot that is not finite (-1: none). Waits for the
- * device. */
+/* Reads `count` slots from slot `first` on, and the first slot that is not finite (-1: none). Waits
+ * for the device. */
 cnn_status cnn_softmax_read(float *losses, uint32_t *hits, int *bad, const cnn_softmax *softmax,
-                            size_t count);
+                            size_t first, size_t count);
 
 #endif

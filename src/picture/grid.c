@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "picture/png.h"
 #include "picture/utf8.h"
 
 enum {
@@ -39,14 +40,6 @@ static const color title_color = {0.13, 0.13, 0.13};
 static const color wrong_color = {0.80, 0.08, 0.08};
 static const color frame_color = {0.72, 0.72, 0.72};
 
-static cnn_status check_cairo(cairo_status_t code)
-{
-    if (code == CAIRO_STATUS_SUCCESS)
-        return CNN_OK;
-    cnn_status status = code == CAIRO_STATUS_NO_MEMORY ? CNN_ERROR_MEMORY : CNN_ERROR_ARGUMENT;
-    return cnn_fail(status, "a picture cannot be drawn: %s", cairo_status_to_string(code));
-}
-
 /* The side of a plane as drawn, when its longer side is `longest`. */
 static int drawn_side(int side, int longest)
 {
@@ -64,13 +57,6 @@ static void select_title_font(cairo_t *cairo)
     cairo_set_font_size(cairo, TITLE_SIZE);
 }
 
-static double text_width(cairo_t *cairo, const char *text)
-{
-    cairo_text_extents_t extents;
-    cairo_text_extents(cairo, text, &extents);
-    return extents.x_advance;
-}
-
 /* The page is as wide as images and titles need; there is no page yet to measure titles on. */
 static cnn_status measure_titles(double *widest, char *const *titles, int count)
 {
@@ -79,11 +65,11 @@ static cnn_status measure_titles(double *widest, char *const *titles, int count)
     select_title_font(cairo);
     *widest = 0.0;
     for (int i = 0; i < count; i++) {
-        double width = text_width(cairo, titles[i]);
+        double width = cnn_png_text_width(cairo, titles[i]);
         if (width > *widest)
             *widest = width;
     }
-    cnn_status status = check_cairo(cairo_status(cairo));
+    cnn_status status = cnn_png_check(cairo_status(cairo));
     cairo_destroy(cairo);
     cairo_surface_destroy(surface);
     return status;
@@ -121,16 +107,6 @@ static cnn_status make_layout(layout *at, char *const *titles, int count, int co
     return CNN_OK;
 }
 
-/* The pixel of an image (C, H, W) as 0xRRGGBB. */
-static uint32_t pixel_color(const uint8_t *pixels, const int shape[3], size_t at)
-{
-    size_t plane = (size_t)shape[1] * (size_t)shape[2];
-    uint32_t red = pixels[at];
-    if (shape[0] != 3)
-        return red << 16 | red << 8 | red;
-    return red << 16 | (uint32_t)pixels[plane + at] << 8 | pixels[2 * plane + at];
-}
-
 /* Nearest neighbour straight into the page's memory: no filter can blur it. */
 static void draw_image(cairo_surface_t *page, const layout *at, int left, int top,
                        const uint8_t *pixels, const int shape[3])
@@ -143,26 +119,11 @@ static void draw_image(cairo_surface_t *page, const layout *at, int left, int to
         size_t from = (size_t)y * (size_t)shape[1] / (size_t)at->image_height * (size_t)shape[2];
         for (int x = 0; x < at->image_width; x++) {
             size_t column = (size_t)x * (size_t)shape[2] / (size_t)at->image_width;
-            uint32_t pixel = pixel_color(pixels, shape, from + column);
+            uint32_t pixel = cnn_png_pixel(pixels, shape, from + column);
             memcpy(row + (size_t)x * sizeof pixel, &pixel, sizeof pixel);
         }
     }
     cairo_surface_mark_dirty(page);
-}
-
-/* Shortens the text, in place, until it fits with an ellipsis; it has room for one. */
-static void fit_title(cairo_t *cairo, char *text, double width)
-{
-    static const char ellipsis[] = "\xe2\x80\xa6";
-    size_t length = strlen(text);
-    if (text_width(cairo, text) <= width)
-        return;
-    while (length > 0) {
-        length = cnn_utf8_previous(text, length);
-        memcpy(text + length, ellipsis, sizeof ellipsis);
-        if (text_width(cairo, text) <= width)
-            return;
-    }
 }
 
 static void set_color(cairo_t *cairo, color value)
@@ -175,9 +136,9 @@ static void draw_cell(cairo_t *cairo, const layout *at, int index, const cnn_gri
 {
     int left = GAP + index % at->columns * (at->cell_width + GAP);
     int top = GAP + index / at->columns * (at->cell_height + GAP);
-    fit_title(cairo, title, at->cell_width);
+    cnn_png_fit_text(cairo, title, at->cell_width);
     set_color(cairo, cell->wrong ? wrong_color : title_color);
-    cairo_move_to(cairo, left + (at->cell_width - text_width(cairo, title)) / 2.0,
+    cairo_move_to(cairo, left + (at->cell_width - cnn_png_text_width(cairo, title)) / 2.0,
                   top + TITLE_BASELINE);
     cairo_show_text(cairo, title);
 
@@ -190,29 +151,22 @@ static void draw_cell(cairo_t *cairo, const layout *at, int index, const cnn_gri
     draw_image(cairo_get_target(cairo), at, image_left, image_top, cell->pixels, shape);
 }
 
-static cairo_status_t append_png(void *user, const unsigned char *data, unsigned length)
-{
-    cnn_text *png = user;
-    cnn_text_append_bytes(png, (const char *)data, length);
-    return png->failed ? CAIRO_STATUS_NO_MEMORY : CAIRO_STATUS_SUCCESS;
-}
-
 static cnn_status draw_page(cnn_text *png, const layout *at, const cnn_grid_cell *cells,
                             char **titles, int count, const int shape[3])
 {
     cairo_surface_t *page = cairo_image_surface_create(CAIRO_FORMAT_RGB24, at->width, at->height);
     cairo_t *cairo = cairo_create(page);
-    cnn_status status = check_cairo(cairo_status(cairo));
+    cnn_status status = cnn_png_check(cairo_status(cairo));
     if (status == CNN_OK) {
         cairo_set_source_rgb(cairo, 1.0, 1.0, 1.0);
         cairo_paint(cairo);
         select_title_font(cairo);
         for (int i = 0; i < count; i++)
             draw_cell(cairo, at, i, &cells[i], titles[i], shape);
-        status = check_cairo(cairo_status(cairo));
+        status = cnn_png_check(cairo_status(cairo));
     }
     if (status == CNN_OK)
-        status = check_cairo(cairo_surface_write_to_png_stream(page, append_png, png));
+        status = cnn_png_encode(png, page);
     cairo_destroy(cairo);
     cairo_surface_destroy(page);
     return status;

@@ -58,7 +58,7 @@ cnn_status cnn_utf8_repair(char **repaired, const char *text)
     cnn_status status = cnn_allocate(&copy, length + EXTRA_ROOM + 1, 1, "a title");
     if (status != CNN_OK)
         return status;
-    memcpy(copy, text, length);
+    memcpy(copy, text, length + 1);
     for (size_t at = 0; at < length;) {
         size_t step = character_length(copy + at);
         if (step == 0)

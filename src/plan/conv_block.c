@@ -1,9 +1,10 @@
 /* Convolution, ReLU, max pool and dropout as one step: cl/conv_block.cl and
- * cl/conv_block_backward.cl. */
+ * cl/conv_block_backward.cl; in evaluation plan/conv_evaluation.c. */
 #include <stdio.h>
 
 #include "base/status.h"
 #include "ops/masks.h"
+#include "plan/conv_evaluation.h"
 #include "plan/fused.h"
 
 enum { CONV, RELU, POOL, DROPOUT }; /* the layers */
@@ -17,6 +18,7 @@ typedef struct conv_block_op {
     size_t item_scratch;        /* floats of SCRATCH */
     size_t packed, packed_rows; /* floats */
     size_t partial;             /* floats of one work-item */
+    cnn_conv_evaluation evaluation;
 } conv_block_op;
 
 static size_t round_up(size_t value, size_t to)
@@ -43,7 +45,7 @@ static void find_sizes(conv_block_op *block)
     cnn_shape pooled = op->layers[POOL]->out;
     size_t k = (size_t)conv->ksize, in = (size_t)conv->in.c, out = (size_t)conv->out.c;
     size_t padded = is_first(op) && in < VECTOR ? in : round_up(in, VECTOR);
-    size_t row = round_up(k * padded, VECTOR), windows = (size_t)(pooled.h * pooled.w);
+    size_t row = round_up(k * padded, VECTOR), windows = (size_t)pooled.h * (size_t)pooled.w;
     size_t pixels = (2 * (size_t)pooled.h + k - 1) * (2 * (size_t)pooled.w + k - 1);
     block->packed = round_up(out, BLOCK) * k * k * in;
     block->packed_rows = out * k * row;
@@ -66,7 +68,7 @@ static cnn_status init(cnn_op *op)
 {
     static const struct {
         const char *file, *name;
-    } kernels[] = {[PACK - PACK] = {"conv_block.cl", "conv_block_pack"},
+    } kernels[] = {[0] = {"conv_block.cl", "conv_block_pack"},
                    [FORWARD - PACK] = {"conv_block.cl", "conv_block_forward"},
                    [PACK_ROWS - PACK] = {"conv_block_backward.cl", "conv_block_pack_rows"},
                    [BACKWARD - PACK] = {"conv_block_backward.cl", "conv_block_backward"},
@@ -86,6 +88,8 @@ static cnn_status init(cnn_op *op)
              block->item_scratch, is_first(op));
     for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; i++)
         CNN_TRY(cnn_op_add_kernel(op, kernels[i].file, options, kernels[i].name));
+    CNN_TRY(
+        cnn_conv_evaluation_init(&block->evaluation, op, op->layers[POOL], block->packed, options));
 out:
     return status;
 }
@@ -97,6 +101,16 @@ static cnn_status pack(cnn_op *op, cnn_kernel *kernel, size_t count)
                       cnn_arg_int((int)op->layers[CONV]->params[0].offset));
 }
 
+static cnn_status evaluate(cnn_op *op, const cnn_pass *pass)
+{
+    const conv_block_op *block = (const conv_block_op *)op;
+    cnn_status status = pack(op, &op->kernels[PACK], block->packed);
+    if (status != CNN_OK)
+        return status;
+    return cnn_conv_evaluation_run(&block->evaluation, op, pass, op->memory.parameters,
+                                   cnn_arg_int((int)op->layers[CONV]->params[1].offset));
+}
+
 static cnn_status forward(cnn_op *op, const cnn_pass *pass)
 {
     const conv_block_op *block = (const conv_block_op *)op;
@@ -104,6 +118,8 @@ static cnn_status forward(cnn_op *op, const cnn_pass *pass)
     cnn_mask_args masks = cnn_masks_arguments(op, op->layers[DROPOUT], pass);
     cnn_arg none = cnn_arg_int(0); /* no batch norm */
     cnn_status status = CNN_OK;
+    if (!pass->training)
+        return evaluate(op, pass);
     if (masks.output_masked.value.i)
         CNN_TRY(cnn_masks_draw(&op->kernels[SCALES], memory->masks, op->layers[DROPOUT], pass));
     if (!masks.input_masked.value.i && !masks.output_masked.value.i)
@@ -151,11 +167,13 @@ static double computed_flops(const cnn_op *op, const cnn_op_work *work)
 {
     const cnn_layer *conv = op->layers[CONV];
     cnn_shape out = conv->out, pooled = op->layers[POOL]->out;
-    double kept = work->training ? 1.0 - op->layers[DROPOUT]->dropout : 1.0;
+    double kept = 1.0 - op->layers[DROPOUT]->dropout;
     double windows = (double)pooled.h * pooled.w / ((double)out.h * out.w); /* per position */
     double conv_flops = cnn_layer_get_class(CNN_LAYER_CONV)->forward_flops(conv);
     double shared = kept * work->input_kept * windows * conv_flops;
     double values = kept * (double)cnn_shape_count(pooled);
+    if (!work->training)
+        return cnn_conv_evaluation_flops(&((const conv_block_op *)op)->evaluation);
     if (work->backward)
         return shared * (op->memory.input_gradient ? 2.0 : 1.0) + values;
     enum { WINDOW = CNN_POOL_SIZE * CNN_POOL_SIZE };

@@ -37,7 +37,8 @@ static cnn_status init(cnn_op *op)
                                         [FORWARD] = "dense_forward",
                                         [PACK_FEATURES] = "dense_pack_features",
                                         [INPUT] = "dense_input",
-                                        [WEIGHTS] = "dense_weights"};
+                                        [WEIGHTS] = "dense_weights",
+                                        [BIAS] = "linear_bias_gradient"};
     dense_block_op *block = (dense_block_op *)op;
     char options[128];
     cnn_status status = CNN_OK;
@@ -47,9 +48,6 @@ static cnn_status init(cnn_op *op)
              block->in.h * block->in.w, out, block->relu);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         CNN_TRY(cnn_op_add_kernel(op, "dense_block.cl", options, names[i]));
-    char bias_options[32];
-    snprintf(bias_options, sizeof bias_options, "-DOUT=%d", out);
-    CNN_TRY(cnn_op_add_kernel(op, "linear.cl", bias_options, "linear_bias_gradient"));
     if (block->relu)
         CNN_TRY(cnn_op_add_kernel(op, "dense_block.cl", options, "dense_gate"));
     op->keeps_input = true;

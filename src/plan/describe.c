@@ -32,6 +32,12 @@ static void append_step(cnn_text *text, const cnn_plan *plan, int index)
     append_kernels(text, op);
 }
 
+void cnn_plan_append_steps(cnn_text *text, const cnn_plan *plan)
+{
+    for (int i = 0; i < plan->step_count; i++)
+        append_step(text, plan, i);
+}
+
 cnn_status cnn_plan_to_text(char **text, cnn_device *device, const cnn_network *network, int batch,
                             bool fuse)
 {
@@ -45,8 +51,7 @@ cnn_status cnn_plan_to_text(char **text, cnn_device *device, const cnn_network *
         (cnn_plan_options){.batch = batch, .training = true, .fuse = fuse, .slots = 1});
     if (status != CNN_OK)
         return status;
-    for (int i = 0; i < plan->step_count; i++)
-        append_step(&buffer, plan, i);
+    cnn_plan_append_steps(&buffer, plan);
     cnn_text_append(&buffer, "Device memory for training at batch %d, without the data set: %s.\n",
                     batch, cnn_format_bytes(total, device->allocated - before));
     cnn_plan_destroy(plan);

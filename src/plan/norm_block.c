@@ -1,37 +1,27 @@
 /* Convolution, batch norm, ReLU, max pool and dropout as one step: cl/norm_block.cl; in evaluation
- * the forward pass of cl/conv_block.cl. */
+ * plan/conv_evaluation.c. */
 #include <stdio.h>
 
 #include "base/status.h"
 #include "ops/masks.h"
+#include "plan/conv_evaluation.h"
 #include "plan/fused.h"
 
 enum { CONV, NORM, RELU, POOL, DROPOUT }; /* the layers */
 
-enum {
-    SCALES,
-    MERGE,
-    REDUCE_NORM,
-    PACK,
-    CONVOLVE,
-    APPLY,
-    FOLD,
-    SUMS,
-    PACK_ROWS,
-    BACKWARD,
-    REDUCE,
-    EVALUATE
-};
+enum { SCALES, MERGE, REDUCE_NORM, PACK, CONVOLVE, APPLY, FOLD, SUMS, PACK_ROWS, BACKWARD, REDUCE };
 
 enum { BLOCK = 16, VECTOR = 8 };
 
 typedef struct norm_block_op {
     cnn_op op;
     int items;
-    size_t weights;          /* packed, floats */
-    size_t training_scratch; /* floats of SCRATCH */
-    size_t evaluation_scratch;
-    size_t folded_bias; /* its place in the scratch memory of an evaluation, in floats */
+    size_t weights;            /* packed, floats */
+    size_t training_scratch;   /* floats of SCRATCH */
+    size_t evaluation_scratch; /* likewise, in cl/conv_block.cl */
+    size_t folded_bias;        /* its place in the scratch memory of an evaluation, in floats */
+    size_t evaluation_begin;   /* behind it */
+    cnn_conv_evaluation evaluation;
 } norm_block_op;
 
 static size_t round_up(size_t value, size_t to)
@@ -64,7 +54,8 @@ static void find_training_sizes(norm_block_op *block)
     cnn_shape pooled = op->layers[POOL]->out, in = conv->in, out = conv->out;
     size_t k = (size_t)conv->ksize, items = (size_t)block->items;
     size_t inputs = round_up((size_t)in.c, VECTOR), outputs = round_up((size_t)out.c, VECTOR);
-    size_t plane = (size_t)(out.h * out.w), windows = (size_t)(pooled.h * pooled.w);
+    size_t plane = (size_t)out.h * (size_t)out.w;
+    size_t windows = (size_t)pooled.h * (size_t)pooled.w;
     size_t gradient_plane = ((size_t)in.h + k - 1) * ((size_t)in.w + k - 1);
     size_t tile = round_up(tile_floats(conv, out.h, out.w), BLOCK);
     size_t sums = round_up(items * 2 * (size_t)out.c, BLOCK);
@@ -81,18 +72,19 @@ static void find_training_sizes(norm_block_op *block)
                       (size_t)op->batch * outputs * ((plane + windows) * sizeof(float) + windows);
 }
 
-/* Those of the forward pass of cl/conv_block.cl. */
+/* Those of an evaluation. */
 static void find_evaluation_sizes(norm_block_op *block)
 {
     cnn_op *op = &block->op;
     const cnn_layer *conv = op->layers[CONV];
     cnn_shape pooled = op->layers[POOL]->out;
-    size_t outputs = round_up((size_t)conv->out.c, BLOCK);
-    size_t packed = outputs * (size_t)(conv->ksize * conv->ksize) * (size_t)conv->in.c;
+    size_t outputs = round_up((size_t)conv->out.c, BLOCK), items = (size_t)block->items;
     size_t tile = tile_floats(conv, 2 * pooled.h, 2 * pooled.w);
-    block->evaluation_scratch = round_up(tile + packed, BLOCK);
-    block->folded_bias = packed + (size_t)block->items * block->evaluation_scratch;
-    op->scratch_bytes = larger(op->scratch_bytes, (block->folded_bias + outputs) * sizeof(float));
+    block->folded_bias = outputs * (size_t)(conv->ksize * conv->ksize) * (size_t)conv->in.c;
+    block->evaluation_begin = block->folded_bias + outputs;
+    block->evaluation_scratch = round_up(tile, BLOCK);
+    size_t all = block->evaluation_begin + items * block->evaluation_scratch;
+    op->scratch_bytes = larger(op->scratch_bytes, all * sizeof(float));
 }
 
 static void find_sizes(norm_block_op *block)
@@ -123,7 +115,7 @@ static cnn_status init(cnn_op *op)
     static const struct {
         const char *file, *name;
     } training[] = {
-        [PACK - PACK] = {"norm_block.cl", "norm_block_pack"},
+        [0] = {"norm_block.cl", "norm_block_pack"},
         [CONVOLVE - PACK] = {"norm_block.cl", "norm_block_convolve"},
         [APPLY - PACK] = {"norm_block.cl", "norm_block_apply"},
         [FOLD - PACK] = {"norm_block.cl", "norm_block_fold"},
@@ -148,7 +140,8 @@ static cnn_status init(cnn_op *op)
     for (size_t i = 0; i < sizeof training / sizeof training[0]; i++)
         CNN_TRY(cnn_op_add_kernel(op, training[i].file, options, training[i].name));
     format_options(options, op, block->evaluation_scratch);
-    status = cnn_op_add_kernel(op, "conv_block.cl", options, "conv_block_forward");
+    status = cnn_conv_evaluation_init(&block->evaluation, op, op->layers[POOL],
+                                      block->evaluation_begin, options);
 out:
     return status;
 }
@@ -172,19 +165,14 @@ static cnn_status evaluate(cnn_op *op, const cnn_pass *pass)
 {
     const norm_block_op *block = (const norm_block_op *)op;
     const cnn_op_memory *memory = &op->memory;
-    cnn_arg scratch = cnn_arg_mem(memory->scratch), none = cnn_arg_int(0);
     cnn_arg folded_bias = cnn_arg_int((int)block->folded_bias);
     cnn_status status = CNN_OK;
-    CNN_TRY(CNN_LAUNCH(&op->kernels[FOLD], items_for(op, block->weights), scratch, folded_bias,
-                       cnn_arg_mem(memory->parameters), offset_of(op, CONV, 0),
-                       offset_of(op, CONV, 1), offset_of(op, NORM, 0), offset_of(op, NORM, 1),
-                       cnn_arg_mem(memory->statistics), statistics_offset(op),
-                       cnn_arg_float((float)CNN_BATCHNORM_EPSILON)));
-    status = CNN_LAUNCH(&op->kernels[EVALUATE], (size_t)block->items, cnn_arg_mem(memory->output),
-                        cnn_arg_mem(memory->saved), cnn_arg_mem(memory->input), scratch, none,
-                        folded_bias, cnn_arg_mem(memory->masks), none, cnn_arg_mem(memory->masks),
-                        none, cnn_arg_float(1.0f), none, none, scratch, cnn_arg_int(pass->n),
-                        cnn_arg_int(block->items));
+    CNN_TRY(CNN_LAUNCH(&op->kernels[FOLD], items_for(op, block->weights),
+                       cnn_arg_mem(memory->scratch), folded_bias, cnn_arg_mem(memory->parameters),
+                       offset_of(op, CONV, 0), offset_of(op, CONV, 1), offset_of(op, NORM, 0),
+                       offset_of(op, NORM, 1), cnn_arg_mem(memory->statistics),
+                       statistics_offset(op), cnn_arg_float((float)CNN_BATCHNORM_EPSILON)));
+    status = cnn_conv_evaluation_run(&block->evaluation, op, pass, memory->scratch, folded_bias);
 out:
     return status;
 }
@@ -278,18 +266,17 @@ static double layer_flops(const cnn_op *op, int layer)
     return cnn_layer_get_class(at->kind)->forward_flops(at);
 }
 
-/* Dropped input channels are left out; in evaluation the batch norm is, and what no window has. */
+/* Dropped input channels are left out, and in evaluation the batch norm. */
 static double computed_flops(const cnn_op *op, const cnn_op_work *work)
 {
     enum { WINDOW = CNN_POOL_SIZE * CNN_POOL_SIZE };
-    cnn_shape out = op->layers[CONV]->out, pooled = op->layers[POOL]->out;
-    double convolution = work->input_kept * layer_flops(op, CONV);
-    double norm = layer_flops(op, NORM), values = (double)cnn_shape_count(pooled);
-    double windows = (double)pooled.h * pooled.w * WINDOW / ((double)out.h * out.w);
+    double convolution = work->input_kept * layer_flops(op, CONV), norm = layer_flops(op, NORM);
+    double values = (double)cnn_shape_count(op->layers[POOL]->out);
+    if (!work->training)
+        return cnn_conv_evaluation_flops(&((const norm_block_op *)op)->evaluation);
     if (work->backward)
         return convolution * (op->memory.input_gradient ? 2.0 : 1.0) + 2.0 * norm + values;
-    values *= WINDOW + 1; /* its maximum, ReLU and scale */
-    return work->training ? convolution + norm + values : convolution * windows + values;
+    return convolution + norm + values * (WINDOW + 1); /* its maximum, ReLU and scale */
 }
 
 const cnn_op_class cnn_norm_block_op = {"norm_block", sizeof(norm_block_op), init, forward,

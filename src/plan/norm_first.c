@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 #include "ops/masks.h"
+#include "plan/conv_evaluation.h"
 #include "plan/fused.h"
 
 enum { CONV, NORM, RELU, POOL, DROPOUT }; /* the layers */
@@ -13,14 +14,13 @@ enum {
     MERGE,
     PACK_MOMENTS,
     MOMENTS,
+    FOLD,
     PACK,
     FORWARD,
     BACKWARD,
     REDUCE,
     REDUCE_NORM,
-    FINISH,
-    FOLD,
-    EVALUATE
+    FINISH
 };
 
 enum { BLOCK = 16, VECTOR = 8 };
@@ -30,7 +30,9 @@ typedef struct norm_first_op {
     int items;
     size_t moments_scratch, item_scratch; /* floats of SCRATCH */
     size_t outputs, weights;              /* floats of the packed weights: vectors of eight, rows */
-    size_t folded_bias; /* its place in the scratch memory of an evaluation, in floats */
+    size_t folded_bias, evaluation_begin; /* in the scratch memory of an evaluation: its place, in
+                                             floats, and what is behind it */
+    cnn_conv_evaluation evaluation;
 } norm_first_op;
 
 static size_t round_up(size_t value, size_t to)
@@ -82,8 +84,9 @@ static void find_sizes(norm_first_op *block)
     block->item_scratch = round_up(larger(tile + packed, backward), BLOCK);
 
     size_t all = larger(packed, block->weights + items * partial) + items * block->item_scratch;
-    block->folded_bias = packed + items * block->item_scratch;
-    all = larger(all, block->folded_bias + channels);
+    block->folded_bias = packed;
+    block->evaluation_begin = packed + round_up(channels, BLOCK);
+    all = larger(all, block->evaluation_begin + items * block->item_scratch);
     op->scratch_bytes = sizeof(float) * larger(all, moments + items * block->moments_scratch);
     op->saved_bytes = round_up(2 * channels, BLOCK) * sizeof(float) +
                       (size_t)op->batch * windows * eights * (sizeof(float) + 1);
@@ -108,16 +111,15 @@ static cnn_status init(cnn_op *op)
 {
     static const struct {
         const char *file, *name;
-    } kernels[] = {[PACK_MOMENTS - PACK_MOMENTS] = {"norm_block.cl", "norm_block_pack"},
+    } kernels[] = {[0] = {"norm_block.cl", "norm_block_pack"},
                    [MOMENTS - PACK_MOMENTS] = {"norm_block.cl", "norm_block_convolve"},
+                   [FOLD - PACK_MOMENTS] = {"norm_block.cl", "norm_block_fold"},
                    [PACK - PACK_MOMENTS] = {"conv_block.cl", "conv_block_pack"},
                    [FORWARD - PACK_MOMENTS] = {"conv_block.cl", "conv_block_forward"},
                    [BACKWARD - PACK_MOMENTS] = {"norm_first.cl", "conv_block_backward"},
                    [REDUCE - PACK_MOMENTS] = {"norm_first.cl", "conv_block_reduce"},
                    [REDUCE_NORM - PACK_MOMENTS] = {"norm_first.cl", "norm_first_reduce"},
-                   [FINISH - PACK_MOMENTS] = {"norm_first.cl", "norm_first_finish"},
-                   [FOLD - PACK_MOMENTS] = {"norm_block.cl", "norm_block_fold"},
-                   [EVALUATE - PACK_MOMENTS] = {"conv_block.cl", "conv_block_forward"}};
+                   [FINISH - PACK_MOMENTS] = {"norm_first.cl", "norm_first_finish"}};
     norm_first_op *block = (norm_first_op *)op;
     cnn_shape out = op->layers[CONV]->out, pooled = op->layers[POOL]->out;
     char options[OPTIONS_SIZE];
@@ -128,11 +130,14 @@ static cnn_status init(cnn_op *op)
     snprintf(options, sizeof options, "-DC=%d -DPLANE=%d -DUNIT=PLANE", out.c, out.h * out.w);
     CNN_TRY(cnn_op_add_kernel(op, "batchnorm.cl", options, "batchnorm_merge"));
     for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; i++) {
-        bool moments = i < PACK - PACK_MOMENTS, evaluation = i == EVALUATE - PACK_MOMENTS;
+        bool moments = i < PACK - PACK_MOMENTS;
         format_options(options, block, moments ? block->moments_scratch : block->item_scratch,
-                       !evaluation);
+                       true);
         CNN_TRY(cnn_op_add_kernel(op, kernels[i].file, options, kernels[i].name));
     }
+    format_options(options, block, block->item_scratch, false);
+    status = cnn_conv_evaluation_init(&block->evaluation, op, op->layers[POOL],
+                                      block->evaluation_begin, options);
 out:
     return status;
 }
@@ -179,18 +184,14 @@ static cnn_status evaluate(cnn_op *op, const cnn_pass *pass)
 {
     const norm_first_op *block = (const norm_first_op *)op;
     const cnn_op_memory *memory = &op->memory;
-    cnn_arg scratch = cnn_arg_mem(memory->scratch), none = cnn_arg_int(0);
-    cnn_arg masks = cnn_arg_mem(memory->masks), folded_bias = cnn_arg_int((int)block->folded_bias);
+    cnn_arg folded_bias = cnn_arg_int((int)block->folded_bias);
     cnn_status status = CNN_OK;
-    CNN_TRY(CNN_LAUNCH(&op->kernels[FOLD], cnn_kernel_items(op->device, block->weights), scratch,
-                       folded_bias, cnn_arg_mem(memory->parameters), offset_of(op, CONV, 0),
-                       offset_of(op, CONV, 1), offset_of(op, NORM, 0), offset_of(op, NORM, 1),
-                       cnn_arg_mem(memory->statistics), statistics_offset(op),
-                       cnn_arg_float((float)CNN_BATCHNORM_EPSILON)));
-    status = CNN_LAUNCH(&op->kernels[EVALUATE], (size_t)block->items, cnn_arg_mem(memory->output),
-                        cnn_arg_mem(memory->saved), cnn_arg_mem(memory->input), scratch, none,
-                        folded_bias, masks, none, masks, none, cnn_arg_float(1.0f), none, none,
-                        scratch, cnn_arg_int(pass->n), cnn_arg_int(block->items));
+    CNN_TRY(CNN_LAUNCH(&op->kernels[FOLD], cnn_kernel_items(op->device, block->weights),
+                       cnn_arg_mem(memory->scratch), folded_bias, cnn_arg_mem(memory->parameters),
+                       offset_of(op, CONV, 0), offset_of(op, CONV, 1), offset_of(op, NORM, 0),
+                       offset_of(op, NORM, 1), cnn_arg_mem(memory->statistics),
+                       statistics_offset(op), cnn_arg_float((float)CNN_BATCHNORM_EPSILON)));
+    status = cnn_conv_evaluation_run(&block->evaluation, op, pass, memory->scratch, folded_bias);
 out:
     return status;
 }
@@ -250,7 +251,7 @@ static double layer_flops(const cnn_op *op, int layer)
     return cnn_layer_get_class(at->kind)->forward_flops(at);
 }
 
-/* Forward: in training all outputs for the statistics, and once more the kept ones that a window
+/* Forward: all outputs for the statistics, and once more the kept ones that a window
  * has. Backward: a position of a window of kept channels, and the products of the input's rows. */
 static double computed_flops(const cnn_op *op, const cnn_op_work *work)
 {
@@ -258,14 +259,16 @@ static double computed_flops(const cnn_op *op, const cnn_op_work *work)
     const cnn_layer *conv = op->layers[CONV];
     cnn_shape out = conv->out, pooled = op->layers[POOL]->out;
     double positions = (double)out.h * out.w, run = (double)count_run(conv);
-    double kept = work->training ? 1.0 - op->layers[DROPOUT]->dropout : 1.0;
+    double kept = 1.0 - op->layers[DROPOUT]->dropout;
     double windows = kept * pooled.h * pooled.w / positions; /* per position */
     double values = kept * (double)cnn_shape_count(pooled);
+    if (!work->training)
+        return cnn_conv_evaluation_flops(&((const norm_first_op *)op)->evaluation);
     if (work->backward)
         return windows * layer_flops(op, CONV) + 3.0 * values +
                2.0 * conv->ksize * run * (run + 1.0) * positions;
-    double all = work->training ? layer_flops(op, CONV) + layer_flops(op, NORM) : 0.0;
-    return all + WINDOW * windows * layer_flops(op, CONV) + values * (5 * WINDOW + 1);
+    return layer_flops(op, CONV) + layer_flops(op, NORM) +
+           WINDOW * windows * layer_flops(op, CONV) + values * (5 * WINDOW + 1);
 }
 
 const cnn_op_class cnn_norm_first_op = {"norm_first", sizeof(norm_first_op), init, forward,

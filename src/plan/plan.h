@@ -4,6 +4,7 @@
 
 #include <cnncl/plan.h>
 
+#include "base/text.h"
 #include "net/network.h"
 #include "ocl/buffer.h"
 #include "ops/adam.h"
@@ -59,6 +60,9 @@ typedef struct cnn_plan {
 cnn_status cnn_plan_create(cnn_plan **plan, cnn_device *device, const cnn_network *network,
                            cnn_plan_options options);
 void cnn_plan_destroy(cnn_plan *plan);
+
+/* Appends the table of cnn_plan_to_text(), without the total. */
+void cnn_plan_append_steps(cnn_text *text, const cnn_plan *plan);
 
 /* Makes room for `slots` batches between two reads of the tally. On failure the plan is as before.
  */

@@ -1,14 +1,27 @@
 /* Convolution, read off its definition:
  * y[n,o,r,s] = b[o] + sum over c,i,j of w[o,c,i,j] * x[n, c, r + i - padding, s + j - padding],
- * x being zero outside its plane. Backward, the same sum is read from dx's and dw's side. */
+ * x being zero outside its plane: those terms are left out. Backward, the same sum is read from
+ * dx's and dw's side. */
 #include "ref/index.h"
 #include "ref/ref.h"
 
-/* x[n,c,h,w], zero outside the plane. */
-static double padded(const float *x, cnn_shape shape, int n, int c, int h, int w)
+/* Indices from begin to end - 1. */
+typedef struct range {
+    int begin, end;
+} range;
+
+/* The i of 0 to count - 1 for which first + i is inside 0 to size - 1. */
+static range inside(int first, int count, int size)
 {
-    bool inside = h >= 0 && h < shape.h && w >= 0 && w < shape.w;
-    return inside ? x[cnn_ref_index(shape, n, c, h, w)] : 0.0;
+    int begin = first < 0 ? -first : 0, end = size - first;
+    return (range){begin, end < count ? end : count};
+}
+
+/* The same for first - i. */
+static range inside_backward(int first, int count, int size)
+{
+    int begin = first >= size ? first - size + 1 : 0, end = first + 1;
+    return (range){begin, end < count ? end : count};
 }
 
 /* The shape of one output channel's weights. */
@@ -20,13 +33,15 @@ static cnn_shape weight_shape(const cnn_layer *layer)
 static double output_at(const float *x, const float *w, const cnn_layer *layer, int n, int o, int r,
                         int s)
 {
-    int padding = cnn_conv_padding(layer);
+    int h = r - cnn_conv_padding(layer), v = s - cnn_conv_padding(layer);
+    range rows = inside(h, layer->ksize, layer->in.h);
+    range columns = inside(v, layer->ksize, layer->in.w);
     double sum = 0.0;
     for (int c = 0; c < layer->in.c; c++)
-        for (int i = 0; i < layer->ksize; i++)
-            for (int j = 0; j < layer->ksize; j++)
-                sum += w[cnn_ref_index(weight_shape(layer), o, c, i, j)] *
-                       padded(x, layer->in, n, c, r + i - padding, s + j - padding);
+        for (int i = rows.begin; i < rows.end; i++)
+            for (int j = columns.begin; j < columns.end; j++)
+                sum += (double)w[cnn_ref_index(weight_shape(layer), o, c, i, j)] *
+                       x[cnn_ref_index(layer->in, n, c, h + i, v + j)];
     return sum;
 }
 
@@ -46,26 +61,30 @@ void cnn_ref_conv_forward(float *y, const float *x, const float *w, const float 
 static double dx_at(const float *dy, const float *w, const cnn_layer *layer, int n, int c, int h,
                     int v)
 {
-    int padding = cnn_conv_padding(layer);
+    int r = h + cnn_conv_padding(layer), s = v + cnn_conv_padding(layer);
+    range rows = inside_backward(r, layer->ksize, layer->out.h);
+    range columns = inside_backward(s, layer->ksize, layer->out.w);
     double sum = 0.0;
     for (int o = 0; o < layer->out.c; o++)
-        for (int i = 0; i < layer->ksize; i++)
-            for (int j = 0; j < layer->ksize; j++)
-                sum += w[cnn_ref_index(weight_shape(layer), o, c, i, j)] *
-                       padded(dy, layer->out, n, o, h - i + padding, v - j + padding);
+        for (int i = rows.begin; i < rows.end; i++)
+            for (int j = columns.begin; j < columns.end; j++)
+                sum += (double)w[cnn_ref_index(weight_shape(layer), o, c, i, j)] *
+                       dy[cnn_ref_index(layer->out, n, o, r - i, s - j)];
     return sum;
 }
 
 static double dw_at(const float *dy, const float *x, const cnn_layer *layer, int n, int o, int c,
                     int i, int j)
 {
-    int padding = cnn_conv_padding(layer);
+    int h = i - cnn_conv_padding(layer), v = j - cnn_conv_padding(layer);
+    range rows = inside(h, layer->out.h, layer->in.h);
+    range columns = inside(v, layer->out.w, layer->in.w);
     double sum = 0.0;
     for (int sample = 0; sample < n; sample++)
-        for (int r = 0; r < layer->out.h; r++)
-            for (int s = 0; s < layer->out.w; s++)
-                sum += dy[cnn_ref_index(layer->out, sample, o, r, s)] *
-                       padded(x, layer->in, sample, c, r + i - padding, s + j - padding);
+        for (int r = rows.begin; r < rows.end; r++)
+            for (int s = columns.begin; s < columns.end; s++)
+                sum += (double)dy[cnn_ref_index(layer->out, sample, o, r, s)] *
+                       x[cnn_ref_index(layer->in, sample, c, h + r, v + s)];
     return sum;
 }
 

@@ -1,4 +1,5 @@
-/* A whole network: each layer's output is kept on the way forward, and read on the way back. */
+/* A run of layers, or all of them: each layer's output is kept on the way forward, and read on the
+ * way back. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,31 +19,31 @@ typedef struct record {
     float *gradients[CNN_LAYER_MAX_PARAMS];
 } record;
 
-typedef struct execution {
+struct cnn_ref_run {
     cnn_model *model;
     cnn_ref_pass pass;
     int n, layer_count;
     record *records;
     float *dy, *dx; /* (N, the largest layer), swapped after each layer of the way back */
-} execution;
+};
 
-static size_t count_of(const execution *run, cnn_shape shape)
+static size_t count_of(const cnn_ref_run *run, cnn_shape shape)
 {
     return (size_t)run->n * cnn_shape_count(shape);
 }
 
-static void conv_forward(execution *run, record *at)
+static void conv_forward(cnn_ref_run *run, record *at)
 {
     cnn_ref_conv_forward(at->y, at->x, at->params[0], at->params[1], at->layer, run->n);
 }
 
-static void conv_backward(execution *run, const record *at)
+static void conv_backward(cnn_ref_run *run, const record *at)
 {
     cnn_ref_conv_backward(run->dx, at->gradients[0], at->gradients[1], run->dy, at->x,
                           at->params[0], at->layer, run->n);
 }
 
-static void batchnorm_forward(execution *run, record *at)
+static void batchnorm_forward(cnn_ref_run *run, record *at)
 {
     const cnn_layer *layer = at->layer;
     if (run->pass.training) {
@@ -55,7 +56,7 @@ static void batchnorm_forward(execution *run, record *at)
     }
 }
 
-static void batchnorm_backward(execution *run, const record *at)
+static void batchnorm_backward(cnn_ref_run *run, const record *at)
 {
     const cnn_layer *layer = at->layer;
     cnn_ref_batchnorm_backward(run->dx, at->gradients[0], at->gradients[1], run->dy, at->x,
@@ -63,37 +64,37 @@ static void batchnorm_backward(execution *run, const record *at)
                                run->n);
 }
 
-static void relu_forward(execution *run, record *at)
+static void relu_forward(cnn_ref_run *run, record *at)
 {
     cnn_ref_relu_forward(at->y, at->x, count_of(run, at->layer->out));
 }
 
-static void relu_backward(execution *run, const record *at)
+static void relu_backward(cnn_ref_run *run, const record *at)
 {
     cnn_ref_relu_backward(run->dx, run->dy, at->y, count_of(run, at->layer->out));
 }
 
-static void maxpool_forward(execution *run, record *at)
+static void maxpool_forward(cnn_ref_run *run, record *at)
 {
     cnn_ref_maxpool_forward(at->y, at->which, at->x, at->layer, run->n);
 }
 
-static void maxpool_backward(execution *run, const record *at)
+static void maxpool_backward(cnn_ref_run *run, const record *at)
 {
     cnn_ref_maxpool_backward(run->dx, run->dy, at->which, at->layer, run->n);
 }
 
-static void flatten_forward(execution *run, record *at)
+static void flatten_forward(cnn_ref_run *run, record *at)
 {
     memcpy(at->y, at->x, count_of(run, at->layer->out) * sizeof(float));
 }
 
-static void flatten_backward(execution *run, const record *at)
+static void flatten_backward(cnn_ref_run *run, const record *at)
 {
     memcpy(run->dx, run->dy, count_of(run, at->layer->out) * sizeof(float));
 }
 
-static void dropout_forward(execution *run, record *at)
+static void dropout_forward(cnn_ref_run *run, record *at)
 {
     if (run->pass.training)
         cnn_ref_dropout(at->y, at->x, at->layer, run->n, run->pass.seed, run->pass.step);
@@ -101,25 +102,25 @@ static void dropout_forward(execution *run, record *at)
         flatten_forward(run, at); /* the identity */
 }
 
-static void dropout_backward(execution *run, const record *at)
+static void dropout_backward(cnn_ref_run *run, const record *at)
 {
     cnn_ref_dropout(run->dx, run->dy, at->layer, run->n, run->pass.seed, run->pass.step);
 }
 
-static void linear_forward(execution *run, record *at)
+static void linear_forward(cnn_ref_run *run, record *at)
 {
     cnn_ref_linear_forward(at->y, at->x, at->params[0], at->params[1], at->layer, run->n);
 }
 
-static void linear_backward(execution *run, const record *at)
+static void linear_backward(cnn_ref_run *run, const record *at)
 {
     cnn_ref_linear_backward(run->dx, at->gradients[0], at->gradients[1], run->dy, at->x,
                             at->params[0], at->layer, run->n);
 }
 
 static const struct layer_operations {
-    void (*forward)(execution *run, record *at);
-    void (*backward)(execution *run, const record *at); /* run->dy to run->dx */
+    void (*forward)(cnn_ref_run *run, record *at);
+    void (*backward)(cnn_ref_run *run, const record *at); /* run->dy to run->dx */
 } operations[CNN_LAYER_KIND_COUNT] = {
     [CNN_LAYER_CONV] = {conv_forward, conv_backward},
     [CNN_LAYER_BATCHNORM] = {batchnorm_forward, batchnorm_backward},
@@ -130,18 +131,14 @@ static const struct layer_operations {
     [CNN_LAYER_LINEAR] = {linear_forward, linear_backward},
 };
 
-static cnn_status init_record(execution *run, record *at, const cnn_layer *layer, const float *x,
-                              float *gradients)
+static cnn_status init_record(cnn_ref_run *run, record *at, const cnn_layer *layer)
 {
     cnn_status status = CNN_OK;
     size_t count = count_of(run, layer->out);
     at->layer = layer;
-    at->x = x;
     at->running = run->model->statistics + layer->statistic_offset;
-    for (int i = 0; i < layer->param_count; i++) {
+    for (int i = 0; i < layer->param_count; i++)
         at->params[i] = run->model->parameters + layer->params[i].offset;
-        at->gradients[i] = gradients ? gradients + layer->params[i].offset : NULL;
-    }
     CNN_TRY(cnn_allocate(&at->y, count, sizeof(float), layer->name));
     CNN_TRY(
         cnn_allocate(&at->statistics, (size_t)layer->statistic_count, sizeof(float), layer->name));
@@ -151,30 +148,41 @@ out:
     return status;
 }
 
-static cnn_status init_run(execution *run, const float *x, float *gradients)
+cnn_status cnn_ref_run_create(cnn_ref_run **run, cnn_model *model, int first, int count, int n,
+                              cnn_ref_pass pass)
 {
     cnn_status status = CNN_OK;
-    const cnn_network *network = run->model->network;
-    size_t largest = cnn_shape_count(network->layers[0].in);
-    run->layer_count = network->layer_count;
-    CNN_TRY(cnn_allocate(&run->records, (size_t)run->layer_count, sizeof(record), "the layers"));
-    for (int l = 0; l < run->layer_count; l++) {
-        size_t count = cnn_shape_count(network->layers[l].out);
-        largest = count > largest ? count : largest;
-        CNN_TRY(init_record(run, &run->records[l], &network->layers[l], x, gradients));
-        x = run->records[l].y;
+    const cnn_layer *layers = &model->network->layers[first];
+    size_t largest = cnn_shape_count(layers[0].in);
+    cnn_ref_run *made = NULL;
+    *run = NULL;
+    CNN_TRY(cnn_allocate(&made, 1, sizeof *made, "a run in plain C"));
+    made->model = model;
+    made->pass = pass;
+    made->n = n;
+    CNN_TRY(cnn_allocate(&made->records, (size_t)count, sizeof(record), "the layers"));
+    made->layer_count = count;
+    for (int l = 0; l < count; l++) {
+        size_t values = cnn_shape_count(layers[l].out);
+        largest = values > largest ? values : largest;
+        CNN_TRY(init_record(made, &made->records[l], &layers[l]));
     }
-    if (gradients) {
-        CNN_TRY(cnn_allocate(&run->dy, (size_t)run->n * largest, sizeof(float), "gradients"));
-        CNN_TRY(cnn_allocate(&run->dx, (size_t)run->n * largest, sizeof(float), "gradients"));
+    if (pass.training) {
+        CNN_TRY(cnn_allocate(&made->dy, (size_t)n * largest, sizeof(float), "gradients"));
+        CNN_TRY(cnn_allocate(&made->dx, (size_t)n * largest, sizeof(float), "gradients"));
     }
+    *run = made;
+    return CNN_OK;
 out:
+    cnn_ref_run_destroy(made);
     return status;
 }
 
-static void finish_run(execution *run)
+void cnn_ref_run_destroy(cnn_ref_run *run)
 {
-    for (int l = 0; run->records && l < run->layer_count; l++) {
+    if (!run)
+        return;
+    for (int l = 0; l < run->layer_count; l++) {
         free(run->records[l].y);
         free(run->records[l].statistics);
         free(run->records[l].which);
@@ -182,41 +190,71 @@ static void finish_run(execution *run)
     free(run->records);
     free(run->dy);
     free(run->dx);
+    free(run);
 }
 
-static void run_backward(execution *run)
+void cnn_ref_run_forward(cnn_ref_run *run, const float *x)
+{
+    for (int l = 0; l < run->layer_count; l++) {
+        record *at = &run->records[l];
+        at->x = l > 0 ? run->records[l - 1].y : x;
+        operations[at->layer->kind].forward(run, at);
+    }
+}
+
+const float *cnn_ref_run_output(const cnn_ref_run *run, int layer)
+{
+    return run->records[layer].y;
+}
+
+static void swap_gradients(cnn_ref_run *run)
+{
+    float *swapped = run->dy;
+    run->dy = run->dx;
+    run->dx = swapped;
+}
+
+/* Goes back through all layers, beginning with run->dy; leaves the input's gradient there. */
+static void run_backward(cnn_ref_run *run, float *gradients)
 {
     for (int l = run->layer_count - 1; l >= 0; l--) {
-        const record *at = &run->records[l];
+        record *at = &run->records[l];
+        for (int i = 0; i < at->layer->param_count; i++)
+            at->gradients[i] = gradients + at->layer->params[i].offset;
         operations[at->layer->kind].backward(run, at);
-        float *swapped = run->dy;
-        run->dy = run->dx;
-        run->dx = swapped;
+        swap_gradients(run);
     }
+}
+
+const float *cnn_ref_run_backward(cnn_ref_run *run, const float *dy, float *gradients)
+{
+    const record *last = &run->records[run->layer_count - 1];
+    memcpy(run->dy, dy, count_of(run, last->layer->out) * sizeof(float));
+    run_backward(run, gradients);
+    return run->dy;
 }
 
 cnn_status cnn_ref_network(float *logits, double *loss, float *gradients, cnn_model *model,
                            const float *x, const uint8_t *labels, int n, cnn_ref_pass pass)
 {
     cnn_status status = CNN_OK;
-    execution run = {.model = model, .pass = pass, .n = n};
+    cnn_ref_run *run = NULL;
     if (gradients && !pass.training)
         return cnn_fail(CNN_ERROR_ARGUMENT, "gradients are those of training: expected a training "
                                             "pass, found an evaluation pass");
-    CNN_TRY(init_run(&run, x, gradients));
-    for (int l = 0; l < run.layer_count; l++)
-        operations[run.records[l].layer->kind].forward(&run, &run.records[l]);
-    const record *last = &run.records[run.layer_count - 1];
+    CNN_TRY(cnn_ref_run_create(&run, model, 0, model->network->layer_count, n, pass));
+    cnn_ref_run_forward(run, x);
+    const record *last = &run->records[run->layer_count - 1];
     int classes = last->layer->out.c;
-    memcpy(logits, last->y, count_of(&run, last->layer->out) * sizeof(float));
+    memcpy(logits, last->y, count_of(run, last->layer->out) * sizeof(float));
     if (loss || gradients) {
-        double mean = cnn_ref_softmax_cross_entropy(run.dy, NULL, logits, labels, n, classes);
+        double mean = cnn_ref_softmax_cross_entropy(run->dy, NULL, logits, labels, n, classes);
         if (loss)
             *loss = mean;
     }
     if (gradients)
-        run_backward(&run);
+        run_backward(run, gradients);
 out:
-    finish_run(&run);
+    cnn_ref_run_destroy(run);
     return status;
 }

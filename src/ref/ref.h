@@ -57,14 +57,31 @@ double cnn_ref_softmax_cross_entropy(float *dlogits, size_t *hits, const float *
 void cnn_ref_adam(float *values, float *m, float *v, const float *gradients, size_t count,
                   double lr, uint64_t step);
 
-/* A whole network. In training mode with dropout drawn from (seed, step), running statistics and
- * num_batches_tracked updated; x (N, C, H, W). logits (N, ydim). gradients (flat, as the model's
- * parameters) may be NULL for forward only, and must be in evaluation mode; loss may be NULL, and
- * labels where neither is wanted. Errors: ARGUMENT (gradients in evaluation mode), MEMORY. */
+/* What varies from pass to pass. */
 typedef struct cnn_ref_pass {
     bool training;
     uint64_t seed, step;
 } cnn_ref_pass;
+
+/* Consecutive layers of a model on n samples: `count` of them from `first` on. The model must
+ * outlive the run. Errors: MEMORY. */
+typedef struct cnn_ref_run cnn_ref_run;
+cnn_status cnn_ref_run_create(cnn_ref_run **run, cnn_model *model, int first, int count, int n,
+                              cnn_ref_pass pass);
+void cnn_ref_run_destroy(cnn_ref_run *run);
+/* x (N, C, H, W), which must stay for backward. Running statistics and num_batches_tracked are
+ * updated as in training, where it is a training pass. */
+void cnn_ref_run_forward(cnn_ref_run *run, const float *x);
+/* The output (N, C, H, W) of one of its layers, from 0; the run's own. */
+const float *cnn_ref_run_output(const cnn_ref_run *run, int layer);
+/* After forward, in a training pass: writes the layers' gradients into the flat buffer and gives
+ * dx (N, C, H, W), the run's own. */
+const float *cnn_ref_run_backward(cnn_ref_run *run, const float *dy, float *gradients);
+
+/* A whole network. In training mode with dropout drawn from (seed, step), running statistics and
+ * num_batches_tracked updated; x (N, C, H, W). logits (N, ydim). gradients (flat, as the model's
+ * parameters) may be NULL for forward only, and must be in evaluation mode; loss may be NULL, and
+ * labels where neither is wanted. Errors: ARGUMENT (gradients in evaluation mode), MEMORY. */
 cnn_status cnn_ref_network(float *logits, double *loss, float *gradients, cnn_model *model,
                            const float *x, const uint8_t *labels, int n, cnn_ref_pass pass);
 

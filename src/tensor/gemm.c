@@ -1,29 +1,11 @@
 #include "tensor/gemm.h"
 
 #include <clblast_c.h>
+#include <string.h>
 
 #include "base/status.h"
 #include "ocl/profile.h"
-
-/* A set of CLBlast's compile-time parameters for one of its kernels. */
-typedef struct parameter_set {
-    const char *kernel;
-    size_t count;
-    const char *names[16];
-    size_t values[16];
-} parameter_set;
-
-/* For CPUs: one work-item per tile, no local memory, vectors of eight. The defaults are shaped for
- * GPUs and run at a third of the speed (docs/benchmarks.md). GEMMK 1 is left alone: CLBlast 1.5.3
- * computes wrong with it where MWG differs from NWG. */
-static const parameter_set cpu_parameters[] = {
-    {"Xgemm",
-     16,
-     {"GEMMK", "KREG", "KWG", "KWI", "MDIMA", "MDIMC", "MWG", "NDIMB", "NDIMC", "NWG", "SA", "SB",
-      "STRM", "STRN", "VWM", "VWN"},
-     {0, 1, 32, 2, 1, 1, 16, 1, 1, 8, 0, 0, 0, 0, 8, 4}},
-    {"GemmRoutine", 1, {"XGEMM_MIN_INDIRECT_SIZE"}, {1}},
-};
+#include "tensor/tuning.h"
 
 static cnn_status check(CLBlastStatusCode code, const char *call, const cnn_device *device)
 {
@@ -42,23 +24,29 @@ static void clear_cache(cnn_device *device)
     CLBlastClearCache();
 }
 
-cnn_status cnn_gemm_prepare(cnn_device *device)
+#define TEXT(number) #number
+#define DOTTED(major, minor, patch) TEXT(major) "." TEXT(minor) "." TEXT(patch)
+
+const char *cnn_gemm_library_version(void)
 {
-    if (device->at_destroy)
-        return CNN_OK;
+    return DOTTED(CLBLAST_VERSION_MAJOR, CLBLAST_VERSION_MINOR, CLBLAST_VERSION_PATCH);
+}
+
+cnn_status cnn_gemm_use(cnn_device *device, const cnn_gemm_tuning *tuning)
+{
+    cnn_status status = CNN_OK;
     device->at_destroy = clear_cache;
-    if (device->kernel_class != CNN_KERNEL_CPU)
-        return CNN_OK;
-    for (size_t i = 0; i < sizeof cpu_parameters / sizeof cpu_parameters[0]; i++) {
-        parameter_set set = cpu_parameters[i];
-        cnn_status status =
-            check(CLBlastOverrideParameters(device->id, set.kernel, CLBlastPrecisionSingle,
-                                            set.count, set.names, set.values),
-                  "CLBlastOverrideParameters", device);
-        if (status != CNN_OK)
-            return status;
+    for (int i = 0; status == CNN_OK && i < CNN_GEMM_PARTS; i++) {
+        const cnn_gemm_part_kind *part = &cnn_gemm_parts[i];
+        const char *names[CNN_GEMM_MOST_PARAMETERS]; /* CLBlast wants them not to be constant */
+        memcpy(names, part->names, sizeof names);
+        if (tuning->given[i])
+            status =
+                check(CLBlastOverrideParameters(device->id, part->kernel, CLBlastPrecisionSingle,
+                                                (size_t)part->count, names, tuning->values[i]),
+                      "CLBlastOverrideParameters", device);
     }
-    return CNN_OK;
+    return status;
 }
 
 static CLBlastTranspose transpose(bool transposed)

@@ -3,6 +3,7 @@
 #define TENSOR_GEMM_H
 
 #include "ocl/buffer.h"
+#include "tensor/tuning.h"
 
 /* A row-major matrix in device memory: offset and stride (from row to row) in floats. */
 typedef struct cnn_matrix {
@@ -16,8 +17,17 @@ typedef struct cnn_gemm_shape {
     size_t m, n, k;
 } cnn_gemm_shape;
 
-/* Sets CLBlast's parameters for this device; before the first product. */
+/* The version of CLBlast that this was built with. */
+const char *cnn_gemm_library_version(void);
+
+/* Before the first product: CLBlast's parameters of this device's tuning file, where there is one
+ * that passes a check against plain C, else those built in. device->tuning tells which. Errors:
+ * OPENCL, MEMORY. */
 cnn_status cnn_gemm_prepare(cnn_device *device);
+
+/* Has CLBlast use these from now on, for all of this process on this device; a part that is not
+ * given stays as it is. Unchecked. Errors: OPENCL. */
+cnn_status cnn_gemm_use(cnn_device *device, const cnn_gemm_tuning *tuning);
 
 /* Bytes of scratch memory that this product wants; 0 for none. */
 cnn_status cnn_gemm_scratch_bytes(size_t *bytes, cnn_device *device, const cnn_gemm_shape *shape,

@@ -18,32 +18,23 @@ uint64_t cnn_feed_resident_bytes(const cnn_dataset *dataset, cnn_split split)
     return count * (image_bytes(dataset) + 1 + sizeof(uint32_t));
 }
 
-size_t cnn_feed_count(const cnn_feed *feed)
-{
-    return cnn_dataset_count(feed->dataset, feed->split);
-}
-
 size_t cnn_feed_batch_count(const cnn_feed *feed)
 {
     size_t batch = (size_t)feed->batch;
-    return (cnn_feed_count(feed) + batch - 1) / batch;
+    return (feed->count + batch - 1) / batch;
 }
 
 static cnn_status init_resident(cnn_feed *feed)
 {
     const cnn_dataset *dataset = feed->dataset;
-    size_t count = cnn_feed_count(feed), bytes = count * image_bytes(dataset);
+    size_t count = feed->count, bytes = count * image_bytes(dataset);
     cnn_status status = CNN_OK;
-    CNN_TRY(cnn_buffer_init(&feed->images, feed->device, bytes, "the data set's images"));
-    CNN_TRY(cnn_buffer_init(&feed->labels, feed->device, count, "the data set's labels"));
-    CNN_TRY(cnn_buffer_init(&feed->order, feed->device, count * sizeof(uint32_t),
-                            "the order of the samples"));
-    if (count > 0) {
-        CNN_TRY(
-            cnn_buffer_write(&feed->images, 0, cnn_dataset_images(dataset, feed->split), bytes));
-        CNN_TRY(
-            cnn_buffer_write(&feed->labels, 0, cnn_dataset_labels(dataset, feed->split), count));
-    }
+    CNN_TRY(cnn_buffer_share(&feed->images, feed->device, cnn_dataset_images(dataset, feed->split),
+                             bytes, "the data set's images"));
+    CNN_TRY(cnn_buffer_share(&feed->labels, feed->device, cnn_dataset_labels(dataset, feed->split),
+                             count, "the data set's labels"));
+    status = cnn_buffer_init(&feed->order, feed->device, count * sizeof(uint32_t),
+                             "the order of the samples");
 out:
     return status;
 }
@@ -67,11 +58,12 @@ cnn_status cnn_feed_init(cnn_feed *feed, cnn_device *device, const cnn_dataset *
                        .dataset = dataset,
                        .split = split,
                        .batch = batch,
+                       .count = cnn_dataset_count(dataset, split),
                        .streaming = streaming};
     if (!streaming)
         return init_resident(feed);
-    cnn_status status = cnn_allocate(&feed->host_order, cnn_feed_count(feed), sizeof(uint32_t),
-                                     "the order of the samples");
+    cnn_status status =
+        cnn_allocate(&feed->host_order, feed->count, sizeof(uint32_t), "the order of the samples");
     for (int i = 0; status == CNN_OK && i < CNN_FEED_SLOTS; i++)
         status = init_slot(feed, &feed->slots[i]);
     return status;
@@ -106,10 +98,11 @@ void cnn_feed_finish(cnn_feed *feed)
     *feed = (cnn_feed){0};
 }
 
-cnn_status cnn_feed_set_order(cnn_feed *feed, const uint32_t *order)
+cnn_status cnn_feed_set_order(cnn_feed *feed, const uint32_t *order, size_t count)
 {
-    size_t bytes = cnn_feed_count(feed) * sizeof *order;
+    feed->count = order ? count : cnn_dataset_count(feed->dataset, feed->split);
     feed->ordered = order != NULL;
+    size_t bytes = feed->count * sizeof *order;
     if (!order || bytes == 0)
         return CNN_OK;
     if (!feed->streaming)
@@ -142,7 +135,7 @@ out:
 
 cnn_status cnn_feed_batch(int *n, cnn_feed *feed, cnn_plan *plan, size_t index)
 {
-    size_t first = index * (size_t)feed->batch, left = cnn_feed_count(feed) - first;
+    size_t first = index * (size_t)feed->batch, left = feed->count - first;
     *n = left < (size_t)feed->batch ? (int)left : feed->batch;
     if (!feed->streaming) {
         cnn_gather_source resident = {feed->images.mem, feed->labels.mem,

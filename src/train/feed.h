@@ -22,6 +22,7 @@ typedef struct cnn_feed {
     cnn_split split;
     int batch;
     bool streaming;
+    size_t count;                        /* samples of a pass: the whole split or a part of it */
     bool ordered;                        /* an order was set; else the samples come as they lie */
     uint32_t *host_order;                /* streaming: (count) */
     cnn_buffer images, labels, order;    /* resident: (count, C, H, W), (count), (count) */
@@ -37,12 +38,12 @@ cnn_status cnn_feed_init(cnn_feed *feed, cnn_device *device, const cnn_dataset *
                          cnn_split split, int batch, bool streaming);
 void cnn_feed_finish(cnn_feed *feed);
 
-size_t cnn_feed_count(const cnn_feed *feed);
-/* Batches of a pass over the split, a short last one included. */
+/* Batches of a pass, a short last one included. */
 size_t cnn_feed_batch_count(const cnn_feed *feed);
 
-/* Sets the order of the samples, (count) indices; NULL: as they lie. The device must be idle. */
-cnn_status cnn_feed_set_order(cnn_feed *feed, const uint32_t *order);
+/* Sets the samples of a pass and their order, (count) indices, no more than the split has; NULL:
+ * all of them as they lie. The device must be idle. */
+cnn_status cnn_feed_set_order(cnn_feed *feed, const uint32_t *order, size_t count);
 
 /* Enqueues batch number `index` of the pass into the plan's input and labels; *n is its size. */
 cnn_status cnn_feed_batch(int *n, cnn_feed *feed, cnn_plan *plan, size_t index);

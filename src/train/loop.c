@@ -1,5 +1,6 @@
 #include "train/loop.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -39,6 +40,8 @@ static cnn_status run_step(cnn_loop *loop, size_t index)
         loop->step++;
         CNN_TRY(cnn_plan_update(plan, loop->lr, loop->step));
     }
+    if (loop->after_step)
+        status = loop->after_step(index, pass.n, loop->after_user);
 out:
     return status;
 }
@@ -55,86 +58,110 @@ static cnn_status fail_not_finite(const cnn_loop *loop, double loss, int step, s
                         : "the model's values are beyond float's range");
 }
 
-/* Sums the tally in double. */
-static cnn_status read_tally(cnn_loop_result *result, const cnn_loop *loop, size_t steps)
+/* A pass on its way. */
+typedef struct loop_run {
+    cnn_loop *loop;
+    cnn_pace pace;
+    size_t first, steps; /* batches done before, and of the pass */
+    double start;        /* of cnn_seconds(), as if the pass had not been interrupted */
+    float *losses;       /* (steps): room for the tally */
+    uint32_t *hits;      /* (steps) */
+} loop_run;
+
+/* Waits for the steps in flight, and adds what the first `upto` steps of the pass gave to the sums.
+ * In double, one by one in their order: so when it is called makes no difference. */
+static cnn_status collect(loop_run *run, size_t upto)
 {
-    float *losses = NULL;
-    uint32_t *hits = NULL;
+    cnn_loop *loop = run->loop;
+    cnn_loop_sums *sums = &loop->sums;
+    size_t from = sums->steps, count = loop->feed->count, batch = (size_t)loop->feed->batch;
     int bad = -1;
-    size_t count = cnn_feed_count(loop->feed), batch = (size_t)loop->feed->batch;
     cnn_status status = CNN_OK;
-    CNN_TRY(cnn_allocate(&losses, steps, sizeof *losses, "the losses"));
-    CNN_TRY(cnn_allocate(&hits, steps, sizeof *hits, "the hits"));
-    CNN_TRY(cnn_softmax_read(losses, hits, &bad, &loop->plan->softmax, steps));
+    CNN_TRY(cnn_pace_drain(&run->pace));
+    CNN_TRY(
+        cnn_softmax_read(run->losses, run->hits, &bad, &loop->plan->softmax, from, upto - from));
     if (bad >= 0) {
-        status = fail_not_finite(loop, (double)losses[bad], bad, steps);
+        double loss = (double)run->losses[(size_t)bad - from];
+        status = fail_not_finite(loop, loss, bad, run->steps);
         goto out;
     }
-    for (size_t i = 0; i < steps; i++) {
-        size_t n = i + 1 < steps ? batch : count - i * batch;
-        result->batch_loss += (double)losses[i] / (double)steps;
-        result->sample_loss += (double)losses[i] * (double)n / (double)count;
-        result->hits += hits[i];
+    for (size_t i = from; i < upto; i++) {
+        double loss = (double)run->losses[i - from];
+        size_t n = i + 1 < run->steps ? batch : count - i * batch;
+        sums->batch_loss += loss / (double)run->steps;
+        sums->sample_loss += loss * (double)n / (double)count;
+        sums->hits += run->hits[i - from];
     }
-    result->count = count;
-out:
-    free(losses);
-    free(hits);
-    return status;
-}
-
-/* Has a loss been bad by now? Waits for the steps in flight. */
-static cnn_status check_bad(const cnn_loop *loop, size_t steps)
-{
-    const cnn_softmax *softmax = &loop->plan->softmax;
-    float loss;
-    int bad;
-    cnn_status status = CNN_OK;
-    CNN_TRY(cnn_softmax_read_bad(&bad, &loss, softmax));
-    if (bad >= 0)
-        status = fail_not_finite(loop, (double)loss, bad, steps);
+    sums->steps = upto;
+    loop->read_at = cnn_seconds();
+    sums->seconds = loop->read_at - run->start;
 out:
     return status;
 }
 
-static bool tick(const cnn_loop *loop, const cnn_pace *pace, size_t steps, double start)
+static bool tick(const loop_run *run)
 {
+    const cnn_loop *loop = run->loop;
     if (!loop->tick)
         return true;
-    size_t images = pace->complete * (size_t)loop->feed->batch, count = cnn_feed_count(loop->feed);
-    return loop->tick(pace->complete, steps, images < count ? images : count, cnn_seconds() - start,
-                      loop->user);
+    size_t complete = run->first + run->pace.complete, count = loop->feed->count;
+    size_t images = complete * (size_t)loop->feed->batch;
+    double known = (double)loop->sums.steps;
+    cnn_progress progress = {
+        .epoch = loop->epoch,
+        .phase = loop->phase,
+        .step = complete,
+        .steps = run->steps,
+        .images = images < count ? images : count,
+        .seconds = cnn_seconds() - run->start,
+        .loss = known > 0.0 ? loop->sums.batch_loss * (double)run->steps / known : NAN,
+    };
+    return loop->tick(&progress, loop->user);
 }
 
-cnn_status cnn_loop_run(cnn_loop_result *result, cnn_loop *loop)
+/* One step, and what is due after it. */
+static cnn_status advance(loop_run *run, size_t index)
 {
-    static const double check_every = 1.0; /* seconds: rare enough to cost nothing */
-    size_t steps = cnn_feed_batch_count(loop->feed);
-    double start = cnn_seconds(), checked = start;
-    cnn_pace pace;
+    static const double read_every = 0.1; /* seconds: rare enough to cost nothing */
+    cnn_loop *loop = run->loop;
     cnn_status status = CNN_OK;
-    *result = (cnn_loop_result){0};
-    cnn_pace_init(&pace, loop->plan->device);
-    CNN_TRY(cnn_softmax_reset(&loop->plan->softmax));
-    for (size_t i = 0; i < steps; i++) {
-        CNN_TRY(run_step(loop, i));
-        CNN_TRY(cnn_pace_step(&pace));
-        bool go_on = tick(loop, &pace, steps, start);
-        if (!go_on || cnn_seconds() - checked > check_every) {
-            CNN_TRY(check_bad(loop, steps));
-            checked = cnn_seconds();
-        }
-        if (!go_on) {
-            status = cnn_fail(CNN_ERROR_STOPPED, "stopped after step %zu of %zu", i + 1, steps);
-            goto out;
-        }
-    }
-    CNN_TRY(cnn_pace_drain(&pace));
-    CNN_TRY(read_tally(result, loop, steps));
-    result->seconds = cnn_seconds() - start;
-    if (!tick(loop, &pace, steps, start))
-        status = cnn_fail(CNN_ERROR_STOPPED, "stopped after the last step of %zu", steps);
+    CNN_TRY(run_step(loop, index));
+    CNN_TRY(cnn_pace_step(&run->pace));
+    if (index + 1 < run->steps && cnn_seconds() - loop->read_at > read_every)
+        CNN_TRY(collect(run, index + 1));
+    bool stop = !tick(run);
+    bool save = loop->save_every > 0 && loop->step % loop->save_every == 0;
+    if (stop || save)
+        CNN_TRY(collect(run, index + 1));
+    if (save)
+        CNN_TRY(loop->save(loop->user));
+    if (stop)
+        status =
+            cnn_fail(CNN_ERROR_STOPPED, "stopped after step %zu of %zu", index + 1, run->steps);
 out:
-    cnn_pace_finish(&pace);
+    return status;
+}
+
+cnn_status cnn_loop_run(cnn_loop *loop)
+{
+    loop_run run = {
+        .loop = loop, .first = loop->sums.steps, .steps = cnn_feed_batch_count(loop->feed)};
+    cnn_status status = CNN_OK;
+    cnn_pace_init(&run.pace, loop->plan->device);
+    CNN_TRY(cnn_allocate(&run.losses, run.steps, sizeof *run.losses, "the losses"));
+    CNN_TRY(cnn_allocate(&run.hits, run.steps, sizeof *run.hits, "the hits"));
+    CNN_TRY(cnn_softmax_reset(&loop->plan->softmax));
+    run.start = cnn_seconds() - loop->sums.seconds;
+    if (loop->read_at == 0.0)
+        loop->read_at = run.start;
+    for (size_t i = run.first; i < run.steps; i++)
+        CNN_TRY(advance(&run, i));
+    CNN_TRY(collect(&run, run.steps));
+    if (!tick(&run))
+        status = cnn_fail(CNN_ERROR_STOPPED, "stopped after the last step of %zu", run.steps);
+out:
+    cnn_pace_finish(&run.pace);
+    free(run.losses);
+    free(run.hits);
     return status;
 }

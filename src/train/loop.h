@@ -1,4 +1,4 @@
-/* A pass over a split: what training and evaluation have in common. */
+/* A pass over samples: what training and evaluation have in common. */
 #ifndef TRAIN_LOOP_H
 #define TRAIN_LOOP_H
 
@@ -11,29 +11,42 @@
 cnn_status cnn_check_dataset(const cnn_network *network, const cnn_dataset *dataset);
 
 /* Called while the device works; false stops the pass. */
-typedef bool (*cnn_tick)(size_t step, size_t steps, size_t images, double seconds, void *user);
+typedef bool (*cnn_tick)(const cnn_progress *progress, void *user);
+
+/* What the steps of a pass have given so far; zeros at its beginning. */
+typedef struct cnn_loop_sums {
+    size_t steps;       /* that are in the sums */
+    double batch_loss;  /* sum of the batches' losses over the number of batches of the pass */
+    double sample_loss; /* sum of the samples' losses over their number */
+    size_t hits;
+    double seconds;
+} cnn_loop_sums;
+
+/* Called when step number `index`, of n samples, was enqueued; may enqueue more. */
+typedef cnn_status (*cnn_after_step)(size_t index, int n, void *user);
 
 typedef struct cnn_loop {
     cnn_plan *plan;
     cnn_feed *feed;
     bool training;
-    int epoch; /* for messages; -1 where there is none */
+    int epoch;         /* for messages; -1 where there is none */
+    const char *phase; /* of cnn_progress */
     double lr;
     uint64_t seed;
-    uint64_t step; /* training steps done before; counted up */
-    cnn_tick tick; /* may be NULL */
+    uint64_t step;                  /* training steps done before; counted up */
+    cnn_loop_sums sums;             /* a pass goes on after sums.steps of its steps */
+    double read_at;                 /* when the sums were read last, of cnn_seconds(); 0: never */
+    cnn_tick tick;                  /* may be NULL */
+    uint64_t save_every;            /* training steps; 0: never */
+    cnn_status (*save)(void *user); /* called after such a step, when all are complete */
     void *user;
+    cnn_after_step after_step; /* may be NULL */
+    void *after_user;
 } cnn_loop;
 
-typedef struct cnn_loop_result {
-    double batch_loss;  /* plain mean over the batches */
-    double sample_loss; /* mean over the samples */
-    size_t hits, count;
-    double seconds;
-} cnn_loop_result;
-
-/* One pass. Waits for the device at its end. Errors: ARITHMETIC (the message names the step; no
- * update was made from it on), STOPPED, OPENCL. */
-cnn_status cnn_loop_run(cnn_loop_result *result, cnn_loop *loop);
+/* One pass, or the rest of it. Waits for the device at its end. Errors: ARITHMETIC (the message
+ * names the step; no update was made from it on), STOPPED (the sums have all steps made), OPENCL,
+ * those of save(). */
+cnn_status cnn_loop_run(cnn_loop *loop);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "train/loop.h"
+#include "train/predictions.h"
 
 struct cnn_predictor {
     cnn_device *device;
@@ -89,30 +90,49 @@ cnn_status cnn_predictor_run(float *logits, cnn_predictor *predictor, const floa
     return status;
 }
 
-cnn_status cnn_predictor_evaluate(cnn_evaluation *evaluation, cnn_predictor *predictor,
-                                  const cnn_dataset *dataset, cnn_split split)
+static cnn_status check_split(const cnn_predictor *predictor, const cnn_dataset *dataset,
+                              cnn_split split)
 {
-    cnn_feed feed = {0};
-    cnn_loop_result result;
-    cnn_status status = CNN_OK;
-    CNN_TRY(cnn_check_dataset(predictor->model->network, dataset));
-    if (cnn_dataset_count(dataset, split) == 0) {
+    cnn_status status = cnn_check_dataset(predictor->model->network, dataset);
+    if (status == CNN_OK && cnn_dataset_count(dataset, split) == 0)
         status = cnn_fail(CNN_ERROR_DATA, "%s: the %s split is empty", cnn_dataset_source(dataset),
                           split == CNN_SPLIT_TRAIN ? "training" : "test");
-        goto out;
-    }
+    return status;
+}
+
+cnn_status cnn_predictor_evaluate_samples(cnn_evaluation *evaluation, cnn_prediction *predictions,
+                                          cnn_predictor *predictor, const cnn_dataset *dataset,
+                                          cnn_split split)
+{
+    cnn_feed feed = {0};
+    cnn_predictions reader = {0};
+    cnn_status status = CNN_OK;
+    CNN_TRY(check_split(predictor, dataset, split));
     /* One pass over the data: streaming it costs what uploading it would. */
     CNN_TRY(cnn_feed_init(&feed, predictor->device, dataset, split, predictor->batch, true));
     CNN_TRY(cnn_plan_reserve(predictor->plan, cnn_feed_batch_count(&feed)));
     cnn_loop loop = {.plan = predictor->plan, .feed = &feed, .epoch = -1};
-    CNN_TRY(cnn_loop_run(&result, &loop));
+    if (predictions) {
+        CNN_TRY(cnn_predictions_init(&reader, predictor->plan, predictions));
+        loop.after_step = cnn_predictions_take;
+        loop.after_user = &reader;
+    }
+    CNN_TRY(cnn_loop_run(&loop));
+    CNN_TRY(cnn_predictions_drain(&reader));
     *evaluation = (cnn_evaluation){
-        .loss = result.sample_loss,
-        .accuracy = (double)result.hits / (double)result.count,
-        .hits = result.hits,
-        .count = result.count,
+        .loss = loop.sums.sample_loss,
+        .accuracy = (double)loop.sums.hits / (double)feed.count,
+        .hits = loop.sums.hits,
+        .count = feed.count,
     };
 out:
+    cnn_predictions_finish(&reader);
     cnn_feed_finish(&feed);
     return status;
+}
+
+cnn_status cnn_predictor_evaluate(cnn_evaluation *evaluation, cnn_predictor *predictor,
+                                  const cnn_dataset *dataset, cnn_split split)
+{
+    return cnn_predictor_evaluate_samples(evaluation, NULL, predictor, dataset, split);
 }

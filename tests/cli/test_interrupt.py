@@ -31,8 +31,8 @@ class Signals(CommandTest):
         stdout, stderr = process.communicate(timeout=60)
         self.assertNotIn("Done", stdout)
         self.assertFalse(self.exists(out + "/predictions.png"))
-        self.assertRegex(stderr, r"(?m)^cnn-cl: interrupted in epoch \d+ .*saved in "
-                         + out + r"/cnn\.safetensors\n\Z")
+        self.assertRegex(stderr, r"(?m)^cnn-cl: interrupted in epoch \d+ \([a-z ]+, step \d+ of \d+\); "
+                         rf"to go on: cnn-cl train --resume --out {out}\n\Z")
         self.run_command("eval", "--model", out + "/cnn.safetensors", "--data", self.data)
         return process.returncode
 
@@ -77,7 +77,7 @@ class Progress(CommandTest):
         bars = [bar for bar in bars if "images/s" in bar]
         self.assertTrue(bars)
         self.assertTrue(any(re.fullmatch(
-            r"epoch:\[\d+\] train \[[#.]+\] \d+/7  \d+ images/s  \d+:\d\d left", bar)
+            r"epoch:\[\d+\] train \[[#.]+\] \d+/7(  loss:\[\d+\.\d{3}\])?  \d+ images/s  \d+:\d\d left", bar)
             for bar in bars), bars[:5])
         self.assertLessEqual(len(bars), seconds * 10 + 1)
         self.assertRegex(text, r"\r\x1b\[Kmodel saved in [^\r\n]+\r\n")

@@ -7,7 +7,7 @@ from support import (NETWORK, TEST_COUNT, TRAIN_COUNT, CommandTest, environment,
                      make_data, make_split, read_png_size)
 
 NAMES = ["north \"west\"", "nord-öst", "back\\slash", "south"]
-EVALUATION = r"\Aloss:\[\d+\.\d{3}\] accr:\[([01]\.\d{3})\]\.\n\Z"
+EVALUATION = r"\Aloss:\[\d+\.\d{3}\] accr:\[([01]\.\d{3})\]\.\n\n"
 
 
 class WithModel(CommandTest):
@@ -43,11 +43,59 @@ class Eval(WithModel):
     def test_json(self):
         result = json.loads(self.eval("--json", "--split", "train").stdout)
         self.assertEqual(list(result), ["model", "data", "split", "loss", "accuracy", "hits",
-                                        "count"])
+                                        "count", "confusion", "classes", "precision", "recall"])
         self.assertEqual(result["split"], "train")
         self.assertEqual(result["count"], TRAIN_COUNT)
         self.assertAlmostEqual(result["accuracy"], result["hits"] / TRAIN_COUNT)
         self.assertEqual(result["model"], self.model)
+
+    def test_confusion(self):
+        result = self.run_command("eval", "--model", self.model, "--data", self.named)
+        table, scores = result.stdout.split("\n\n")[1:]
+        lines = table.splitlines()
+        self.assertEqual(lines[0], "Confusion: a row for each true class, a column for each "
+                         "predicted one.")
+        self.assertEqual(lines[1].split(), ["0", "1", "2", "3"])
+        self.assertEqual(len({len(line) for line in lines[1:]}), 1, table)
+        counts = [[int(number) for number in line[-4 * 4:].split()] for line in lines[2:]]
+        document = json.loads(self.run_command("eval", "--model", self.model, "--data", self.named,
+                                               "--json").stdout)
+        self.assertEqual(document["confusion"], counts)
+        self.assertEqual(document["classes"], NAMES)
+        self.assertEqual(sum(map(sum, counts)), TEST_COUNT)
+        self.assertEqual(sum(counts[i][i] for i in range(4)), document["hits"])
+        _, labels = make_split(TEST_COUNT, 2)
+        for label, name in enumerate(NAMES):
+            self.assertTrue(lines[2 + label].startswith(f"{label} {name} "), lines)
+            self.assertEqual(sum(counts[label]), list(labels).count(label))
+            taken = sum(row[label] for row in counts)
+            recall, precision = document["recall"][label], document["precision"][label]
+            self.assertAlmostEqual(recall, counts[label][label] / sum(counts[label]))
+            if taken == 0:
+                self.assertIsNone(precision)
+            else:
+                self.assertAlmostEqual(precision, counts[label][label] / taken)
+                self.assertRegex(scores.splitlines()[1 + label],
+                                 f" {precision:.3f} +{recall:.3f} +[01]\\.\\d+ +{sum(counts[label])}$")
+
+    def test_many_classes(self):
+        many = make_data(self.folder + "/many", classes=60)
+        arguments = ["eval", "--data", many, *NETWORK, "--ydim", "60"]
+        table, scores = self.run_command(*arguments).stdout.split("\n\n")[1:]
+        lines = table.splitlines()
+        self.assertRegex(lines[0], r"^Confusion: the largest of 60 classes")
+        self.assertLessEqual(len(lines), 22)
+        document = json.loads(self.run_command(*arguments, "--json").stdout)
+        counts = document["confusion"]
+        largest = sorted((counts[i][j] for i in range(60) for j in range(60) if i != j),
+                         reverse=True)
+        for line, expected in zip(lines[2:], largest):
+            label, predicted, count = map(int, line.split())
+            self.assertEqual(counts[label][predicted], count)
+            self.assertEqual(count, expected)
+        self.assertEqual(len(scores.splitlines()), 61)
+        self.assertIn(None, document["precision"])
+        self.assertRegex(scores, r"(?m)^ *\d+ +- ")
 
     def test_fresh_network(self):
         result = self.run_command("eval", "--json", "--data", self.data, *NETWORK)

@@ -6,21 +6,27 @@ import unittest
 from support import CNN_CL, CommandTest, environment
 
 COMMANDS = {
-    "train": "data out epochs lr print-every stream no-clobber batch no-fuse name xdim ksize "
-             "cdims hdims ydim batchnorm dropout",
+    "doctor": "all batch json name xdim ksize cdims hdims ydim batchnorm dropout",
+    "train": "data out epochs lr print-every val-split early-stop checkpoint-every "
+             "checkpoint-steps resume resume-from log-json stream no-clobber trust-device batch "
+             "no-fuse model name xdim ksize cdims hdims ydim batchnorm dropout",
     "eval": "data split batch no-fuse json model xdim cdims",
-    "predict": "data samples grid no-fuse json model xdim cdims",
+    "predict": "data samples grid top show digits no-preprocess no-fuse json model xdim cdims",
     "params": "plan batch no-fuse model xdim cdims",
     "forward": "no-fuse model xdim cdims",
-    "bench": "steps eval trace batch no-fuse json model name xdim ksize cdims hdims ydim batchnorm "
+    "bench": "steps eval trace tune batch no-fuse json model name xdim ksize cdims hdims ydim batchnorm "
              "dropout",
+    "export": "format model name xdim ksize cdims hdims ydim batchnorm dropout",
+    "import": "name xdim dropout",
+    "report": "data no-bench model name",
+    "serve": "digits no-preprocess port host no-fuse model",
 }
 
 # What is refused, and what the message says.
 WRONG = [
     ("", "a command is missing: see 'cnn-cl --help'"),
     ("frobnicate", "unknown command 'frobnicate': see 'cnn-cl --help'"),
-    ("serve", "unknown command 'serve'"),
+    ("server", "unknown command 'server'"),
     ("train extra", "stray argument 'extra' after the command train: see 'cnn-cl train --help'"),
     ("train -- extra", "stray argument 'extra'"),
     ("--no-such-option", "option '--no-such-option': see 'cnn-cl --help'"),
@@ -38,16 +44,60 @@ WRONG = [
     ("bench --data x", "--data is no option of the command bench"),
     ("bench --epochs 3", "--epochs is no option of the command bench"),
     ("train --trace x", "--trace is no option of the command train"),
+    ("doctor --data x", "--data is no option of the command doctor"),
+    ("doctor --batch 0", "--batch: expected .*, found '0'"),
+    ("bench --all", "--all is no option of the command bench"),
     ("bench --steps 0", "--steps: expected an integer of 1 to 1000000, found '0'"),
     ("bench --steps few", "--steps: expected .*, found 'few'"),
     ("bench --batch 0", "--batch: expected .*, found '0'"),
     ("bench --trace=", "--trace: expected a path, found ''"),
+    ("report", "report: expected RUN_DIR, found 0 of 1: see 'cnn-cl report --help'"),
+    ("report a b", "stray argument 'b' after the command report"),
+    ("report a --name .x", "--name: expected a name of letters.*found '.x'"),
+    ("report a --seed x", "--seed: expected"),
+    ("report a --ksize 3", "--ksize is no option of the command report"),
+    ("eval --no-bench", "--no-bench is no option of the command eval"),
     ("bench --eval=yes", "--eval takes no value"),
     ("bench --model x --ksize 3", "--ksize and --model exclude each other"),
-    ("train --model x", "--model is no option of the command train"),
+    ("bench --tune --trace x", "--tune and --trace exclude each other"),
+    ("bench --tune --eval", "--tune and --eval exclude each other"),
+    ("bench --tune --steps 3", "--tune and --steps exclude each other"),
+    ("train --tune", "--tune is no option of the command train"),
+    ("train --model x --ksize 3", "--ksize and --model exclude each other"),
+    ("train --model x --resume", "--model and --resume exclude each other"),
+    ("train --model x --resume-from y", "--model and --resume exclude each other"),
+    ("train --resume --no-clobber", "--resume and --no-clobber exclude each other"),
+    ("train --early-stop 3", "--early-stop needs --val-split"),
+    ("train --early-stop 0", "--early-stop: expected an integer of 1 to 1000000, found '0'"),
+    ("train --val-split 0", "--val-split: expected a number between 0 and 1, found '0'"),
+    ("train --val-split 1", "--val-split: expected .*, found '1'"),
+    ("train --val-split nan", "--val-split: expected .*, found 'nan'"),
+    ("train --val-split 0.1x", "--val-split: expected .*, found '0.1x'"),
+    ("train --checkpoint-every -1", "--checkpoint-every: expected an integer of 0 to 1000000"),
+    ("train --checkpoint-steps x", "--checkpoint-steps: expected .*, found 'x'"),
+    ("train --resume-from=", "--resume-from: expected a path, found ''"),
+    ("train --log-json=", "--log-json: expected a path, found ''"),
+    ("eval --resume", "--resume is no option of the command eval"),
     ("params -q -v", "--quiet and --verbose exclude each other"),
     ("eval --model x --ksize 3", "--ksize and --model exclude each other.*leave --ksize out"),
     ("params --model x --batchnorm", "--batchnorm and --model exclude each other"),
+    ("export", "export: expected OUT, found 0 of 1: see 'cnn-cl export --help'"),
+    ("export a.onnx b.onnx", "stray argument 'b.onnx' after the command export"),
+    ("export model.bin", "expected a name that ends in .onnx or .npz, found 'model.bin': give --fo"),
+    ("export .onnx", "expected a name that ends in .onnx or .npz, found '.onnx'"),
+    ("export --format pb a.onnx", "--format: expected onnx or npz, found 'pb'"),
+    ("export --format npz a.onnx", "--format npz: expected .* not end in .onnx, found 'a.onnx'"),
+    ("export --format onnx a.npz", "--format onnx: expected .* not end in .npz, found 'a.npz'"),
+    ("export --model x --ksize 3 a.npz", "--ksize and --model exclude each other"),
+    ("export --json a.npz", "--json is no option of the command export"),
+    ("import", "import: expected FILE OUT, found 0 of 2: see 'cnn-cl import --help'"),
+    ("import a", "import: expected FILE OUT, found 1 of 2"),
+    ("import a b", "import: expected an output that ends in .safetensors, found 'b'"),
+    ("import a b.safetensors c", "stray argument 'c' after the command import"),
+    ("import a b.safetensors --ksize 3", "--ksize is no option of the command import"),
+    ("import a b.safetensors --dropout 1", r"--dropout: expected a number in \[0, 1\), found '1'"),
+    ("import a b.safetensors --xdim 28,28", "--xdim: expected three integers"),
+    ("import a b.safetensors --model x", "--model is no option of the command import"),
     ("train --lr nan", "--lr: expected a finite number above 0, found 'nan'"),
     ("train --lr inf", "--lr: expected .*, found 'inf'"),
     ("train --lr 0", "--lr: expected .*, found '0'"),
@@ -107,7 +157,7 @@ class Help(CommandTest):
                 self.assert_fits_a_screen(text)
                 self.assertIn(f"Usage: cnn-cl {command} [options]", text)
                 for option in options.split():
-                    self.assertRegex(text, rf"(?m)^( |The network:).*--{option}\b")
+                    self.assertRegex(text, rf"(?m)^( |The network ).*--{option}\b")
                 self.assertEqual(self.run_command("-h", command).stdout, text)
 
     def test_version(self):

@@ -8,6 +8,9 @@ from support import (CLASSES, CNN_CL, TRAIN_COUNT, TRAINING, CommandTest, enviro
                      read_png_size, read_safetensors)
 
 START = r"train_accr:\[[01]\.\d{3}\] test_accr:\[[01]\.\d{3}\]\.\nStart training\.\n"
+FILES = ["cnn.best.safetensors", "cnn.ckpt.prev.safetensors", "cnn.ckpt.safetensors",
+         "cnn.metrics.csv", "cnn.run.json", "cnn.safetensors", "confusion.png", "curves.svg",
+         "filters.png", "predictions.png", "report.html"]
 EPOCH = (r"epoch:\[%d\] loss:\[(\d+\.\d{3})\] train_accr:\[([01]\.\d{3})\] "
          r"test_accr:\[([01]\.\d{3})\]\.\n")
 
@@ -24,10 +27,10 @@ class Run(CommandTest):
         self.assertLess(float(numbers[-3]), float(numbers[0]))
         self.assertGreater(float(numbers[-1]), 0.8)
         for said in (r"device \d+:\d+: ", re.escape(self.data), r"takes \d+\.\d MiB",
-                     "on the device", "run/cnn.safetensors", "run/predictions.png"):
+                     "on the device", "run/cnn.safetensors", "run/predictions.png",
+                     "run/report.html"):
             self.assertRegex(result.stderr, said)
-        self.assertEqual(sorted(os.listdir(self.folder + "/run")),
-                         ["cnn.safetensors", "predictions.png"])
+        self.assertEqual(sorted(os.listdir(self.folder + "/run")), FILES)
         width, height = read_png_size(self.folder + "/run/predictions.png")
         self.assertTrue(700 < width < 1500 and 700 < height < 1500)
         tensors, metadata = read_safetensors(self.folder + "/run/cnn.safetensors")
@@ -93,9 +96,10 @@ class Folder(CommandTest):
     def test_a_new_run_replaces(self):
         self.train("again", "--epochs", "1")
         first = self.read("again/cnn.safetensors")
+        files = sorted(os.listdir(self.folder + "/again"))
         self.train("again", "--epochs", "1", "--seed", "5")
         self.assertNotEqual(self.read("again/cnn.safetensors"), first)
-        self.assertEqual(len(os.listdir(self.folder + "/again")), 2)
+        self.assertEqual(sorted(os.listdir(self.folder + "/again")), FILES)
 
     def test_no_clobber(self):
         self.train("kept", "--epochs", "1", "--no-clobber")
@@ -104,6 +108,8 @@ class Folder(CommandTest):
         self.assert_refused(arguments, 1, r"kept/cnn\.safetensors: is there already.*--out")
         os.unlink(self.folder + "/kept/cnn.safetensors")
         self.assert_refused(arguments, 1, r"kept/predictions\.png: is there already")
+        os.unlink(self.folder + "/kept/predictions.png")
+        self.assert_refused(arguments, 1, r"kept/report\.html: is there already")
         self.assertTrue(first)
 
     def test_that_cannot_be_made(self):

@@ -28,7 +28,7 @@ def first_column(text):
 
 class Readme(unittest.TestCase):
     def test_the_example_is_the_program_that_is_tested(self):
-        program = read("tests", "install", "embed.c")
+        program = read("tests", "embed", "embed.c")
         lines = re.search(r"(?s)/\* README: begin \*/\n(.*?) */\* README: end \*/", program).group(1)
         lines = re.sub("(?m)^    ", "", lines)
         self.assertEqual(lines.count("\n"), 10)
@@ -52,7 +52,7 @@ class Readme(unittest.TestCase):
 class Commands(CommandTest):
     def test_the_table_has_every_command(self):
         text = self.run_command("--help").stdout
-        commands = re.search(r"(?s)Commands:\n(.*?)\n\n", text).group(1)
+        commands = re.search(r"(?s)Commands:\n(.*?)\nOptions", text).group(1)
         commands = re.findall(r"(?m)^  ([a-z]+)", commands)
         self.assertEqual(first_column(section("Commands")), [*commands, "--list-devices"])
 

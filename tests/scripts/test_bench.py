@@ -52,6 +52,27 @@ if "-c" not in sys.argv:
         self.assertEqual(layouts, ["ours", "nchw", "channels_last"] * 2)
         self.assertTrue(all("--ksize 5" in line for line in self.log), self.log)
 
+    def test_measures_a_second_pytorch(self):
+        self.write("newer", self.read("python").replace("9.9", "12.1"), executable=True)
+        result = self.bench("--only", "mlp", "--rounds", "1", "--newer-python", self.path("newer"))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("| notebook's loop, 9.9 | PyTorch at its best, 9.9 | notebook's loop, 12.1 | ", result.stdout)
+        self.assertIn("ms | 10.00 | 95.00 | 75.00 | 95.00 | 75.00 | 9.50x | 7.50x | 9.50x | 7.50x |", result.stdout)
+        self.assertIn("PyTorch 9.9 and 12.1,", result.stdout)
+        self.assertNotIn(self.path("newer"), result.stdout)
+        self.assertEqual([self.path("newer") in line for line in self.log], [False] * 3 + [True] * 2)
+
+    def test_measures_how_the_cost_grows(self):
+        page = self.path("page.md")
+        result = self.bench("--rounds", "1", "--output", page)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("| training, batch (64 at 1x) | 10.00 | 10.00 | 10.00 | 10.00 | 1.0 | 8.0 |", result.stdout)
+        self.assertIn("| evaluation, a pass over images (2,560 at 1x) | 40.00 | 80.00 | 160.00 | 320.00 | 8.0 | 8.0 |",
+                      result.stdout)
+        for width in [16, 32, 64, 128]:
+            self.assertTrue(any(f"--cdims {width},{width} --dropout 0" in line for line in self.log), width)
+        self.assertIn("| training, channels", self.read(page))
+
     def test_measures_the_job_where_mnist_is(self):
         for name in NAMES:
             self.write(os.path.join("data", name), "")

@@ -106,10 +106,16 @@ class CheckIncludes(ScriptCase):
                   for library, files in row.libraries.items()}
         self.assertEqual(limits, {
             ("base", "jansson"): {"json.h"},
+            ("base", "nettle"): {"hash.c"},
             ("data", "zlib"): None,
+            ("exchange", "zip"): {"npz.c"},
             ("ocl", "opencl"): {"opencl.h"},
             ("tensor", "clblast"): {"gemm.c"},
             ("picture", "cairo"): None,
+            ("image", "png"): {"png.c"},
+            ("image", "jpeglib"): {"jpeg.c"},
+            ("image", "jerror"): {"jpeg.c"},
+            ("cli", "microhttpd"): {"http.c"},
         })
         self.assertTrue(rows["cli"].public_only)
 

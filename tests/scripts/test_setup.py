@@ -41,7 +41,7 @@ class ElsewhereThanDebian(SetupCase):
         self.assertIn("    check\n", self.setup("--tests").stderr)
 
     def test_is_silent_where_the_tools_are_there(self):
-        for name in ["cc", "meson", "ninja", "python3"]:
+        for name in ["cc", "meson", "ninja", "python3", "protoc-c"]:
             self.command(name, "")
         self.command("pkg-config", 'case $2 in check) exit 1 ;; esac')
         result = self.setup()
@@ -57,7 +57,7 @@ class OnDebian(SetupCase):
         self.assertEqual(self.apt_log(), [])
 
     def test_installs_what_is_missing_by_name(self):
-        self.debian(installed="(build-.*|ninja.*|pkg-config|python3|.*ocl.*|opencl.*|lib[cj].*|gzip|c.*)")
+        self.debian(installed="(build-.*|ninja.*|nettle.*|pkg-config|python3|.*ocl.*|opencl.*|lib.*|protobuf.*|gzip|c.*)")
         result = self.setup()
         self.assertEqual(result.returncode, 0, result.stderr)
         update, install = self.apt_log()
@@ -65,14 +65,14 @@ class OnDebian(SetupCase):
         self.assertTrue(install.endswith("install --no-install-recommends meson zlib1g-dev"), install)
 
     def test_names_optional_packages_that_are_not_to_be_had(self):
-        self.debian(installed="([^pod].*|pkg-config|python3|python3-numpy|p?ocl.*|opencl.*|.*-dev|.*icd)",
+        self.debian(installed="([^pod].*|pkg-config|protobuf.*|python3|python3-numpy|p?ocl.*|opencl.*|.*-dev|.*icd)",
                     available="python3.*")
         result = self.setup("--tests")
         self.assertEqual(result.returncode, 0, result.stderr)
         installs = [line for line in self.apt_log() if " install " in line]
         self.assertEqual(len(installs), 1, installs)
         self.assertTrue(installs[0].endswith(" python3-torch"))
-        self.assertRegex(result.stderr.splitlines()[-1], "skipped: dataset-fashion-mnist$")
+        self.assertRegex(result.stderr.splitlines()[-1], "skipped: dataset-fashion-mnist doxygen$")
 
     def test_fails_with_the_log_when_apt_fails(self):
         self.debian()

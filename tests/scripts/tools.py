@@ -38,6 +38,10 @@ class ScriptCase(unittest.TestCase):
             os.chmod(path, os.stat(path).st_mode | stat.S_IXUSR)
         return path
 
+    def read(self, relative):
+        with open(self.path(relative), encoding="utf-8") as file:
+            return file.read()
+
     def command(self, name, body):
         """A command of ours, a shell script, in self.bin."""
         return self.write(os.path.join("bin", name), "#!/bin/sh\n" + body + "\n", executable=True)

@@ -1,0 +1,48 @@
+/** @file
+ * Models that go elsewhere, and models that come from elsewhere: ONNX, NumPy's npz, PyTorch. */
+#ifndef CNNCL_EXCHANGE_H
+#define CNNCL_EXCHANGE_H
+
+#include <cnncl/model.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Writes the network in evaluation mode as an ONNX model (opset 17, IR version 8), atomically. Its
+ * input "image" is (batch, C, H, W) float32 with pixels in 0..1, its output "logits" (batch, ydim);
+ * the batch is free. The initialisers have PyTorch's names; dropout is left out. Metadata:
+ * "cnn-cl.version", and "cnn-cl.config" as in saved models. Errors: DATA (a value that is not
+ * finite), ARGUMENT (more than the 2 GiB that the format holds), FILE, MEMORY. */
+CNN_API cnn_status cnn_model_export_onnx(const cnn_model *model, const char *path);
+
+/** Writes every tensor under PyTorch's name into an npz file, for numpy.load(), atomically. Errors:
+ * DATA (a value that is not finite), FILE, MEMORY. */
+CNN_API cnn_status cnn_model_export_npz(const cnn_model *model, const char *path);
+
+/** What the tensors of a state_dict do not say. */
+typedef struct cnn_import_options {
+    const char *name; /**< of the network; NULL: the file's own, else "cnn" */
+    const int *xdim;  /**< channels, height, width; NULL: the file's own, else inferred */
+    double dropout;   /**< in [0, 1); below 0: the file's own, else 0.5 */
+} cnn_import_options;
+
+/** The defaults: NULL, NULL, -1. */
+CNN_API void cnn_import_options_init(cnn_import_options *options);
+
+/** A model from a safetensors file with a state_dict of the notebook's network, as PyTorch saves
+ * it. cdims, hdims, ksize, ydim and batch norm follow from the tensors' names and shapes; so do the
+ * channels of xdim (without a convolution: 1 or 3, what fits), while its plane is taken as square
+ * and halved without rest by each pooling. What was assumed or converted (F16, BF16 and F64 become
+ * float32) goes to the log as information. A file that has the metadata "cnn-cl.config" says all
+ * itself. Errors: FILE, DATA (the tensor, what was expected and found; an xdim that cannot be
+ * inferred; a .pt file, with the command that converts it), ARGUMENT (an option out of range),
+ * MEMORY. */
+CNN_API cnn_status cnn_model_import(cnn_model **model, const char *path,
+                                    const cnn_import_options *options);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,66 @@
+/** @file
+ * Pictures from elsewhere as the input of a network: PNG, JPEG, PGM and PPM of any size and colour,
+ * and IDX files of many images. */
+#ifndef CNNCL_IMAGE_H
+#define CNNCL_IMAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cnncl/error.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** What a picture may have at most: 64 million pixels, where nothing less is asked for. */
+enum { CNN_IMAGE_PIXEL_LIMIT = 64 * 1024 * 1024 };
+
+/** What a file holds: one picture, or the many images of an IDX file. */
+typedef struct cnn_images cnn_images;
+
+/** From a file: PNG, JPEG (turned as its Exif data says), PBM/PGM/PPM, or IDX, gzipped or not.
+ * Transparency lies on white. Errors: FILE, DATA (not such a file, damaged, truncated, more than
+ * CNN_IMAGE_PIXEL_LIMIT pixels), MEMORY. */
+CNN_API cnn_status cnn_images_load(cnn_images **images, const char *path);
+/** The same from memory, except for IDX files. `source` names it in messages; pixel_limit is 0 for
+ * CNN_IMAGE_PIXEL_LIMIT, or less. Errors: DATA, MEMORY. */
+CNN_API cnn_status cnn_images_decode(cnn_images **images, const void *data, size_t size,
+                                     const char *source, size_t pixel_limit);
+/** Frees them. NULL is no error. */
+CNN_API void cnn_images_destroy(cnn_images *images);
+
+/** "PNG", "JPEG" or "PNM" from the first bytes, else NULL: no more is looked at. */
+CNN_API const char *cnn_image_format(const void *data, size_t size);
+
+/** One picture. */
+typedef struct cnn_image {
+    int shape[3];          /**< channels (3 of a picture: red, green, blue), height, width */
+    const uint8_t *pixels; /**< (C, H, W); not owned */
+} cnn_image;
+
+/** How many there are: 1 of a picture. */
+CNN_API size_t cnn_images_count(const cnn_images *images);
+/** The picture of an index below the count. The pixels are owned by the images. */
+CNN_API cnn_image cnn_images_get(const cnn_images *images, size_t index);
+/** Do they come from an IDX file? */
+CNN_API bool cnn_images_are_idx(const cnn_images *images);
+
+/** values (C, H, W) of 0 to 1 for a network with this input: each pixel is the average of the area
+ * that it covers (between pixels where the picture is smaller); grey of colour, or the same three
+ * times of grey. Errors: ARGUMENT (channels that cannot be converted), MEMORY. */
+CNN_API cnn_status cnn_image_to_input(float *values, const int shape[3], const cnn_image *image);
+
+/** values (C, H, W) of 0 to 1, as MNIST's images were made (Y. LeCun, C. Cortes, C. J. C. Burges,
+ * "The MNIST database of handwritten digits"): what differs from the ground is ink, white on black;
+ * it is cropped, scaled with its aspect into 20 of 28 parts of the plane, and its centre of mass is
+ * put into the middle. Specks are dropped, and strokes far thinner or thicker than MNIST's are made
+ * like those. Every channel gets the same. Errors: DATA (no ink), MEMORY. */
+CNN_API cnn_status cnn_image_to_digit(float *values, const int shape[3], const cnn_image *image);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

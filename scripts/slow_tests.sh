@@ -1,0 +1,36 @@
+#!/bin/sh
+# The tests that take too long for every change: slow_tests.sh [NAME]...
+#   kill      training is killed at 200 random moments and goes on
+#   torture   every OpenCL call of training, evaluation and prediction fails, once and for good
+#   files     every call on the files of each command fails, or is the last before kill -9
+# Without names: all. BUILD_DIR is the build folder, build/ without it.
+set -eu
+
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+build=${BUILD_DIR:-$root/build}
+names=${*:-kill torture files}
+
+"$root/scripts/setup.sh" --tests
+"$root/scripts/build.sh" --tests "$build"
+export CNN_CL_KERNEL_DIR="$root/cl"
+
+for name in $names; do
+    echo "== $name"
+    case $name in
+        kill)
+            CNN_TEST_COMMAND="$build/src/cli/cnn-cl" python3 "$root/tests/cli/kill_rounds.py" 200
+            ;;
+        torture)
+            python3 "$root/tests/fault/torture.py" "$build/src/cli/cnn-cl" \
+                "$build/tests/fault/cnn_cl_fault.so"
+            ;;
+        files)
+            python3 "$root/tests/fault/files.py" "$build/src/cli/cnn-cl" \
+                "$build/tests/fault/cnn_cl_files.so"
+            ;;
+        *)
+            echo "slow_tests.sh: expected kill, torture or files, found '$name'" >&2
+            exit 2
+            ;;
+    esac
+done

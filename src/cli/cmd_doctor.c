@@ -1,0 +1,146 @@
+/* doctor: what the OpenCL loader sees, and whether the devices compute right. */
+#include <stdio.h>
+
+#include "cli/commands.h"
+#include "cli/output.h"
+#include "cli/session.h"
+
+typedef struct doctor_run {
+    const cli_options *options;
+    cnn_doctor *doctor;
+    cnn_network *network;
+    cnn_device_list *list;
+} doctor_run;
+
+static void print_findings(const cnn_doctor *doctor)
+{
+    cli_print("What the OpenCL loader sees:\n");
+    for (size_t i = 0; i < cnn_doctor_finding_count(doctor); i++) {
+        cnn_finding finding = cnn_doctor_get_finding(doctor, i);
+        cli_print("  %-7s  %s\n", cnn_finding_level_name(finding.level), finding.text);
+        if (*finding.remedy)
+            cli_print("           mend: %s\n", finding.remedy);
+    }
+    cli_flush();
+}
+
+static void print_row(const cnn_doctor_row *row, void *user)
+{
+    char name[160];
+    (void)user;
+    snprintf(name, sizeof name, "%s%s%s", row->name, *row->name && *row->layers ? " " : "",
+             row->layers);
+    cli_print("  %-4s  %-7s  %-8s  %-60s  %8.1e  %9.3f ms\n", row->passed ? "pass" : "FAIL",
+              row->part, row->phase, name, row->error, row->milliseconds);
+    if (!row->passed)
+        cli_print("        %s\n", row->wrong);
+    cli_flush();
+}
+
+static int print_verdict(const doctor_run *run, size_t index)
+{
+    cnn_doctor_verdict verdict = cnn_doctor_get_verdict(run->doctor, index);
+    char *report = NULL;
+    int code = 0;
+    if (verdict.passed) {
+        cli_print("%s computes right: %zu checks in %.1f s, largest error %.1e.\n",
+                  verdict.device.name, verdict.checks, verdict.seconds, verdict.error);
+        return 0;
+    }
+    CLI_TRY(cli_check(cnn_doctor_report(&report, run->doctor, index)));
+    cli_print("%s COMPUTES WRONG: %zu of %zu checks failed. Take another device or driver.\n"
+              "---- a bug report for the driver's makers, or for cnn-cl's ----\n%s"
+              "---- end of the report ----\n",
+              verdict.device.name, verdict.failures, verdict.checks, report);
+out:
+    cnn_string_free(report);
+    return code;
+}
+
+static int check_device(doctor_run *run, size_t index)
+{
+    const cnn_device_info *info = cnn_device_list_get(run->list, index);
+    cnn_device *device = NULL;
+    cnn_doctor_options options;
+    char selector[32];
+    int code = 0;
+    cnn_doctor_options_init(&options);
+    options.batch = run->options->train.batch;
+    options.on_row = run->options->json ? NULL : print_row;
+    snprintf(selector, sizeof selector, "%d:%d", info->platform, info->device);
+    if (!run->options->json)
+        cli_print("\nDevice %s: %s (%s, driver %s), beside plain C:\n"
+                  "        %-7s  %-8s  %-60s  %8s  %12s\n",
+                  selector, info->name, info->platform_name, info->driver, "plan", "phase", "step",
+                  "error", "time");
+    CLI_TRY(cli_check(cnn_device_create(&device, selector)));
+    CLI_TRY(cli_check(cnn_doctor_check(run->doctor, device, run->network, &options)));
+    if (!run->options->json)
+        code = print_verdict(run, cnn_doctor_verdict_count(run->doctor) - 1);
+out:
+    cnn_device_destroy(device);
+    return code;
+}
+
+/* The one that is chosen, or all. */
+static int check_devices(doctor_run *run)
+{
+    size_t first, end;
+    int code = 0;
+    if (!cnn_doctor_can_list(run->doctor))
+        return cli_fail(CLI_EXIT_DEVICE, "the drivers crash when they are asked for devices: see "
+                                         "the findings of 'cnn-cl doctor'");
+    CLI_TRY(cli_check(cnn_device_list_create(&run->list)));
+    CLI_TRY(cli_check(cnn_device_list_pick(&first, run->list, run->options->device)));
+    end = first + 1;
+    if (run->options->all_devices) {
+        first = 0;
+        end = cnn_device_list_count(run->list);
+    }
+    for (size_t i = first; i < end; i++)
+        CLI_TRY(check_device(run, i));
+out:
+    return code;
+}
+
+static int judge(const doctor_run *run)
+{
+    for (size_t i = 0; i < cnn_doctor_verdict_count(run->doctor); i++)
+        if (!cnn_doctor_get_verdict(run->doctor, i).passed)
+            return CLI_EXIT_FAILURE;
+    return 0;
+}
+
+static int print_json(const doctor_run *run)
+{
+    char *json = NULL;
+    int code = cli_check(cnn_doctor_to_json(&json, run->doctor));
+    if (code == 0)
+        cli_print("%s", json);
+    cnn_string_free(json);
+    return code;
+}
+
+int cmd_doctor(cli_options *options)
+{
+    doctor_run run = {.options = options};
+    int code = 0;
+    if (options->all_devices && options->device)
+        return cli_fail(CLI_EXIT_USAGE, "--all and --device exclude each other");
+    CLI_TRY(cli_check(cnn_network_create(&run.network, &options->config)));
+    CLI_TRY(cli_check(cnn_doctor_create(&run.doctor)));
+    if (!options->json)
+        print_findings(run.doctor);
+    code = check_devices(&run);
+    if (options->json) {
+        int printed = print_json(&run);
+        code = code == 0 ? printed : code;
+    }
+    if (code == 0)
+        code = judge(&run);
+out:
+    cnn_device_list_destroy(run.list);
+    cnn_network_destroy(run.network);
+    cnn_doctor_destroy(run.doctor);
+    return code;
+}

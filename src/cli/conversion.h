@@ -1,0 +1,25 @@
+/* From a picture to the input of the model. */
+#ifndef CLI_CONVERSION_H
+#define CLI_CONVERSION_H
+
+#include <cnncl/cnncl.h>
+
+#include "cli/options.h"
+
+typedef struct cli_conversion {
+    int shape[3];      /* of the input */
+    size_t size;       /* values of it */
+    bool digits;       /* as MNIST's images were made */
+    bool digits_asked; /* by the user: then also images that fit as they are */
+} cli_conversion;
+
+/* --digits, --no-preprocess, and what the model was trained on. */
+cli_conversion cli_conversion_choose(const cnn_model *model, const cli_options *options);
+/* values (size). is_idx: raw images that fit are taken as they are. */
+cnn_status cli_conversion_apply(float *values, const cli_conversion *conversion,
+                                const cnn_image *image, bool is_idx);
+
+/* The softmax of logits (count), in place: they become probabilities. */
+bool cli_softmax(float *logits, int count);
+
+#endif

@@ -1,0 +1,78 @@
+/* The files of a training run. */
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/out_folder.h"
+#include "cli/output.h"
+#include "cli/train_run.h"
+
+static const struct {
+    const char *ending;
+    bool is_named; /* after the run, whose name stands before the ending */
+} kinds[TRAIN_FILES] = {
+    [TRAIN_MODEL] = {".safetensors", true},
+    [TRAIN_PICTURE] = {"predictions.png", false},
+    [TRAIN_REPORT] = {"report.html", false},
+    [TRAIN_BEST] = {".best.safetensors", true},
+    [TRAIN_CHECKPOINT] = {".ckpt.safetensors", true},
+    [TRAIN_PREVIOUS] = {".ckpt.prev.safetensors", true},
+    [TRAIN_METRICS] = {".metrics.csv", true},
+    [TRAIN_RUN] = {".run.json", true},
+};
+
+int cli_train_files_init(train_files *files, const char *out, const char *name)
+{
+    files->folder = out ? cli_concatenate((const char *[]){out, NULL})
+                        : cli_concatenate((const char *[]){"runs/", name, NULL});
+    for (int i = 0; files->folder && i < TRAIN_FILES; i++) {
+        const char *parts[] = {files->folder, "/", kinds[i].is_named ? name : "", kinds[i].ending,
+                               NULL};
+        files->paths[i] = cli_concatenate(parts);
+        if (!files->paths[i])
+            return CLI_EXIT_FAILURE;
+    }
+    return files->folder ? 0 : CLI_EXIT_FAILURE;
+}
+
+void cli_train_files_finish(train_files *files)
+{
+    for (int i = 0; i < TRAIN_FILES; i++)
+        free(files->paths[i]);
+    free(files->folder);
+    memset(files, 0, sizeof *files);
+}
+
+int cli_train_files_check(const train_files *files, bool no_clobber)
+{
+    return cli_out_folder_check(files->folder, (const char *const *)files->paths, no_clobber);
+}
+
+/* Is `entry` the name of a file of this run, and ".PID-N.tmp" behind it, of a process that is gone?
+ */
+static bool is_left_over(const char *entry, const char *path)
+{
+    const char *name = strrchr(path, '/') + 1;
+    size_t length = strlen(name), whole = strlen(entry);
+    char *end;
+    if (strncmp(entry, name, length) != 0 || entry[length] != '.' || whole < 4 ||
+        strcmp(entry + whole - 4, ".tmp") != 0)
+        return false;
+    long process = strtol(entry + length + 1, &end, 10);
+    return *end == '-' && process > 0 && kill((pid_t)process, 0) != 0 && errno == ESRCH;
+}
+
+void cli_train_files_clean(const train_files *files)
+{
+    DIR *folder = opendir(files->folder);
+    if (!folder)
+        return;
+    for (const struct dirent *entry; (entry = readdir(folder)) != NULL;)
+        for (int i = 0; i < TRAIN_FILES; i++)
+            if (is_left_over(entry->d_name, files->paths[i]))
+                (void)unlinkat(dirfd(folder), entry->d_name, 0);
+    closedir(folder);
+}

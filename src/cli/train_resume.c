@@ -1,0 +1,263 @@
+/* Going on from a checkpoint. */
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli/output.h"
+#include "cli/train_run.h"
+
+/* An option and the field that it sets. */
+typedef struct field {
+    const char *option;
+    size_t offset, size;
+} field;
+
+#define FIELD(type, option, name)                                                                  \
+    {                                                                                              \
+        option, offsetof(type, name), sizeof(((type *)0)->name)                                    \
+    }
+
+static const field train_fields[] = {
+    FIELD(cnn_train_options, "epochs", epochs),
+    FIELD(cnn_train_options, "batch", batch),
+    FIELD(cnn_train_options, "lr", lr),
+    FIELD(cnn_train_options, "print-every", print_every),
+    FIELD(cnn_train_options, "seed", seed),
+    FIELD(cnn_train_options, "stream", stream),
+    FIELD(cnn_train_options, "no-fuse", fuse),
+    FIELD(cnn_train_options, "val-split", val_split),
+    FIELD(cnn_train_options, "early-stop", early_stop),
+    FIELD(cnn_train_options, "checkpoint-every", checkpoint_every),
+    FIELD(cnn_train_options, "checkpoint-steps", checkpoint_steps),
+    {0},
+};
+
+static const field config_fields[] = {
+    FIELD(cnn_config, "name", name),
+    FIELD(cnn_config, "xdim", xdim),
+    FIELD(cnn_config, "ksize", ksize),
+    FIELD(cnn_config, "cdims", cdims),
+    FIELD(cnn_config, "cdims", cdim_count),
+    FIELD(cnn_config, "hdims", hdims),
+    FIELD(cnn_config, "hdims", hdim_count),
+    FIELD(cnn_config, "ydim", ydim),
+    FIELD(cnn_config, "dropout", dropout),
+    FIELD(cnn_config, "batchnorm", batchnorm),
+    {0},
+};
+
+/* Takes from `source` what the command line does not say. */
+static void take_fields(void *target, const void *source, const field *fields,
+                        const cli_options *options)
+{
+    for (; fields->option; fields++)
+        if (!cli_option_is_given(options, fields->option))
+            memcpy((char *)target + fields->offset, (const char *)source + fields->offset,
+                   fields->size);
+}
+
+static void take_options(train_run *run)
+{
+    cli_options *options = run->options;
+    take_fields(&options->train, cnn_checkpoint_options(run->checkpoint), train_fields, options);
+    take_fields(&options->config, cnn_checkpoint_config(run->checkpoint), config_fields, options);
+    options->seed = options->train.seed;
+    options->xdim_given = true;
+    const char *data = cnn_checkpoint_data(run->checkpoint);
+    if (!options->data && strcmp(data, "memory") != 0)
+        options->data = data;
+}
+
+static bool is_there(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0;
+}
+
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat one, other;
+    return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
+}
+
+/* The name under which the checkpoint before `path` was kept; NULL after saying that there is no
+ * memory. */
+static char *previous_of(const char *path)
+{
+    static const char ending[] = ".safetensors";
+    size_t length = strlen(path), count = sizeof ending - 1;
+    if (length < count || strcmp(path + length - count, ending) != 0)
+        return cli_concatenate((const char *[]){path, ".prev", NULL});
+    char *stem = cli_concatenate((const char *[]){path, NULL});
+    if (!stem)
+        return NULL;
+    stem[length - count] = '\0';
+    char *name = cli_concatenate((const char *[]){stem, ".prev", ending, NULL});
+    free(stem);
+    return name;
+}
+
+/* One line: what is wrong with the checkpoint, and whether the one before it is good. */
+static int refuse(const train_run *run, const char *path, cnn_status status)
+{
+    int code = cli_exit_code(status);
+    const char *out = run->options->out;
+    cnn_checkpoint *other = NULL;
+    char *message = cli_concatenate((const char *[]){cnn_error_message(), NULL});
+    char *previous = previous_of(path);
+    if (message && previous) {
+        if (cnn_checkpoint_load(&other, previous) == CNN_OK)
+            cli_fail(code, "%s; the one before it is good: --resume-from %s%s%s", message, previous,
+                     out ? " --out " : "", out ? out : "");
+        else
+            cli_fail(code, "%s; there is no good one before it", message);
+    }
+    cnn_checkpoint_destroy(other);
+    free(message);
+    free(previous);
+    return code;
+}
+
+static int load(train_run *run, const char *path)
+{
+    cnn_status status = cnn_checkpoint_load(&run->checkpoint, path);
+    if (status != CNN_OK)
+        return refuse(run, path, status);
+    run->checkpoint_path = path;
+    take_options(run);
+    return 0;
+}
+
+/* --model without --name: the run is called as the model is. */
+static int take_name(train_run *run)
+{
+    cli_options *options = run->options;
+    int code = 0;
+    CLI_TRY(cli_session_load_model(&run->session, options));
+    if (cli_option_is_given(options, "name"))
+        CLI_TRY(cli_check(cnn_model_rename(run->session.model, options->config.name)));
+    options->config = *cnn_network_config(cnn_model_network(run->session.model));
+out:
+    return code;
+}
+
+/* The folder's checkpoint; the one before where a program was ended between two renames. */
+static int find_in_folder(train_run *run)
+{
+    const train_files *files = &run->files;
+    if (is_there(files->paths[TRAIN_CHECKPOINT]))
+        return load(run, files->paths[TRAIN_CHECKPOINT]);
+    if (is_there(files->paths[TRAIN_PREVIOUS])) {
+        cli_info("%s is not there: going on from the one before it",
+                 files->paths[TRAIN_CHECKPOINT]);
+        return load(run, files->paths[TRAIN_PREVIOUS]);
+    }
+    cli_info("no checkpoint in %s: training starts afresh", files->folder);
+    return 0;
+}
+
+int cli_train_find(train_run *run)
+{
+    cli_options *options = run->options;
+    int code = 0;
+    if (options->resume_from)
+        CLI_TRY(load(run, options->resume_from));
+    if (options->model)
+        CLI_TRY(take_name(run));
+    CLI_TRY(cli_train_files_init(&run->files, options->out, options->config.name));
+    if (options->resume && !options->resume_from)
+        CLI_TRY(find_in_folder(run));
+    if (run->checkpoint)
+        run->keeps_previous =
+            is_same_file(run->checkpoint_path, run->files.paths[TRAIN_CHECKPOINT]);
+out:
+    return code;
+}
+
+int cli_train_load(train_run *run)
+{
+    cli_options *options = run->options;
+    cli_session *session = &run->session;
+    int code = 0;
+    if (!run->checkpoint)
+        return cli_session_load(session, options);
+    CLI_TRY(cli_check(cnn_dataset_load(&session->dataset, options->data)));
+    CLI_TRY(cli_check(cnn_checkpoint_check(run->checkpoint, &options->config, &options->train,
+                                           session->dataset)));
+    CLI_TRY(cli_check(cnn_checkpoint_model(&session->model, run->checkpoint)));
+out:
+    return code;
+}
+
+int cli_train_resume(train_run *run)
+{
+    if (!run->checkpoint)
+        return 0;
+    int code = cli_check(cnn_trainer_resume(run->trainer, run->checkpoint));
+    if (code != 0)
+        return code;
+    cnn_position at = cnn_trainer_position(run->trainer);
+    if (at.stopped_early)
+        cli_info("%s: the run is complete: it stopped early after epoch %d", run->checkpoint_path,
+                 at.epoch - 1);
+    else if (at.complete)
+        cli_info("%s: the run is complete: %d of %d epochs; a larger --epochs goes on",
+                 run->checkpoint_path, at.epoch, run->options->train.epochs);
+    else
+        cli_info("going on from %s: epoch %d, step %zu of %zu", run->checkpoint_path, at.epoch,
+                 at.step, at.steps);
+    return 0;
+}
+
+/* Fit for a POSIX shell. */
+static char *quote(const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_./:,+@%=-";
+    static const char escaped[] = "'\\''";
+    if (word[0] != '\0' && word[strspn(word, plain)] == '\0')
+        return cli_concatenate((const char *[]){word, NULL});
+    char *text = cli_allocate(strlen(word) * (sizeof escaped - 1) + 3, 1), *at = text;
+    if (!text)
+        return NULL;
+    *at++ = '\'';
+    for (; *word; word++) {
+        if (*word == '\'') {
+            memcpy(at, escaped, sizeof escaped - 1);
+            at += sizeof escaped - 1;
+        } else {
+            *at++ = *word;
+        }
+    }
+    *at = '\'';
+    return text;
+}
+
+char *cli_train_resume_command(const train_run *run)
+{
+    const cli_options *options = run->options;
+    const char *name = options->config.name;
+    const struct {
+        const char *option, *value;
+    } parts[] = {
+        {" --out ", options->out},
+        {" --name ", strcmp(name, "cnn") != 0 ? name : NULL},
+        {" --device ", options->device},
+        {" --log-json ", options->log_json},
+    };
+    const char *trust = options->trust_device ? " --trust-device" : "";
+    char *command = cli_concatenate((const char *[]){"cnn-cl train --resume", trust, NULL});
+    for (size_t i = 0; command && i < sizeof parts / sizeof parts[0]; i++) {
+        if (!parts[i].value)
+            continue;
+        char *value = quote(parts[i].value), *longer = NULL;
+        if (value)
+            longer = cli_concatenate((const char *[]){command, parts[i].option, value, NULL});
+        free(value);
+        free(command);
+        command = longer;
+    }
+    return command;
+}

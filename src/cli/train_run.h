@@ -1,0 +1,57 @@
+/* A training run of the command: what it works on, and the files that it leaves. */
+#ifndef CLI_TRAIN_RUN_H
+#define CLI_TRAIN_RUN_H
+
+#include "cli/session.h"
+
+typedef enum train_file {
+    TRAIN_MODEL,
+    TRAIN_PICTURE,
+    TRAIN_REPORT,
+    TRAIN_BEST,
+    TRAIN_CHECKPOINT,
+    TRAIN_PREVIOUS, /* the checkpoint before */
+    TRAIN_METRICS,
+    TRAIN_RUN,
+    TRAIN_FILES
+} train_file;
+
+typedef struct train_files {
+    char *folder;
+    char *paths[TRAIN_FILES + 1]; /* by train_file, ended by NULL */
+} train_files;
+
+typedef struct train_run {
+    cli_options *options;
+    cli_session session;
+    cnn_checkpoint *checkpoint;  /* that it goes on from; NULL for none */
+    const char *checkpoint_path; /* of that */
+    cnn_trainer *trainer;
+    cnn_metrics *metrics;
+    train_files files;
+    bool keeps_previous;   /* the checkpoint that is there is good, and this run's */
+    int saved;             /* index of the epoch whose model was saved last */
+    cnn_progress progress; /* the last that was told */
+    int code;              /* of a callback that failed and said so */
+} train_run;
+
+/* The names of the files of a run `name` in the folder `out` (NULL: runs/NAME). Returns an exit
+ * code, as all of these do. */
+int cli_train_files_init(train_files *files, const char *out, const char *name);
+void cli_train_files_finish(train_files *files);
+/* Can they be written? As cli_out_folder_check(). */
+int cli_train_files_check(const train_files *files, bool no_clobber);
+/* Removes temporary files that a program which was killed left of them. */
+void cli_train_files_clean(const train_files *files);
+
+/* Finds what there is to go on from, reads it, names the run's files, and takes the options that
+ * the command line does not say from the checkpoint. */
+int cli_train_find(train_run *run);
+/* The data set and the model, of the checkpoint where there is one. */
+int cli_train_load(train_run *run);
+/* Puts the new trainer where the checkpoint was, if there is one, and says so. */
+int cli_train_resume(train_run *run);
+/* The command that goes on with the run; NULL after saying that there is no memory. */
+char *cli_train_resume_command(const train_run *run);
+
+#endif

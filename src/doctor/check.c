@@ -1,0 +1,149 @@
+/* A device's checks in order. */
+#include "doctor/check.h"
+
+#include <math.h>
+
+#include "base/clock.h"
+#include "base/status.h"
+
+enum { MODEL_SEED = 5 };
+
+/* Of one sample, forward. */
+static double count_multiplications(const cnn_layer *layers, int count)
+{
+    double flops = 0.0;
+    for (int i = 0; i < count; i++)
+        flops += cnn_layer_get_class(layers[i].kind)->forward_flops(&layers[i]);
+    return flops / 2.0;
+}
+
+/* Samples of a step: as many as plain C does in that many multiplications, within bounds. Batch
+ * norm over two samples is poorly conditioned. */
+static int choose_samples(const cnn_network *network, double multiplications, int fewest, int most)
+{
+    double samples =
+        multiplications / (count_multiplications(network->layers, network->layer_count) + 1.0);
+    return samples < fewest ? fewest : samples > most ? most : (int)samples;
+}
+
+static cnn_status open_check(cnn_check *check, cnn_doctor_device *result, cnn_device *device,
+                             const cnn_network *network, bool front)
+{
+    cnn_status status = CNN_OK;
+    *check = (cnn_check){.device = device, .result = result, .part = "", .draw = 1000};
+    CNN_TRY(cnn_model_create(&check->model, &network->config, MODEL_SEED));
+    cnn_randomise(check->model, 1);
+    status = cnn_guards_open(&check->guards, device, front);
+out:
+    return status;
+}
+
+static void close_check(cnn_check *check)
+{
+    cnn_profile_finish(&check->profile);
+    cnn_guards_close(&check->guards);
+    cnn_model_destroy(check->model);
+}
+
+/* Plain C would take more than half a second of a fast check. */
+static bool is_too_large(const cnn_check *check, const cnn_op *op)
+{
+    static const double most = 1e8;
+    double one = count_multiplications(op->layers[0], op->layer_count);
+    if (check->options || one * check->n <= most)
+        return false;
+    cnn_log(CNN_LOG_DEBUG, "%s is too large for a fast check: 'cnn-cl doctor' takes its time",
+            op->layers[0]->name);
+    return true;
+}
+
+/* Every step, and what stands around them. A step that fails for the driver's sake is a row; the
+ * next may do. */
+static cnn_status check_plan(cnn_check *check, bool fuse)
+{
+    const cnn_plan_options options = {check->n, true, fuse, 2};
+    cnn_plan *plan = NULL;
+    check->part = fuse ? "fused" : "plain";
+    cnn_status status = cnn_plan_create(&plan, check->device, check->model->network, options);
+    if (status != CNN_OK)
+        return check->options ? cnn_row_absorb(check, status) : status;
+    if (fuse || !check->options)
+        status = cnn_check_around(check, plan);
+    if (status != CNN_OK && check->options)
+        status = cnn_row_absorb(check, status);
+    for (int i = 0; i < plan->step_count; i++) {
+        if (status == CNN_OK && !is_too_large(check, plan->steps[i].op))
+            status = cnn_check_step(check, plan, i);
+        if (status != CNN_OK && check->options)
+            status = cnn_row_absorb(check, status);
+    }
+    cnn_plan_destroy(plan);
+    return status;
+}
+
+/* Sub-buffers, by which zones stand before memory too, work nearly everywhere, and this library
+ * does not need them: without them zones stand behind alone. Tried before any row is told. */
+static cnn_status choose_zones(cnn_check *check)
+{
+    const cnn_doctor_options *options = check->options;
+    check->options = NULL;
+    cnn_status status = cnn_check_memory(check);
+    bool work = status == CNN_OK && check->result->failures == 0;
+    cnn_doctor_device_clear(check->result);
+    check->options = options;
+    if (status != CNN_OK || work)
+        return status;
+    cnn_guards_close(&check->guards);
+    return cnn_guards_open(&check->guards, check->device, false);
+}
+
+static cnn_status check_all(cnn_check *check)
+{
+    double losses[CNN_TRACE_STEPS] = {NAN};
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_profile_open(&check->profile, check->device));
+    CNN_TRY(choose_zones(check));
+    CNN_TRY(cnn_check_memory(check));
+    CNN_TRY(check_plan(check, true));
+    CNN_TRY(check_plan(check, false));
+    CNN_TRY(cnn_check_products(check, check->options->batch));
+    CNN_TRY(cnn_check_trace(check, losses, true));
+    status = cnn_check_trace(check, losses, false);
+out:
+    return status;
+}
+
+cnn_status cnn_check_thoroughly(cnn_doctor_device *result, cnn_device *device,
+                                const cnn_network *network, const cnn_doctor_options *options)
+{
+    static const double multiplications = 3.2e7;
+    enum { FEWEST = 2, MOST = 8 };
+    cnn_check check;
+    double start = cnn_seconds();
+    cnn_status status = open_check(&check, result, device, network, true);
+    check.options = options;
+    check.n = choose_samples(network, multiplications, FEWEST, MOST);
+    if (status == CNN_OK)
+        status = check_all(&check);
+    close_check(&check);
+    result->passed = status == CNN_OK && result->failures == 0;
+    result->seconds = cnn_seconds() - start;
+    return status;
+}
+
+cnn_status cnn_check_fast(cnn_doctor_device *result, cnn_device *device, const cnn_network *network,
+                          bool fuse)
+{
+    static const double multiplications = 1.6e7;
+    enum { FEWEST = 2, MOST = 8 };
+    cnn_check check;
+    double start = cnn_seconds();
+    cnn_status status = open_check(&check, result, device, network, false);
+    check.n = choose_samples(network, multiplications, FEWEST, MOST);
+    if (status == CNN_OK)
+        status = check_plan(&check, fuse);
+    close_check(&check);
+    result->passed = status == CNN_OK && result->failures == 0;
+    result->seconds = cnn_seconds() - start;
+    return status;
+}

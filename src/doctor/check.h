@@ -1,0 +1,88 @@
+/* How a device is checked. Whatever is wrong with it goes into rows; a status is about the host, or
+ * about a device that cannot go on. */
+#ifndef DOCTOR_CHECK_H
+#define DOCTOR_CHECK_H
+
+#include "doctor/doctor.h"
+#include "ref/ref.h"
+
+/* A device at work. */
+typedef struct cnn_check {
+    cnn_device *device;
+    cnn_model *model; /* random values everywhere */
+    cnn_guards guards;
+    cnn_profile profile; /* closed in a fast check */
+    cnn_doctor_device *result;
+    const cnn_doctor_options *options; /* NULL in a fast check */
+    const char *part;
+    int n;         /* samples of a step */
+    uint64_t draw; /* of the random values: one more for each tensor */
+    /* The row that is being made. */
+    cnn_doctor_entry *row;
+    const cnn_op *op; /* whose kernels run; may be NULL */
+    double start;
+} cnn_check;
+
+typedef struct cnn_tolerance {
+    double relative; /* norm-wise */
+    double floor;    /* a root mean square of the difference that is always good */
+} cnn_tolerance;
+
+/* What float sums in another order leave of a step; of the gradients of one. */
+extern const cnn_tolerance cnn_forward_tolerance, cnn_backward_tolerance;
+
+/* row.c: a row is opened, filled by comparisons and closed. Errors: MEMORY. */
+cnn_status cnn_row_open(cnn_check *check, const char *phase, const char *name, const char *layers,
+                        const cnn_op *op);
+/* Waits for what was enqueued since the row was opened or cnn_row_start() called last, and takes
+ * its time. Errors: OPENCL. */
+void cnn_row_start(cnn_check *check);
+cnn_status cnn_row_stop(cnn_check *check);
+/* How often a row's work is done: drivers compile at the first launch, which is no time to tell. */
+int cnn_row_turns(const cnn_check *check);
+/* Compares a tensor (count); all of it has to be there. */
+void cnn_row_compare(cnn_check *check, const char *tensor, const float *actual,
+                     const float *expected, size_t count, cnn_tolerance tolerance);
+/* The values must be as cnn_buffer_wipe() left them: nothing of this row's may be there. */
+void cnn_row_untouched(cnn_check *check, const char *tensor, const float *values, size_t count);
+/* The row fails; of several messages as many are kept as there is room for. */
+void cnn_row_fail(cnn_check *check, const char *format, ...) CNN_PRINTF(2, 3);
+/* Looks at the zones and tells the row; a fail adds `detail`. Errors: OPENCL, MEMORY. */
+cnn_status cnn_row_close(cnn_check *check, const char *detail);
+/* A device's failure is a failed row: CNN_OK then, unless it is the host's memory that is short.
+ * The message is the thread's. */
+cnn_status cnn_row_absorb(cnn_check *check, cnn_status status);
+
+/* values.c: random values, and the two layouts. */
+void cnn_fill_uniform(float *values, size_t count, double low, double high, uint64_t draw);
+void cnn_fill_bytes(uint8_t *values, size_t count, uint32_t bound, uint64_t draw);
+/* (n, C, H, W) to (n, H, W, C), and back. */
+void cnn_to_device_layout(float *target, const float *source, cnn_shape shape, int n);
+void cnn_to_host_layout(float *target, const float *source, cnn_shape shape, int n);
+/* Gives a model's biases, scales and statistics random values, too: zeros and ones hide errors. */
+void cnn_randomise(cnn_model *model, uint64_t draw);
+
+/* Each file one kind of checks. */
+cnn_status cnn_check_memory(cnn_check *check);
+cnn_status cnn_check_step(cnn_check *check, const cnn_plan *plan, int index);
+cnn_status cnn_check_around(cnn_check *check, cnn_plan *plan);
+cnn_status cnn_check_products(cnn_check *check, int batch);
+/* losses (CNN_TRACE_STEPS) of plain C are made where losses[0] is NaN. */
+enum { CNN_TRACE_STEPS = 20 };
+cnn_status cnn_check_trace(cnn_check *check, double *losses, bool fuse);
+
+/* check.c: the whole, and the fast one: the plan's steps once forward and backward. Errors: MEMORY;
+ * the fast one: KERNEL, OPENCL. */
+cnn_status cnn_check_thoroughly(cnn_doctor_device *result, cnn_device *device,
+                                const cnn_network *network, const cnn_doctor_options *options);
+cnn_status cnn_check_fast(cnn_doctor_device *result, cnn_device *device, const cnn_network *network,
+                          bool fuse);
+
+/* memo.c: what passed before. Neither an absent nor an unwritable cache folder is an error. Errors:
+ * KERNEL (the folder of kernels), MEMORY. */
+cnn_status cnn_memo_find(bool *passed, const cnn_device *device, const cnn_network *network,
+                         bool fuse);
+cnn_status cnn_memo_write(bool passed, const cnn_device *device, const cnn_network *network,
+                          bool fuse);
+
+#endif

@@ -1,0 +1,174 @@
+/* The doctor: its findings, and the devices that it has checked. */
+#include "doctor/doctor.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "doctor/check.h"
+
+const char *cnn_finding_level_name(cnn_finding_level level)
+{
+    static const char *const names[] = {"good", "note", "problem"};
+    return (size_t)level < sizeof names / sizeof names[0] ? names[level] : "problem";
+}
+
+cnn_status cnn_doctor_add(cnn_doctor *doctor, cnn_finding_level level, const char *topic,
+                          const char *remedy, const char *format, ...)
+{
+    char text[1024];
+    size_t count = doctor->finding_count + 1;
+    cnn_doctor_finding *findings = realloc(doctor->findings, count * sizeof *findings);
+    if (!findings)
+        return cnn_fail_memory(count * sizeof *findings, "the doctor's findings");
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    doctor->findings = findings;
+    cnn_doctor_finding *finding = &findings[doctor->finding_count];
+    *finding = (cnn_doctor_finding){level, topic, strdup(text), strdup(remedy)};
+    doctor->finding_count = count;
+    if (!finding->text || !finding->remedy)
+        return cnn_fail_memory(sizeof text, "the doctor's findings");
+    return CNN_OK;
+}
+
+cnn_status cnn_doctor_create(cnn_doctor **doctor)
+{
+    cnn_doctor *made = NULL;
+    cnn_status status = CNN_OK;
+    *doctor = NULL;
+    CNN_TRY(cnn_allocate(&made, 1, sizeof *made, "a doctor"));
+    CNN_TRY(cnn_doctor_look_at_drivers(made));
+    CNN_TRY(cnn_doctor_look_at_variables(made));
+    CNN_TRY(cnn_doctor_look_at_hardware(made));
+    CNN_TRY(cnn_doctor_look_at_caches(made));
+    *doctor = made;
+    return CNN_OK;
+out:
+    cnn_doctor_destroy(made);
+    return status;
+}
+
+void cnn_doctor_device_clear(cnn_doctor_device *result)
+{
+    for (size_t i = 0; i < result->row_count; i++) {
+        free(result->rows[i].kernels);
+        free(result->rows[i].detail);
+    }
+    free(result->rows);
+    result->rows = NULL;
+    result->row_count = result->failures = 0;
+    result->error = 0.0;
+}
+
+void cnn_doctor_device_finish(cnn_doctor_device *result)
+{
+    cnn_doctor_device_clear(result);
+}
+
+void cnn_doctor_destroy(cnn_doctor *doctor)
+{
+    if (!doctor)
+        return;
+    for (size_t i = 0; i < doctor->finding_count; i++) {
+        free(doctor->findings[i].text);
+        free(doctor->findings[i].remedy);
+    }
+    free(doctor->findings);
+    for (size_t i = 0; i < doctor->device_count; i++)
+        cnn_doctor_device_finish(&doctor->devices[i]);
+    free(doctor->devices);
+    free(doctor);
+}
+
+size_t cnn_doctor_finding_count(const cnn_doctor *doctor)
+{
+    return doctor->finding_count;
+}
+
+cnn_finding cnn_doctor_get_finding(const cnn_doctor *doctor, size_t index)
+{
+    const cnn_doctor_finding *finding = &doctor->findings[index];
+    return (cnn_finding){finding->level, finding->topic, finding->text, finding->remedy};
+}
+
+bool cnn_doctor_can_list(const cnn_doctor *doctor)
+{
+    return doctor->can_list;
+}
+
+void cnn_doctor_options_init(cnn_doctor_options *options)
+{
+    *options = (cnn_doctor_options){.batch = 256};
+}
+
+static cnn_status remember(const cnn_doctor_device *result, const cnn_device *device,
+                           const cnn_network *network)
+{
+    cnn_status status = cnn_memo_write(result->passed, device, network, true);
+    return status == CNN_OK ? cnn_memo_write(result->passed, device, network, false) : status;
+}
+
+cnn_status cnn_doctor_check(cnn_doctor *doctor, cnn_device *device, const cnn_network *network,
+                            const cnn_doctor_options *options)
+{
+    if (options->batch < 1)
+        return cnn_fail(CNN_ERROR_ARGUMENT, "--batch: expected 1 or more, found %d",
+                        options->batch);
+    size_t count = doctor->device_count + 1;
+    cnn_doctor_device *devices = realloc(doctor->devices, count * sizeof *devices);
+    if (!devices)
+        return cnn_fail_memory(count * sizeof *devices, "the checked devices");
+    doctor->devices = devices;
+    cnn_doctor_device *result = &devices[doctor->device_count];
+    *result = (cnn_doctor_device){.info = device->info,
+                                  .kernel_class = device->kernel_class,
+                                  .config = network->config,
+                                  .batch = options->batch};
+    doctor->device_count = count;
+    cnn_status status = cnn_check_thoroughly(result, device, network, options);
+    if (status == CNN_OK)
+        status = remember(result, device, network);
+    return status;
+}
+
+size_t cnn_doctor_verdict_count(const cnn_doctor *doctor)
+{
+    return doctor->device_count;
+}
+
+cnn_doctor_verdict cnn_doctor_get_verdict(const cnn_doctor *doctor, size_t device)
+{
+    const cnn_doctor_device *result = &doctor->devices[device];
+    return (cnn_doctor_verdict){result->info,     result->passed, result->row_count,
+                                result->failures, result->error,  result->seconds};
+}
+
+size_t cnn_doctor_row_count(const cnn_doctor *doctor, size_t device)
+{
+    return doctor->devices[device].row_count;
+}
+
+cnn_doctor_row cnn_doctor_row_of(const cnn_doctor_entry *entry)
+{
+    return (cnn_doctor_row){.part = entry->part,
+                            .phase = entry->phase,
+                            .name = entry->name,
+                            .layers = entry->layers,
+                            .kernels = entry->kernels ? entry->kernels : "",
+                            .passed = entry->passed,
+                            .error = entry->error,
+                            .milliseconds = entry->milliseconds,
+                            .wrong = entry->wrong};
+}
+
+cnn_doctor_row cnn_doctor_get_row(const cnn_doctor *doctor, size_t device, size_t row)
+{
+    return cnn_doctor_row_of(&doctor->devices[device].rows[row]);
+}

@@ -1,0 +1,374 @@
+/* One step of a plan on memory of its own, beside the same layers in plain C: forward, evaluation
+ * and backward. Every step gets random input, so that an error is found where it is made. */
+#include "doctor/step_case.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/status.h"
+
+/* The device memory of a step. */
+enum {
+    INPUT,
+    OUTPUT,
+    INPUT_GRADIENT,
+    OUTPUT_GRADIENT,
+    SAVED,
+    MASKS,
+    INPUT_MASKS,
+    SCRATCH,
+    PARAMETERS,
+    GRADIENTS,
+    STATISTICS,
+    BUFFER_COUNT
+};
+
+_Static_assert((int)BUFFER_COUNT == (int)CNN_STEP_BUFFERS, "a buffer more or less");
+
+static const char *const buffer_names[BUFFER_COUNT] = {
+    [INPUT] = "the input",
+    [OUTPUT] = "the output",
+    [INPUT_GRADIENT] = "the input's gradient",
+    [OUTPUT_GRADIENT] = "the output's gradient",
+    [SAVED] = "what forward saves",
+    [MASKS] = "the masks",
+    [INPUT_MASKS] = "the input's masks",
+    [SCRATCH] = "the scratch memory",
+    [PARAMETERS] = "the parameters",
+    [GRADIENTS] = "the gradients",
+    [STATISTICS] = "the running statistics",
+};
+
+static const cnn_network *network_of(const cnn_step_case *at)
+{
+    return at->check->model->network;
+}
+
+static size_t statistics_of(const cnn_step_case *at)
+{
+    return network_of(at)->statistic_count;
+}
+
+static void name_step(cnn_step_case *at, const cnn_plan *plan, int index)
+{
+    const cnn_step *step = &plan->steps[index];
+    bool several = at->first != at->last;
+    cnn_shape in = at->first->in, out = at->last->out;
+    snprintf(at->name, sizeof at->name, "%s", step->rule ? step->rule : step->op->class->name);
+    snprintf(at->layers, sizeof at->layers, "%s%s%s", at->first->name, several ? ".." : "",
+             several ? at->last->name : "");
+    snprintf(at->detail, sizeof at->detail,
+             "input (%d, %d, %d, %d), output (%d, %d, %d, %d) as samples, channels, height, width",
+             at->n, in.c, in.h, in.w, at->n, out.c, out.h, out.w);
+}
+
+static cnn_status allocate_values(cnn_step_case *at)
+{
+    const cnn_network *network = network_of(at);
+    size_t most = at->in > at->out ? at->in : at->out;
+    cnn_status status = CNN_OK;
+    if (network->parameter_count > most)
+        most = network->parameter_count;
+    if (network->statistic_count > most)
+        most = network->statistic_count;
+    CNN_TRY(cnn_allocate(&at->x, at->in, sizeof(float), "a step's input"));
+    CNN_TRY(cnn_allocate(&at->dy, at->out, sizeof(float), "a step's gradient"));
+    CNN_TRY(cnn_allocate(&at->kept, (size_t)at->n * (size_t)at->first->in.c, sizeof(float),
+                         "a step's masks"));
+    CNN_TRY(cnn_allocate(&at->gradients, network->parameter_count, sizeof(float), "gradients"));
+    CNN_TRY(cnn_allocate(&at->statistics, network->statistic_count, sizeof(float), "statistics"));
+    CNN_TRY(cnn_allocate(&at->actual, most, sizeof(float), "a step's values"));
+    CNN_TRY(cnn_allocate(&at->turned, most, sizeof(float), "a step's values"));
+out:
+    return status;
+}
+
+static cnn_status create_buffers(cnn_step_case *at)
+{
+    const cnn_op *op = at->op;
+    const cnn_network *network = network_of(at);
+    size_t kept = (size_t)op->batch * (size_t)at->first->in.c;
+    const size_t sizes[BUFFER_COUNT] = {
+        [INPUT] = cnn_op_input_count(op) * sizeof(float),
+        [OUTPUT] = cnn_op_output_count(op) * sizeof(float),
+        [INPUT_GRADIENT] = cnn_op_input_count(op) * sizeof(float),
+        [OUTPUT_GRADIENT] = cnn_op_output_count(op) * sizeof(float),
+        [SAVED] = op->saved_bytes,
+        [MASKS] = op->mask_bytes,
+        [INPUT_MASKS] = kept * sizeof(float),
+        [SCRATCH] = op->scratch_bytes,
+        [PARAMETERS] = network->parameter_count * sizeof(float),
+        [GRADIENTS] = network->parameter_count * sizeof(float),
+        [STATISTICS] = network->statistic_count * sizeof(float),
+    };
+    cnn_status status = CNN_OK;
+    for (int i = 0; status == CNN_OK && i < BUFFER_COUNT; i++)
+        status = cnn_buffer_init(&at->buffers[i], at->check->device, sizes[i], buffer_names[i]);
+    return status;
+}
+
+static void bind(cnn_step_case *at)
+{
+    const cnn_buffer *buffers = at->buffers;
+    cl_mem output = buffers[at->in_place ? INPUT : OUTPUT].mem;
+    cl_mem gradient = buffers[at->gradient_in_place ? OUTPUT_GRADIENT : INPUT_GRADIENT].mem;
+    at->op->memory = (cnn_op_memory){
+        .input = buffers[INPUT].mem,
+        .output = output,
+        .input_gradient = at->wants_input_gradient ? gradient : NULL,
+        .output_gradient = buffers[OUTPUT_GRADIENT].mem,
+        .saved = buffers[SAVED].mem,
+        .masks = buffers[MASKS].mem,
+        .input_masks = at->dropout_before ? buffers[INPUT_MASKS].mem : NULL,
+        .scratch = buffers[SCRATCH].mem,
+        .parameters = buffers[PARAMETERS].mem,
+        .gradients = buffers[GRADIENTS].mem,
+        .statistics = buffers[STATISTICS].mem,
+    };
+}
+
+static cnn_status write_activation(cnn_step_case *at, int buffer, const float *values,
+                                   cnn_shape shape)
+{
+    cnn_to_device_layout(at->turned, values, shape, at->n);
+    return cnn_buffer_write(&at->buffers[buffer], 0, at->turned,
+                            (size_t)at->n * cnn_shape_count(shape) * sizeof(float));
+}
+
+static cnn_status read_activation(cnn_step_case *at, int buffer, cnn_shape shape)
+{
+    cnn_status status = cnn_buffer_read(at->turned, &at->buffers[buffer], 0,
+                                        (size_t)at->n * cnn_shape_count(shape) * sizeof(float));
+    if (status == CNN_OK)
+        cnn_to_host_layout(at->actual, at->turned, shape, at->n);
+    return status;
+}
+
+static cnn_status fill_buffers(cnn_step_case *at)
+{
+    const cnn_network *network = network_of(at);
+    size_t kept = (size_t)at->n * (size_t)at->first->in.c;
+    cnn_status status = CNN_OK;
+    for (int i = 0; i < BUFFER_COUNT; i++)
+        CNN_TRY(cnn_buffer_wipe(&at->buffers[i]));
+    CNN_TRY(write_activation(at, INPUT, at->x, at->first->in));
+    CNN_TRY(cnn_buffer_write(&at->buffers[INPUT_MASKS], 0, at->kept, kept * sizeof(float)));
+    CNN_TRY(cnn_buffer_write(&at->buffers[PARAMETERS], 0, at->check->model->parameters,
+                             network->parameter_count * sizeof(float)));
+    CNN_TRY(cnn_buffer_write(&at->buffers[STATISTICS], 0, at->statistics,
+                             network->statistic_count * sizeof(float)));
+out:
+    return status;
+}
+
+/* Nothing may write to the parameters. */
+static cnn_status compare_parameters(cnn_step_case *at)
+{
+    static const cnn_tolerance exact = {0.0, 0.0};
+    size_t count = network_of(at)->parameter_count;
+    cnn_status status =
+        cnn_buffer_read(at->actual, &at->buffers[PARAMETERS], 0, count * sizeof(float));
+    if (status == CNN_OK)
+        cnn_row_compare(at->check, "the parameters, which are read only", at->actual,
+                        at->check->model->parameters, count, exact);
+    return status;
+}
+
+static cnn_status run_forward(cnn_step_case *at, const char *phase)
+{
+    cnn_check *check = at->check;
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_row_open(check, phase, at->name, at->layers, at->op));
+    for (int turn = cnn_row_turns(check); turn > 0; turn--) {
+        CNN_TRY(fill_buffers(at));
+        cnn_row_start(check);
+        CNN_TRY(at->op->class->forward(at->op, &at->pass));
+        CNN_TRY(cnn_row_stop(check));
+    }
+    CNN_TRY(read_activation(at, at->in_place ? INPUT : OUTPUT, at->last->out));
+    cnn_row_compare(check, "the output", at->actual,
+                    cnn_ref_run_output(at->run, at->op->layer_count - 1), at->out,
+                    cnn_forward_tolerance);
+    CNN_TRY(cnn_buffer_read(at->actual, &at->buffers[STATISTICS], 0,
+                            statistics_of(at) * sizeof(float)));
+    cnn_row_compare(check, "the running statistics", at->actual, check->model->statistics,
+                    statistics_of(at), cnn_forward_tolerance);
+    CNN_TRY(compare_parameters(at));
+    status = cnn_row_close(check, at->detail);
+out:
+    return status;
+}
+
+/* What the operation did not ask to be kept is gone by the time of its backward pass, and nothing
+ * of what it writes is there. */
+static cnn_status forget(cnn_step_case *at)
+{
+    const cnn_op *op = at->op;
+    bool input = op->keeps_input || (at->in_place && op->keeps_output);
+    cnn_status status = CNN_OK;
+    if (!input)
+        CNN_TRY(cnn_buffer_wipe(&at->buffers[INPUT]));
+    if (!op->keeps_output && !at->in_place)
+        CNN_TRY(cnn_buffer_wipe(&at->buffers[OUTPUT]));
+    CNN_TRY(cnn_buffer_wipe(&at->buffers[SCRATCH]));
+    CNN_TRY(cnn_buffer_wipe(&at->buffers[GRADIENTS]));
+    status = cnn_buffer_wipe(&at->buffers[INPUT_GRADIENT]);
+out:
+    return status;
+}
+
+/* Values whose sum is zero but for rounding: a convolution's bias before batch norm. */
+static bool is_noise(const cnn_step_case *at, int layer, int param)
+{
+    const cnn_layer *const *layers = at->op->layers;
+    return param == 1 && layers[layer]->kind == CNN_LAYER_CONV && layer + 1 < at->op->layer_count &&
+           layers[layer + 1]->kind == CNN_LAYER_BATCHNORM;
+}
+
+static void compare_param(cnn_step_case *at, int layer, int index)
+{
+    static const double noise_per_term = 1e-6;
+    const cnn_layer *owner = at->op->layers[layer];
+    const cnn_param *param = &owner->params[index];
+    char tensor[CNN_DOCTOR_NAME];
+    cnn_tolerance tolerance = cnn_backward_tolerance;
+    if (is_noise(at, layer, index))
+        tolerance.floor =
+            noise_per_term * at->n * (double)cnn_shape_count(owner->out) / owner->out.c;
+    snprintf(tensor, sizeof tensor, "the gradient of %s.%s", owner->name, param->suffix);
+    cnn_row_compare(at->check, tensor, at->actual + param->offset, at->gradients + param->offset,
+                    param->count, tolerance);
+}
+
+/* The layers' own gradients, and that the others' are untouched: layers lie one after the other. */
+static cnn_status compare_gradients(cnn_step_case *at)
+{
+    size_t count = network_of(at)->parameter_count, end = 0;
+    cnn_status status =
+        cnn_buffer_read(at->actual, &at->buffers[GRADIENTS], 0, count * sizeof(float));
+    if (status != CNN_OK)
+        return status;
+    for (int l = 0; l < at->op->layer_count; l++)
+        for (int i = 0; i < at->op->layers[l]->param_count; i++) {
+            const cnn_param *param = &at->op->layers[l]->params[i];
+            compare_param(at, l, i);
+            cnn_row_untouched(at->check, "the gradients", at->actual + end, param->offset - end);
+            end = param->offset + param->count;
+        }
+    cnn_row_untouched(at->check, "the gradients", at->actual + end, count - end);
+    return CNN_OK;
+}
+
+/* What becomes of the gradient of a dropped channel is the dropout's before. */
+static cnn_status compare_input_gradient(cnn_step_case *at)
+{
+    size_t plane = (size_t)at->first->in.h * (size_t)at->first->in.w;
+    cnn_status status = read_activation(
+        at, at->gradient_in_place ? OUTPUT_GRADIENT : INPUT_GRADIENT, at->first->in);
+    if (status != CNN_OK)
+        return status;
+    for (size_t i = 0; i < at->in; i++) {
+        bool dropped = at->kept[i / plane] == 0.0f;
+        at->turned[i] = dropped ? 0.0f : at->dx[i];
+        at->actual[i] = dropped && isfinite(at->actual[i]) ? 0.0f : at->actual[i];
+    }
+    cnn_row_compare(at->check, "the gradient of the input", at->actual, at->turned, at->in,
+                    cnn_backward_tolerance);
+    return CNN_OK;
+}
+
+static cnn_status run_backward(cnn_step_case *at)
+{
+    cnn_check *check = at->check;
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_row_open(check, "backward", at->name, at->layers, at->op));
+    for (int turn = cnn_row_turns(check); turn > 0; turn--) {
+        CNN_TRY(forget(at));
+        CNN_TRY(write_activation(at, OUTPUT_GRADIENT, at->dy, at->last->out));
+        cnn_row_start(check);
+        CNN_TRY(at->op->class->backward(at->op, &at->pass));
+        CNN_TRY(cnn_row_stop(check));
+    }
+    if (at->wants_input_gradient)
+        CNN_TRY(compare_input_gradient(at));
+    CNN_TRY(compare_gradients(at));
+    CNN_TRY(compare_parameters(at));
+    status = cnn_row_close(check, at->detail);
+out:
+    return status;
+}
+
+static void init_case(cnn_step_case *at, cnn_check *check, const cnn_plan *plan, int index)
+{
+    const cnn_step *step = &plan->steps[index];
+    *at = (cnn_step_case){.check = check, .op = step->op, .n = plan->options.batch};
+    at->first = step->op->layers[0];
+    at->last = cnn_op_last_layer(step->op);
+    at->in_place = step->output == step->input;
+    at->gradient_in_place = step->input_gradient == step->output_gradient;
+    at->wants_input_gradient = step->input_gradient >= 0;
+    if (step->input_masks >= 0)
+        at->dropout_before = cnn_op_last_layer(plan->steps[index - 1].op);
+    at->in = (size_t)at->n * cnn_shape_count(at->first->in);
+    at->out = (size_t)at->n * cnn_shape_count(at->last->out);
+    at->pass = (cnn_pass){at->n, true, 9, (UINT64_C(3) << 32) + 5};
+    name_step(at, plan, index);
+}
+
+static void finish_case(cnn_step_case *at)
+{
+    for (int i = 0; i < BUFFER_COUNT; i++)
+        cnn_buffer_finish(&at->buffers[i]);
+    cnn_ref_run_destroy(at->run);
+    free(at->x);
+    free(at->dy);
+    free(at->kept);
+    free(at->gradients);
+    free(at->statistics);
+    free(at->actual);
+    free(at->turned);
+}
+
+/* A batch that is not full, in evaluation mode. */
+static cnn_status evaluate(cnn_step_case *at)
+{
+    cnn_status status = CNN_OK;
+    int full = at->n;
+    at->n = full > 1 ? full - 1 : full;
+    at->pass.n = at->n;
+    at->pass.training = false;
+    at->in = at->in / (size_t)full * (size_t)at->n;
+    at->out = at->out / (size_t)full * (size_t)at->n;
+    CNN_TRY(cnn_step_run_reference(at));
+    status = run_forward(at, "evaluate");
+out:
+    return status;
+}
+
+cnn_status cnn_check_step(cnn_check *check, const cnn_plan *plan, int index)
+{
+    cnn_step_case at;
+    cnn_status status = CNN_OK;
+    size_t statistics = check->model->network->statistic_count * sizeof(float);
+    cnn_op_memory planned = plan->steps[index].op->memory;
+    init_case(&at, check, plan, index);
+    CNN_TRY(allocate_values(&at));
+    memcpy(at.statistics, check->model->statistics, statistics);
+    CNN_TRY(create_buffers(&at));
+    bind(&at);
+    CNN_TRY(cnn_step_run_reference(&at));
+    CNN_TRY(run_forward(&at, "forward"));
+    if (plan->steps[index].output_gradient >= 0)
+        CNN_TRY(run_backward(&at));
+    memcpy(check->model->statistics, at.statistics, statistics);
+    CNN_TRY(evaluate(&at));
+out:
+    if (at.statistics)
+        memcpy(check->model->statistics, at.statistics, statistics);
+    at.op->memory = planned;
+    finish_case(&at);
+    return status;
+}

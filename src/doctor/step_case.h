@@ -1,0 +1,33 @@
+/* One step of a plan and the same layers in plain C, while they are compared. */
+#ifndef DOCTOR_STEP_CASE_H
+#define DOCTOR_STEP_CASE_H
+
+#include "doctor/check.h"
+
+enum { CNN_STEP_BUFFERS = 11 }; /* step.c says which */
+
+typedef struct cnn_step_case {
+    cnn_check *check;
+    cnn_op *op;
+    const cnn_layer *first, *last;
+    const cnn_layer *dropout_before; /* whose masks the step looks at; NULL for none */
+    bool in_place, gradient_in_place, wants_input_gradient;
+    int n;
+    cnn_pass pass;
+    char name[CNN_DOCTOR_NAME], layers[CNN_DOCTOR_NAME], detail[160];
+    size_t in, out;         /* values of n samples */
+    float *x, *dy, *kept;   /* (n, in), (n, out), (n, input's channels) */
+    float *gradients;       /* flat: plain C's */
+    float *statistics;      /* flat: before, as the model's are changed */
+    float *actual, *turned; /* room for what the device gives */
+    cnn_ref_run *run;
+    const float *dx; /* (n, in): plain C's */
+    cnn_buffer buffers[CNN_STEP_BUFFERS];
+} cnn_step_case;
+
+/* Draws a pass's input and lets plain C do it: the output is in at->run, and at->gradients, at->dx
+ * and the model's statistics are those after it. The output's gradient at->dy is zero wherever
+ * rounding may rightly decide its way. Errors: MEMORY. */
+cnn_status cnn_step_run_reference(cnn_step_case *at);
+
+#endif

@@ -1,0 +1,150 @@
+/* Plain C's part in the check of a step.
+ *
+ * ReLU and max pool jump: where plain C is within rounding of a tie or of zero, the device may
+ * rightly pass the gradient another way. The output's gradient is zero there. */
+#include "doctor/step_case.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/status.h"
+
+/* The scales of the dropout before: those of a plane of one pixel that is 1. */
+static void draw_kept(cnn_step_case *at)
+{
+    size_t count = (size_t)at->n * (size_t)at->first->in.c;
+    for (size_t i = 0; i < count; i++)
+        at->kept[i] = 1.0f;
+    if (!at->dropout_before)
+        return;
+    cnn_layer pixel = *at->dropout_before;
+    pixel.in = pixel.out = (cnn_shape){pixel.in.c, 1, 1};
+    cnn_ref_dropout(at->kept, at->kept, &pixel, at->n, at->pass.seed, at->pass.step);
+}
+
+static void drop_input(cnn_step_case *at)
+{
+    size_t plane = (size_t)at->first->in.h * (size_t)at->first->in.w;
+    for (size_t i = 0; i < at->in; i++)
+        at->x[i] *= at->kept[i / plane];
+}
+
+static double root_mean_square(const float *values, size_t count)
+{
+    double sum = 0.0;
+    for (size_t i = 0; i < count; i++)
+        sum += (double)values[i] * values[i];
+    return count > 0 ? sqrt(sum / (double)count) : 0.0;
+}
+
+/* Marks the values of a ReLU that are within the margin of zero. */
+static void doubt_relu(uint8_t *doubts, const float *x, size_t count, double margin)
+{
+    for (size_t i = 0; i < count; i++)
+        doubts[i] = fabs(x[i]) < margin;
+}
+
+/* A pool's window is in doubt where its largest value has a rival, or is itself in doubt. */
+static bool doubt_window(const uint8_t *doubts, const float *x, const size_t places[4],
+                         double margin)
+{
+    float most = x[places[0]];
+    for (int i = 1; i < 4; i++)
+        most = x[places[i]] > most ? x[places[i]] : most;
+    int near = 0;
+    bool doubtful = false;
+    for (int i = 0; i < 4; i++)
+        if (most - x[places[i]] < margin) {
+            near++;
+            doubtful = doubtful || doubts[places[i]];
+        }
+    /* Values that a ReLU made zero are equal everywhere. */
+    return doubtful || (near > 1 && most != 0.0f);
+}
+
+/* doubts (n, the layer's in) become those of its output, in place: a window's come after. */
+static void doubt_pool(uint8_t *doubts, const float *x, const cnn_layer *layer, int n,
+                       double margin)
+{
+    cnn_shape in = layer->in, out = layer->out;
+    size_t at = 0;
+    for (int plane = 0; plane < n * in.c; plane++)
+        for (int h = 0; h < out.h; h++)
+            for (int w = 0; w < out.w; w++, at++) {
+                size_t corner =
+                    ((size_t)plane * (size_t)in.h + 2 * (size_t)h) * (size_t)in.w + 2 * (size_t)w;
+                const size_t places[4] = {corner, corner + 1, corner + (size_t)in.w,
+                                          corner + (size_t)in.w + 1};
+                doubts[at] = doubt_window(doubts, x, places, margin);
+            }
+}
+
+/* Clears dy where rounding may decide which way a gradient goes. Without arithmetic before it in
+ * the step, ReLU and max pool decide alike everywhere. */
+static cnn_status settle_doubts(cnn_step_case *at)
+{
+    static const double share = 1e-4; /* of the values' size: far above rounding */
+    uint8_t *doubts = NULL;
+    bool rounded = false;
+    size_t most = at->in;
+    for (int l = 0; l < at->op->layer_count; l++) {
+        size_t count = (size_t)at->n * cnn_shape_count(at->op->layers[l]->out);
+        most = count > most ? count : most;
+    }
+    cnn_status status = cnn_allocate(&doubts, most, 1, "doubts");
+    for (int l = 0; status == CNN_OK && l < at->op->layer_count; l++) {
+        const cnn_layer *layer = at->op->layers[l];
+        const float *x = l > 0 ? cnn_ref_run_output(at->run, l - 1) : at->x;
+        size_t count = (size_t)at->n * cnn_shape_count(layer->in);
+        double margin = rounded ? share * root_mean_square(x, count) : 0.0;
+        rounded = rounded || layer->param_count > 0;
+        if (layer->kind == CNN_LAYER_RELU)
+            doubt_relu(doubts, x, count, margin);
+        else if (layer->kind == CNN_LAYER_MAXPOOL)
+            doubt_pool(doubts, x, layer, at->n, margin);
+        else if (layer->param_count > 0)
+            memset(doubts, 0, most);
+    }
+    for (size_t i = 0; status == CNN_OK && i < at->out; i++)
+        if (doubts[i])
+            at->dy[i] = 0.0f;
+    free(doubts);
+    return status;
+}
+
+/* Random values: ties and zeros too, where no rounding can decide them. */
+static void draw_input(cnn_step_case *at)
+{
+    static const double steps = 8.0;
+    cnn_layer_kind kind = at->first->kind;
+    cnn_fill_uniform(at->x, at->in, -1.5, 1.5, at->check->draw++);
+    if (kind == CNN_LAYER_RELU || kind == CNN_LAYER_MAXPOOL)
+        for (size_t i = 0; i < at->in; i++)
+            at->x[i] = (float)(round(steps * at->x[i]) / steps);
+    draw_kept(at);
+    if (at->pass.training)
+        drop_input(at);
+}
+
+cnn_status cnn_step_run_reference(cnn_step_case *at)
+{
+    const cnn_network *network = at->check->model->network;
+    cnn_ref_pass pass = {at->pass.training, at->pass.seed, at->pass.step};
+    cnn_status status = CNN_OK;
+    cnn_ref_run_destroy(at->run);
+    at->run = NULL;
+    CNN_TRY(cnn_ref_run_create(&at->run, at->check->model, at->first->index, at->op->layer_count,
+                               at->n, pass));
+    draw_input(at);
+    cnn_ref_run_forward(at->run, at->x);
+    if (!at->pass.training)
+        return CNN_OK;
+    cnn_fill_uniform(at->dy, at->out, -1.0, 1.0, at->check->draw++);
+    CNN_TRY(settle_doubts(at));
+    memset(at->gradients, 0, network->parameter_count * sizeof(float));
+    at->dx = cnn_ref_run_backward(at->run, at->dy, at->gradients);
+out:
+    return status;
+}

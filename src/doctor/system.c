@@ -1,0 +1,228 @@
+/* The environment, the hardware's nodes and the caches. */
+#include <errno.h>
+#include <glob.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/cache.h"
+#include "base/file.h"
+#include "base/status.h"
+#include "doctor/doctor.h"
+#include "doctor/packages.h"
+#include "ocl/loader.h"
+
+/* What each variable does; `hides`: devices may be missing because of it. */
+static const struct {
+    const char *name, *meaning;
+    bool hides;
+} variables[] = {
+    {"OCL_ICD_VENDORS", "where the loader finds drivers", true},
+    {"OPENCL_VENDOR_PATH", "the loader's folder of .icd files", true},
+    {"OCL_ICD_FILENAMES", "the loader's further libraries", false},
+    {"OCL_ICD_PLATFORM_SORT", "the order of platforms", false},
+    {"OCL_ICD_DEFAULT_PLATFORM", "the default platform", false},
+    {"OPENCL_LAYERS", "libraries between programs and drivers", false},
+    {"RUSTICL_ENABLE", "the drivers that rusticl shows", false},
+    {"RUSTICL_DEVICE_TYPE", "what rusticl's devices say they are", false},
+    {"POCL_DEVICES", "the devices that pocl shows", true},
+    {"POCL_CACHE_DIR", "pocl's cache of compiled kernels", false},
+    {"POCL_KERNEL_CACHE", "whether pocl keeps compiled kernels", false},
+    {"CUDA_VISIBLE_DEVICES", "the devices that NVIDIA's driver shows", true},
+    {"NVIDIA_VISIBLE_DEVICES", "the devices that a container gets", false},
+    {"GPU_DEVICE_ORDINAL", "the devices that AMD's driver shows", true},
+    {"ROCR_VISIBLE_DEVICES", "the devices that ROCm shows", true},
+    {"HIP_VISIBLE_DEVICES", "the devices that HIP shows", false},
+    {"HSA_OVERRIDE_GFX_VERSION", "the card that ROCm takes this one for", false},
+    {"ZE_AFFINITY_MASK", "the devices that Intel's Level Zero shows", false},
+    {"CNN_CL_DEVICE", "the default of --device", false},
+    {"CNN_CL_KERNEL_CLASS", "kernels for CPUs or GPUs, whatever the device", false},
+    {"CNN_CL_KERNEL_DIR", "the folder of the kernels", false},
+    {"CNN_CL_CACHE_DIR", "cnn-cl's cache folder", false},
+};
+
+cnn_status cnn_doctor_look_at_variables(cnn_doctor *doctor)
+{
+    cnn_status status = CNN_OK;
+    for (size_t i = 0; status == CNN_OK && i < sizeof variables / sizeof variables[0]; i++) {
+        const char *name = variables[i].name, *value = getenv(name);
+        char remedy[64] = "";
+        if (!value)
+            continue;
+        bool loaders = strstr(name, "OCL_ICD_") == name || strstr(name, "OPENCL_") == name;
+        bool unread = loaders && !cnn_loader_reads(name);
+        if (variables[i].hides || unread)
+            snprintf(remedy, sizeof remedy, "unset %s", name);
+        status =
+            cnn_doctor_add(doctor, CNN_FINDING_NOTE, "variable", remedy, "%s=%s: %s%s", name, value,
+                           variables[i].meaning, unread ? "; this loader does not read it" : "");
+    }
+    return status;
+}
+
+/* A node that may not be opened names the group to join. */
+static cnn_status look_at_node(cnn_doctor *doctor, const char *path)
+{
+    struct stat info;
+    char remedy[160];
+    if (access(path, R_OK | W_OK) == 0)
+        return cnn_doctor_add(doctor, CNN_FINDING_GOOD, "permission", "",
+                              "%s can be read and written", path);
+    int error = errno;
+    struct group *group = stat(path, &info) == 0 ? getgrgid(info.st_gid) : NULL;
+    snprintf(remedy, sizeof remedy, "usermod -aG %s USER as root, and log in again",
+             group && strcmp(group->gr_name, "root") != 0 ? group->gr_name : "render");
+    return cnn_doctor_add(doctor, CNN_FINDING_PROBLEM, "permission", remedy,
+                          "%s cannot be read and written: %s", path, strerror(error));
+}
+
+static cnn_status look_at_nodes(cnn_doctor *doctor, size_t *count)
+{
+    cnn_status status = CNN_OK;
+    *count = 0;
+    for (const char *const *node = cnn_device_nodes; status == CNN_OK && *node; node++) {
+        glob_t found = {0};
+        if (glob(*node, 0, NULL, &found) == 0)
+            for (size_t i = 0; status == CNN_OK && i < found.gl_pathc; i++, (*count)++)
+                status = look_at_node(doctor, found.gl_pathv[i]);
+        globfree(&found);
+    }
+    return status;
+}
+
+/* A number of sysfs, "0x8086"; 0 where it cannot be read. */
+static unsigned long read_number(const char *folder, const char *name)
+{
+    char *path;
+    void *data;
+    size_t size;
+    enum { MAX_NUMBER = 4096 };
+    if (cnn_path_join(&path, folder, name) != CNN_OK)
+        return 0;
+    unsigned long number = 0;
+    if (cnn_file_read(&data, &size, path, MAX_NUMBER) == CNN_OK) {
+        number = strtoul(data, NULL, 16);
+        free(data);
+    }
+    free(path);
+    return number;
+}
+
+static bool has_driver(const cnn_icd_list *icds, unsigned long vendor)
+{
+    for (size_t i = 0; i < icds->count; i++)
+        for (const cnn_package *row = cnn_packages; row->library; row++)
+            if (row->vendor == vendor && icds->icds[i].library &&
+                cnn_contains_ignoring_case(icds->icds[i].library, row->library))
+                return true;
+    return false;
+}
+
+/* A display or compute adapter on the PCI bus whose vendor has no driver among the .icd files. */
+static cnn_status look_at_card(cnn_doctor *doctor, const char *folder, const cnn_icd_list *icds,
+                               size_t nodes)
+{
+    enum { DISPLAY = 0x03, ACCELERATOR = 0x12 };
+    unsigned long kind = read_number(folder, "class") >> 16, vendor = read_number(folder, "vendor");
+    char remedy[160] = "";
+    if (kind != DISPLAY && kind != ACCELERATOR)
+        return CNN_OK;
+    const cnn_package *row = cnn_packages;
+    while (row->library && row->vendor != vendor)
+        row++;
+    if (!row->library)
+        return CNN_OK;
+    for (const cnn_package *at = row; at->library; at++)
+        if (at->vendor == vendor && !strstr(remedy, at->name))
+            snprintf(remedy + strlen(remedy), sizeof remedy - strlen(remedy), "%s%s",
+                     *remedy ? ", or " : "apt install ", at->name);
+    const char *slot = strrchr(folder, '/') + 1;
+    if (!has_driver(icds, vendor))
+        return cnn_doctor_add(doctor, CNN_FINDING_PROBLEM, "hardware", remedy,
+                              "the card at %s (vendor %04lx) has no OpenCL driver", slot, vendor);
+    if (nodes == 0)
+        return cnn_doctor_add(doctor, CNN_FINDING_PROBLEM, "hardware",
+                              "load the kernel's driver of the card; into a container pass "
+                              "--device /dev/dri, /dev/kfd, or --gpus all",
+                              "the card at %s (vendor %04lx) has no node in /dev", slot, vendor);
+    return cnn_doctor_add(doctor, CNN_FINDING_GOOD, "hardware", "",
+                          "the card at %s (vendor %04lx) has a driver", slot, vendor);
+}
+
+cnn_status cnn_doctor_look_at_hardware(cnn_doctor *doctor)
+{
+    cnn_icd_list icds = {0};
+    glob_t found = {0};
+    size_t nodes, before = doctor->finding_count;
+    cnn_status status = CNN_OK;
+    CNN_TRY(look_at_nodes(doctor, &nodes));
+    CNN_TRY(cnn_icd_list_create(&icds));
+    if (glob("/sys/bus/pci/devices/*", 0, NULL, &found) == 0)
+        for (size_t i = 0; i < found.gl_pathc; i++)
+            CNN_TRY(look_at_card(doctor, found.gl_pathv[i], &icds, nodes));
+    if (doctor->finding_count == before)
+        status = cnn_doctor_add(doctor, CNN_FINDING_NOTE, "hardware",
+                                "into a container pass --device /dev/dri, /dev/kfd, or --gpus all",
+                                "no GPU is seen: neither on the PCI bus nor in /dev");
+out:
+    globfree(&found);
+    cnn_icd_list_finish(&icds);
+    return status;
+}
+
+/* Bytes free where a folder is, or would be made. */
+static bool find_room(uint64_t *bytes, const char *folder)
+{
+    struct statvfs info;
+    if (statvfs(folder, &info) == 0) {
+        *bytes = (uint64_t)info.f_bavail * info.f_frsize;
+        return true;
+    }
+    char *parent;
+    if (strcmp(folder, ".") == 0 || strcmp(folder, "/") == 0 ||
+        cnn_path_directory(&parent, folder) != CNN_OK)
+        return false;
+    bool known = find_room(bytes, parent);
+    free(parent);
+    return known;
+}
+
+static cnn_status look_at_cache(cnn_doctor *doctor, const char *whose, const char *folder,
+                                const char *variable, const char *cost)
+{
+    enum { LITTLE = 100 << 20 };
+    char remedy[96], room[32];
+    uint64_t bytes = 0;
+    snprintf(remedy, sizeof remedy, "export %s= to a folder that can be written", variable);
+    if (!folder)
+        return cnn_doctor_add(doctor, CNN_FINDING_NOTE, "cache", remedy,
+                              "%s cache has no place, as HOME is not set: %s", whose, cost);
+    if (!cnn_folder_can_be_written(folder))
+        return cnn_doctor_add(doctor, CNN_FINDING_NOTE, "cache", remedy,
+                              "%s cache %s cannot be written: %s", whose, folder, cost);
+    bool known = find_room(&bytes, folder);
+    cnn_format_bytes(room, bytes);
+    bool little = known && bytes < LITTLE;
+    return cnn_doctor_add(doctor, little ? CNN_FINDING_NOTE : CNN_FINDING_GOOD, "cache",
+                          little ? "free some space there" : "", "%s cache %s: %s free", whose,
+                          folder, known ? room : "an unknown amount");
+}
+
+cnn_status cnn_doctor_look_at_caches(cnn_doctor *doctor)
+{
+    char *own = NULL, *pocl = NULL;
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_cache_folder(&own));
+    CNN_TRY(cnn_pocl_cache_folder(&pocl));
+    CNN_TRY(look_at_cache(doctor, "cnn-cl's", own, "CNN_CL_CACHE_DIR",
+                          "devices are checked before every training"));
+    status = look_at_cache(doctor, "pocl's", pocl, "POCL_CACHE_DIR", "pocl shows no device then");
+out:
+    free(own);
+    free(pocl);
+    return status;
+}

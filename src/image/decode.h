@@ -1,0 +1,45 @@
+/* Decoders: from the bytes of a file to a picture. */
+#ifndef IMAGE_DECODE_H
+#define IMAGE_DECODE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cnncl/error.h>
+
+enum { CNN_PICTURE_CHANNELS = 3, CNN_PICTURE_MAX_SIDE = 65535 };
+
+/* The bytes of a file, and what to call them in messages. */
+typedef struct cnn_encoded {
+    const uint8_t *data;
+    size_t size;
+    const char *source;
+    size_t pixel_limit;
+} cnn_encoded;
+
+/* Start from {0}. */
+typedef struct cnn_picture {
+    int width, height;
+    uint8_t *pixels; /* (3, height, width); owned */
+} cnn_picture;
+
+/* Memory for a picture of this size, black. Errors: DATA (a side of 0 or too long, too many
+ * pixels), MEMORY. */
+cnn_status cnn_picture_allocate(cnn_picture *picture, uint64_t width, uint64_t height,
+                                const cnn_encoded *from);
+/* Row y from pixels one after the other (width, 3). */
+void cnn_picture_set_row(cnn_picture *picture, int y, const uint8_t *row);
+/* Turns it by an Exif orientation of 1 to 8. Errors: MEMORY. */
+cnn_status cnn_picture_orient(cnn_picture *picture, int orientation);
+void cnn_picture_finish(cnn_picture *picture);
+
+/* Errors of each: DATA (damaged, truncated, too large), MEMORY; the picture then owns nothing. */
+cnn_status cnn_decode_png(cnn_picture *picture, const cnn_encoded *from);
+cnn_status cnn_decode_jpeg(cnn_picture *picture, const cnn_encoded *from);
+cnn_status cnn_decode_pnm(cnn_picture *picture, const cnn_encoded *from);
+
+/* The orientation, 1 to 8, that the content of a JPEG file's APP1 marker says; 1 where it says
+ * nothing that can be read. */
+int cnn_exif_orientation(const uint8_t *data, size_t size);
+
+#endif

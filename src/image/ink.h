@@ -1,0 +1,25 @@
+/* Ink: what differs from the ground of a picture. */
+#ifndef IMAGE_INK_H
+#define IMAGE_INK_H
+
+#include <cnncl/image.h>
+
+#include "image/plane.h"
+
+/* Where something is, in pixels. */
+typedef struct cnn_box {
+    int left, top, width, height;
+} cnn_box;
+
+/* How much ink each pixel has, 0 to 1, of a picture that was made smaller where it is large.
+ * Errors: DATA (nothing differs from the ground), MEMORY. */
+cnn_status cnn_ink_find(cnn_plane *ink, const cnn_image *image);
+/* Removes specks, and finds what is left. Errors: MEMORY. */
+cnn_status cnn_ink_clean(cnn_box *box, cnn_plane *ink);
+/* The mean width of strokes, in pixels. */
+double cnn_ink_width(const cnn_plane *ink);
+/* Makes each stroke wider by the radius on each side, or thinner where it is below 0. Errors:
+ * MEMORY. */
+cnn_status cnn_ink_widen(cnn_plane *ink, double radius);
+
+#endif

@@ -1,0 +1,141 @@
+/* What a model was trained on: the data set, where it is a known one, and the classes' names. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/memory.h"
+#include "base/status.h"
+#include "net/network.h"
+
+void cnn_origin_init(cnn_origin *origin)
+{
+    *origin = (cnn_origin){0};
+    for (int i = 0; i < CNN_ORIGIN_CLASSES; i++)
+        snprintf(origin->numbers[i], sizeof origin->numbers[i], "%d", i);
+}
+
+static cnn_status copy_string(char **copy, const char *string)
+{
+    size_t size = strlen(string) + 1;
+    cnn_status status = cnn_allocate(copy, size, 1, "the origin of a model");
+    if (status == CNN_OK)
+        memcpy(*copy, string, size);
+    return status;
+}
+
+void cnn_origin_finish(cnn_origin *origin)
+{
+    free(origin->data);
+    for (int i = 0; i < origin->class_count; i++)
+        free(origin->classes[i]);
+    cnn_origin_init(origin);
+}
+
+static cnn_status add_class(cnn_origin *origin, const char *name)
+{
+    cnn_status status = copy_string(&origin->classes[origin->class_count], name);
+    if (status == CNN_OK)
+        origin->class_count++;
+    return status;
+}
+
+static bool has_names(const cnn_origin *origin, const cnn_dataset *dataset)
+{
+    for (int i = 0; i < cnn_dataset_class_count(dataset); i++)
+        if (strcmp(cnn_dataset_class_name(dataset, i), origin->numbers[i]) != 0)
+            return true;
+    return false;
+}
+
+cnn_status cnn_model_set_data(cnn_model *model, const cnn_dataset *dataset)
+{
+    cnn_origin origin;
+    cnn_status status = CNN_OK;
+    const char *known = cnn_dataset_known(dataset);
+    cnn_origin_init(&origin);
+    int named = has_names(&origin, dataset) ? cnn_dataset_class_count(dataset) : 0;
+    if (known[0])
+        CNN_TRY(copy_string(&origin.data, known));
+    for (int i = 0; i < named; i++)
+        CNN_TRY(add_class(&origin, cnn_dataset_class_name(dataset, i)));
+    cnn_origin_finish(&model->origin);
+    model->origin = origin;
+    return CNN_OK;
+out:
+    cnn_origin_finish(&origin);
+    return status;
+}
+
+const char *cnn_model_data(const cnn_model *model)
+{
+    return model->origin.data ? model->origin.data : "";
+}
+
+const char *cnn_model_class_name(const cnn_model *model, int label)
+{
+    const cnn_origin *origin = &model->origin;
+    if (label < 0 || label >= CNN_ORIGIN_CLASSES)
+        return "?";
+    return label < origin->class_count ? origin->classes[label] : origin->numbers[label];
+}
+
+cnn_status cnn_origin_classes_to_json(char **json, const cnn_origin *origin)
+{
+    *json = NULL;
+    if (origin->class_count == 0)
+        return CNN_OK;
+    json_t *names = json_array();
+    bool good = names != NULL;
+    for (int i = 0; good && i < origin->class_count; i++)
+        good = json_array_append_new(names, json_string(origin->classes[i])) == 0;
+    if (good)
+        *json = json_dumps(names, JSON_COMPACT);
+    json_decref(names);
+    return *json ? CNN_OK : cnn_fail(CNN_ERROR_MEMORY, "out of memory for the classes' names");
+}
+
+/* A name is printed as it is: it must not steer a terminal. */
+static bool is_printable(const char *name)
+{
+    for (const char *at = name; *at; at++)
+        if ((unsigned char)*at < ' ' || *at == '\x7f')
+            return false;
+    return true;
+}
+
+static cnn_status read_classes(cnn_origin *origin, const json_t *names, const char *source)
+{
+    size_t count = json_array_size(names);
+    cnn_status status = CNN_OK;
+    if (!json_is_array(names) || count > CNN_ORIGIN_CLASSES)
+        return cnn_fail(CNN_ERROR_DATA,
+                        "%s: cnn-cl.classes: expected a JSON array of at most %d names", source,
+                        CNN_ORIGIN_CLASSES);
+    for (size_t i = 0; status == CNN_OK && i < count; i++) {
+        const char *name = json_string_value(json_array_get(names, i));
+        if (name && is_printable(name))
+            status = add_class(origin, name);
+        else
+            status =
+                cnn_fail(CNN_ERROR_DATA,
+                         "%s: cnn-cl.classes: expected one line of text for class %zu", source, i);
+    }
+    return status;
+}
+
+cnn_status cnn_origin_read(cnn_origin *origin, const char *data, const char *classes,
+                           const char *source)
+{
+    cnn_status status = CNN_OK;
+    json_t *names = NULL;
+    if (data)
+        CNN_TRY(copy_string(&origin->data, data));
+    if (classes) {
+        names = json_loads(classes, 0, NULL);
+        CNN_TRY(read_classes(origin, names, source));
+    }
+out:
+    json_decref(names);
+    return status;
+}

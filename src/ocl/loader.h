@@ -1,0 +1,46 @@
+/* What the OpenCL loader goes by: ICD files and the environment. Nothing here calls OpenCL, or
+ * loads a driver: one built on LLVM that is loaded a second time aborts the process. */
+#ifndef OCL_LOADER_H
+#define OCL_LOADER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <cnncl/error.h>
+
+/* A driver that the loader is told of. */
+typedef struct cnn_icd {
+    char *file;    /* the .icd file; NULL where a variable names the library */
+    char *library; /* the file's first line; NULL where it cannot be read */
+} cnn_icd;
+
+typedef struct cnn_icd_list {
+    char *place; /* "/etc/OpenCL/vendors", or "OCL_ICD_VENDORS=/somewhere" */
+    size_t count;
+    cnn_icd *icds;
+} cnn_icd_list;
+
+/* The file of the loader that this process has; "" where it is not known. */
+const char *cnn_loader_path(void);
+/* Does it know this variable of the environment? Looks for the name in the loader's file: Debian's
+ * (ocl-icd) takes OPENCL_VENDOR_PATH, and a folder, a file or a library in OCL_ICD_VENDORS;
+ * Khronos's takes a folder in OCL_ICD_VENDORS, and libraries in OCL_ICD_FILENAMES. */
+bool cnn_loader_reads(const char *variable);
+
+/* The drivers, where this loader looks for them. Errors: MEMORY. */
+cnn_status cnn_icd_list_create(cnn_icd_list *list);
+/* Takes {0}, too. */
+void cnn_icd_list_finish(cnn_icd_list *list);
+
+/* Could this folder be written, or made where it is absent? Asks by making one, because access()
+ * says yes to root always; leaves nothing behind. */
+bool cnn_folder_can_be_written(const char *path);
+
+/* The folder of pocl's cache; NULL where no variable says. To be freed with free(). Errors: MEMORY.
+ */
+cnn_status cnn_pocl_cache_folder(char **folder);
+
+/* Nodes through which drivers reach the hardware, as patterns for glob(); ended by NULL. */
+extern const char *const cnn_device_nodes[];
+
+#endif

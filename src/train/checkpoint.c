@@ -1,0 +1,200 @@
+#include "train/checkpoint.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "data/hash.h"
+#include "net/network.h"
+#include "train/options.h"
+#include "train/state.h"
+
+static cnn_status fail_json(const cnn_checkpoint *checkpoint, const char *problem)
+{
+    char quoted[CNN_QUOTE_SIZE];
+    return cnn_fail(CNN_ERROR_DATA, "%s: " CNN_CHECKPOINT_KEY ": %s",
+                    cnn_archive_path(checkpoint->archive), cnn_quote(quoted, problem));
+}
+
+static cnn_status parse_position(cnn_checkpoint *checkpoint)
+{
+    json_error_t error;
+    json_int_t steps, step, hits;
+    cnn_loop_sums *sums = &checkpoint->sums;
+    if (json_unpack_ex(checkpoint->json, &error, 0, "{s:{s:i, s:I, s:I, s:F, s:F, s:I, s:F}}",
+                       "position", "epoch", &checkpoint->epoch, "epoch_steps", &steps, "step",
+                       &step, "batch_loss", &sums->batch_loss, "sample_loss", &sums->sample_loss,
+                       "hits", &hits, "seconds", &sums->seconds) != 0)
+        return fail_json(checkpoint, error.text);
+    if (checkpoint->epoch < -1 || checkpoint->epoch == INT_MAX || steps < 0 || step < steps ||
+        hits < 0)
+        return fail_json(checkpoint, "position: numbers that cannot be");
+    sums->steps = (size_t)steps;
+    sums->hits = (size_t)hits;
+    checkpoint->step = (uint64_t)step;
+    return CNN_OK;
+}
+
+static cnn_status parse_best(cnn_checkpoint *checkpoint)
+{
+    json_error_t error;
+    json_t *best = json_object_get(checkpoint->json, "best");
+    checkpoint->best_epoch = -1;
+    if (json_is_null(best))
+        return CNN_OK;
+    if (json_unpack_ex(best, &error, 0, "{s:i, s:F, s:F, s:i}", "epoch", &checkpoint->best_epoch,
+                       "accuracy", &checkpoint->best_accuracy, "loss", &checkpoint->best_loss,
+                       "since", &checkpoint->best_since) != 0)
+        return fail_json(checkpoint, error.text);
+    if (checkpoint->best_epoch < 0 || checkpoint->best_since < 0)
+        return fail_json(checkpoint, "best: numbers that cannot be");
+    return CNN_OK;
+}
+
+static cnn_status parse_json(cnn_checkpoint *checkpoint, const char *text)
+{
+    json_error_t error;
+    int version = 0;
+    cnn_status status = CNN_OK;
+    checkpoint->json = json_loads(text, JSON_REJECT_DUPLICATES, &error);
+    if (!checkpoint->json)
+        return fail_json(checkpoint, error.text);
+    if (json_unpack_ex(checkpoint->json, &error, 0, "{s:i, s:{s:s, s:s}, s:o}", "version", &version,
+                       "data", "source", &checkpoint->source, "sha256", &checkpoint->data_hash,
+                       "history", &(json_t *){NULL}) != 0)
+        return fail_json(checkpoint, error.text);
+    if (version != CNN_CHECKPOINT_VERSION)
+        return cnn_fail(CNN_ERROR_DATA,
+                        "%s: expected a checkpoint of version %d, found %d: made by "
+                        "another cnn-cl",
+                        cnn_archive_path(checkpoint->archive), CNN_CHECKPOINT_VERSION, version);
+    CNN_TRY(parse_position(checkpoint));
+    CNN_TRY(parse_best(checkpoint));
+    CNN_TRY(cnn_train_options_from_json(&checkpoint->options,
+                                        json_object_get(checkpoint->json, "options"),
+                                        cnn_archive_path(checkpoint->archive)));
+out:
+    return status;
+}
+
+/* Does the archive hold the tensors of the network that it names? */
+static cnn_status check_tensors(const cnn_checkpoint *checkpoint)
+{
+    cnn_model *model = NULL, *best = NULL;
+    cnn_state state = {0};
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_checkpoint_model(&model, checkpoint));
+    CNN_TRY(cnn_model_create(&best, &checkpoint->config, 0));
+    CNN_TRY(cnn_state_init(&state, model, checkpoint->best_epoch >= 0 ? best : NULL));
+    CNN_TRY(cnn_state_read(&state, checkpoint->archive));
+out:
+    cnn_state_finish(&state);
+    cnn_model_destroy(model);
+    cnn_model_destroy(best);
+    return status;
+}
+
+static cnn_status read_checkpoint(cnn_checkpoint *checkpoint, const char *path)
+{
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_archive_read_sealed(&checkpoint->archive, path));
+    const char *config = cnn_archive_metadata(checkpoint->archive, CNN_CHECKPOINT_CONFIG_KEY);
+    const char *text = cnn_archive_metadata(checkpoint->archive, CNN_CHECKPOINT_KEY);
+    if (!config || !text) {
+        status = cnn_fail(CNN_ERROR_DATA, "%s: expected the metadata %s, found none", path,
+                          config ? CNN_CHECKPOINT_KEY : CNN_CHECKPOINT_CONFIG_KEY);
+        goto out;
+    }
+    CNN_TRY(cnn_config_from_json(&checkpoint->config, config, path));
+    CNN_TRY(parse_json(checkpoint, text));
+    status = check_tensors(checkpoint);
+    if (status == CNN_ERROR_ARGUMENT) /* a network that cannot be is the file's fault here */
+        status = cnn_fail(CNN_ERROR_DATA, "%s: %s", path, cnn_error_message());
+out:
+    return status;
+}
+
+cnn_status cnn_checkpoint_load(cnn_checkpoint **checkpoint, const char *path)
+{
+    *checkpoint = NULL;
+    cnn_checkpoint *result = NULL;
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_allocate(&result, 1, sizeof *result, path));
+    CNN_TRY(read_checkpoint(result, path));
+    *checkpoint = result;
+    result = NULL;
+out:
+    cnn_checkpoint_destroy(result);
+    return status;
+}
+
+void cnn_checkpoint_destroy(cnn_checkpoint *checkpoint)
+{
+    if (!checkpoint)
+        return;
+    cnn_archive_destroy(checkpoint->archive);
+    json_decref(checkpoint->json);
+    free(checkpoint);
+}
+
+const cnn_config *cnn_checkpoint_config(const cnn_checkpoint *checkpoint)
+{
+    return &checkpoint->config;
+}
+
+const cnn_train_options *cnn_checkpoint_options(const cnn_checkpoint *checkpoint)
+{
+    return &checkpoint->options;
+}
+
+const char *cnn_checkpoint_data(const cnn_checkpoint *checkpoint)
+{
+    return checkpoint->source;
+}
+
+cnn_status cnn_checkpoint_model(cnn_model **model, const cnn_checkpoint *checkpoint)
+{
+    *model = NULL;
+    cnn_model *result = NULL;
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_model_describe(&result, &checkpoint->config));
+    for (size_t i = 0; i < result->slot_count; i++)
+        CNN_TRY(cnn_archive_check(&result->slots[i].info, checkpoint->archive));
+    CNN_TRY(cnn_model_allocate(result));
+    for (size_t i = 0; i < result->slot_count; i++)
+        CNN_TRY(cnn_archive_copy(&result->slots[i].info, checkpoint->archive));
+    *model = result;
+    result = NULL;
+out:
+    cnn_model_destroy(result);
+    return status;
+}
+
+cnn_status cnn_checkpoint_match(const cnn_checkpoint *checkpoint, const cnn_config *config,
+                                const cnn_train_options *options, const cnn_dataset *dataset,
+                                const char *data_hash)
+{
+    const char *path = cnn_archive_path(checkpoint->archive);
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_config_match(config, &checkpoint->config, path));
+    CNN_TRY(cnn_train_options_match(options, &checkpoint->options, path));
+    if (strcmp(data_hash, checkpoint->data_hash) != 0)
+        status = cnn_fail(CNN_ERROR_DATA,
+                          "--data: expected the data set of %s, SHA-256 %.12s..., found another in "
+                          "%s, %.12s...: name the one of %s, or train afresh without --resume",
+                          path, checkpoint->data_hash, cnn_dataset_source(dataset), data_hash,
+                          checkpoint->source);
+out:
+    return status;
+}
+
+cnn_status cnn_checkpoint_check(const cnn_checkpoint *checkpoint, const cnn_config *config,
+                                const cnn_train_options *options, const cnn_dataset *dataset)
+{
+    char hash[CNN_HASH_SIZE];
+    cnn_dataset_hash(hash, dataset);
+    return cnn_checkpoint_match(checkpoint, config, options, dataset, hash);
+}

@@ -1,0 +1,237 @@
+#include "train/options.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/status.h"
+#include "base/text.h"
+#include "net/network.h"
+
+typedef enum option_kind { WHOLE, NUMBER, SEED, FLAG } option_kind;
+
+/* What an option may do between a checkpoint and the run that goes on from it. */
+typedef enum option_rule { STAYS, GROWS, FREE } option_rule;
+
+typedef struct option_row {
+    const char *name; /* the field's, and the key in JSON */
+    const char *flag; /* the command's option */
+    size_t offset;
+    option_kind kind;
+    option_rule rule;
+} option_row;
+
+#define ROW(field, flag, kind, rule)                                                               \
+    {                                                                                              \
+#field, flag, offsetof(cnn_train_options, field), kind, rule                               \
+    }
+
+static const option_row rows[] = {
+    ROW(epochs, "--epochs", WHOLE, GROWS),
+    ROW(batch, "--batch", WHOLE, STAYS),
+    ROW(lr, "--lr", NUMBER, STAYS),
+    ROW(seed, "--seed", SEED, STAYS),
+    ROW(print_every, "--print-every", WHOLE, STAYS),
+    ROW(val_split, "--val-split", NUMBER, STAYS),
+    ROW(early_stop, "--early-stop", WHOLE, STAYS),
+    ROW(stream, "--stream", FLAG, FREE),
+    ROW(fuse, "--no-fuse (are steps fused?)", FLAG, STAYS),
+    ROW(checkpoint_every, "--checkpoint-every", WHOLE, FREE),
+    ROW(checkpoint_steps, "--checkpoint-steps", WHOLE, FREE),
+};
+
+enum { ROWS = sizeof rows / sizeof rows[0] };
+
+void cnn_train_options_init(cnn_train_options *options)
+{
+    *options = (cnn_train_options){
+        .epochs = 10,
+        .batch = 256,
+        .lr = 1e-3,
+        .print_every = 1,
+        .fuse = true,
+        .checkpoint_every = 1,
+    };
+}
+
+static cnn_status check_whole(int value, const char *flag, int low)
+{
+    if (value >= low)
+        return CNN_OK;
+    return cnn_fail(CNN_ERROR_ARGUMENT, "%s: expected %d or more, found %d", flag, low, value);
+}
+
+cnn_status cnn_train_options_check(const cnn_train_options *options)
+{
+    cnn_status status = CNN_OK;
+    CNN_TRY(check_whole(options->epochs, "--epochs", 0));
+    CNN_TRY(check_whole(options->batch, "--batch", 1));
+    CNN_TRY(check_whole(options->print_every, "--print-every", 1));
+    CNN_TRY(check_whole(options->early_stop, "--early-stop", 0));
+    CNN_TRY(check_whole(options->checkpoint_every, "--checkpoint-every", 0));
+    CNN_TRY(check_whole(options->checkpoint_steps, "--checkpoint-steps", 0));
+    if (!(isfinite(options->lr) && options->lr > 0.0))
+        status = cnn_fail(CNN_ERROR_ARGUMENT, "--lr: expected a finite number above 0, found %g",
+                          options->lr);
+    else if (!(options->val_split >= 0.0 && options->val_split < 1.0))
+        status = cnn_fail(CNN_ERROR_ARGUMENT, "--val-split: expected a number in [0, 1), found %g",
+                          options->val_split);
+    else if (options->early_stop > 0 && options->val_split == 0.0)
+        status = cnn_fail(CNN_ERROR_ARGUMENT,
+                          "--early-stop: expected --val-split with it, found none: the test split "
+                          "is no judge of when to stop");
+out:
+    return status;
+}
+
+static json_t *seed_to_json(uint64_t seed)
+{
+    char text[32];
+    if (seed <= INT64_MAX)
+        return json_integer((json_int_t)seed);
+    snprintf(text, sizeof text, "%" PRIu64, seed);
+    return json_string(text);
+}
+
+static json_t *value_to_json(const cnn_train_options *options, const option_row *row)
+{
+    const void *field = (const char *)options + row->offset;
+    switch (row->kind) {
+    case WHOLE:
+        return json_integer(*(const int *)field);
+    case NUMBER:
+        return json_real(*(const double *)field);
+    case SEED:
+        return seed_to_json(*(const uint64_t *)field);
+    default:
+        return json_boolean(*(const bool *)field);
+    }
+}
+
+json_t *cnn_train_options_to_json(const cnn_train_options *options)
+{
+    json_t *json = json_object();
+    for (int i = 0; i < ROWS; i++)
+        if (json_object_set_new(json, rows[i].name, value_to_json(options, &rows[i])) != 0) {
+            json_decref(json);
+            return NULL;
+        }
+    return json;
+}
+
+static bool seed_from_json(uint64_t *seed, const json_t *value)
+{
+    if (json_is_integer(value)) {
+        *seed = (uint64_t)json_integer_value(value);
+        return json_integer_value(value) >= 0;
+    }
+    const char *text = json_string_value(value);
+    char *end;
+    if (!text || *text < '0' || *text > '9')
+        return false;
+    *seed = strtoull(text, &end, 10);
+    return *end == '\0';
+}
+
+static bool value_from_json(cnn_train_options *options, const option_row *row, const json_t *value)
+{
+    void *field = (char *)options + row->offset;
+    json_int_t whole = json_integer_value(value);
+    switch (row->kind) {
+    case WHOLE:
+        *(int *)field = (int)whole;
+        return json_is_integer(value) && whole >= 0 && whole <= INT_MAX;
+    case NUMBER:
+        *(double *)field = json_number_value(value);
+        return json_is_number(value);
+    case SEED:
+        return seed_from_json(field, value);
+    default:
+        *(bool *)field = json_is_true(value);
+        return json_is_boolean(value);
+    }
+}
+
+cnn_status cnn_train_options_from_json(cnn_train_options *options, const json_t *json,
+                                       const char *source)
+{
+    cnn_train_options_init(options);
+    for (int i = 0; i < ROWS; i++)
+        if (!value_from_json(options, &rows[i], json_object_get(json, rows[i].name)))
+            return cnn_fail(CNN_ERROR_DATA,
+                            "%s: options: %s: expected a value of the kind that cnn-cl writes, "
+                            "found something else",
+                            source, rows[i].name);
+    return cnn_train_options_check(options) == CNN_OK
+               ? CNN_OK
+               : cnn_fail(CNN_ERROR_DATA, "%s: options: %s", source, cnn_error_message());
+}
+
+static cnn_status fail_match(const char *flag, const json_t *now, const json_t *then,
+                             const char *source, const char *advice)
+{
+    enum { FLAGS = JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(9) };
+    char *found = json_dumps(now, FLAGS), *expected = json_dumps(then, FLAGS);
+    cnn_status status =
+        cnn_fail(CNN_ERROR_DATA, "%s: expected %s as in %s, found %s: %s", flag,
+                 expected ? expected : "another value", source, found ? found : "this", advice);
+    free(found);
+    free(expected);
+    return status;
+}
+
+static const char leave_out[] = "leave it out, or train afresh without --resume";
+
+cnn_status cnn_train_options_match(const cnn_train_options *now, const cnn_train_options *then,
+                                   const char *source)
+{
+    cnn_status status = CNN_OK;
+    if (now->epochs < then->epochs)
+        return cnn_fail(CNN_ERROR_DATA, "--epochs: expected %d as in %s, or more, found %d: %s",
+                        then->epochs, source, now->epochs, leave_out);
+    for (int i = 0; i < ROWS && status == CNN_OK; i++) {
+        json_t *found = value_to_json(now, &rows[i]), *expected = value_to_json(then, &rows[i]);
+        if (rows[i].rule == STAYS && !json_equal(found, expected))
+            status = fail_match(rows[i].flag, found, expected, source, leave_out);
+        json_decref(found);
+        json_decref(expected);
+    }
+    return status;
+}
+
+static cnn_status config_to_json(json_t **json, const cnn_config *config)
+{
+    char *text = NULL;
+    *json = NULL;
+    cnn_status status = cnn_config_to_json(&text, config);
+    if (status == CNN_OK && !(*json = json_loads(text, 0, NULL)))
+        status = cnn_fail(CNN_ERROR_MEMORY, "out of memory for the network's options");
+    free(text);
+    return status;
+}
+
+cnn_status cnn_config_match(const cnn_config *now, const cnn_config *then, const char *source)
+{
+    json_t *found = NULL, *expected = NULL, *value;
+    const char *key;
+    cnn_status status = CNN_OK;
+    CNN_TRY(config_to_json(&found, now));
+    CNN_TRY(config_to_json(&expected, then));
+    json_object_foreach(expected, key, value)
+    {
+        char flag[CNN_QUOTE_SIZE + 2];
+        const json_t *other = json_object_get(found, key);
+        if (json_equal(other, value))
+            continue;
+        snprintf(flag, sizeof flag, "--%s", key);
+        status = fail_match(flag, other, value, source, leave_out);
+        break;
+    }
+out:
+    json_decref(found);
+    json_decref(expected);
+    return status;
+}

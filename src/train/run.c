@@ -1,0 +1,246 @@
+/* The epochs of a run: training, evaluation, and what is told of them. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/philox.h"
+#include "base/status.h"
+#include "train/trainer.h"
+
+static bool tick(const cnn_progress *progress, void *user)
+{
+    const cnn_train_callbacks *callbacks = ((cnn_trainer *)user)->callbacks;
+    return !callbacks || !callbacks->on_progress ||
+           callbacks->on_progress(progress, callbacks->user);
+}
+
+static cnn_status offer_checkpoint(void *user)
+{
+    const cnn_trainer *trainer = user;
+    const cnn_train_callbacks *callbacks = trainer->callbacks;
+    if (!callbacks || !callbacks->on_checkpoint || callbacks->on_checkpoint(callbacks->user))
+        return CNN_OK;
+    return cnn_fail(CNN_ERROR_STOPPED, "stopped at a checkpoint in epoch %d", trainer->loop.epoch);
+}
+
+/* What an evaluation gave; NaN where there are no samples. */
+typedef struct evaluation {
+    double accuracy, loss;
+} evaluation;
+
+/* order (count): which samples of the feed's split; NULL for all. */
+static cnn_status evaluate(evaluation *result, cnn_trainer *trainer, cnn_feed *feed,
+                           const uint32_t *order, size_t count, const char *phase)
+{
+    cnn_loop loop = {.plan = trainer->plan,
+                     .feed = feed,
+                     .epoch = trainer->loop.epoch,
+                     .phase = phase,
+                     .step = trainer->loop.step,
+                     .tick = tick,
+                     .user = trainer};
+    cnn_status status = CNN_OK;
+    *result = (evaluation){NAN, NAN};
+    CNN_TRY(cnn_feed_set_order(feed, order, count));
+    if (feed->count == 0)
+        return CNN_OK;
+    CNN_TRY(cnn_loop_run(&loop));
+    *result = (evaluation){(double)loop.sums.hits / (double)feed->count, loop.sums.sample_loss};
+out:
+    return status;
+}
+
+/* Is it better than the best before? Keeps it then. The model is up to date. */
+static bool judge(cnn_trainer *trainer, int epoch, const evaluation *result)
+{
+    cnn_judgement *best = &trainer->best;
+    bool better = best->epoch < 0 || result->accuracy > best->accuracy ||
+                  (result->accuracy == best->accuracy && result->loss < best->loss);
+    best->since++;
+    if (!better)
+        return false;
+    cnn_trainer_copy_model(best->model, trainer->model);
+    best->epoch = epoch;
+    best->accuracy = result->accuracy;
+    best->loss = result->loss;
+    best->since = 0;
+    return true;
+}
+
+static cnn_status evaluate_all(cnn_epoch *epoch, evaluation *decisive, cnn_trainer *trainer)
+{
+    evaluation train, val = {NAN, NAN}, test;
+    bool held = trainer->val_count > 0;
+    cnn_status status = CNN_OK;
+    CNN_TRY(evaluate(&train, trainer, &trainer->train, held ? trainer->members : NULL,
+                     trainer->train_count, "eval train"));
+    if (held)
+        CNN_TRY(evaluate(&val, trainer, &trainer->train, trainer->members + trainer->train_count,
+                         trainer->val_count, "eval val"));
+    CNN_TRY(evaluate(&test, trainer, &trainer->test, NULL, 0, "eval test"));
+    epoch->train_accuracy = train.accuracy;
+    epoch->val_accuracy = val.accuracy;
+    epoch->test_accuracy = test.accuracy;
+    *decisive = held ? val : isnan(test.accuracy) ? train : test;
+out:
+    return status;
+}
+
+static void shuffle(cnn_trainer *trainer)
+{
+    size_t count = trainer->train_count;
+    cnn_philox_permutation(trainer->order, (uint32_t)count, trainer->options.seed,
+                           CNN_STREAM_SHUFFLE, 0, (uint64_t)trainer->loop.epoch);
+    if (trainer->val_count > 0)
+        for (size_t i = 0; i < count; i++)
+            trainer->order[i] = trainer->members[trainer->order[i]];
+}
+
+/* What is left of the epoch's pass. */
+static cnn_status train_epoch(cnn_epoch *epoch, cnn_trainer *trainer)
+{
+    cnn_loop *loop = &trainer->loop;
+    cnn_status status = CNN_OK;
+    shuffle(trainer);
+    CNN_TRY(cnn_feed_set_order(&trainer->train, trainer->order, trainer->train_count));
+    CNN_TRY(cnn_loop_run(loop));
+    epoch->loss = loop->sums.batch_loss;
+    epoch->seconds = loop->sums.seconds;
+    epoch->images_per_second = (double)trainer->train_count / loop->sums.seconds;
+out:
+    return status;
+}
+
+static bool is_printed(const cnn_trainer *trainer)
+{
+    return trainer->loop.epoch % trainer->options.print_every == 0 ||
+           trainer->loop.epoch == trainer->options.epochs - 1;
+}
+
+static bool are_finite(const float *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(values[i]))
+            return false;
+    return true;
+}
+
+/* The model as the device has it, unless a last update broke that without a loss to show it. Batch
+ * norm counts the batches that it has seen. */
+cnn_status cnn_trainer_update_model(cnn_trainer *trainer)
+{
+    cnn_model *model = trainer->model;
+    const cnn_network *network = model->network;
+    uint64_t step = trainer->loop.step;
+    if (trainer->model_step == step)
+        return CNN_OK;
+    cnn_status status = cnn_plan_download(trainer->parameters, trainer->statistics, trainer->plan);
+    if (status != CNN_OK)
+        return status;
+    if (!are_finite(trainer->parameters, network->parameter_count) ||
+        !are_finite(trainer->statistics, network->statistic_count))
+        return cnn_fail(CNN_ERROR_ARITHMETIC,
+                        "the weights are not finite after epoch %d, training step %" PRIu64
+                        ": lower the learning rate (--lr)",
+                        trainer->loop.epoch, step);
+    memcpy(model->parameters, trainer->parameters, network->parameter_count * sizeof(float));
+    memcpy(model->statistics, trainer->statistics, network->statistic_count * sizeof(float));
+    for (int l = 0; l < network->layer_count; l++)
+        if (network->layers[l].statistic_count > 0)
+            model->batches[l] += (int64_t)(step - trainer->model_step);
+    trainer->model_step = step;
+    return CNN_OK;
+}
+
+cnn_status cnn_trainer_remember(cnn_trainer *trainer, const cnn_epoch *epoch)
+{
+    enum { FIRST_ROOM = 16 };
+    if (trainer->history_count == trainer->history_room) {
+        size_t room = trainer->history_room ? 2 * trainer->history_room : FIRST_ROOM;
+        cnn_epoch *larger = realloc(trainer->history, room * sizeof *larger);
+        if (!larger)
+            return cnn_fail_memory(room * sizeof *larger, "the metrics");
+        trainer->history = larger;
+        trainer->history_room = room;
+    }
+    trainer->history[trainer->history_count++] = *epoch;
+    return CNN_OK;
+}
+
+static bool is_checkpoint_due(const cnn_trainer *trainer, int epoch)
+{
+    int every = trainer->options.checkpoint_every;
+    if (epoch < 0 || cnn_trainer_position(trainer).complete)
+        return every > 0 || trainer->options.checkpoint_steps > 0;
+    return every > 0 && (epoch + 1) % every == 0;
+}
+
+/* Evaluates where it is due, updates the model, and reports: after that the epoch is over. */
+static cnn_status close_epoch(cnn_epoch *epoch, cnn_trainer *trainer)
+{
+    const cnn_train_callbacks *callbacks = trainer->callbacks;
+    evaluation decisive = {NAN, NAN};
+    cnn_status status = CNN_OK;
+    epoch->train_accuracy = epoch->val_accuracy = epoch->test_accuracy = NAN;
+    epoch->evaluated = epoch->index < 0 || is_printed(trainer);
+    epoch->step = trainer->loop.step;
+    epoch->learning_rate = trainer->options.lr;
+    epoch->device = trainer->device->info.name;
+    if (epoch->evaluated)
+        CNN_TRY(evaluate_all(epoch, &decisive, trainer));
+    CNN_TRY(cnn_trainer_update_model(trainer));
+    if (epoch->evaluated && epoch->index >= 0)
+        epoch->best = judge(trainer, epoch->index, &decisive);
+    CNN_TRY(cnn_trainer_remember(trainer, epoch));
+    trainer->loop.epoch++;
+    trainer->loop.sums = (cnn_loop_sums){0};
+    if (callbacks && callbacks->on_epoch && !callbacks->on_epoch(epoch, callbacks->user))
+        status = cnn_fail(CNN_ERROR_STOPPED, "stopped after epoch %d", epoch->index);
+    else if (is_checkpoint_due(trainer, epoch->index))
+        status = offer_checkpoint(trainer);
+out:
+    return status;
+}
+
+static cnn_status run(cnn_trainer *trainer)
+{
+    cnn_status status = CNN_OK;
+    while (trainer->loop.epoch < 0 || !cnn_trainer_position(trainer).complete) {
+        cnn_epoch epoch = {
+            .index = trainer->loop.epoch, .loss = NAN, .seconds = NAN, .images_per_second = NAN};
+        if (epoch.index >= 0)
+            CNN_TRY(train_epoch(&epoch, trainer));
+        CNN_TRY(close_epoch(&epoch, trainer));
+    }
+out:
+    return status;
+}
+
+cnn_status cnn_trainer_run(cnn_trainer *trainer, const cnn_train_callbacks *callbacks)
+{
+    cnn_loop *loop = &trainer->loop;
+    trainer->callbacks = callbacks;
+    loop->plan = trainer->plan;
+    loop->feed = &trainer->train;
+    loop->training = true;
+    loop->phase = "train";
+    loop->lr = trainer->options.lr;
+    loop->seed = trainer->options.seed;
+    loop->tick = tick;
+    loop->save = offer_checkpoint;
+    loop->save_every = (uint64_t)trainer->options.checkpoint_steps;
+    loop->user = trainer;
+    cnn_status status = cnn_model_set_data(trainer->model, trainer->dataset);
+    if (status == CNN_OK)
+        status = run(trainer);
+    /* A stopped run keeps the steps that it made; the reason to stop stays the message. */
+    if (status == CNN_ERROR_STOPPED) {
+        cnn_status copied = cnn_trainer_update_model(trainer);
+        if (copied != CNN_OK)
+            status = copied;
+    }
+    trainer->callbacks = NULL;
+    return status;
+}

@@ -1,0 +1,134 @@
+/* From a trainer to a checkpoint. */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/status.h"
+#include "base/text.h"
+#include "data/hash.h"
+#include "train/epoch.h"
+#include "train/fingerprint.h"
+#include "train/options.h"
+#include "train/state.h"
+#include "train/trainer.h"
+
+static json_t *history_to_json(const cnn_trainer *trainer)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < trainer->history_count; i++)
+        if (json_array_append_new(list, cnn_epoch_to_json(&trainer->history[i])) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    return list;
+}
+
+static json_t *best_to_json(const cnn_judgement *best)
+{
+    if (best->epoch < 0)
+        return json_null();
+    return json_pack("{s:i, s:f, s:f, s:i}", "epoch", best->epoch, "accuracy", best->accuracy,
+                     "loss", best->loss, "since", best->since);
+}
+
+static json_t *position_to_json(const cnn_loop *loop)
+{
+    const cnn_loop_sums *sums = &loop->sums;
+    return json_pack("{s:i, s:I, s:I, s:f, s:f, s:I, s:f}", "epoch", loop->epoch, "epoch_steps",
+                     (json_int_t)sums->steps, "step", (json_int_t)loop->step, "batch_loss",
+                     sums->batch_loss, "sample_loss", sums->sample_loss, "hits",
+                     (json_int_t)sums->hits, "seconds", sums->seconds);
+}
+
+static json_t *data_to_json(const cnn_trainer *trainer)
+{
+    return json_pack("{s:o, s:s}", "source", cnn_json_string(cnn_dataset_source(trainer->dataset)),
+                     "sha256", trainer->data_hash);
+}
+
+/* The trainer as text; to be freed with free(). */
+static cnn_status describe(char **text, const cnn_trainer *trainer)
+{
+    json_t *fingerprint = NULL;
+    *text = NULL;
+    cnn_status status = cnn_fingerprint(&fingerprint, trainer->plan);
+    if (status != CNN_OK)
+        return status;
+    json_t *root = json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "version",
+                             CNN_CHECKPOINT_VERSION, "position", position_to_json(&trainer->loop),
+                             "options", cnn_train_options_to_json(&trainer->options), "data",
+                             data_to_json(trainer), "fingerprint", fingerprint, "best",
+                             best_to_json(&trainer->best), "history", history_to_json(trainer));
+    /* 17 digits give a double back to the bit. */
+    *text = json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    json_decref(root);
+    if (!*text)
+        status = cnn_fail(CNN_ERROR_MEMORY, "out of memory for a checkpoint");
+    return status;
+}
+
+/* A second name for the file, where the file system has such; else a new name. */
+static cnn_status keep(const char *path, const char *previous)
+{
+    cnn_text text = {0};
+    char *temporary = NULL;
+    cnn_status status = CNN_OK;
+    cnn_text_append(&text, "%s.%ld-link.tmp", previous, (long)getpid());
+    CNN_TRY(cnn_text_take(&temporary, &text));
+    (void)unlink(temporary);
+    bool linked = link(path, temporary) == 0;
+    if (!linked && errno == ENOENT)
+        goto out;
+    if (rename(linked ? temporary : path, previous) != 0) {
+        status = cnn_fail(CNN_ERROR_FILE, "%s: cannot be replaced: %s", previous, strerror(errno));
+        (void)unlink(temporary);
+    }
+    /* Where both were the same file already, rename() leaves both names. */
+    if (linked)
+        (void)unlink(temporary);
+out:
+    free(temporary);
+    return status;
+}
+
+static cnn_status write_state(const cnn_trainer *trainer, const cnn_state *state, const char *path,
+                              const char *previous)
+{
+    char *config = NULL, *text = NULL;
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_config_to_json(&config, &trainer->model->network->config));
+    CNN_TRY(describe(&text, trainer));
+    const cnn_metadata metadata[] = {{"format", "pt"},
+                                     {"cnn-cl.version", cnn_version()},
+                                     {CNN_CHECKPOINT_CONFIG_KEY, config},
+                                     {CNN_CHECKPOINT_KEY, text}};
+    if (previous)
+        CNN_TRY(keep(path, previous));
+    CNN_TRY(cnn_archive_write_sealed(path, state->tensors, state->count, metadata,
+                                     sizeof metadata / sizeof metadata[0]));
+out:
+    free(config);
+    free(text);
+    return status;
+}
+
+cnn_status cnn_trainer_save(cnn_trainer *trainer, const char *path, const char *previous)
+{
+    const cnn_adam *adam = &trainer->plan->adam;
+    cnn_state state = {0};
+    cnn_status status = CNN_OK;
+    if (!trainer->data_hash[0])
+        cnn_dataset_hash(trainer->data_hash, trainer->dataset);
+    CNN_TRY(cnn_trainer_update_model(trainer));
+    CNN_TRY(cnn_state_init(&state, trainer->model,
+                           trainer->best.epoch >= 0 ? trainer->best.model : NULL));
+    CNN_TRY(cnn_buffer_read(state.m, &adam->m, 0, adam->count * sizeof(float)));
+    CNN_TRY(cnn_buffer_read(state.v, &adam->v, 0, adam->count * sizeof(float)));
+    CNN_TRY(write_state(trainer, &state, path, previous));
+out:
+    cnn_state_finish(&state);
+    return status;
+}

@@ -1,0 +1,79 @@
+#include "train/state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/status.h"
+
+static void add(cnn_state *state, const char *prefix, const cnn_tensor_info *tensor, void *values)
+{
+    cnn_tensor_info *added = &state->tensors[state->count];
+    char *name = state->names[state->count++];
+    snprintf(name, CNN_STATE_NAME_SIZE, "%s%s", prefix, tensor->name);
+    *added = *tensor;
+    added->name = name;
+    added->values = values;
+}
+
+static void add_moments(cnn_state *state, const char *prefix, const cnn_model *model, float *values)
+{
+    for (size_t i = 0; i < model->slot_count; i++) {
+        const cnn_tensor_info *tensor = &model->slots[i].info;
+        if (tensor->trainable)
+            add(state, prefix, tensor, values + ((float *)tensor->values - model->parameters));
+    }
+}
+
+static void add_model(cnn_state *state, const char *prefix, const cnn_model *model)
+{
+    for (size_t i = 0; i < model->slot_count; i++)
+        add(state, prefix, &model->slots[i].info, model->slots[i].info.values);
+}
+
+cnn_status cnn_state_init(cnn_state *state, const cnn_model *model, const cnn_model *best)
+{
+    enum { PARTS = 4 }; /* the model, two moments, the best */
+    size_t most = PARTS * model->slot_count, values = model->network->parameter_count;
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_allocate(&state->m, values, sizeof(float), "Adam's first moments"));
+    CNN_TRY(cnn_allocate(&state->v, values, sizeof(float), "Adam's second moments"));
+    CNN_TRY(cnn_allocate(&state->tensors, most, sizeof *state->tensors, "a checkpoint"));
+    CNN_TRY(cnn_allocate(&state->names, most, sizeof *state->names, "a checkpoint"));
+    add_model(state, "", model);
+    add_moments(state, "adam.m.", model, state->m);
+    add_moments(state, "adam.v.", model, state->v);
+    if (best)
+        add_model(state, "best.", best);
+out:
+    return status;
+}
+
+void cnn_state_finish(cnn_state *state)
+{
+    free(state->m);
+    free(state->v);
+    free(state->tensors);
+    free(state->names);
+    *state = (cnn_state){0};
+}
+
+cnn_status cnn_state_read(cnn_state *state, const cnn_archive *archive)
+{
+    if (cnn_archive_count(archive) != state->count)
+        return cnn_fail(CNN_ERROR_DATA, "%s: expected %zu tensors, found %zu",
+                        cnn_archive_path(archive), state->count, cnn_archive_count(archive));
+    for (size_t i = 0; i < state->count; i++) {
+        cnn_status status = cnn_archive_check(&state->tensors[i], archive);
+        if (status != CNN_OK)
+            return status;
+    }
+    for (size_t i = 0; i < state->count; i++) {
+        const cnn_tensor_info *tensor = &state->tensors[i];
+        size_t size = tensor->type == CNN_FLOAT32 ? sizeof(float) : sizeof(int64_t);
+        memcpy(tensor->values, cnn_archive_find(archive, tensor->name)->values,
+               tensor->count * size);
+    }
+    return CNN_OK;
+}

@@ -1,0 +1,33 @@
+/* What a checkpoint holds in tensors, and the parts of its JSON that are read where they are
+ * written. */
+#ifndef TRAIN_STATE_H
+#define TRAIN_STATE_H
+
+#include "model/archive.h"
+#include "net/network.h"
+
+#define CNN_CHECKPOINT_KEY "cnn-cl.checkpoint"
+#define CNN_CHECKPOINT_CONFIG_KEY "cnn-cl.config"
+
+enum { CNN_CHECKPOINT_VERSION = 1 };
+
+enum { CNN_STATE_NAME_SIZE = CNN_LAYER_NAME_SIZE + 48 };
+
+/* The tensors and where their values are; start from {0}. */
+typedef struct cnn_state {
+    float *m, *v; /* Adam's moments (parameter_count), laid out as the model's parameters */
+    cnn_tensor_info *tensors;
+    char (*names)[CNN_STATE_NAME_SIZE];
+    size_t count;
+} cnn_state;
+
+/* Those of the model, Adam's moments of it (memory of the state, zero), and the best model's unless
+ * it is NULL. The models must outlive it. Errors: MEMORY. */
+cnn_status cnn_state_init(cnn_state *state, const cnn_model *model, const cnn_model *best);
+void cnn_state_finish(cnn_state *state);
+
+/* Copies the values of an archive, whose tensors must be these and no others; all are checked
+ * before the first is copied. Errors: DATA. */
+cnn_status cnn_state_read(cnn_state *state, const cnn_archive *archive);
+
+#endif

@@ -1,0 +1,52 @@
+/* A trainer and what its parts share. */
+#ifndef TRAIN_TRAINER_H
+#define TRAIN_TRAINER_H
+
+#include <cnncl/checkpoint.h>
+
+#include "base/hash.h"
+#include "base/json.h"
+#include "train/loop.h"
+
+/* The best model so far, and how it was judged. */
+typedef struct cnn_judgement {
+    cnn_model *model; /* its values; the network's own until there is one */
+    int epoch;        /* -1: none yet */
+    double accuracy, loss;
+    int since; /* evaluations after it */
+} cnn_judgement;
+
+struct cnn_trainer {
+    cnn_device *device;
+    cnn_model *model;
+    const cnn_dataset *dataset;
+    cnn_train_options options;
+    cnn_plan *plan;
+    cnn_feed train, test;
+    size_t train_count, val_count;  /* of the training split: trained on, and held out */
+    uint32_t *members;              /* (train_count + val_count): first those trained on */
+    uint32_t *order;                /* (train_count): an epoch's */
+    float *parameters, *statistics; /* on their way to the model: as in the model */
+    cnn_loop loop;                  /* the pass of training that is next or under way */
+    uint64_t model_step;            /* training steps that the model knows of */
+    uint64_t device_bytes;
+    bool streaming;
+    cnn_epoch *history; /* (history_count) */
+    size_t history_count, history_room;
+    json_t *resumed; /* owns the strings of the history before a resume; NULL */
+    cnn_judgement best;
+    char data_hash[CNN_HASH_SIZE];        /* "" until it is wanted */
+    const cnn_train_callbacks *callbacks; /* while running */
+};
+
+/* Adds an epoch that is over to the history. Errors: MEMORY. */
+cnn_status cnn_trainer_remember(cnn_trainer *trainer, const cnn_epoch *epoch);
+/* The model as the device has it. Errors: ARITHMETIC (a value that is not finite; the model is then
+ * as it was), OPENCL. */
+cnn_status cnn_trainer_update_model(cnn_trainer *trainer);
+/* Copies values; both are of the same network. */
+void cnn_trainer_copy_model(cnn_model *target, const cnn_model *source);
+/* The accuracy that decides which model is best: "validation", "test" or "training". */
+const char *cnn_trainer_judge(const cnn_trainer *trainer);
+
+#endif

@@ -1,0 +1,114 @@
+/* For a look at the kernels without a device: what the library builds for some networks, in both
+ * kernel classes. Writes each source, expanded, into a folder, and prints a line for each: its
+ * file there, the kernel file, the options. built_kernels FOLDER */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "bench/bench.h"
+#include "net/network.h"
+#include "ocl/source.h"
+#include "plan/plan.h"
+
+enum { BATCH = 32, LINE = 512 };
+
+typedef struct example {
+    int xdim[3], ksize, cdim_count, cdims[3], hdim_count, hdims[2];
+    bool batchnorm;
+    double dropout;
+} example;
+
+/* The notebook's; large with batch norm; unusual kernels and planes; without a block. */
+static const example examples[] = {
+    {{1, 28, 28}, 3, 2, {32, 64}, 1, {32}, false, 0.5},
+    {{3, 32, 32}, 3, 3, {32, 64, 128}, 1, {128}, true, 0.5},
+    {{3, 11, 7}, 2, 2, {5, 6}, 0, {0}, true, 0.0},
+    {{1, 28, 28}, 5, 1, {16}, 1, {32}, false, 0.0},
+    {{2, 9, 9}, 3, 0, {0}, 2, {32, 16}, false, 0.0},
+};
+
+static const char *folder;
+static char *kernels;
+static int written;
+
+static void leave_unless(bool good)
+{
+    if (good)
+        return;
+    fprintf(stderr, "built_kernels: %s\n", cnn_error_message());
+    exit(EXIT_FAILURE);
+}
+
+/* "built FILE, options OPTIONS: the driver's log" */
+static void take_line(cnn_log_level level, const char *line, void *user)
+{
+    char file[LINE], name[64], path[2 * LINE], *source;
+    (void)level;
+    (void)user;
+    const char *options = strstr(line, ", options ");
+    if (strncmp(line, "built ", 6) != 0 || !options)
+        return;
+    snprintf(file, sizeof file, "%.*s", (int)(options - line - 6), line + 6);
+    options += strlen(", options ");
+    leave_unless(cnn_source_load(&source, kernels, file) == CNN_OK);
+    snprintf(name, sizeof name, "%d.cl", written++);
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *output = fopen(path, "w");
+    if (!output || fputs(source, output) < 0 || fclose(output) != 0) {
+        perror(path);
+        exit(EXIT_FAILURE);
+    }
+    printf("%s %s %.*s\n", name, file, (int)strcspn(options, ":"), options);
+    free(source);
+}
+
+static void build_plans(cnn_device *device, const example *at)
+{
+    cnn_config config;
+    cnn_network *network;
+    cnn_config_init(&config);
+    memcpy(config.xdim, at->xdim, sizeof at->xdim);
+    memcpy(config.cdims, at->cdims, sizeof at->cdims);
+    memcpy(config.hdims, at->hdims, sizeof at->hdims);
+    config.ksize = at->ksize;
+    config.cdim_count = at->cdim_count;
+    config.hdim_count = at->hdim_count;
+    config.batchnorm = at->batchnorm;
+    config.dropout = at->dropout;
+    leave_unless(cnn_network_create(&network, &config) == CNN_OK);
+    for (int i = 0; i < 4; i++) {
+        cnn_plan *plan;
+        cnn_plan_options options = {.batch = BATCH, .training = i & 1, .fuse = i & 2, .slots = 1};
+        leave_unless(cnn_plan_create(&plan, device, network, options) == CNN_OK);
+        cnn_plan_destroy(plan);
+    }
+    cnn_network_destroy(network);
+}
+
+static void build_class(const char *kernel_class)
+{
+    cnn_device *device;
+    cnn_bench_summary peaks;
+    setenv("CNN_CL_KERNEL_CLASS", kernel_class, 1);
+    leave_unless(cnn_device_create(&device, NULL) == CNN_OK);
+    for (size_t i = 0; i < sizeof examples / sizeof examples[0]; i++)
+        build_plans(device, &examples[i]);
+    leave_unless(cnn_bench_measure_peaks(&peaks, device) == CNN_OK);
+    cnn_device_destroy(device);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2) {
+        fprintf(stderr, "built_kernels: expected a folder\n");
+        return 2;
+    }
+    folder = argv[1];
+    leave_unless(cnn_kernel_folder(&kernels) == CNN_OK);
+    cnn_log_set_callback(take_line, NULL);
+    build_class("cpu");
+    build_class("gpu");
+    free(kernels);
+    return EXIT_SUCCESS;
+}

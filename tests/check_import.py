@@ -1,0 +1,155 @@
+"""A state_dict that PyTorch saved, imported: the network is found, and evaluates as PyTorch's does:
+check_import.py CNN_CL MODEL_LOGITS"""
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+
+try:
+    import numpy as np
+    import torch
+except ImportError as missing:
+    print(f"skipped: {missing}")
+    sys.exit(77)
+
+from check_saved_model import Network
+from safetensors_file import read_safetensors, write_safetensors
+
+TOLERANCE = 1e-5
+NETWORK = {"xdim": [1, 28, 28], "ksize": 3, "cdims": [32, 64], "hdims": [32], "ydim": 10,
+           "batchnorm": False, "dropout": 0.5}
+# What differs from the default network, and the options without which it cannot be told.
+CASES = [
+    ({}, []),
+    ({"batchnorm": True}, []),
+    ({"xdim": [3, 32, 32], "cdims": [6, 5, 4], "hdims": [20, 12], "batchnorm": True}, []),
+    ({"ksize": 4, "cdims": [4, 3]}, []),
+    ({"ksize": 1, "cdims": [3]}, []),
+    ({"xdim": [1, 12, 20], "ksize": 5, "cdims": [3, 4]}, ["--xdim", "1,12,20"]),
+    ({"xdim": [2, 9, 14], "ksize": 2, "cdims": [3, 4]}, ["--xdim", "2,9,14"]),
+    ({"xdim": [1, 30, 30], "cdims": [5, 4]}, ["--xdim", "1,30,30"]),
+    ({"cdims": [], "hdims": [24]}, []),
+    ({"xdim": [3, 10, 10], "cdims": [], "hdims": []}, []),
+    ({"xdim": [2, 3, 7], "cdims": [], "hdims": [5]}, ["--xdim", "2,3,7"]),
+    ({"hdims": [], "cdims": [4], "dropout": 0.25, "ydim": 3}, ["--dropout", "0.25"]),
+]
+
+
+def as_options(config):
+    lists = {key: ",".join(map(str, config[key])) or "none" for key in ("xdim", "cdims", "hdims")}
+    norm = " --batchnorm" if config["batchnorm"] else ""
+    # without a convolution no tensor tells the ksize, and it does not matter
+    return ("--name cnn --xdim {xdim} --ksize {k} --cdims {cdims} --hdims {hdims} --ydim {y}{norm} "
+            "--dropout {p:g}\n").format(**lists, k=config["ksize"], y=config["ydim"], norm=norm,
+                                        p=config["dropout"])
+
+
+def make(config):
+    """A network with values of all kinds, as after some training."""
+    network = Network(**config)
+    network.train()(torch.rand(7, *config["xdim"]))
+    with torch.no_grad():
+        for name, values in network.named_parameters():
+            if name.endswith("bias"):
+                values.normal_(0, 0.3)
+    return network.eval()
+
+
+def run_import(cnn_cl, source, path, more=()):
+    return subprocess.run([cnn_cl, "import", source, path, *more], check=True, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def difference_of(model_logits, folder, path, network, config):
+    images, logits = os.path.join(folder, "images"), os.path.join(folder, "logits")
+    batch = torch.rand(5, *config["xdim"])
+    batch.numpy().tofile(images)
+    subprocess.run([model_logits, path, images, logits, "5"], check=True)
+    ours = np.fromfile(logits, "f4").reshape(5, config["ydim"])
+    with torch.no_grad():
+        theirs = network(batch).numpy()
+    return np.linalg.norm(theirs - ours) / np.linalg.norm(theirs)
+
+
+def check(cnn_cl, model_logits, folder, changes, more):
+    config = {**NETWORK, **changes}
+    source, path = os.path.join(folder, "theirs"), os.path.join(folder, "ours.safetensors")
+    network = make(config)
+    state = network.state_dict()
+    write_safetensors(source, {name: values.numpy() for name, values in state.items()})
+    result = run_import(cnn_cl, source, path, more)
+    assert result.stdout == as_options(config), result.stdout
+    assert ("--xdim settles it" in result.stderr) == ("--xdim" not in more), result.stderr
+    assert ("--dropout settles it" in result.stderr) == (
+        bool(config["cdims"]) and "--dropout" not in more), result.stderr
+    difference = difference_of(model_logits, folder, path, network, config)
+    assert difference <= TOLERANCE, difference
+    # and back: PyTorch takes it, and what is known of a file of cnn-cl's is taken from it
+    tensors, metadata = read_safetensors(path)
+    back = {name: torch.from_numpy(values.copy()) for name, values in tensors.items()}
+    Network(**config).load_state_dict(back, strict=True)
+    assert all(torch.equal(back[name], values) for name, values in state.items())
+    again = os.path.join(folder, "again.safetensors")
+    result = run_import(cnn_cl, path, again)
+    assert result.stdout == as_options(config) and "settles" not in result.stderr, result.stderr
+    assert read_safetensors(again)[1] == metadata
+    print(f"ok: {as_options(config).strip()}: {difference:.1e}")
+
+
+def check_types(cnn_cl, folder):
+    """float16, bfloat16 and float64 become float32, value by value, subnormal ones too."""
+    config = {**NETWORK, "xdim": [1, 4, 4], "cdims": [3], "hdims": [], "batchnorm": True}
+    source, path = os.path.join(folder, "theirs"), os.path.join(folder, "ours.safetensors")
+    state = make(config).state_dict()
+    state["net.conv2d_00.bias"][:] = torch.tensor([-6e-8, 3.1e-5, 65504])
+    for name, dtype in (("F16", torch.float16), ("BF16", torch.bfloat16), ("F64", torch.float64)):
+        changed = {key: values.to(dtype) if values.is_floating_point() else values
+                   for key, values in state.items()}
+        arrays = {key: (values.float().numpy().view("u4") >> 16).astype("u2")
+                       if values.dtype == torch.bfloat16 else values.numpy()
+                  for key, values in changed.items()}
+        write_safetensors(source, arrays)
+        result = run_import(cnn_cl, source, path)
+        assert f"8 tensors of {name} converted to float32\n" in result.stderr, result.stderr
+        tensors, _ = read_safetensors(path)
+        for key, values in changed.items():
+            assert np.array_equal(tensors[key], values.float().numpy()), (name, key)
+        print("ok:", name)
+
+
+def check_pickles(cnn_cl, folder):
+    """What torch.save() writes is refused with a command; where it can run, what it writes is
+    taken."""
+    network = make({**NETWORK, "cdims": [3], "hdims": []})
+    path = os.path.join(folder, "the model's.pt")
+    cnn_cl = os.path.abspath(cnn_cl)
+    for new in (True, False):
+        torch.save(network.state_dict(), path, _use_new_zipfile_serialization=new)
+        result = subprocess.run([cnn_cl, "import", path, "out.safetensors"], cwd=folder, text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert result.returncode == 1 and result.stderr.count("\n") == 1, result.stderr
+        command = re.search(r"converted by: (python3 -c .*)\n", result.stderr).group(1)
+        words = shlex.split(command)
+        converted = os.path.join(folder, "the model's.safetensors")
+        assert words[:2] == ["python3", "-c"] and words[3:] == [path, converted], words
+        python = os.environ.get("CNN_CL_TEST_PYTHON", sys.executable)
+        if subprocess.run([python, "-c", "import torch, safetensors"], stderr=subprocess.DEVNULL
+                          ).returncode == 0:
+            subprocess.run([python, *words[1:]], check=True)
+            run_import(cnn_cl, converted, os.path.join(folder, "out.safetensors"))
+            print("ok: a pickle, converted")
+        else:
+            print(f"ok: a pickle; not converted, {python} lacks torch or safetensors")
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    torch.manual_seed(1)
+    for case in CASES:
+        with tempfile.TemporaryDirectory() as scratch:
+            check(*sys.argv[1:3], scratch, *case)
+    with tempfile.TemporaryDirectory() as scratch:
+        check_types(sys.argv[1], scratch)
+        check_pickles(sys.argv[1], scratch)

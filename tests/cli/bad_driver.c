@@ -1,0 +1,19 @@
+/* What a broken driver does to whoever loads it: CRASH_AT_LOAD as soon as it is loaded, else when it
+ * is asked for its functions. */
+#include <signal.h>
+
+#ifdef CRASH_AT_LOAD
+static void __attribute__((constructor)) begin(void)
+{
+    raise(SIGSEGV);
+}
+#endif
+
+void *clGetExtensionFunctionAddress(const char *name);
+
+void *clGetExtensionFunctionAddress(const char *name)
+{
+    (void)name;
+    raise(SIGSEGV);
+    return 0;
+}

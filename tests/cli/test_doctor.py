@@ -1,0 +1,298 @@
+"""The doctor: what the loader sees, right and wrong devices, and training on a wrong one."""
+import json
+import os
+import re
+import shutil
+import unittest
+
+from support import TRAINING, CommandTest, environment
+
+KERNELS = os.environ["CNN_CL_KERNEL_DIR"]
+CRASHES_AT_LOAD = os.environ["CNN_TEST_CRASHES_AT_LOAD"]
+CRASHES_WHEN_ASKED = os.environ["CNN_TEST_CRASHES_WHEN_ASKED"]
+SMALL = ["--xdim", "2,9,8", "--cdims", "5", "--hdims", "6", "--ydim", "3", "--batch", "20"]
+NORM = ["--xdim", "2,7,6", "--cdims", "3", "--hdims", "none", "--ydim", "3", "--batch", "20",
+        "--batchnorm"]
+
+# A kernel's fault (file, text, what takes its place), the part, phase and name of a row that fails
+# for it, and what that says.
+FAULTS = {
+    "a wrong value": ("dropout.cl", "= x[pixel * C + c] * scale[c]",
+                      "= x[pixel * C + c] * scale[c] * 1.001f",
+                      "plain +forward +dropout", "the output: relative error"),
+    "an output left out": ("conv.cl", "gradients[row ==", "if (row) gradients[row ==",
+                           "plain +backward +conv ", "the gradient of conv2d_00.weight: .* inf "),
+    "a write behind the end": ("adam.cl", "FOR_EACH (i, count)", "FOR_EACH (i, count + 1)",
+                               "fused +update", "bytes behind its end"),
+    "a write before the begin": ("adam.cl", "m[i] = first;", "m[i] = first; if (i == 0) m[-1] = 1.0f;",
+                                 "fused +update", "first moments .* 4 bytes before its begin"),
+    "the other one of a tie": ("maxpool.cl", "d > best", "d >= best", "plain +backward +maxpool",
+                               "the gradient of the input"),
+    "a gradient in another's place": ("linear.cl", "gradients[offset + o]", "gradients[offset + o - 1]",
+                                      "plain +backward +linear", "the gradient of linear_0"),
+    "a fused step": ("conv_block_backward.cl", "amount, vload8", "amount * 1.01f, vload8",
+                     "fused +backward +conv", "the gradient of"),
+    "a wrong label": ("gather.cl", "batch_labels[sample] = labels[index]",
+                      "batch_labels[sample] = labels[first]", "fused +gather", r"label \d+ of the batch"),
+    "a wrong loss": ("softmax.cl", "exp(z[j] - most);", "exp(z[j] - most) + 1e-3f;", "fused +loss",
+                     "relative error"),
+    "NaN": ("adam.cl", "sqrt(second)", "sqrt(-second)", "trace +20 steps, fused",
+            "the loss of step 1 is not finite"),
+}
+
+
+def kernels_with(folder, name, old, new):
+    """A copy of the kernels in which a text is another."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(KERNELS, folder)
+    path = os.path.join(folder, name)
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    assert old in text, (name, old)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text.replace(old, new))
+    return folder
+
+
+class Right(CommandTest):
+    def test_text(self):
+        text = self.run_command("doctor", *SMALL).stdout
+        self.assertTrue(text.startswith("What the OpenCL loader sees:\n"))
+        self.assertRegex(text, r"(?m)^  good +.*\.icd \(.*\) loads: ")
+        self.assertRegex(text, r"(?m)^.* computes right: \d+ checks in .* largest error \d\.\de-\d+\.$")
+        self.assertNotIn("FAIL", text)
+        for row in ("memory +", "fused +gather", "fused +loss", "fused +update",
+                    "fused +forward +conv", "fused +backward +conv", "fused +evaluate +conv",
+                    "plain +backward +relu relu_01", "product +20 x 6 x 80, right transposed linear_05",
+                    "product +6 x 80 x 20, left transposed", "product +20 x 80 x 6 ",
+                    "trace +20 steps, fused", "trace +20 steps, plain"):
+            self.assertRegex(text, rf"(?m)^  pass  {row}")
+
+    def test_other_networks_and_kernels(self):
+        for kernels, network in (
+                ("cpu", NORM), ("gpu", NORM),
+                ("cpu", ["--xdim", "1,2,2", "--cdims", "none", "--hdims", "4", "--ydim", "2"]),
+                ("cpu", ["--xdim", "1,8,9", "--cdims", "3", "--ksize", "4", "--dropout", "0"])):
+            with self.subTest(network, kernels=kernels):
+                self.run_command("doctor", *network, env=environment(CNN_CL_KERNEL_CLASS=kernels))
+
+    def test_json(self):
+        result = self.run_command("doctor", *SMALL, "--json", "--device", "0")
+        found = json.loads(result.stdout)
+        self.assertEqual(set(found), {"version", "findings", "devices"})
+        for finding in found["findings"]:
+            self.assertEqual(set(finding), {"level", "topic", "text", "remedy"})
+        (device,) = found["devices"]
+        self.assertEqual(set(device), {"device", "platform", "driver", "id", "passed", "checks",
+                                       "failures", "error", "seconds", "report", "rows"})
+        self.assertTrue(device["passed"])
+        self.assertIsNone(device["report"])
+        self.assertEqual(device["checks"], len(device["rows"]))
+        for row in device["rows"]:
+            self.assertEqual(set(row), {"part", "phase", "name", "layers", "kernels", "passed", "error",
+                                        "milliseconds", "wrong"})
+            self.assertTrue(row["passed"] and row["wrong"] == "")
+            self.assertLess(row["error"], 1e-3)
+        kernels = " ".join(row["kernels"] for row in device["rows"])
+        for kernel in ("adam_update", "relu_backward", "CLBlastSgemm", "dropout_scales"):
+            self.assertIn(kernel, kernels)
+
+    def test_all_and_one_exclude_each_other(self):
+        self.assert_refused(["doctor", "--all", "--device", "0"], 2, "exclude each other")
+
+    def test_all(self):
+        text = self.run_command("doctor", "--all", "--xdim", "1,2,2", "--cdims", "none", "--hdims",
+                                "none", "--batch", "2").stdout
+        listing = json.loads(self.run_command("--list-devices", "--json").stdout)["devices"]
+        self.assertEqual(text.count("computes right"), sum(one["usable"] for one in listing))
+
+
+class Wrong(CommandTest):
+    def env(self, *fault):
+        return environment(CNN_CL_KERNEL_DIR=kernels_with(self.folder + "/kernels", *fault))
+
+    def test_every_fault_is_found_where_it_is(self):
+        for name, (file, old, new, row, why) in FAULTS.items():
+            with self.subTest(name):
+                text = self.run_command("doctor", *SMALL, code=1, env=self.env(file, old, new)).stdout
+                self.assertRegex(text, rf"(?m)^  FAIL  {row}.*\n +.*{why}")
+                self.assertRegex(text, r"COMPUTES WRONG: \d+ of \d+ checks failed")
+
+    def test_the_report_has_all_that_a_maintainer_asks(self):
+        env = self.env("maxpool.cl", "d > best", "d >= best")
+        text = self.run_command("doctor", *SMALL, code=1, env=env).stdout
+        report = text.split("----\n")[1]
+        for part in (r"cnn-cl \d+\.\d+\.\d+, kernels for CPUs", "device 0:0: ", "driver ", "OpenCL ",
+                     "again by: cnn-cl doctor --device 0:0 --xdim 2,9,8 --ksize 3 --cdims 5 --hdims 6",
+                     "plain backward maxpool maxpool2d_02", "kernel maxpool_backward -DC=5 -DIH=9",
+                     r"input \(\d+, 5, 9, 8\), output \(\d+, 5, 4, 4\)"):
+            self.assertRegex(report, part)
+        device = json.loads(self.run_command("doctor", *SMALL, "--json", code=1,
+                                             env=env).stdout)["devices"][0]
+        self.assertEqual(device["report"], report.split("---- end")[0])
+        self.assertFalse(device["passed"])
+        self.assertEqual(device["failures"], sum(not row["passed"] for row in device["rows"]))
+
+    def test_a_kernel_that_does_not_build_is_a_failed_check(self):
+        text = self.run_command("doctor", *SMALL, code=1,
+                                env=self.env("relu.cl", "kernel void", "kernel viod")).stdout
+        self.assertRegex(text, r"FAIL  plain .*\n +relu.cl does not build")
+        self.assertRegex(text, "pass  fused +forward")
+
+
+class Training(CommandTest):
+    """The fast check before training."""
+
+    FAULT = ("gather.cl", "/ 255.0f", "/ 256.0f")
+
+    def setUp(self):
+        self.cache = self.folder + "/cache"
+        shutil.rmtree(self.cache, ignore_errors=True)
+        self.env = environment(CNN_CL_CACHE_DIR=self.cache)
+
+    def broken(self):
+        return dict(self.env, CNN_CL_KERNEL_DIR=kernels_with(self.folder + "/kernels", *self.FAULT))
+
+    def assert_checked(self, result, checked=True):
+        (self.assertRegex if checked else self.assertNotRegex)(result.stderr, r"\d+ checks of ")
+
+    def test_a_pass_is_remembered(self):
+        self.assert_checked(self.train("run", "-v", env=self.env))
+        (memo,) = os.listdir(self.cache)
+        self.assertRegex(memo, r"\Apassed-[0-9a-f]{16}\Z")
+        with open(os.path.join(self.cache, memo), encoding="utf-8") as file:
+            text = file.read()
+        for line in ("cnn-cl ", "device ", "platform ", "driver ", "kernels cpu", "plan fused"):
+            self.assertRegex(text, rf"(?m)^{line}")
+        self.assert_checked(self.train("run", "-v", env=self.env), checked=False)
+        self.assert_checked(self.train("run", "-v", "--name", "other", env=self.env), checked=False)
+        self.assert_checked(self.train("run", "-v", "--no-fuse", env=self.env))
+        self.assert_checked(self.train("run", "-v", "--dropout", "0", env=self.env))
+        self.assert_checked(
+            self.train("run", "-v", env=dict(self.env, CNN_CL_KERNEL_CLASS="gpu")))
+
+    def test_a_damaged_memo_is_no_pass(self):
+        self.train("run", env=self.env)
+        (memo,) = os.listdir(self.cache)
+        with open(os.path.join(self.cache, memo), "a", encoding="utf-8") as file:
+            file.write("x")
+        self.assert_checked(self.train("run", "-v", env=self.env))
+
+    def test_a_cache_that_cannot_be_written_is_no_error(self):
+        for place in ("/proc/no-such-folder", "/dev/null"):
+            result = self.train("run", "-v", env=dict(self.env, CNN_CL_CACHE_DIR=place))
+            self.assert_checked(result)
+            self.assertNotIn("warning", result.stderr)
+
+    def test_a_device_that_computes_wrong_is_refused(self):
+        self.train("run", env=self.env)  # a pass with other kernels does not count
+        for _ in range(2):
+            result = self.assert_refused(
+                ["train", "--data", self.data, "--out", "refused", *TRAINING], 1,
+                "computes wrong: gather: the batch: relative error .*cnn-cl doctor --device 0:0 "
+                "--xdim 1,8,8 .*--trust-device", env=self.broken())
+        self.assertFalse(self.exists("refused"))
+        command = re.search("'cnn-cl (doctor [^']*)'", result.stderr).group(1)
+        text = self.run_command(*command.split(), code=1, env=self.broken()).stdout
+        self.assertRegex(text, "FAIL  fused +gather")
+
+    def test_unless_it_is_trusted(self):
+        result = self.train("trusted", "--trust-device", env=self.broken())
+        self.assertRegex(result.stderr, "(?m)^cnn-cl: warning: .* computes wrong: .*all the same$")
+        self.assertTrue(self.exists("trusted/cnn.safetensors"))
+        self.assertNotIn("warning", self.train("run", "--trust-device", env=self.env).stderr)
+
+    def test_the_doctors_word_counts(self):
+        network = [*TRAINING[:8], "--xdim", "1,8,8"]
+        self.run_command("doctor", *network, env=self.env)
+        self.assertEqual(len(os.listdir(self.cache)), 2)  # fused and plain
+        self.assert_checked(self.train("run", "-v", env=self.env), checked=False)
+
+
+class Loader(CommandTest):
+    """What stands in the way of a device."""
+
+    def setUp(self):
+        self.vendors = self.folder + "/vendors"
+        shutil.rmtree(self.vendors, ignore_errors=True)
+        os.makedirs(self.vendors)
+        self.env = environment(OCL_ICD_VENDORS=self.vendors, POCL_CACHE_DIR=None,
+                               CNN_CL_DEVICE=None)
+
+    def icd(self, name, text):
+        with open(f"{self.vendors}/{name}.icd", "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def findings(self, code=3, **changes):
+        result = self.run_command("doctor", *SMALL, "--json", code=code,
+                                  env=dict(self.env, **changes))
+        if code == 3:
+            self.assertRegex(result.stderr, r"(?m)^cnn-cl: ")
+        return json.loads(result.stdout)["findings"]
+
+    def assert_found(self, findings, level, topic, text, remedy):
+        for one in findings:
+            if (one["level"], one["topic"]) == (level, topic) and re.search(text, one["text"]):
+                self.assertRegex(one["remedy"], remedy)
+                return
+        self.fail(f"no {level} about {topic} like {text} in {findings}")
+
+    def test_no_driver(self):
+        found = self.findings()
+        self.assert_found(found, "problem", "loader", "has no .icd file", "unset OCL_ICD_VENDORS")
+        self.assert_found(found, "note", "variable", "OCL_ICD_VENDORS=", "unset OCL_ICD_VENDORS")
+        text = self.run_command("doctor", code=3, env=self.env)
+        self.assertIn("mend: unset OCL_ICD_VENDORS\n", text.stdout)
+        self.assertRegex(text.stderr, "install pocl-opencl-icd")
+
+    def test_a_folder_that_is_not_there(self):
+        self.env["OCL_ICD_VENDORS"] = self.vendors + "/absent/"
+        self.assert_found(self.findings(), "problem", "driver", "does not load|no OpenCL", ".")
+
+    def test_a_library_that_is_not_there(self):
+        self.icd("old", "libpocl-of-old.so.9\n")
+        self.assert_found(self.findings(), "problem", "driver",
+                          r"old.icd \(libpocl-of-old.so.9\) does not load: .*No such file",
+                          "apt install --reinstall pocl-opencl-icd; or, if it was removed: rm .*old.icd")
+
+    def test_files_that_name_no_driver(self):
+        self.icd("empty", "")
+        self.icd("other", "libm.so.6\n")
+        found = self.findings()
+        self.assert_found(found, "problem", "driver", "empty.icd is empty", "reinstall")
+        self.assert_found(found, "problem", "driver", "libm.so.6.* is no OpenCL driver", "name an")
+
+    def test_drivers_that_crash(self):
+        for library, when in ((CRASHES_AT_LOAD, "when it is loaded"),
+                              (CRASHES_WHEN_ASKED, "when it is asked for its devices")):
+            self.icd("bad", library + "\n")
+            found = self.findings()
+            self.assert_found(found, "problem", "driver", rf"crashes \(signal 11\) {when}",
+                              "install this driver again; or leave it out")
+            self.assert_found(found, "problem", "loader", "asking all drivers .* crashes",
+                              "OCL_ICD_VENDORS=FILE.icd")
+
+    def test_a_good_driver_beside_a_missing_one(self):
+        if not os.path.exists("/etc/OpenCL/vendors/pocl.icd"):
+            self.skipTest("no pocl")
+        shutil.copy("/etc/OpenCL/vendors/pocl.icd", self.vendors)
+        self.icd("gone", "/nowhere/libnvidia-opencl.so.1\n")
+        found = self.findings(code=0, POCL_CACHE_DIR=os.environ["POCL_CACHE_DIR"])
+        self.assert_found(found, "good", "driver", "pocl.icd .* loads: ", "^$")
+        self.assert_found(found, "problem", "driver", "gone.icd", "nvidia-opencl-icd; or, if")
+
+    def test_caches(self):
+        found = self.findings(POCL_CACHE_DIR="/proc/none", CNN_CL_CACHE_DIR="/proc/none")
+        self.assert_found(found, "note", "cache", "pocl's cache /proc/none cannot be written",
+                          "export POCL_CACHE_DIR=")
+        self.assert_found(found, "note", "cache", "cnn-cl's cache /proc/none cannot be written",
+                          "export CNN_CL_CACHE_DIR=")
+
+    def test_variables_that_this_loader_does_not_read(self):
+        found = self.findings(OCL_ICD_FILENAMES="libx.so", OPENCL_VENDOR_PATH=self.vendors)
+        unread = [one for one in found if "this loader does not read it" in one["text"]]
+        self.assertEqual(len(unread), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()

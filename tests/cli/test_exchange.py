@@ -1,0 +1,198 @@
+"""export and import: what they say, what they leave, and the files that are none."""
+import json
+import os
+import struct
+import unittest
+
+from support import CommandTest, read_safetensors
+
+SIZES = {"F32": 4, "F16": 2, "F64": 8, "I64": 8, "U8": 1}
+NETWORK = ["--xdim", "1,8,8", "--cdims", "3,2", "--hdims", "5", "--ydim", "4"]
+
+
+def shapes(**changes):
+    """The tensors of NETWORK: (dtype, shape) by name; changes have '.' as '__', None removes."""
+    result = {"conv2d_00.weight": [3, 1, 3, 3], "conv2d_00.bias": [3],
+              "conv2d_04.weight": [2, 3, 3, 3], "conv2d_04.bias": [2],
+              "linear_09.weight": [5, 8], "linear_09.bias": [5],
+              "linear_11.weight": [4, 5], "linear_11.bias": [4]}
+    result = {"net." + name: ("F32", shape) for name, shape in result.items()}
+    for name, entry in changes.items():
+        name = name.replace("__", ".")
+        result[name] = ("F32", entry) if isinstance(entry, list) else entry
+    return {name: entry for name, entry in result.items() if entry}
+
+
+# What is wrong with a state_dict, and what is said of it.
+BAD = [
+    (shapes(net__conv2d_04__bias=None), r"'net\.conv2d_04\.bias': expected it in the file"),
+    (shapes(net__conv2d_00__weight=None, net__conv2d_00__bias=None), r"'net\.conv2d_04\.weight': the "
+     r"network has no such tensor; it has 'net\.conv2d_00\.weight', which is missing"),
+    (shapes(net__conv2d_04__weight=None, net__conv2d_04__bias=None, net__conv2d_03__weight=[2, 3, 3, 3],
+            net__conv2d_03__bias=[2]), r"'net\.conv2d_03\.weight': the network has no such tensor; it "
+     r"has 'net\.conv2d_04\.weight', which is missing"),
+    (shapes(net__conv2d_04__gain=[2]), r"'net\.conv2d_04\.gain': the network has no such tensor$"),
+    (shapes(net__batchnorm2d_01__weight=[3]), r"'net\..*: the network has no such tensor; it has "),
+    (shapes(module__conv1__weight=[3]), r"'module\.conv1\.weight': expected a name of the notebook's"),
+    (shapes(net__conv2d_x__weight=[3]), r"'net\.conv2d_x\.weight': expected a name of the notebook's"),
+    (shapes(net__conv2d_4__weight=[3]), r"'net\.conv2d_4\.weight': expected a name of the notebook's"),
+    (shapes(net__linear_99999999__weight=[3]), r"'net\.linear_99999999\.weight': expected a name"),
+    (shapes(net__conv2d_00__weight=[3, 1, 9]), r"'net\.conv2d_00\.weight': shape: expected 4 sizes "
+     r"above 0, found \(3, 1, 9\)"),
+    (shapes(net__linear_09__weight=[5, 0]), r"'net\.linear_09\.weight': shape: expected 2 sizes above "),
+    (shapes(net__conv2d_00__weight=[3, 1, 3, 5]), r"shape: expected \(3, 1, 3, 3\), found \(3, 1, 3, 5"),
+    (shapes(net__conv2d_00__weight=[3, 1, 13, 13]), r"--ksize: expected 1 to 11, found 13"),
+    (shapes(net__conv2d_04__weight=[2, 4, 3, 3]), r"expected \(2, 3, 3, 3\), found \(2, 4, 3, 3\)"),
+    (shapes(net__conv2d_00__bias=[4]), r"'net\.conv2d_00\.bias': shape: expected \(3,\), found \(4,\)"),
+    (shapes(net__linear_11__weight=[300, 5]), r"--ydim: expected 1 to 256, found 300"),
+    (shapes(net__linear_11__weight=[4, 6]), r"'net\.linear_11\.weight': shape: expected \(4, 5\)"),
+    (shapes(net__linear_09__weight=[5, 7]), r"'net\.linear_09\.weight': its 7 inputs are no square "
+     r"planes of the last convolution's channels: .*give --xdim C,H,W$"),
+    (shapes(net__linear_09__weight=[5, 12]), r"its 12 inputs are no square planes"),
+    ({"net.linear_01.weight": ("F32", [4, 14]), "net.linear_01.bias": ("F32", [4])},
+     r"'net\.linear_01\.weight': its 14 inputs are no square planes of 1 or 3 channels: "),
+    ({"net.conv2d_00.weight": ("F32", [3, 1, 3, 3])}, "expected a last linear layer"),
+    ({}, "expected a last linear layer"),
+    ({f"net.conv2d_{4 * i:02d}.weight": ("F32", [1, 1, 1, 1]) for i in range(65)},
+     r"'net\.conv2d_256\.weight': expected at most 64 layers of its kind"),
+    (shapes(net__conv2d_00__bias=("U8", [3])), r"'net\.conv2d_00\.bias': dtype: expected F32, F16, "
+     r"BF16, F64 or I64, found 'U8'"),
+    (shapes(net__conv2d_00__bias=("I64", [3])), r"'net\.conv2d_00\.bias': dtype: expected F32, found"),
+]
+
+
+def write(path, tensors, fill=b"\0", cut=0):
+    header, size = {}, 0
+    for name, (dtype, shape) in tensors.items():
+        count = SIZES[dtype]
+        for length in shape:
+            count *= length
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [size, size + count]}
+        size += count
+    text = json.dumps(header).encode()
+    data = struct.pack("<Q", len(text)) + text + fill * size
+    with open(path, "wb") as file:
+        file.write(data[:len(data) - cut])
+
+
+class Exchange(CommandTest):
+    def setUp(self):
+        os.makedirs(self.folder + "/work", exist_ok=True)
+        self.source = self.folder + "/work/theirs"
+        self.model = "work/ours.safetensors"
+
+    def tearDown(self):
+        for name in os.listdir(self.folder + "/work"):
+            os.remove(f"{self.folder}/work/{name}")
+
+    def assert_left(self, *names):
+        self.assertEqual(sorted(os.listdir(self.folder + "/work")), sorted(names))
+
+
+class Import(Exchange):
+    def refuse(self, pattern, *more):
+        return self.assert_refused(["import", "-q", self.source, self.model, *more], 1, pattern)
+
+    def test_names_the_network(self):
+        write(self.source, shapes())
+        result = self.run_command("import", self.source, self.model, "--name", "theirs")
+        self.assertEqual(result.stdout, "--name theirs --xdim 1,8,8 --ksize 3 --cdims 3,2 --hdims 5 "
+                                        "--ydim 4 --dropout 0.5\n")
+        shape, dropout, saved = result.stderr.splitlines()
+        self.assertIn(": images of 1,8,8: square and halved without rest, as 'net.linear_09.weight' "
+                      "has 8 inputs; ", shape)
+        self.assertIn(": dropout 0.5 is assumed", dropout)
+        self.assertEqual(saved, "model saved in " + self.model)
+        _, metadata = read_safetensors(f"{self.folder}/{self.model}")
+        self.assertEqual(json.loads(metadata["cnn-cl.config"])["name"], "theirs")
+        self.assertEqual(self.run_command("import", "-q", self.source, self.model).stderr, "")
+        self.assertIn("shape:[(4, 5)].",
+                      self.run_command("params", "--model", self.model).stdout)
+
+    def test_takes_what_the_options_settle(self):
+        write(self.source, shapes())
+        options = ["--xdim", "1,11,9", "--dropout", "0"]
+        result = self.run_command("import", self.source, self.model, *options)
+        self.assertEqual(result.stderr, f"model saved in {self.model}\n")
+        self.assertIn("--xdim 1,11,9 ", result.stdout)
+        self.assertIn("--dropout 0\n", result.stdout)
+        self.refuse(r"'net\.linear_09\.weight': shape: expected \(5, 18\), found \(5, 8\) \(with --xdim "
+                    r"1,12,12\)$", "--xdim", "1,12,12")
+        self.refuse(r"'net\.conv2d_00\.weight': shape: expected \(3, 2, 3, 3\), found .* 2,8,8\)$",
+                    "--xdim", "2,8,8")
+        self.refuse(r"layer maxpool2d_02: an input of 3 x 1 x 8 leaves no output.*", "--xdim", "1,1,8")
+
+    def test_refuses_other_networks(self):
+        for tensors, pattern in BAD:
+            with self.subTest(pattern):
+                write(self.source, tensors)
+                self.refuse(": .*" + pattern)
+                self.assert_left("theirs")
+
+    def test_refuses_what_is_no_file_of_tensors(self):
+        self.refuse("theirs: cannot be opened: No such file")
+        write(self.source, shapes(), cut=1)
+        self.refuse("theirs: .*truncated")
+        write(self.source, shapes(), fill=b"\xff")
+        self.refuse(r"theirs: tensor 'net\.conv2d_00\.weight': expected finite values")
+        for content in (b"", b"short", b"no safetensors file at all"):
+            with open(self.source, "wb") as file:
+                file.write(content)
+            self.refuse("theirs: .*safetensors")
+        self.source = self.folder
+        self.refuse("expected a regular file")
+
+    def test_tells_how_a_pickle_is_converted(self):
+        for content in (b"PK\3\4\0\0\x08\x08\0\0archive/data.pkl", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j"):
+            for name, new in (("m.pt", "m"), (".pth", ".pth"), ("a.b.pth", "a.b"), ("it's", "it'\\''s")):
+                with open(f"{self.folder}/work/{name}", "wb") as file:
+                    file.write(content)
+                path = f"work/{name}".replace("'", "'\\''")
+                result = self.assert_refused(["import", f"work/{name}", self.model], 1,
+                                             r"converted by: python3 -c \"import sys, torch, .*\"")
+                self.assertTrue(result.stderr.endswith(f" '{path}' 'work/{new}.safetensors'\n"),
+                                result.stderr)
+
+    def test_an_output_that_cannot_be_written(self):
+        write(self.source, shapes())
+        self.assertRegex(self.run_command("import", self.source, "none/x.safetensors", code=1).stderr,
+                         r"(?m)^cnn-cl: none/x\.safetensors: cannot be written in its folder: No such")
+
+
+class Export(Exchange):
+    def export(self, path, *more, **options):
+        return self.run_command("export", path, *NETWORK, *more, **options)
+
+    def test_says_what_it_wrote(self):
+        result = self.export("work/a.onnx")
+        self.assertEqual(result.stdout, "")
+        self.assertEqual(result.stderr.splitlines(), [
+            "no --model: a fresh network, not trained, of seed 0",
+            "work/a.onnx: input 'image' (batch, 1, 8, 8), pixels in 0..1; output 'logits' (batch, 4)"])
+        self.assertIn("work/b.npz: 8 arrays under PyTorch's names\n", self.export("work/b.npz").stderr)
+        self.assertEqual(self.export("work/c", "--format", "onnx", "-q").stderr, "")
+        self.assertEqual(self.read("work/c"), self.read("work/a.onnx"))
+        self.assertTrue(self.read("work/b.npz").startswith(b"PK\3\4"))
+        self.assert_left("a.onnx", "b.npz", "c")
+
+    def test_a_saved_model(self):
+        write(self.source, shapes())
+        self.run_command("import", self.source, self.model)
+        for name in ("a.onnx", "a.npz"):
+            result = self.run_command("export", "--model", self.model, "work/" + name)
+            self.assertEqual(len(result.stderr.splitlines()), 1)
+            self.assertRegex(self.run_command("export", "--model", self.source, "work/" + name,
+                                              code=1).stderr, "theirs: .*not written by cnn-cl")
+            self.assertRegex(self.run_command("export", "--model", "absent", "work/" + name,
+                                              code=1).stderr, "absent: cannot be opened")
+
+    def test_an_output_that_cannot_be_written(self):
+        os.mkdir(self.folder + "/taken.npz")
+        for path in ("none/a.onnx", "none/a.npz", "taken.npz"):
+            self.assertRegex(self.export(path, code=1).stderr,
+                             rf"(?m)^cnn-cl: {path}: cannot be (written in its folder|replaced): ")
+        self.assertEqual(sorted(os.listdir(self.folder)), ["data", "taken.npz", "work"])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,53 @@
+/* What the fault layer is told and what it counts. */
+#ifndef FAULT_H
+#define FAULT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define CL_TARGET_OPENCL_VERSION 300
+#include <CL/cl.h>
+
+typedef enum fault_kind {
+    FAULT_INFO,
+    FAULT_CREATE,
+    FAULT_ALLOCATE,
+    FAULT_BUILD,
+    FAULT_SET,
+    FAULT_ENQUEUE,
+    FAULT_WRITE,
+    FAULT_READ,
+    FAULT_FINISH,
+    FAULT_KINDS
+} fault_kind;
+
+typedef enum fault_object {
+    FAULT_CONTEXT,
+    FAULT_QUEUE,
+    FAULT_BUFFER,
+    FAULT_PROGRAM,
+    FAULT_KERNEL,
+    FAULT_EVENT,
+    FAULT_OBJECTS
+} fault_object;
+
+/* What a device is said to have at most; 0 for the truth. */
+typedef struct fault_limits {
+    size_t work_group;      /* work-items of a group */
+    cl_ulong local, memory; /* bytes */
+    cl_ulong allocation;    /* one buffer is at most 1 / allocation of what it was */
+} fault_limits;
+
+extern fault_limits fault_limit;
+extern bool fault_twin; /* every device appears twice */
+
+/* Reads the environment, once. */
+void fault_init(void);
+/* Counts a call. Not CL_SUCCESS where this one is to fail, and then the driver is not called. */
+cl_int fault_next(fault_kind kind);
+/* One object more (1) or less (-1). */
+void fault_note(fault_object object, int change);
+/* Changes one float of what was read, where this reading is to be wrong. */
+void fault_perturb(void *memory, size_t size);
+
+#endif

@@ -1,0 +1,195 @@
+"""Fails the OpenCL calls of real runs one after the other, through the fault layer.
+
+torture.py COMMAND LAYER [--every N] [--jobs N]
+    Fails every N-th call (default: each) of `train`, `eval` and `predict` on tiny data, once and from
+    then on, with each kind's usual code; then lowers what the device says of itself, shows devices
+    twice, delays, and makes readings wrong. Each run must end with a line that says what failed and
+    a code that is not 0, or with the result of a run without faults; never by a signal, never late,
+    with no OpenCL object alive and no file that is not whole.
+"""
+import argparse
+import collections
+import concurrent.futures
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "cli"))
+os.environ.setdefault("CNN_TEST_COMMAND", "cnn-cl")
+from support import environment, make_data  # noqa: E402
+
+NETWORK = "--cdims 4,6 --hdims 16 --ydim 4".split()
+TRAIN = [*NETWORK, "--epochs", "1", "--batch", "64"]
+LIMITS = ["work_group=64", "local=16384", "memory=134217728", "allocation=10",
+          "work_group=64,local=16384,memory=134217728,allocation=10", "memory=65536", "allocation=1000000000"]
+SECONDS = 120
+
+
+class Case:
+    """A command line, what it leaves in its folder, and what it prints without a fault."""
+
+    def __init__(self, torture, name, arguments, folder=None):
+        self.name, self.arguments, self.folder = name, arguments, folder
+        self.expected = torture.run(self, {})
+        if self.expected.code != 0:
+            sys.exit(f"{name} fails without a fault: {self.expected.errors}")
+        self.calls = self.expected.log["calls"]
+
+
+Run = collections.namedtuple("Run", "code output errors log files")
+
+
+def read_files(folder):
+    """{name: content} of a folder; the report's times differ from run to run."""
+    found = {}
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+        with open(os.path.join(folder, name), "rb") as file:
+            found[name] = file.read()
+    return found
+
+
+def is_whole_model(content):
+    """A safetensors file whose header spans exactly what follows."""
+    if len(content) < 8:
+        return False
+    length = struct.unpack("<Q", content[:8])[0]
+    try:
+        header = json.loads(content[8:8 + length])
+    except ValueError:
+        return False
+    header.pop("__metadata__", None)
+    return 8 + length + max(tensor["data_offsets"][1] for tensor in header.values()) == len(content)
+
+
+def is_whole(name, content):
+    if name.endswith(".safetensors"):
+        return is_whole_model(content)
+    if name.endswith(".png"):
+        return content.endswith(b"IEND\xaeB`\x82")
+    if name.endswith(".json"):
+        return json.loads(content) is not None
+    if name.endswith((".html", ".svg")):
+        return content.rstrip().endswith((b"</html>", b"</svg>"))
+    return name.endswith(".csv") and content.endswith(b"\n")
+
+
+class Torture:
+    def __init__(self, command, layer, jobs):
+        self.command, self.layer, self.jobs = command, layer, jobs
+        self.scratch = tempfile.mkdtemp(prefix="cnn-cl-torture-")
+        self.data = make_data(os.path.join(self.scratch, "data"))
+        self.count = collections.Counter()
+        self.broken = []
+
+    def finish(self):
+        shutil.rmtree(self.scratch)
+
+    def run(self, case, faults):
+        """Runs it in a folder of its own."""
+        folder = tempfile.mkdtemp(dir=self.scratch)
+        log = os.path.join(folder, "log")
+        out = os.path.join(folder, "out")
+        arguments = [word.replace("OUT", out) for word in case.arguments]
+        changes = {"OPENCL_LAYERS": self.layer, "CNN_FAULT_LOG": log, **faults}
+        try:
+            done = subprocess.run([self.command, *arguments], env=environment(**changes), capture_output=True,
+                                  text=True, timeout=SECONDS)
+            with open(log, encoding="utf-8") as file:
+                facts = json.load(file)
+            return Run(done.returncode, done.stdout, done.stderr, facts, read_files(out))
+        except subprocess.TimeoutExpired:
+            return Run("hangs", "", "", None, {})
+        except FileNotFoundError:
+            return Run(done.returncode, done.stdout, done.stderr, None, {})
+        finally:
+            shutil.rmtree(folder)
+
+    def judge(self, case, run, exact=True):
+        """What is wrong with a run, or None."""
+        if run.code == "hangs" or run.code < 0:
+            return f"ended by {run.code}"
+        if run.log is None:
+            return "the layer's log was not written"
+        if any(run.log["alive"].values()):
+            return f"alive at exit: {run.log['alive']}"
+        torn = [name for name, content in run.files.items() if not is_whole(name, content)]
+        if torn:
+            return f"not whole: {torn}"
+        if run.code != 0:
+            lines = run.errors.splitlines()
+            told = run.code in (1, 3) and lines and lines[-1].startswith("cnn-cl: ")
+            return None if told else f"exit code {run.code}, said {lines[-1:]}"
+        if exact and run.output != case.expected.output:
+            return "another result without a word"
+        model = [name for name in case.expected.files if name == "cnn.safetensors"]
+        if exact and any(run.files.get(name) != case.expected.files[name] for name in model):
+            return "another model without a word"
+        return None
+
+    def check(self, case, faults, exact=True):
+        run = self.run(case, faults)
+        problem = self.judge(case, run, exact)
+        self.count[case.name, "right" if run.code == 0 else "refused"] += 1
+        if problem:
+            words = " ".join(f"{key}={value}" for key, value in faults.items())
+            self.broken.append(f"{case.name} with {words}: {problem}; stderr: {run.errors[-300:]!r}")
+
+    def check_all(self, case, list_of_faults, exact=True):
+        with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
+            list(pool.map(lambda faults: self.check(case, faults, exact), list_of_faults))
+
+    def fail_calls(self, case, every):
+        """Where not every call is failed, each kind has some: there are kinds with few calls."""
+        faults = [f"any:{n}{end}" for n in range(1, case.calls["any"] + 1, every) for end in ["", "+"]]
+        for kind, count in case.calls.items():
+            if every > 1 and kind != "any":
+                chosen = {"1": 1, str(count): count, f"{count // 2}+": count // 2}
+                faults += [f"{kind}:{which}" for which, number in chosen.items() if number > 0]
+        self.check_all(case, [{"CNN_FAULT_FAIL": fault} for fault in faults])
+
+    def change_device(self, case):
+        self.check_all(case, [{"CNN_FAULT_LIMIT": limit} for limit in LIMITS], exact=False)
+        self.check_all(case, [{"CNN_FAULT_TWIN": "1"}, {"CNN_FAULT_DELAY": "200"}])
+        readings = case.calls["read"]
+        self.check_all(case, [{"CNN_FAULT_PERTURB": str(n)} for n in sorted({1, readings // 2, readings})],
+                       exact=False)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("command")
+    parser.add_argument("layer")
+    parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
+    options = parser.parse_args()
+    torture = Torture(options.command, os.path.abspath(options.layer), options.jobs)
+    try:
+        model = os.path.join(torture.scratch, "cnn.safetensors")
+        subprocess.run([options.command, "-q", "train", *TRAIN, "--data", torture.data, "--out", torture.scratch],
+                       env=environment(), check=True, capture_output=True)
+        cases = [
+            Case(torture, "train", ["train", *TRAIN, "--data", torture.data, "--out", "OUT"]),
+            Case(torture, "train plain", ["train", "--no-fuse", "--stream", "--batchnorm", *TRAIN,
+                                          "--data", torture.data, "--out", "OUT"]),
+            Case(torture, "eval", ["eval", "--model", model, "--data", torture.data]),
+            Case(torture, "predict", ["predict", "--model", model, "--data", torture.data]),
+        ]
+        for case in cases:
+            torture.fail_calls(case, options.every)
+            torture.change_device(case)
+    finally:
+        torture.finish()
+    for name in dict.fromkeys(name for name, _ in torture.count):
+        right, refused = torture.count[name, "right"], torture.count[name, "refused"]
+        print(f"{name}: {right + refused} runs with a fault: {refused} refused, {right} with the right result")
+    for line in torture.broken:
+        print(line, file=sys.stderr)
+    return 1 if torture.broken or not torture.count else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+/* What a model remembers of its data set, and what files may say about it. */
+#include <cnncl/model.h>
+
+#include "check_main.h"
+#include "model/archive.h"
+#include "net/network.h"
+#include "scratch.h"
+
+static scratch at;
+static cnn_model *model;
+
+static void set_up(void)
+{
+    cnn_config config;
+    scratch_init(&at);
+    cnn_config_init(&config);
+    config.xdim[1] = config.xdim[2] = 1;
+    config.cdim_count = config.hdim_count = 0;
+    ck_assert_int_eq(cnn_model_create(&model, &config, 0), CNN_OK);
+}
+
+static void tear_down(void)
+{
+    cnn_model_destroy(model);
+    scratch_finish(&at);
+}
+
+static void save_and_load(void)
+{
+    ck_assert_int_eq(cnn_model_save(model, scratch_path(&at, "model")), CNN_OK);
+    cnn_model_destroy(model);
+    cnn_status status = cnn_model_load(&model, scratch_path(&at, "model"));
+    ck_assert_msg(status == CNN_OK, "%s", cnn_error_message());
+}
+
+START_TEST(nothing_is_known_at_first)
+{
+    for (int i = 0; i < 2; i++) {
+        ck_assert_str_eq(cnn_model_data(model), "");
+        ck_assert_str_eq(cnn_model_class_name(model, 0), "0");
+        ck_assert_str_eq(cnn_model_class_name(model, 255), "255");
+        ck_assert_str_eq(cnn_model_class_name(model, 256), "?");
+        ck_assert_str_eq(cnn_model_class_name(model, -1), "?");
+        save_and_load();
+    }
+}
+END_TEST
+
+START_TEST(numbers_are_no_names)
+{
+    const uint8_t pixels[2] = {0, 1}, labels[2] = {0, 1};
+    cnn_dataset *dataset;
+    ck_assert_int_eq(
+        cnn_dataset_create(&dataset, (int[]){1, 1, 1}, pixels, labels, 2, NULL, NULL, 0), CNN_OK);
+    ck_assert_str_eq(cnn_dataset_known(dataset), "");
+    ck_assert_int_eq(cnn_model_set_data(model, dataset), CNN_OK);
+    ck_assert_int_eq(model->origin.class_count, 0);
+    cnn_dataset_destroy(dataset);
+}
+END_TEST
+
+START_TEST(names_travel_with_the_model)
+{
+    static const char images[] = "\0\0\x08\3\0\0\0\2\0\0\0\1\0\0\0\1\0\1";
+    static const char labels[] = "\0\0\x08\1\0\0\0\2\0\1";
+    static const char *const files[] = {"train", "t10k"};
+    cnn_dataset *dataset;
+    char name[64];
+    for (int i = 0; i < 2; i++) {
+        snprintf(name, sizeof name, "%s-images-idx3-ubyte", files[i]);
+        scratch_write(&at, name, images, sizeof images - 1);
+        snprintf(name, sizeof name, "%s-labels-idx1-ubyte", files[i]);
+        scratch_write(&at, name, labels, sizeof labels - 1);
+    }
+    scratch_write(&at, "labels.txt", "a \"cat\"\nh\xc3\xbchner\n", 16);
+    ck_assert_int_eq(cnn_dataset_load(&dataset, at.folder), CNN_OK);
+    for (int again = 0; again < 2; again++)
+        ck_assert_int_eq(cnn_model_set_data(model, dataset), CNN_OK);
+    cnn_dataset_destroy(dataset);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_str_eq(cnn_model_class_name(model, 0), "a \"cat\"");
+        ck_assert_str_eq(cnn_model_class_name(model, 1), "h\xc3\xbchner");
+        ck_assert_str_eq(cnn_model_class_name(model, 2), "2");
+        save_and_load();
+    }
+}
+END_TEST
+
+static const struct {
+    const char *classes, *message;
+} wrong[] = {
+    {"{}", "x: cnn-cl.classes: expected a JSON array of at most 256 names"},
+    {"[", "x: cnn-cl.classes: expected a JSON array of at most 256 names"},
+    {"[\"a\", 1]", "x: cnn-cl.classes: expected one line of text for class 1"},
+    {"[\"\\u001b[2J\"]", "x: cnn-cl.classes: expected one line of text for class 0"},
+    {"[\"a\\nb\"]", "x: cnn-cl.classes: expected one line of text for class 0"},
+};
+
+START_TEST(wrong_names_are_refused)
+{
+    cnn_origin origin;
+    cnn_origin_init(&origin);
+    ck_assert_int_eq(cnn_origin_read(&origin, "mnist", wrong[_i].classes, "x"), CNN_ERROR_DATA);
+    assert_message_has(wrong[_i].message);
+    cnn_origin_finish(&origin);
+}
+END_TEST
+
+START_TEST(too_many_names_are_refused)
+{
+    char classes[2048] = "[\"0\"";
+    cnn_origin origin;
+    for (int i = 0; i < 256; i++)
+        strcat(classes, ",\"a\"");
+    strcat(classes, "]");
+    cnn_origin_init(&origin);
+    ck_assert_int_eq(cnn_origin_read(&origin, NULL, classes, "x"), CNN_ERROR_DATA);
+    ck_assert_int_eq(origin.class_count, 0);
+    cnn_origin_finish(&origin);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("origin");
+    TCase *tests = tcase_create("origin");
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_test(tests, nothing_is_known_at_first);
+    tcase_add_test(tests, numbers_are_no_names);
+    tcase_add_test(tests, names_travel_with_the_model);
+    tcase_add_loop_test(tests, wrong_names_are_refused, 0, sizeof wrong / sizeof wrong[0]);
+    tcase_add_test(tests, too_many_names_are_refused);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
