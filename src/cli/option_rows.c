@@ -206,7 +206,7 @@ const cli_option_row cli_option_rows[] = {
      FIELD(no_bench), 0, NULL},
 
     {"model", "FILE", 0, CLI_MODEL | CLI_REPORT,
-     "a saved model (default: a fresh network; report: the run's)", set_text, FIELD(model), 0,
+     "a saved model (default: a fresh network, or the run's)", set_text, FIELD(model), 0,
      file_expected},
     {"name", "NAME", 0, CLI_NETWORK | CLI_IMPORT | CLI_REPORT,
      "of the network and its files (default cnn)", set_name, 0, 0, NULL},

@@ -152,6 +152,12 @@ static int side_of(int area)
     return (int64_t)side * side == area ? side : 0;
 }
 
+/* The side of the planes when `channels` square ones hold `inputs` places; 0 where they do not. */
+static int side_of_planes(int inputs, int channels)
+{
+    return channels > 0 && inputs % channels == 0 ? side_of(inputs / channels) : 0;
+}
+
 /* The plane in front of the first linear layer, doubled for each pooling: with any ksize such a
  * plane is halved to it, and so are planes of some rows less or more. */
 static int side_before_pooling(int side, int poolings)
@@ -167,7 +173,7 @@ static int side_before_pooling(int side, int poolings)
 static bool guess_flat(int xdim[3], int inputs)
 {
     for (int channels = 1; channels <= 3; channels += 2) {
-        int side = inputs % channels == 0 ? side_of(inputs / channels) : 0;
+        int side = side_of_planes(inputs, channels);
         if (side == 0)
             continue;
         xdim[0] = channels;
@@ -185,8 +191,7 @@ static cnn_status infer_xdim(cnn_config *config, const found_layer *layers, size
     int inputs = linear->shape[1], *xdim = config->xdim;
     bool found;
     if (conv) {
-        int channels = config->cdims[config->cdim_count - 1];
-        int side = inputs % channels == 0 ? side_of(inputs / channels) : 0;
+        int side = side_of_planes(inputs, config->cdims[config->cdim_count - 1]);
         xdim[0] = conv->shape[1];
         xdim[1] = xdim[2] = side_before_pooling(side, config->cdim_count);
         found = xdim[1] > 0;

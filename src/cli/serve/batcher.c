@@ -144,7 +144,9 @@ void cli_batcher_destroy(cli_batcher *batcher)
 cnn_status cli_batcher_run(char message[CLI_BATCHER_MESSAGE], float *logits, cli_batcher *batcher,
                            const float *input)
 {
-    job own = {.input = input, .logits = logits, .message = message};
+    job own = {.input = input};
+    own.logits = logits;
+    own.message = message;
     pthread_cond_init(&own.ended, NULL);
     pthread_mutex_lock(&batcher->lock);
     if (batcher->first)

@@ -97,7 +97,7 @@ static outcome send_answer(cli_server *server, struct MHD_Connection *connection
 static outcome send_page(cli_server *server, struct MHD_Connection *connection)
 {
     struct MHD_Response *response = MHD_create_response_from_buffer(
-        cli_page_size, (void *)(uintptr_t)cli_page, MHD_RESPMEM_PERSISTENT);
+        cli_page_size, (void *)cli_page, MHD_RESPMEM_PERSISTENT);
     return send_response(server, connection, MHD_HTTP_OK, response, "text/html; charset=utf-8",
                          NULL);
 }
