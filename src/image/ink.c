@@ -263,9 +263,10 @@ static float most_covered(const cnn_plane *ink, const cnn_plane *brush, int x, i
     int bottom = y + reach < ink->height ? y + reach : ink->height - 1;
     float most = ink->values[y * ink->width + x];
     for (int v = top; v <= bottom && most < 1.0f; v++) {
-        const float *values = ink->values + v * ink->width;
-        const float *covers = brush->values + (v - y + reach) * brush->width + reach - x;
-        for (int u = left; u <= right; u++) {
+        const float *values = ink->values + (size_t)v * (size_t)ink->width + (size_t)left;
+        const float *covers = brush->values + (size_t)(v - y + reach) * (size_t)brush->width +
+                              (size_t)(left - x + reach);
+        for (int u = 0; u <= right - left; u++) {
             float cover = values[u] * covers[u];
             most = cover > most ? cover : most;
         }
