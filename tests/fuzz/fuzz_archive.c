@@ -50,8 +50,9 @@ static size_t place_tensors(json_t *root)
             json_object_get(entry, offsets_key) || !find_size(&size, entry) ||
             total + size > MOST_VALUES)
             continue;
-        json_object_set_new(entry, offsets_key,
-                            json_pack("[I, I]", (json_int_t)total, (json_int_t)(total + size)));
+        json_object_set_new(
+            entry, offsets_key,
+            json_pack("[I, I]", (json_int_t)total, (json_int_t)total + (json_int_t)size));
         total += size;
     }
     return total;
