@@ -19,6 +19,7 @@ enum {
     MAGIC_SIZE = 4,
     DIMENSION_SIZE = 4,
     BUFFER_SIZE = 128 * 1024,
+    LEAST_BUFFER = 1024,
     CHUNK_SIZE = 1 << 30,  /* gzread() counts with int */
     MOST_EXPANSION = 1032, /* deflate's limit, from zlib's technical notes */
 };
@@ -35,6 +36,14 @@ typedef struct idx_reader {
     const char *path;
     uint64_t file_size; /* bytes on disk */
 } idx_reader;
+
+/* zlib takes three times as much: a small file needs less. */
+static unsigned buffer_size(uint64_t file_size)
+{
+    return file_size > BUFFER_SIZE    ? BUFFER_SIZE
+           : file_size < LEAST_BUFFER ? LEAST_BUFFER
+                                      : (unsigned)file_size;
+}
 
 static cnn_status open_reader(idx_reader *reader, const char *path)
 {
@@ -58,7 +67,7 @@ static cnn_status open_reader(idx_reader *reader, const char *path)
         close(file);
         return cnn_fail_memory(BUFFER_SIZE, path);
     }
-    gzbuffer(reader->file, BUFFER_SIZE);
+    gzbuffer(reader->file, buffer_size(reader->file_size));
     return CNN_OK;
 }
 

@@ -244,29 +244,61 @@ static float disc(double radius, int x, int y)
     return cover <= 0.0 ? 0.0f : cover >= 1.0 ? 1.0f : (float)cover;
 }
 
-/* The most of what a disc around each pixel covers; of the ground instead where `thin` is set. */
+/* Of a disc around a pixel what the pixels of a square cover, `reach` of them to each side. */
+static cnn_status make_brush(cnn_plane *brush, double radius, int reach)
+{
+    cnn_status status = cnn_plane_init(brush, 2 * reach + 1, 2 * reach + 1);
+    for (int i = 0; status == CNN_OK && i < brush->width * brush->height; i++)
+        brush->values[i] = disc(radius, i % brush->width - reach, i / brush->width - reach);
+    return status;
+}
+
+/* The most of what the brush around a pixel covers. Values are 0 to 1: once there is a 1, it stays.
+ */
+static float most_covered(const cnn_plane *ink, const cnn_plane *brush, int x, int y)
+{
+    int reach = brush->width / 2;
+    int left = x < reach ? 0 : x - reach, top = y < reach ? 0 : y - reach;
+    int right = x + reach < ink->width ? x + reach : ink->width - 1;
+    int bottom = y + reach < ink->height ? y + reach : ink->height - 1;
+    float most = ink->values[y * ink->width + x];
+    for (int v = top; v <= bottom && most < 1.0f; v++) {
+        const float *values = ink->values + (size_t)v * (size_t)ink->width + (size_t)left;
+        const float *covers = brush->values + (size_t)(v - y + reach) * (size_t)brush->width +
+                              (size_t)(left - x + reach);
+        for (int u = 0; u <= right - left; u++) {
+            float cover = values[u] * covers[u];
+            most = cover > most ? cover : most;
+        }
+    }
+    return most;
+}
+
+static void invert(cnn_plane *ink)
+{
+    for (int i = 0; i < ink->width * ink->height; i++)
+        ink->values[i] = 1.0f - ink->values[i];
+}
+
+/* The most of what a disc around each pixel covers; of the ground instead where the radius is below
+ * 0. */
 cnn_status cnn_ink_widen(cnn_plane *ink, double radius)
 {
-    bool thin = radius < 0.0;
-    cnn_plane result;
+    cnn_plane result = {0}, brush = {0};
     double size = fabs(radius);
-    int reach = (int)ceil(size + 0.5);
-    cnn_status status = cnn_plane_init(&result, ink->width, ink->height);
-    if (status != CNN_OK)
-        return status;
+    cnn_status status = CNN_OK;
+    CNN_TRY(make_brush(&brush, size, (int)ceil(size + 0.5)));
+    CNN_TRY(cnn_plane_init(&result, ink->width, ink->height));
+    if (radius < 0.0)
+        invert(ink);
     for (int y = 0; y < ink->height; y++)
-        for (int x = 0; x < ink->width; x++) {
-            float own = ink->values[y * ink->width + x];
-            float most = thin ? 1.0f - own : own;
-            for (int v = y - reach < 0 ? 0 : y - reach; v <= y + reach && v < ink->height; v++)
-                for (int u = x - reach < 0 ? 0 : x - reach; u <= x + reach && u < ink->width; u++) {
-                    float value = ink->values[v * ink->width + u];
-                    float cover = (thin ? 1.0f - value : value) * disc(size, u - x, v - y);
-                    most = cover > most ? cover : most;
-                }
-            result.values[y * ink->width + x] = thin ? 1.0f - most : most;
-        }
+        for (int x = 0; x < ink->width; x++)
+            result.values[y * ink->width + x] = most_covered(ink, &brush, x, y);
+    if (radius < 0.0)
+        invert(&result);
     cnn_plane_finish(ink);
     *ink = result;
-    return CNN_OK;
+out:
+    cnn_plane_finish(&brush);
+    return status;
 }

@@ -167,6 +167,7 @@ out:
     if (status != CNN_OK) {
         free(*metrics);
         *metrics = NULL;
+        *count = 0;
     }
     return status;
 }

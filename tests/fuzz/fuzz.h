@@ -8,8 +8,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The path of a file in memory that holds these bytes, until fuzz_close(). */
-const char *fuzz_open(const uint8_t *data, size_t size);
-void fuzz_close(void);
+/* Makes these bytes the content of a file in memory, the same one each time. Returns its path. */
+const char *fuzz_file(const void *data, size_t size);
+/* Makes a folder in which `entry` is that file, until the program ends. To be called once. */
+const char *fuzz_folder(const char *entry);
 
 #endif

@@ -24,9 +24,8 @@ static size_t compress_gzip(uint8_t *to, size_t room, const uint8_t *data, size_
 static void read_idx(const uint8_t *file, size_t size)
 {
     cnn_idx idx;
-    if (cnn_idx_read(&idx, fuzz_open(file, size), 1, CNN_IDX_MAX_RANK) == CNN_OK)
+    if (cnn_idx_read(&idx, fuzz_file(file, size), 1, CNN_IDX_MAX_RANK) == CNN_OK)
         cnn_idx_finish(&idx);
-    fuzz_close();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

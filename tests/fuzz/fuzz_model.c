@@ -6,8 +6,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     cnn_model *model;
-    if (cnn_model_load(&model, fuzz_open(data, size)) == CNN_OK)
+    if (cnn_model_load(&model, fuzz_file(data, size)) == CNN_OK)
         cnn_model_destroy(model);
-    fuzz_close();
     return 0;
 }
