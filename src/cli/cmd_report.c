@@ -74,6 +74,7 @@ static int measure(cli_report *report, cli_session *session, const cnn_run *run,
         return 0;
     if (cnn_run_batch(run) > 0)
         options->train.batch = cnn_run_batch(run);
+    options->train.micro_batch = cnn_run_micro_batch(run);
     /* Without one that was asked for, the page has what needs none. */
     if (!options->device && cnn_device_create(&session->device, NULL) != CNN_OK) {
         cli_report_note(report, "Nothing was evaluated or timed: %s.", cnn_error_message());
