@@ -88,6 +88,18 @@ DEFINE_ADD_TAPS(add_kept, 8, 1)
 DEFINE_ADD_TAPS(add_all, 4, 2)
 DEFINE_ADD_TAPS(add_all, 8, 1)
 
+#if NORM
+/* Batch norm of eight channels. */
+typedef struct affine {
+    float8 mean, inverse, weight, bias;
+} affine;
+
+static float8 normalise(float8 z, affine a)
+{
+    return (z - a.mean) * a.inverse;
+}
+#endif
+
 /* A block of output channels: what is the same in all windows of a sample. */
 typedef struct block {
     selection output;
@@ -97,14 +109,19 @@ typedef struct block {
     float scale;
     global float *y;
     global uchar8 *which;
+#if NORM
+    affine norm[2];
+    const global float *statistics, *norm_weight, *norm_bias;
+    global float *best;
+#endif
 } block;
 
-static float8 load_bias(const global float *bias, selection kept, int first)
+static float8 load_listed(const global float *values, selection kept, int first)
 {
-    float values[8];
+    float listed[8];
     for (int j = 0; j < 8; ++j)
-        values[j] = first + j < kept.count ? bias[kept.list[first + j]] : 0.0f;
-    return vload8(0, values);
+        listed[j] = first + j < kept.count ? values[kept.list[first + j]] : 0.0f;
+    return vload8(0, listed);
 }
 
 /* The larger of two, b where it is NaN; larger: whether it is b. */
@@ -118,8 +135,17 @@ static float8 larger_of(float8 a, float8 b, int8 *larger)
  * with their position. That is made as floats: of integers the compiler makes bytes too early. */
 static void pool(block b, int v, int window, float8 s0, float8 s1, float8 s2, float8 s3)
 {
-    const int k = b.first + v * 8;
+    const int k = b.first + v * 8, place = (window * EIGHTS(b.output.count) + k) / 8;
     int8 right, bottom_right, bottom;
+#if NORM
+    const affine norm = b.norm[v];
+    const float8 h0 = normalise(s0, norm), h1 = normalise(s1, norm);
+    const float8 h2 = normalise(s2, norm), h3 = normalise(s3, norm);
+    s0 = h0 * norm.weight + norm.bias;
+    s1 = h1 * norm.weight + norm.bias;
+    s2 = h2 * norm.weight + norm.bias;
+    s3 = h3 * norm.weight + norm.bias;
+#endif
     const float8 top = larger_of(s0, s1, &right), low = larger_of(s2, s3, &bottom_right);
     const float8 best = larger_of(top, low, &bottom);
     const int8 dead = (best <= (float8)0.0f) | b.missing[v];
@@ -127,7 +153,10 @@ static void pool(block b, int v, int window, float8 s0, float8 s1, float8 s2, fl
                              select((float8)2.0f, (float8)3.0f, bottom_right), bottom);
     position = select(position, (float8)DEAD, dead);
     store_kept(select(best, (float8)0.0f, dead) * b.scale, b.y, window, b.output, k, WINDOWS * OC);
-    b.which[(window * EIGHTS(b.output.count) + k) / 8] = convert_uchar8(position);
+    b.which[place] = convert_uchar8(position);
+#if NORM
+    vstore8(select(select(h0, h1, right), select(h2, h3, bottom_right), bottom), place, b.best);
+#endif
 }
 
 /* The block's windows; stride: of the tile. */
@@ -160,35 +189,42 @@ static void forward_block(block b, const global float *tile, const global float 
         }
 }
 
-/* One sample. weights: of the kept channels. The last block comes first: a vector that reaches
- * beyond the last channel of a packed pixel is overwritten by the blocks before. */
-static void forward_sample(global float *y, global uchar8 *which, const global float *tile,
-                           const global float *weights, const global float *bias, int inputs,
-                           selection output, float scale)
+/* One sample; b tells where to. weights: of the kept channels. The last block comes first: a vector
+ * that reaches beyond the last channel of a packed pixel is overwritten by the blocks before. */
+static void forward_sample(block b, const global float *tile, const global float *weights,
+                           const global float *bias, int inputs)
 {
     const int8 lanes = (int8)(0, 1, 2, 3, 4, 5, 6, 7);
-    block b = {.output = output, .scale = scale, .y = y, .which = which};
-    if (output.count < output.pitch)
-        clear(y, WINDOWS * OC);
-    for (b.first = (output.count + OCB - 1) / OCB * OCB - OCB; b.first >= 0; b.first -= OCB) {
+    if (b.output.count < b.output.pitch)
+        clear(b.y, WINDOWS * OC);
+    for (b.first = (b.output.count + OCB - 1) / OCB * OCB - OCB; b.first >= 0; b.first -= OCB) {
         for (int v = 0; v < 2; ++v) {
-            b.bias[v] = load_bias(bias, output, b.first + v * 8);
-            b.missing[v] = b.first + v * 8 + lanes >= (int8)output.count;
+            const int k = b.first + v * 8;
+            b.bias[v] = load_listed(bias, b.output, k);
+            b.missing[v] = k + lanes >= (int8)b.output.count;
+#if NORM
+            b.norm[v].mean = load_listed(b.statistics, b.output, k);
+            b.norm[v].inverse = load_listed(b.statistics + OC, b.output, k);
+            b.norm[v].weight = load_listed(b.norm_weight, b.output, k);
+            b.norm[v].bias = load_listed(b.norm_bias, b.output, k);
+#endif
         }
         forward_block(b, tile, weights + b.first * TAPS * inputs, inputs);
     }
 }
 
-/* y (n, PH, PW, OC) and which (n, PH, PW, EIGHTS(OC)) bytes from x (n, IH, IW, IC); the bias at its
- * offset; the weights at theirs, where no channel is dropped packed by conv_block_pack. input_scales (n, IC) and output_scales (n,
- * OC) tell the dropped channels where input_masked and output_masked, which may be PACKED
- * (cl/kept.cl); scale multiplies what is kept. `items` work-items share the n samples; scratch
- * (items, SCRATCH). */
-kernel void conv_block_forward(global float *y, global uchar8 *which, const global float *x,
+/* y (n, PH, PW, OC) and which (n, PH, PW, EIGHTS(OC)) bytes, in `saved` with what NORM adds, from x
+ * (n, IH, IW, IC); the bias at its offset; the weights at theirs, where no channel is dropped
+ * packed by conv_block_pack. input_scales (n, IC) and output_scales (n, OC) tell the dropped
+ * channels where input_masked and output_masked, which may be PACKED (cl/kept.cl); scale multiplies
+ * what is kept. `items` work-items share the n samples; scratch (items, SCRATCH). The batch norm's
+ * weight and bias are at their offsets; without NORM these are not looked at. */
+kernel void conv_block_forward(global float *y, global float *saved, const global float *x,
                                const global float *parameters, int w_offset, int bias_offset,
                                const global float *input_scales, int input_masked,
                                const global float *output_scales, int output_masked, float scale,
-                               global float *scratch, int n, int items)
+                               int norm_w_offset, int norm_b_offset, global float *scratch, int n,
+                               int items)
 {
     const int item = get_global_id(0);
     if (item >= items)
@@ -202,15 +238,24 @@ kernel void conv_block_forward(global float *y, global uchar8 *which, const glob
     const int end = (int)((long)n * (item + 1) / items);
     for (int sample = (int)((long)n * item / items); sample < end; ++sample) {
         const selection input = select_inputs(input_list, input_scales + sample * IC, input_masked);
-        const selection output =
-            select_kept(output_list, output_scales + sample * OC, OC, output_masked);
+        const size_t windows = sample * (size_t)(WINDOWS * EIGHTS(OC));
+        block b = {.scale = scale};
+        b.output = select_kept(output_list, output_scales + sample * OC, OC, output_masked);
+        b.y = y + sample * (size_t)(WINDOWS * OC);
+        b.which = WHICH(global uchar8 *, saved, n) + windows / 8;
+#if NORM
+        b.best = BEST(saved) + windows;
+        b.statistics = saved;
+        b.norm_weight = parameters + norm_w_offset;
+        b.norm_bias = parameters + norm_b_offset;
+#else
+        (void)norm_w_offset, (void)norm_b_offset;
+#endif
         fill_tile(tile, x + sample * (size_t)(IH * IW * IC), input, input.count);
         if (masked)
-            pack_kept(kept_weights, parameters + w_offset, input, output);
-        forward_sample(y + sample * (size_t)(WINDOWS * OC),
-                       which + sample * (size_t)(WINDOWS * EIGHTS(OC) / 8), tile,
-                       masked ? kept_weights : packed, parameters + bias_offset, input.count, output,
-                       scale);
+            pack_kept(kept_weights, parameters + w_offset, input, b.output);
+        forward_sample(b, tile, masked ? kept_weights : packed, parameters + bias_offset,
+                       input.count);
     }
 }
 

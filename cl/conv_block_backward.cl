@@ -28,6 +28,10 @@ typedef struct room {
     global float *event_amounts;        /* (WINDOWS): those of one channel's events, */
     global int *event_offsets;          /* and the events' places in the tile */
     global float *partial, *bias_partial;
+#if NORM
+    global float *product_partial, *squares; /* (OC), SQUARES floats */
+    const global float *best;                /* (WINDOWS, EIGHTS(outputs)): of the sample */
+#endif
 } room;
 
 /* Where the window's first position is in the tile. */
@@ -52,13 +56,21 @@ static void correlate_windows(const room *room, const global float *dy, const gl
 {
     for (int k = 0; k < output.count; k += 8) {
         float8 sum[TAPS * IC], bias = (float8)0.0f;
+#if NORM
+        float8 product = (float8)0.0f;
+#endif
         for (int t = 0; t < TAPS * IC; ++t)
             sum[t] = (float8)0.0f;
         for (int window = 0; window < WINDOWS; ++window) {
-            const int8 position = convert_int8(which[(window * EIGHTS(output.count) + k) / 8]);
-            const float8 amount = load_kept(dy, window, output, k, WINDOWS * OC) * scale;
+            const int place = (window * EIGHTS(output.count) + k) / 8;
+            const int8 position = convert_int8(which[place]);
+            const float8 gradient = load_kept(dy, window, output, k, WINDOWS * OC) * scale;
+            const float8 amount = select(gradient, (float8)0.0f, position == (int8)DEAD);
             const global float *at = room->tile + corner(window, IC);
-            bias += select(amount, (float8)0.0f, position == (int8)DEAD);
+            bias += amount;
+#if NORM
+            product = fma(amount, vload8(place, room->best), product);
+#endif
 #pragma unroll
             for (int p = 0; p < DEAD; ++p) {
                 const float8 here = select((float8)0.0f, amount, position == (int8)p);
@@ -69,30 +81,48 @@ static void correlate_windows(const room *room, const global float *dy, const gl
                 }
             }
         }
-        float values[TAPS * IC + 1][8];
+        float values[TAPS * IC][8];
         for (int t = 0; t < TAPS * IC; ++t)
             vstore8(sum[t], 0, values[t]);
-        vstore8(bias, 0, values[TAPS * IC]);
         for (int j = 0; j < min(8, output.count - k); ++j) {
             const int o = output.list[k + j];
             for (int t = 0; t < TAPS * IC; ++t)
                 room->partial[(o * K + t / (K * IC)) * ROW(IC) + t % (K * IC)] += values[t][j];
-            room->bias_partial[o] += values[TAPS * IC][j];
         }
+        add_listed(room->bias_partial, bias, output, k);
+#if NORM
+        add_listed(room->product_partial, product, output, k);
+#endif
     }
 }
 #else
 
-/* amounts of the kept channels' events, zero where a window is dead; from dy (WINDOWS, pitch). */
-static void fill_amounts(global float *restrict amounts, const global float *restrict dy,
-                         const global uchar8 *restrict which, selection output, float scale)
+/* room->amounts of the kept channels' events, zero where a window is dead, from dy (WINDOWS,
+ * pitch); and their sums. */
+static void fill_amounts(const room *room, const global float *dy, const global uchar8 *which,
+                         selection output, float scale)
 {
-    for (int window = 0; window < WINDOWS; ++window)
-        for (int k = 0; k < output.count; k += 8, amounts += 8, ++which) {
-            const float8 amount = load_kept(dy, window, output, k, WINDOWS * OC) * scale;
-            const int8 dead = convert_int8(*which) == (int8)DEAD;
-            vstore8(select(amount, (float8)0.0f, dead), 0, amounts);
+    const int vectors = EIGHTS(output.count) / 8;
+    for (int v = 0; v < vectors; ++v) {
+        float8 bias = (float8)0.0f;
+#if NORM
+        float8 product = (float8)0.0f;
+#endif
+        for (int window = 0, place = v; window < WINDOWS; ++window, place += vectors) {
+            const float8 gradient = load_kept(dy, window, output, v * 8, WINDOWS * OC) * scale;
+            const int8 dead = convert_int8(which[place]) == (int8)DEAD;
+            const float8 amount = select(gradient, (float8)0.0f, dead);
+            vstore8(amount, place, room->amounts);
+            bias += amount;
+#if NORM
+            product = fma(amount, vload8(place, room->best), product);
+#endif
         }
+        add_listed(room->bias_partial, bias, output, v * 8);
+#if NORM
+        add_listed(room->product_partial, product, output, v * 8);
+#endif
+    }
 }
 
 /* What both below keep in registers: RUN_ROWS rows of taps by RUN vectors, of which a row has a
@@ -137,14 +167,12 @@ static void sum_events(const room *room, int stride, int count)
     }
 }
 
-/* Lists the events of kept output channel k, and sums their amounts up. */
-static int list_events(const room *room, float *sum, const global uchar8 *which, int k, int outputs,
-                       int stride)
+/* Lists the events of kept output channel k. */
+static int list_events(const room *room, const global uchar8 *which, int k, int outputs, int stride)
 {
     const global uchar *positions = (const global uchar *)which;
     const int place[DEAD + 1] = {0, beside(1, stride), beside(2, stride), beside(3, stride), 0};
     int count = 0;
-    *sum = 0.0f;
     for (int py = 0; py < PH; ++py) {
         int offset = 2 * py * TW * stride;
         for (int px = 0; px < PW; ++px, k += EIGHTS(outputs), offset += 2 * stride) {
@@ -152,7 +180,6 @@ static int list_events(const room *room, float *sum, const global uchar8 *which,
             room->event_amounts[count] = room->amounts[k];
             room->event_offsets[count] = offset + place[position];
             count += position != DEAD;
-            *sum += room->amounts[k];
         }
     }
     return count;
@@ -175,15 +202,13 @@ static void add_sums(global float *restrict partial, const global float *restric
         }
 }
 
-/* The partial gradients of the weights and of the bias. */
+/* The partial gradients of the weights. */
 static void add_events(const room *room, const global uchar8 *which, selection input,
                        selection output, int stride, int masked)
 {
     for (int k = 0; k < output.count; ++k) {
         const int o = output.list[k];
-        float bias;
-        const int count = list_events(room, &bias, which, k, output.count, stride);
-        room->bias_partial[o] += bias;
+        const int count = list_events(room, which, k, output.count, stride);
         sum_events(room, stride, count);
         add_sums(room->partial + o * (masked ? IC * TAPS : K * ROW(stride)), room->sums, input,
                  stride, masked);
@@ -192,119 +217,11 @@ static void add_events(const room *room, const global uchar8 *which, selection i
 #endif
 
 #if !FIRST
-/* A set of output channels: a bit each. */
-#define WORDS ((OC + 63) / 64)
+#include "conv_block_input.cl"
+#endif
 
-/* For each position of a window the kept channels whose event is there; which (outputs). */
-static void find_events(ulong events[DEAD][WORDS], const global uchar8 *which, int outputs)
-{
-    for (int i = 0; i < DEAD * WORDS; ++i)
-        events[i / WORDS][i % WORDS] = 0;
-    for (int k = 0; k < outputs; k += 8) {
-        const uint8 position = convert_uint8(which[k / 8]);
-        const uint8 bits = select((uint8)(1, 2, 4, 8, 16, 32, 64, 128) << (position * 8 & 31),
-                                  (uint8)0, position == (uint8)DEAD); /* eight for each position */
-        const uint4 halves = bits.lo | bits.hi;
-        const uint2 quarters = halves.lo | halves.hi;
-        const uint all = quarters.lo | quarters.hi;
-        for (int p = 0; p < DEAD; ++p)
-            events[p][k / 64] |= (ulong)(all >> 8 * p & 255) << k % 64;
-    }
-}
-
-/* spread_NAME: what the events at one position of a window add to the input's gradient: eight
- * channels at COUNT rows of taps, summed in registers over the output channels. at: the tile's
- * pixel under the first tap. amounts (outputs); rows (outputs, K, ROW(stride)), channel k's at
- * row_at[k]. */
-#define DEFINE_SPREAD_EVENTS(NAME, COUNT)                                                          \
-    static void spread_##NAME(global float *at, const global float *rows, int stride,              \
-                              const int *row_at, const ulong *events, const global float *amounts) \
-    {                                                                                              \
-        float8 sum[COUNT * K];                                                                     \
-        _Pragma("unroll") for (int i = 0; i < COUNT * K; ++i) sum[i] =                             \
-            vload8(0, at + (i / K * TW + i % K) * stride);                                         \
-        for (int word = 0; word < WORDS; ++word)                                                   \
-            for (ulong left = events[word]; left != 0; left &= left - 1) {                         \
-                const int k = word * 64 + 63 - (int)clz(left & (0 - left));                        \
-                const global float *row = rows + row_at[k];                                        \
-                const float8 amount = (float8)amounts[k];                                          \
-                _Pragma("unroll") for (int i = 0; i < COUNT * K; ++i) sum[i] =                     \
-                    fma(amount, vload8(0, row + i / K * ROW(stride) + i % K * stride), sum[i]);    \
-            }                                                                                      \
-        _Pragma("unroll") for (int i = 0; i < COUNT * K; ++i)                                      \
-            vstore8(sum[i], 0, at + (i / K * TW + i % K) * stride);                                \
-    }
-
-DEFINE_SPREAD_EVENTS(rows, RUN_ROWS)
-DEFINE_SPREAD_EVENTS(row, 1)
-
-/* Adds all events to the gradient's tile. */
-static void spread_events(const room *room, const global float *rows, const int *row_at,
-                          const global uchar8 *which, int outputs, int stride)
-{
-    for (int window = 0; window < WINDOWS; ++window) {
-        const global float *amounts = room->amounts + window * EIGHTS(outputs);
-        ulong events[DEAD][WORDS];
-        find_events(events, which + window * EIGHTS(outputs) / 8, outputs);
-        for (int p = 0; p < DEAD; ++p) {
-            global float *at = room->gradient_tile + corner(window, stride) + beside(p, stride);
-            for (int c = 0; c < stride; c += 8) {
-                int ky = 0;
-                for (; ky + RUN_ROWS <= K; ky += RUN_ROWS)
-                    spread_rows(at + ky * TW * stride + c, rows + ky * ROW(stride) + c, stride,
-                                row_at, events[p], amounts);
-                for (; ky < K; ++ky)
-                    spread_row(at + ky * TW * stride + c, rows + ky * ROW(stride) + c, stride,
-                               row_at, events[p], amounts);
-            }
-        }
-    }
-}
-
-/* rows (outputs, K, ROW(stride)) of the kept channels, from w (OC, IC, K, K). */
-static void pack_kept_rows(global float *restrict rows, const global float *restrict w,
-                           selection input, selection output, int stride)
-{
-    for (int i = 0; i < output.count; ++i)
-        for (int k = 0; k < input.count; k += 8) {
-            int from[8];
-            for (int j = 0; j < 8; ++j)
-                from[j] = (output.list[i] * IC + input.list[k + j]) * TAPS;
-            gather_taps(rows + i * (K * ROW(stride)) + k, ROW(stride), stride, w, from);
-        }
-}
-
-/* dx (IH, IW, pitch) from the gradient's tile; zero where no window looked, and in dropped
- * channels. */
-static void store_tile(global float *restrict dx, const global float *restrict tile,
-                       selection input, int stride)
-{
-    if (input.count < input.pitch)
-        clear(dx, IH * IW * IC);
-    for (int iy = 0; iy < IH; ++iy)
-        for (int ix = 0; ix < IW; ++ix) {
-            const int inside = iy + PAD < TH && ix + PAD < TW;
-            const global float *source = tile + ((iy + PAD) * TW + ix + PAD) * stride;
-            for (int k = 0; k < input.count; k += 8)
-                store_kept(inside ? vload8(0, source + k) : (float8)0.0f, dx, iy * IW + ix, input,
-                           k, IH * IW * IC);
-        }
-}
-
-/* The gradient of the input. */
-static void find_input_gradient(const room *room, global float *dx, const global float *packed,
-                                const global float *w, const global uchar8 *which, selection input,
-                                selection output, int stride, int masked)
-{
-    int row_at[OC];
-    for (int k = 0; k < output.count; ++k)
-        row_at[k] = (masked ? k : output.list[k]) * (K * ROW(stride));
-    if (masked)
-        pack_kept_rows(room->rows, w, input, output, stride);
-    clear(room->gradient_tile, TILE(stride));
-    spread_events(room, masked ? room->rows : packed, row_at, which, output.count, stride);
-    store_tile(dx, room->gradient_tile, input, stride);
-}
+#if NORM
+#include "norm_squares.cl"
 #endif
 
 static room enter(global float *scratch, int item, int items)
@@ -319,16 +236,20 @@ static room enter(global float *scratch, int item, int items)
     r.amounts = r.sums + K * ROW(PADDED(IC));
     r.event_amounts = r.amounts + WINDOWS * EIGHTS(OC);
     r.event_offsets = (global int *)(r.event_amounts + WINDOWS);
-    clear(r.partial, ROWS + OC);
+    clear(r.partial, PARTIAL);
+#if NORM
+    r.product_partial = r.bias_partial + OC;
+    r.squares = r.product_partial + OC;
+#endif
     return r;
 }
 
 /* Each work-item's partial gradients, and dx (n, IH, IW, IC) unless this is the first layer. dy (n,
- * PH, PW, OC); which (n, PH, PW, EIGHTS(OC)) bytes; x (n, IH, IW, IC); the weights at their
+ * PH, PW, OC); saved as conv_block_forward left it; x (n, IH, IW, IC); the weights at their
  * offset, where no input channel is dropped packed by conv_block_pack_rows; the rest as in
  * conv_block_forward. */
 kernel void conv_block_backward(global float *dx, const global float *dy,
-                                const global uchar8 *which, const global float *x,
+                                const global float *saved, const global float *x,
                                 const global float *parameters, int w_offset,
                                 const global float *input_scales, int input_masked,
                                 const global float *output_scales, int output_masked, float scale,
@@ -337,34 +258,50 @@ kernel void conv_block_backward(global float *dx, const global float *dy,
     const int item = get_global_id(0);
     if (item >= items)
         return;
-    const room room = enter(scratch, item, items);
+    room room = enter(scratch, item, items);
     int input_list[LIST(IC)], output_list[LIST(OC)];
     const int end = (int)((long)n * (item + 1) / items);
     for (int sample = (int)((long)n * item / items); sample < end; ++sample) {
         const selection input = select_inputs(input_list, input_scales + sample * IC, input_masked);
         const selection output =
             select_kept(output_list, output_scales + sample * OC, OC, output_masked);
-        const global uchar8 *positions = which + sample * (size_t)(WINDOWS * EIGHTS(OC) / 8);
+        const size_t windows = sample * (size_t)(WINDOWS * EIGHTS(OC));
+        const global uchar8 *which = WHICH(const global uchar8 *, saved, n) + windows / 8;
         const global float *gradient = dy + sample * (size_t)(WINDOWS * OC);
         const int stride = PADDED(input.count);
+#if NORM
+        room.best = BEST(saved) + windows;
+#endif
         fill_tile(room.tile, x + sample * (size_t)(IH * IW * IC), input, stride);
+#if NORM
+        add_squares(room.squares, room.tile);
+#endif
 #if NARROW
-        correlate_windows(&room, gradient, positions, output, scale);
+        correlate_windows(&room, gradient, which, output, scale);
 #else
-        fill_amounts(room.amounts, gradient, positions, output, scale);
-        add_events(&room, positions, input, output, stride, input_masked);
+        fill_amounts(&room, gradient, which, output, scale);
+        add_events(&room, which, input, output, stride, input_masked);
 #endif
 #if FIRST
         (void)dx, (void)parameters, (void)w_offset; /* nobody wants it */
 #else
         find_input_gradient(&room, dx + sample * (size_t)(IH * IW * IC), scratch,
-                            parameters + w_offset, positions, input, output, stride, input_masked);
+                            parameters + w_offset, which, input, output, stride, input_masked);
 #endif
     }
 }
 
-/* dw (OC, IC, K, K) and db (OC) at their offsets: the work-items' partials in their order, each as
- * add_sums made it. */
+/* The work-items' partials of one value, in their order. */
+static float add_up(const global float *partials, int items)
+{
+    float sum = 0.0f;
+    for (int item = 0; item < items; ++item)
+        sum += partials[item * (size_t)PARTIAL];
+    return sum;
+}
+
+/* dw (OC, IC, K, K) and, without NORM, db (OC) at their offsets, from the partials as add_sums made
+ * them. */
 kernel void conv_block_reduce(global float *restrict gradients, int w_offset, int b_offset,
                               const global float *restrict scratch, int input_masked, int items)
 {
@@ -385,11 +322,10 @@ kernel void conv_block_reduce(global float *restrict gradients, int w_offset, in
                 gradients[w_offset + weight] = values[j];
         }
     }
-    FOR_EACH(o, OC)
-    {
-        float sum = 0.0f;
-        for (int item = 0; item < items; ++item)
-            sum += partials[item * (size_t)PARTIAL + ROWS + o];
-        gradients[b_offset + o] = sum;
-    }
+#if NORM
+    (void)b_offset; /* norm_first_finish */
+#else
+    FOR_EACH (o, OC)
+        gradients[b_offset + o] = add_up(partials + ROWS + o, items);
+#endif
 }

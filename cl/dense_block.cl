@@ -128,6 +128,33 @@ kernel void dense_input(global float *restrict dx, const global float *restrict 
 }
 
 #define OUTPUTS 4 /* outputs of a register block */
+#define ROWS 64   /* samples whose features are brought together first: they lie far apart */
+
+/* Adds to sums (OUTPUTS, 2), of outputs `first` on, those of `count` samples: rows (count, 2), dy
+ * (count, OUT). */
+static void add_rows(float8 (*sums)[2], const global float *dy, const float8 (*rows)[2], int first,
+                     int count)
+{
+    float8 sum[OUTPUTS][2];
+    int output[OUTPUTS];
+#pragma unroll
+    for (int j = 0; j < OUTPUTS; ++j) {
+        sum[j][0] = sums[j][0];
+        sum[j][1] = sums[j][1];
+        output[j] = min(first + j, OUT - 1);
+    }
+    for (int s = 0; s < count; ++s, dy += OUT)
+#pragma unroll
+        for (int j = 0; j < OUTPUTS; ++j) {
+            sum[j][0] = fma((float8)dy[output[j]], rows[s][0], sum[j][0]);
+            sum[j][1] = fma((float8)dy[output[j]], rows[s][1], sum[j][1]);
+        }
+#pragma unroll
+    for (int j = 0; j < OUTPUTS; ++j) {
+        sums[j][0] = sum[j][0];
+        sums[j][1] = sum[j][1];
+    }
+}
 
 /* dW (OUT, FEATURES), in PyTorch's order, at its offset, from dy (n, OUT) and x (n, FEATURES). A
  * work-item takes one block of features and one chunk of the outputs. */
@@ -135,34 +162,26 @@ kernel void dense_weights(global float *restrict gradients, int w_offset,
                           const global float *restrict dy, const global float *restrict x, int n)
 {
     const int f = get_global_id(0) % FEATURE_BLOCKS * WIDTH;
-    const int begin = get_global_id(0) / FEATURE_BLOCKS * CHUNK, end = min(OUT, begin + CHUNK);
-    for (int first = begin; first < end; first += OUTPUTS) {
-        float8 sum[OUTPUTS][2];
-        int output[OUTPUTS];
-#pragma unroll
-        for (int j = 0; j < OUTPUTS; ++j) {
-            sum[j][0] = sum[j][1] = (float8)0.0f;
-            output[j] = min(first + j, OUT - 1);
+    const int begin = get_global_id(0) / FEATURE_BLOCKS * CHUNK, outputs = min(OUT - begin, CHUNK);
+    float8 sums[CHUNK][2], rows[ROWS][2];
+    for (int j = 0; j < CHUNK; ++j)
+        sums[j][0] = sums[j][1] = (float8)0.0f;
+    for (int first = 0; first < n; first += ROWS) {
+        const int count = min(ROWS, n - first);
+        for (int s = 0; s < count; ++s) {
+            const global float *row = x + (first + s) * (size_t)FEATURES;
+            rows[s][0] = load_channels(row, f, FEATURES);
+            rows[s][1] = load_channels(row, f + 8, FEATURES);
         }
-        for (int s = 0; s < n; ++s) {
-            const global float *row = x + s * (size_t)FEATURES;
-            const global float *gradient = dy + s * (size_t)OUT;
-            const float8 x0 = load_channels(row, f, FEATURES);
-            const float8 x1 = load_channels(row, f + 8, FEATURES);
-#pragma unroll
-            for (int j = 0; j < OUTPUTS; ++j) {
-                sum[j][0] = fma((float8)gradient[output[j]], x0, sum[j][0]);
-                sum[j][1] = fma((float8)gradient[output[j]], x1, sum[j][1]);
-            }
-        }
-#pragma unroll
-        for (int j = 0; j < OUTPUTS; ++j) {
-            float values[WIDTH];
-            vstore8(sum[j][0], 0, values);
-            vstore8(sum[j][1], 1, values);
-            for (int i = 0; i < WIDTH; ++i)
-                if (first + j < end && f + i < FEATURES)
-                    gradients[w_offset + (first + j) * FEATURES + COLUMN(f + i)] = values[i];
-        }
+        for (int j = 0; j < outputs; j += OUTPUTS)
+            add_rows(sums + j, dy + first * (size_t)OUT, rows, begin + j, count);
+    }
+    for (int j = 0; j < outputs; ++j) {
+        float values[WIDTH];
+        vstore8(sums[j][0], 0, values);
+        vstore8(sums[j][1], 1, values);
+        for (int i = 0; i < WIDTH; ++i)
+            if (f + i < FEATURES)
+                gradients[w_offset + (begin + j) * FEATURES + COLUMN(f + i)] = values[i];
     }
 }

@@ -73,6 +73,15 @@ static void store_kept(float8 value, global float *plane, int at, selection kept
         plane[pixel + (packed ? k + i : kept.list[k + i])] = values[i];
 }
 
+/* Adds eight kept channels' values to those of all channels. */
+static void add_listed(global float *all, float8 value, selection kept, int k)
+{
+    float values[8];
+    vstore8(value, 0, values);
+    for (int j = 0; j < min(8, kept.count - k); ++j)
+        all[kept.list[k + j]] += values[j];
+}
+
 static void clear(global float *values, int count)
 {
     for (int i = 0; i < count; ++i)

@@ -12,6 +12,7 @@
  *
  * Layout and -D options: cl/norm_shape.cl. Weights w (O, I, K, K). */
 #include "norm_shape.cl"
+#define LISTED 1
 #include "taps.cl"
 
 /* scratch: packed (VECTORS, TAPS, IC, 8), filled up with zeros. */
@@ -26,13 +27,12 @@ kernel void norm_block_pack(global float *restrict scratch, const global float *
     }
 }
 
-/* weights (VECTORS, TAPS, inputs, 8) of the kept channels, from packed. */
-static void pack_kept(global float *restrict weights, const global float *restrict packed,
-                      selection input)
+/* list (TAPS, inputs): where packed has the weights of the kept channels. */
+static void list_weights(global int *list, selection input)
 {
-    for (int i = 0; i < VECTORS * TAPS; ++i)
-        for (int k = 0; k < input.count; ++k, weights += 8)
-            vstore8(vload8(i * IC + input.list[k], packed), 0, weights);
+    for (int tap = 0; tap < TAPS; ++tap)
+        for (int k = 0; k < input.count; ++k)
+            list[tap * input.count + k] = (tap * IC + input.list[k]) * 8;
 }
 
 /* Adds the moments of one more sample's plane to the mean and squared deviation of `samples`
@@ -63,9 +63,9 @@ static void add_moments(float8 *mean, float8 *squares, const global float *plane
     *mean += delta * share;
 }
 
-/* z in `saved` and the moments of each work-item's samples in scratch, from x (n, IH, IW, IC); the
- * bias at its offset; the weights were packed by norm_block_pack. input_scales (n, IC) tell the
- * dropped channels where input_masked. */
+/* z in `saved`, unless STORED is 0, and the moments of each work-item's samples in scratch, from x
+ * (n, IH, IW, IC); the bias at its offset; the weights were packed by norm_block_pack. input_scales
+ * (n, IC) tell the dropped channels where input_masked, which may be PACKED (cl/kept.cl). */
 kernel void norm_block_convolve(global float *saved, global float *scratch, const global float *x,
                                 const global float *parameters, int bias_offset,
                                 const global float *input_scales, int input_masked, int n)
@@ -75,7 +75,8 @@ kernel void norm_block_convolve(global float *saved, global float *scratch, cons
         return;
     const global float *packed = scratch + SUMS;
     global float *tile = scratch + SUMS + WEIGHTS + item * (size_t)SCRATCH;
-    global float *kept_weights = tile + ALIGNED(TILE(IC));
+    global int *list = (global int *)(tile + ALIGNED(TILE(IC)));
+    global float *unstored = tile + ALIGNED(TILE(IC)) + ALIGNED(TAPS * IC);
     float8 mean[VECTORS], squares[VECTORS];
     int input_list[LIST(IC)];
     for (int v = 0; v < VECTORS; ++v)
@@ -84,15 +85,12 @@ kernel void norm_block_convolve(global float *saved, global float *scratch, cons
     const int begin = sample_begin(n, item), end = sample_begin(n, item + 1);
     for (int sample = begin; sample < end; ++sample) {
         const selection input = select_inputs(input_list, input_scales + sample * IC, input_masked);
-        const sweep s = {PLANE, OW, TW, input.count, 1, 0};
-        global float *z = Z(saved) + sample * (size_t)(PLANE * WIDTH);
-        const global float *weights = packed;
+        const sweep s = {PLANE, OW, TW, input.count, 1, 0, TAPS * IC * 8, list};
+        global float *z =
+            STORED ? Z(saved) + sample * (size_t)(PLANE * WIDTH) : unstored;
         fill_tile(tile, x + sample * (size_t)(IH * IW * IC), input, input.count);
-        if (input.count < IC) {
-            pack_kept(kept_weights, packed, input);
-            weights = kept_weights;
-        }
-        convolve(z, tile, weights, parameters + bias_offset, OC, s, VECTORS);
+        list_weights(list, input);
+        convolve(z, tile, packed, parameters + bias_offset, OC, s, VECTORS);
         for (int v = 0; v < VECTORS; ++v)
             add_moments(&mean[v], &squares[v], z + v * (PLANE * 8), sample - begin);
     }
@@ -103,42 +101,74 @@ kernel void norm_block_convolve(global float *saved, global float *scratch, cons
     }
 }
 
-/* y (n, PH, PW, OC), best and which, from z and the statistics in `saved`; weight and bias of
- * the batch norm at their offsets; scales (n, OC) multiply where `masked`. */
-kernel void norm_block_apply(global float *restrict y, global float *restrict saved,
-                            const global float *restrict parameters, int w_offset, int b_offset,
-                            const global float *restrict scales, int masked, int n)
+/* Batch norm of eight channels. */
+typedef struct affine {
+    float8 mean, inverse, weight, bias;
+} affine;
+
+/* Stores those of a vector's channels that are kept; y: a pixel. */
+static void store_lanes(global float *y, float8 value, lanes to)
 {
-    FOR_EACH (row, (size_t)n * VECTORS * PH) {
-        const size_t py = row % PH, at = row / PH % VECTORS * 8, sample = row / (PH * VECTORS);
-        const float8 mean = load_channels(saved, at, OC);
-        const float8 inverse = load_channels(saved + OC, at, OC);
-        const float8 weight = load_channels(parameters + w_offset, at, OC);
-        const float8 bias = load_channels(parameters + b_offset, at, OC);
-        const float8 scale =
-            masked ? load_channels(scales + sample * OC, at, OC) : (float8)1.0f;
-        const global float *top = Z(saved) + (row / PH * PLANE + 2 * py * OW) * 8;
-        global float *normalised = BEST(saved, n) + row * (PW * 8);
-        global uchar *which = WHICH(global uchar *, saved, n) + row * (PW * 8);
-        global float *target = y + (sample * PH + py) * (PW * OC);
-        for (int px = 0; px < PW; ++px) {
-            float8 best = (float8)0.0f, best_h = (float8)0.0f;
+    float values[8];
+    if (to.count == 8) {
+        vstore8(value, 0, y + to.at[0]);
+        return;
+    }
+    vstore8(value, 0, values);
+    for (int i = 0; i < to.count; ++i)
+        y[to.at[to.order[i]]] = values[to.order[i]];
+}
+
+/* The windows of one vector of a sample's channels: y (PH, PW, pitch), best and which (PH, PW, 8)
+ * from z (OH, OW, 8). */
+static void apply_vector(global float *y, global float *best, global uchar8 *which,
+                         const global float *z, affine norm, float scale, lanes to, int pitch)
+{
+    for (int py = 0; py < PH; ++py, z += 2 * OW * 8)
+        for (int px = 0; px < PW; ++px, y += pitch, best += 8, ++which) {
+            float8 largest = (float8)0.0f, largest_h = (float8)0.0f;
             int8 position = (int8)0;
 #pragma unroll
             for (int i = 0; i < 4; ++i) {
-                const float8 h = (vload8(2 * px + i % 2 + i / 2 * OW, top) - mean) * inverse;
-                const float8 value = h * weight + bias;
-                const int8 larger = i == 0 ? (int8)-1 : (value > best) | (value != value);
-                best = select(best, value, larger);
-                best_h = select(best_h, h, larger);
+                const float8 h =
+                    (vload8(2 * px + i % 2 + i / 2 * OW, z) - norm.mean) * norm.inverse;
+                const float8 value = h * norm.weight + norm.bias;
+                const int8 larger = i == 0 ? (int8)-1 : (value > largest) | (value != value);
+                largest = select(largest, value, larger);
+                largest_h = select(largest_h, h, larger);
                 position = select(position, (int8)i, larger);
             }
-            const int8 dead = best <= (float8)0.0f;
-            best = select(best, (float8)0.0f, dead) * scale;
-            position = select(position, (int8)DEAD, dead | (scale == (float8)0.0f));
-            store_channels(best, target + px * OC, at, OC);
-            vstore8(best_h, px, normalised);
-            vstore8(convert_uchar8(position), px, which);
+            const int8 dead = (largest <= (float8)0.0f) | ~to.kept;
+            store_lanes(y, select(largest, (float8)0.0f, dead) * scale, to);
+            vstore8(largest_h, 0, best);
+            *which = convert_uchar8(select(position, (int8)DEAD, dead));
+        }
+}
+
+/* y (n, PH, PW, OC), best and which, from z and the statistics in `saved`; weight and bias of
+ * the batch norm at their offsets; scales (n, OC) tell the dropped channels where `masked`, which
+ * may be PACKED (cl/kept.cl); scale multiplies what is kept. */
+kernel void norm_block_apply(global float *y, global float *saved, const global float *parameters,
+                             int w_offset, int b_offset, const global float *scales, int masked,
+                             float scale, int n)
+{
+    int list[LIST(OC)];
+    FOR_EACH (sample, (size_t)n) {
+        const selection output = select_kept(list, scales + sample * OC, OC, masked);
+        global float *pixels = y + sample * (WINDOWS * OC);
+        if (output.count < output.pitch)
+            clear(pixels, WINDOWS * OC);
+        for (int v = 0, k = 0; v < VECTORS; ++v) {
+            const size_t plane = sample * VECTORS + v;
+            const lanes to = find_lanes(output, v, k);
+            const affine norm = {load_channels(saved, v * 8, OC),
+                                 load_channels(saved + OC, v * 8, OC),
+                                 load_channels(parameters + w_offset, v * 8, OC),
+                                 load_channels(parameters + b_offset, v * 8, OC)};
+            apply_vector(pixels, BEST(saved, n) + plane * (WINDOWS * 8),
+                         WHICH(global uchar8 *, saved, n) + plane * WINDOWS,
+                         Z(saved) + plane * (PLANE * 8), norm, scale, to, output.pitch);
+            k += to.count;
         }
     }
 }

@@ -21,62 +21,90 @@
 #define INPUT_VECTORS ((IC + 7) / 8)
 
 /* The work-items' own scratch memory: the partial gradients of the weights (VECTORS, TAPS, IC,
- * 8) of each, then SCRATCH floats for each. */
+ * 8) of each, PARTIAL floats apart (off the multiples of a page, which fall into one set of the
+ * cache), then SCRATCH floats for each. */
+#define PARTIAL (WEIGHTS + 16)
 
-/* Where the gradient of vector `at` arrives: g at one position of a window. */
-typedef struct arrival {
-    float8 g;
-    int8 position;
-} arrival;
-
-static arrival arrive(const global float *dy, const global uchar *which, int window, int at,
-                      float scale)
+/* A vector's lanes of a pixel; what is dropped may be anything that is there. */
+static float8 load_lanes(const global float *pixel, lanes from)
 {
-    const int8 position = convert_int8(vload8(window, which));
-    const float8 g = load_channels(dy + window * OC, at, OC) * scale;
-    return (arrival){select(g, (float8)0.0f, position == (int8)DEAD), position};
+    const int *at = from.at;
+    if (from.count == 8)
+        return vload8(0, pixel + at[0]);
+    return (float8)(pixel[at[0]], pixel[at[1]], pixel[at[2]], pixel[at[3]], pixel[at[4]],
+                    pixel[at[5]], pixel[at[6]], pixel[at[7]]);
 }
 
-/* sums (ITEMS, 2, OC): of g, and of g * h, over each work-item's samples. dy (n, PH, PW, OC). */
+/* Adds to sum (2) those of g, and of g * h, in one vector of a sample's channels; dy (PH, PW,
+ * pitch); best, which (PH, PW, 8). */
+static void add_sums(float8 *sum, const global float *dy, const global float *best,
+                     const global uchar8 *which, lanes from, int pitch, float scale)
+{
+    for (int window = 0; window < WINDOWS; ++window) {
+        const int8 dead = convert_int8(which[window]) == (int8)DEAD;
+        const float8 g = select(load_lanes(dy + window * pitch, from) * scale, (float8)0.0f, dead);
+        sum[0] += g;
+        sum[1] = fma(g, vload8(window, best), sum[1]);
+    }
+}
+
+/* sums (ITEMS, 2, OC): of g, and of g * h, over each work-item's samples. dy (n, PH, PW, OC);
+ * scales (n, OC) tell the dropped channels where `masked`, which may be PACKED (cl/kept.cl). */
 kernel void norm_block_sums(global float *sums, const global float *dy, const global float *saved,
-                            float scale, int n)
+                            const global float *scales, int masked, float scale, int n)
 {
     const int item = get_global_id(0);
     if (item >= ITEMS)
         return;
     const int begin = sample_begin(n, item), end = sample_begin(n, item + 1);
-    for (int v = 0; v < VECTORS; ++v) {
-        float8 sum = (float8)0.0f, product = (float8)0.0f;
-        for (int sample = begin; sample < end; ++sample) {
-            const size_t plane = (sample * (size_t)VECTORS + v) * (WINDOWS * 8);
-            const global float *best = BEST(saved, n) + plane;
-            const global uchar *which = WHICH(const global uchar *, saved, n) + plane;
-            const global float *gradient = dy + sample * (size_t)(WINDOWS * OC);
-            for (int window = 0; window < WINDOWS; ++window) {
-                const float8 g = arrive(gradient, which, window, v * 8, scale).g;
-                sum += g;
-                product = fma(g, vload8(window, best), product);
-            }
+    int list[LIST(OC)];
+    float8 sum[VECTORS][2];
+    for (int v = 0; v < VECTORS; ++v)
+        sum[v][0] = sum[v][1] = (float8)0.0f;
+    for (int sample = begin; sample < end; ++sample) {
+        const selection output = select_kept(list, scales + sample * OC, OC, masked);
+        for (int v = 0, k = 0; v < VECTORS; ++v) {
+            const size_t plane = sample * (size_t)VECTORS + v;
+            const lanes from = find_lanes(output, v, k);
+            add_sums(sum[v], dy + sample * (size_t)(WINDOWS * OC),
+                     BEST(saved, n) + plane * (WINDOWS * 8),
+                     WHICH(const global uchar8 *, saved, n) + plane * WINDOWS, from, output.pitch,
+                     scale);
+            k += from.count;
         }
-        store_channels(sum, sums + item * (2 * OC), v * 8, OC);
-        store_channels(product, sums + item * (2 * OC) + OC, v * 8, OC);
+    }
+    for (int v = 0; v < VECTORS; ++v) {
+        store_channels(sum[v][0], sums + item * (2 * OC), v * 8, OC);
+        store_channels(sum[v][1], sums + item * (2 * OC) + OC, v * 8, OC);
     }
 }
 
-/* weights (vectors of inputs, VECTORS, TAPS, 8, 8) of the kept channels, the taps reversed, from w
- * (OC, IC, K, K); zeros for the outputs behind the last. */
-static void pack_kept_rows(global float *restrict weights, const global float *restrict w,
+/* scratch: packed (IC, OC, TAPS), so that a kept channel's weights lie together. */
+kernel void norm_block_pack_rows(global float *restrict scratch, const global float *restrict w,
+                                 int w_offset)
+{
+    global float *packed = scratch + SUMS;
+    FOR_EACH (i, IC * OC) {
+        const int c = i / OC, o = i % OC;
+        for (int tap = 0; tap < TAPS; ++tap)
+            packed[i * TAPS + tap] = w[w_offset + (o * IC + c) * TAPS + tap];
+    }
+}
+
+/* weights (vectors of inputs, VECTORS, TAPS, 8, 8) of the kept channels, the taps reversed, from
+ * packed; zeros for the outputs behind the last. */
+static void pack_kept_rows(global float *restrict weights, const global float *restrict packed,
                            selection input)
 {
-    for (int o = 0; o < WIDTH; ++o)
-        for (int k = 0; k < input.count; k += 8) {
+    for (int k = 0; k < input.count; k += 8)
+        for (int o = 0; o < WIDTH; ++o) {
             global float *last = weights + (k / 8 * VECTORS + o / 8) * (TAPS * 64) +
                                  (TAPS - 1) * 64 + o % 8 * 8;
             int from[8];
             for (int j = 0; j < 8; ++j)
-                from[j] = (o * IC + input.list[k + j]) * TAPS;
+                from[j] = (input.list[k + j] * OC + o) * TAPS;
             if (o < OC)
-                gather_taps(last, -K * 64, -64, w, from);
+                gather_taps(last, -K * 64, -64, packed, from);
             else
                 for (int tap = 0; tap < TAPS; ++tap)
                     vstore8((float8)0.0f, 0, last - tap * 64);
@@ -101,10 +129,8 @@ static affine load_affine(const global float *saved, const global float *paramet
     return a;
 }
 
-/* One vector of dz: first what reaches every position, then the arrivals. */
-static void fill_gradient(global float *restrict dz, const global float *restrict z,
-                          const global float *restrict dy, const global uchar *restrict which,
-                          affine a, int at, float scale)
+/* One vector of dz: what reaches every position. */
+static void fill_gradient(global float *restrict dz, const global float *restrict z, affine a)
 {
     dz += (MARGIN * DW + MARGIN) * 8;
     for (int oy = 0; oy < OH; ++oy)
@@ -112,16 +138,24 @@ static void fill_gradient(global float *restrict dz, const global float *restric
             const float8 deviation = vload8(oy * OW + ox, z) - a.mean;
             vstore8(fma(deviation, -a.slope, -a.share), oy * DW + ox, dz);
         }
+}
+
+/* What arrives at one position of each window, in kept output channel k: dy (WINDOWS, pitch) times
+ * factor; which (VECTORS, WINDOWS, 8). */
+static void add_arrivals(global float *restrict dz, const global float *restrict dy,
+                         const global uchar *restrict which, selection output, int k, float factor)
+{
+    const int o = output.list[k], at = output.count == output.pitch ? k : o;
+    const int place[DEAD + 1] = {0, 8, DW * 8, DW * 8 + 8, 0};
+    const float share[DEAD + 1] = {factor, factor, factor, factor, 0.0f}; /* without a branch */
+    dz += o / 8 * (DH * DW * 8) + (MARGIN * DW + MARGIN) * 8 + o % 8;
+    which += o / 8 * (WINDOWS * 8) + o % 8;
     for (int py = 0; py < PH; ++py)
         for (int px = 0; px < PW; ++px) {
-            const arrival arrived = arrive(dy, which, py * PW + px, at, scale);
-            const float8 amount = arrived.g * a.factor;
-#pragma unroll
-            for (int i = 0; i < 4; ++i) {
-                const int pixel = (2 * py + i / 2) * DW + 2 * px + i % 2;
-                vstore8(vload8(pixel, dz) + select((float8)0.0f, amount, arrived.position == (int8)i),
-                        pixel, dz);
-            }
+            const int window = py * PW + px;
+            const int position = which[window * 8];
+            dz[(2 * py * DW + 2 * px) * 8 + place[position]] +=
+                dy[window * output.pitch + at] * share[position];
         }
 }
 
@@ -209,8 +243,8 @@ typedef struct room {
 static room enter(global float *scratch, int item)
 {
     room r;
-    r.partial = scratch + SUMS + WEIGHTS * (size_t)(1 + item);
-    r.tile = scratch + SUMS + WEIGHTS * (size_t)(1 + ITEMS) + item * (size_t)SCRATCH;
+    r.partial = scratch + SUMS + WEIGHTS + PARTIAL * (size_t)item;
+    r.tile = scratch + SUMS + WEIGHTS + PARTIAL * (size_t)ITEMS + item * (size_t)SCRATCH;
     r.dz = r.tile + ALIGNED(TILE(IC));
     r.weights = r.dz + ALIGNED(WIDTH * DH * DW);
     r.dx = r.weights + INPUT_VECTORS * WIDTH * TAPS * 8;
@@ -223,36 +257,41 @@ static room enter(global float *scratch, int item)
 
 /* Each work-item's partial gradients, and dx (n, IH, IW, IC) unless this is the first layer. dy
  * (n, PH, PW, OC); x (n, IH, IW, IC); the gradients of the batch norm's weight and bias, at their
- * offsets, are complete; the convolution's weights at their offset. */
+ * offsets, are complete; the convolution's weights were packed by norm_block_pack_rows. */
 kernel void norm_block_backward(global float *dx, const global float *dy, const global float *saved,
                                 const global float *x, const global float *parameters,
-                                int conv_offset, const global float *gradients, int w_offset,
-                                int b_offset, const global float *input_scales, int input_masked, float scale,
+                                const global float *gradients, int w_offset, int b_offset,
+                                const global float *input_scales, int input_masked,
+                                const global float *output_scales, int output_masked, float scale,
                                 global float *scratch, int n)
 {
     const int item = get_global_id(0);
     if (item >= ITEMS)
         return;
     const room room = enter(scratch, item);
-    int input_list[LIST(IC)];
+    int input_list[LIST(IC)], output_list[LIST(OC)];
     const int begin = sample_begin(n, item), end = sample_begin(n, item + 1);
     for (int sample = begin; sample < end; ++sample) {
         const selection input = select_inputs(input_list, input_scales + sample * IC, input_masked);
+        const selection output =
+            select_kept(output_list, output_scales + sample * OC, OC, output_masked);
         fill_tile(room.tile, x + sample * (size_t)(IH * IW * IC), input, input.count);
-        for (int v = 0; v < VECTORS; ++v) {
-            const size_t plane = sample * (size_t)VECTORS + v;
-            fill_gradient(room.dz + v * (DH * DW * 8), Z(saved) + plane * (PLANE * 8),
-                          dy + sample * (size_t)(WINDOWS * OC),
-                          WHICH(const global uchar *, saved, n) + plane * (WINDOWS * 8),
-                          load_affine(saved, parameters, gradients, w_offset, b_offset, v * 8, n),
-                          v * 8, scale);
+        for (int v = 0; v < VECTORS; ++v)
+            fill_gradient(room.dz + v * (DH * DW * 8),
+                          Z(saved) + (sample * (size_t)VECTORS + v) * (PLANE * 8),
+                          load_affine(saved, parameters, gradients, w_offset, b_offset, v * 8, n));
+        for (int k = 0; k < output.count; ++k) {
+            const int o = output.list[k];
+            add_arrivals(room.dz, dy + sample * (size_t)(WINDOWS * OC),
+                         WHICH(const global uchar *, saved, n) + sample * (size_t)(WINDOWS * WIDTH),
+                         output, k, parameters[w_offset + o] * saved[OC + o] * scale);
         }
         correlate(room.partial, room.tile, room.dz, input);
         if (FIRST)
             continue;
-        const sweep s = {IH * IW, IW, DW, 8, VECTORS, DH * DW * 8};
+        const sweep s = {IH * IW, IW, DW, 8, VECTORS, DH * DW * 8, VECTORS * TAPS * 64, 0};
         if (input_masked || sample == begin)
-            pack_kept_rows(room.weights, parameters + conv_offset, input);
+            pack_kept_rows(room.weights, scratch + SUMS, input);
         convolve(room.dx, room.dz, room.weights, scratch, 0, s, (input.count + 7) / 8);
         store_input_gradient(dx + sample * (size_t)(IH * IW * IC), room.dx, input);
     }
@@ -267,7 +306,7 @@ kernel void norm_block_reduce(global float *restrict gradients, int w_offset, in
         const int c = i % IC, tap = i / IC % TAPS, first = i / (IC * TAPS) * 8;
         float8 sum = (float8)0.0f;
         for (int item = 0; item < ITEMS; ++item)
-            sum += vload8(i, partials + item * (size_t)WEIGHTS);
+            sum += vload8(i, partials + item * (size_t)PARTIAL);
         float values[8];
         vstore8(sum, 0, values);
         for (int o = first; o < min(OC, first + 8); ++o)

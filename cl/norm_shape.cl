@@ -12,8 +12,8 @@
  * Must be given: IC, IH, IW (input), OC, OH, OW (output of the convolution), K, PAD, PH, PW (pooled
  *   plane); ITEMS, work-items, which share the samples; SCRATCH, floats of scratch memory that each
  *   has for itself (src/plan/norm_block.c computes it).
- * With a default: FIRST 0 (1: the network's first layer, whose input has no dropped channels and
- *   wants no gradient). */
+ * With defaults: FIRST 0 (1: the network's first layer, whose input has no dropped channels and
+ *   wants no gradient); STORED 1 (0: z is not kept, see cl/norm_first.cl). */
 #if !defined(IC) || !defined(IH) || !defined(IW) || !defined(OC) || !defined(OH) ||                \
     !defined(OW) || !defined(K) || !defined(PAD) || !defined(PH) || !defined(PW) ||                \
     !defined(ITEMS) || !defined(SCRATCH)
@@ -22,6 +22,10 @@
 
 #ifndef FIRST
 #define FIRST 0
+#endif
+
+#ifndef STORED
+#define STORED 1
 #endif
 
 #define DEAD 4
@@ -45,6 +49,29 @@
 #define Z(saved) ((saved) + STATISTICS)
 #define BEST(saved, n) (Z(saved) + (size_t)(n) * (PLANE * WIDTH))
 #define WHICH(type, saved, n) ((type)(BEST(saved, n) + (size_t)(n) * (WINDOWS * WIDTH)))
+
+/* The lanes of a vector of a sample's channels: where a pixel has each, and which are kept. */
+typedef struct lanes {
+    int at[8];
+    int8 kept;
+    int order[8], count; /* the lanes that are kept */
+} lanes;
+
+/* k: the first kept channel from vector v on. */
+static lanes find_lanes(selection output, int v, int k)
+{
+    lanes found = {.count = 0};
+    int kept[8];
+    for (int i = 0; i < 8; ++i) {
+        kept[i] = k < output.count && output.list[k] == v * 8 + i;
+        found.at[i] = kept[i] ? (output.count == output.pitch ? k : output.list[k]) : 0;
+        found.order[found.count] = i;
+        found.count += kept[i];
+        k += kept[i];
+    }
+    found.kept = vload8(0, kept) != (int8)0;
+    return found;
+}
 
 /* The first sample of a work-item's stretch. */
 static int sample_begin(int n, int item)

@@ -1,31 +1,41 @@
 /* A convolution in register blocks: some pixels by eight to 24 output channels.
  *
  * The tile is (blocks, rows, tile_width, stride): a row of K taps is K * stride values one behind
- * the other. The weights are, for each vector of eight output channels, (blocks, K, K * stride, 8).
- * The result is (vectors, pixels, 8). Must be defined before: K. */
+ * the other. The weights are, for each vector of eight output channels, (blocks, K, K * stride, 8);
+ * with LISTED 1 (default 0) there is one block, and a list says where each value's eight weights
+ * are. The result is (vectors, pixels, 8). Must be defined before: K. */
+#ifndef LISTED
+#define LISTED 0
+#endif
+
 
 typedef struct sweep {
     int pixels, width;       /* of the result's plane */
     int tile_width, stride;  /* pixels of a row of the tile, values of a pixel */
     int blocks, block_pitch; /* of the tile, and values from one to the next */
+    int pitch;               /* from one vector's weights to the next one's */
+    const global int *list;  /* (K * K * stride) with LISTED */
 } sweep;
 
 /* Adds to sum (PIXELS, VECTORS): both are constants, so that the sums stay in registers. */
 #define DEFINE_CONVOLVE(PIXELS, COUNT)                                                             \
     static void add_taps_##PIXELS##_##COUNT(float8 *sum, const global float *tile,                 \
                                             const int *offset, const global float *weights,        \
-                                            int pitch, sweep s)                                    \
+                                            sweep s)                                               \
     {                                                                                              \
+        const global int *next = s.list;                                                           \
         for (int block = 0; block < s.blocks; ++block)                                             \
             for (int ky = 0; ky < K; ++ky) {                                                       \
                 const global float *row =                                                          \
                     tile + block * s.block_pitch + ky * s.tile_width * s.stride;                   \
                 const global float *at[PIXELS];                                                    \
                 _Pragma("unroll") for (int p = 0; p < PIXELS; ++p) at[p] = row + offset[p];        \
-                for (int i = 0; i < K * s.stride; ++i, weights += 8) {                             \
+                for (int i = 0; i < K * s.stride; ++i) {                                           \
+                    const global float *taps = LISTED ? weights + *next++ : weights;               \
                     float8 w[COUNT];                                                               \
                     _Pragma("unroll") for (int v = 0; v < COUNT; ++v)                              \
-                        w[v] = vload8(0, weights + v * pitch);                                     \
+                        w[v] = vload8(0, taps + v * s.pitch);                                      \
+                    weights += LISTED ? 0 : 8;                                                     \
                     _Pragma("unroll") for (int p = 0; p < PIXELS; ++p)                             \
                         _Pragma("unroll") for (int v = 0; v < COUNT; ++v)                          \
                             sum[p * COUNT + v] =                                                   \
@@ -48,8 +58,7 @@ typedef struct sweep {
                 _Pragma("unroll") for (int v = 0; v < COUNT; ++v)                                  \
                     sum[p * COUNT + v] = start[v];                                                 \
             }                                                                                      \
-            add_taps_##PIXELS##_##COUNT(sum, tile, offset, weights, s.blocks * K * K * s.stride * 8, \
-                                        s);                                                        \
+            add_taps_##PIXELS##_##COUNT(sum, tile, offset, weights, s);                            \
             _Pragma("unroll") for (int p = 0; p < PIXELS; ++p)                                     \
                 _Pragma("unroll") for (int v = 0; v < COUNT; ++v)                                  \
                     vstore8(sum[p * COUNT + v], min(first + p, s.pixels - 1) + v * s.pixels, out); \
@@ -78,7 +87,7 @@ static void convolve(global float *out, const global float *tile, const global f
             start[i] = i < count && channels > 0 ? load_channels(bias, (v + i) * 8, channels)
                                                  : (float8)0.0f;
         global float *target = out + v * s.pixels * 8;
-        const global float *source = weights + v * s.blocks * K * K * s.stride * 8;
+        const global float *source = weights + v * s.pitch;
         if (count == 1)
             convolve_8_1(target, tile, source, start, s);
         else if (count == 2)

@@ -46,7 +46,7 @@
 
 /* What a work-item has for itself, in floats: v, m, a tile half transformed, a pixel of zeros. From
  * one product to the next an odd number of cache lines, so that they fall into different sets. */
-#define LINES(floats) (((floats) / 16 | 1) * 16)
+#define LINES(floats) ((((floats) + 15) / 16 | 1) * 16)
 #define V_PITCH LINES(CHUNK *ICP)
 #define M_PITCH LINES(CHUNK *OCB *PASS)
 #define HALF_WAY (PRODUCTS * 8)

@@ -186,20 +186,27 @@ def merge(columns, title, cells):
         columns.append((title, cells))
 
 
-def write_page(path, names, title, cells):
-    """Puts a column into the table between the marks; the rest of the page is people's. Rows are in
-    the order of the names."""
-    with open(path, encoding="utf-8") as file:
-        page = file.read()
+def read_page(path):
+    """(what stands before the table, its columns, what stands behind it)"""
+    try:
+        with open(path, encoding="utf-8") as file:
+            page = file.read()
+    except OSError as error:
+        sys.exit(f"test_all_devices.sh: --output: {error}")
     if BEGIN not in page or END not in page:
         sys.exit(f"test_all_devices.sh: {path}: expected the lines {BEGIN} and {END}, found none: add them")
     start, end = page.index(BEGIN) + len(BEGIN), page.index(END)
-    columns = read_table(page[start:end])
+    return page[:start], read_table(page[start:end]), page[end:]
+
+
+def write_page(path, names, title, cells):
+    """Puts a column into the table between the marks; the rest of the page is people's. Rows are in
+    the order of the names."""
+    before, columns, after = read_page(path)
     merge(columns, title, cells)
     rows = [name for name in names if any(name in known for _, known in columns)]
-    table = table_text(rows, columns)
     with open(path + ".new", "w", encoding="utf-8") as file:
-        file.write(f"{page[:start]}\n{table}\n{page[end:]}")
+        file.write(f"{before}\n{table_text(rows, columns)}\n{after}")
     os.replace(path + ".new", path)
 
 
@@ -211,6 +218,8 @@ def main(arguments):
     if not rows:
         sys.exit(f"test_all_devices.sh: --only: expected some of {', '.join(names)}, "
                  f"found {', '.join(options.only)}")
+    if options.output:
+        read_page(options.output)  # fails now rather than after the tests
     columns = []
     for title, cells in measure(options, tests):
         if cells:

@@ -102,6 +102,27 @@ START_TEST(at_a_tie_the_vendors_own_platform_wins)
 }
 END_TEST
 
+START_TEST(a_runtime_for_another_makers_cpus_comes_behind_pocl)
+{
+    static const struct {
+        const char *cpu, *first;
+    } expected[] = {{"AMD EPYC 7B13", "Portable Computing Language"},
+                    {"Intel(R) Xeon(R) Gold 6130", "Intel(R) OpenCL"},
+                    {"Neoverse-N1", "Intel(R) OpenCL"}};
+    for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
+        machine made = {0};
+        add(&made, 0, "rusticl", 0, "llvmpipe", CNN_DEVICE_CPU, 256, 4000);
+        cnn_device_info *intel =
+            add(&made, 1, "Intel(R) OpenCL", 0, expected[i].cpu, CNN_DEVICE_CPU, 2, 2000);
+        snprintf(intel->vendor, sizeof intel->vendor, "Intel(R) Corporation");
+        add(&made, 2, "Portable Computing Language", 0, expected[i].cpu, CNN_DEVICE_CPU, 2, 2000);
+        ck_assert_int_eq(cnn_device_list_rank(&made.list), CNN_OK);
+        ck_assert_str_eq(made.entries[0].info.platform_name, expected[i].first);
+        ck_assert_str_eq(made.entries[2].info.platform_name, "rusticl");
+    }
+}
+END_TEST
+
 /* Two equal cards, each behind two platforms: only the address on the bus tells them apart. */
 START_TEST(the_bus_address_decides_on_twins)
 {
@@ -276,6 +297,7 @@ int main(void)
     tcase_add_test(tests, sorts_by_kind_then_speed_and_keeps_twins_behind);
     tcase_add_test(tests, a_real_cpu_comes_before_a_faster_looking_llvmpipe);
     tcase_add_test(tests, at_a_tie_the_vendors_own_platform_wins);
+    tcase_add_test(tests, a_runtime_for_another_makers_cpus_comes_behind_pocl);
     tcase_add_test(tests, the_bus_address_decides_on_twins);
     tcase_add_test(tests, equal_cards_of_one_platform_are_no_twins);
     tcase_add_loop_test(tests, picks_what_the_selector_names, 0,

@@ -188,21 +188,30 @@ END_TEST
 START_TEST(a_description_is_read)
 {
     uint64_t seed = 0;
+    bool fuse = true;
     write_text("cnn.run.json", "{\"data\": \"some/where\", \"more\": [1],\n"
-                               "\"options\": {\"batch\": 64, \"seed\": 7}}");
+                               "\"options\": {\"batch\": 64, \"seed\": 7, \"fuse\": false}}");
     write_text("cnn.metrics.csv", HEADER "0,10,1,1,1,1,2,640,1e-3,d\r\n");
     cnn_run *run = open_run(NULL);
     ck_assert_str_eq(cnn_run_data(run), "some/where");
     ck_assert_int_eq(cnn_run_batch(run), 64);
     ck_assert(cnn_run_seed(&seed, run));
     ck_assert_uint_eq(seed, 7);
+    ck_assert(cnn_run_fuse(&fuse, run));
+    ck_assert(!fuse);
     ck_assert_double_eq_tol(cnn_run_step_seconds(run), 0.1, 1e-12);
+    cnn_run_destroy(run);
+    write_text("cnn.run.json", "{\"options\": {\"seed\": \"18446744073709551615\"}}");
+    run = open_run("cnn");
+    ck_assert(cnn_run_seed(&seed, run));
+    ck_assert_uint_eq(seed, UINT64_MAX);
     cnn_run_destroy(run);
     write_text("cnn.run.json", "{\"options\": {\"batch\": -1, \"seed\": \"x\"}}");
     run = open_run("cnn");
     ck_assert_ptr_null(cnn_run_data(run));
     ck_assert_int_eq(cnn_run_batch(run), 0);
     ck_assert(!cnn_run_seed(&seed, run));
+    ck_assert(!cnn_run_fuse(&fuse, run));
     ck_assert_double_eq(cnn_run_step_seconds(run), 0.0);
     cnn_run_destroy(run);
 }

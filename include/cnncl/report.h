@@ -37,6 +37,8 @@ CNN_API int cnn_run_batch(const cnn_run *run);
 CNN_API int cnn_run_micro_batch(const cnn_run *run);
 /** Its option --seed; false where it is not known. */
 CNN_API bool cnn_run_seed(uint64_t *seed, const cnn_run *run);
+/** Was its plan fused? false (and *fuse as it was) where it is not known. */
+CNN_API bool cnn_run_fuse(bool *fuse, const cnn_run *run);
 /** Seconds of a training step, from the last epoch's images per second; 0 where they are not known.
  */
 CNN_API double cnn_run_step_seconds(const cnn_run *run);

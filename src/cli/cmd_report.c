@@ -75,6 +75,8 @@ static int measure(cli_report *report, cli_session *session, const cnn_run *run,
     if (cnn_run_batch(run) > 0)
         options->train.batch = cnn_run_batch(run);
     options->train.micro_batch = cnn_run_micro_batch(run);
+    if (!cli_option_is_given(options, "no-fuse"))
+        (void)cnn_run_fuse(&options->train.fuse, run);
     /* Without one that was asked for, the page has what needs none. */
     if (!options->device && cnn_device_create(&session->device, NULL) != CNN_OK) {
         cli_report_note(report, "Nothing was evaluated or timed: %s.", cnn_error_message());
@@ -103,7 +105,7 @@ int cmd_report(cli_options *options)
     CLI_TRY(load_model(&session, &report, run, options));
     CLI_TRY(load_data(&session, &report, run, options));
     CLI_TRY(measure(&report, &session, run, options));
-    if (seed == 0)
+    if (!cli_option_is_given(options, "seed"))
         (void)cnn_run_seed(&seed, run);
     CLI_TRY(cli_report_write(&report, run, &session, seed));
     for (int i = 0; i < report.note_count; i++)

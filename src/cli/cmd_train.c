@@ -157,8 +157,14 @@ static int stop_for_failure(const train_run *run, cnn_status status)
         return cli_fail(code, "%s; the checkpoint is as it was", cnn_error_message());
     if (run->saved == NOTHING_SAVED)
         return cli_fail(code, "%s; no model was saved", cnn_error_message());
-    return cli_fail(code, "%s; %s keeps the model of epoch %d", cnn_error_message(), model,
-                    run->saved);
+    /* The same numbers would come again. */
+    char *command = makes_checkpoints(run) && status != CNN_ERROR_ARITHMETIC
+                        ? cli_train_resume_command(run)
+                        : NULL;
+    cli_fail(code, "%s; %s keeps the model of epoch %d%s%s", cnn_error_message(), model, run->saved,
+             command ? "; to go on: " : "", command ? command : "");
+    free(command);
+    return code;
 }
 
 static int run_trainer(train_run *run)

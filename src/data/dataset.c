@@ -28,6 +28,7 @@ struct cnn_dataset {
     char *label_text;
     char numbers[CNN_CLASS_LIMIT][NUMBER_SIZE];
     char *source;
+    char *home; /* NULL where it is the source */
 };
 
 /* Every class is called by its number until a name is known. */
@@ -108,6 +109,7 @@ static cnn_status load_folder(cnn_dataset **dataset, const char *directory,
     int name_count;
     cnn_status status = CNN_OK;
     CNN_TRY(create_empty(&result, directory));
+    result->home = realpath(directory, NULL);
     CNN_TRY(load_split(result, CNN_SPLIT_TRAIN, folder));
     CNN_TRY(load_split(result, CNN_SPLIT_TEST, folder));
     count_classes(result);
@@ -271,6 +273,7 @@ void cnn_dataset_destroy(cnn_dataset *dataset)
     }
     free(dataset->label_text);
     free(dataset->source);
+    free(dataset->home);
     free(dataset);
 }
 
@@ -307,4 +310,9 @@ const char *cnn_dataset_class_name(const cnn_dataset *dataset, int label)
 const char *cnn_dataset_source(const cnn_dataset *dataset)
 {
     return dataset->source;
+}
+
+const char *cnn_dataset_home(const cnn_dataset *dataset)
+{
+    return dataset->home ? dataset->home : dataset->source;
 }

@@ -45,4 +45,8 @@ typedef struct cnn_place {
  * cnn_dataset_load(). */
 cnn_status cnn_dataset_load_first(cnn_dataset **dataset, const cnn_place *places, size_t count);
 
+/* Where the data set can be found again from any working directory: cnn_dataset_source() as an
+ * absolute path, "memory" for arrays. */
+const char *cnn_dataset_home(const cnn_dataset *dataset);
+
 #endif

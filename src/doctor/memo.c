@@ -8,6 +8,7 @@
 
 #include "base/cache.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/status.h"
 #include "doctor/check.h"
 #include "ocl/source.h"
@@ -55,7 +56,7 @@ out:
 static cnn_status find_path(char **path, const char *key)
 {
     char name[64];
-    snprintf(name, sizeof name, "passed-%016" PRIx64, cnn_digest(0, key, strlen(key)));
+    snprintf(name, sizeof name, "passed-%016" PRIx64, cnn_hash_text(key));
     return cnn_cache_path(path, name);
 }
 

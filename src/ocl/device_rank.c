@@ -16,6 +16,12 @@ static const char *const software[] = {"llvmpipe", "softpipe", "swrast", "swifts
 static const char *const generic_platforms[] = {"portable computing language", "rusticl", "clover",
                                                 "oclgrind"};
 
+/* Whose CPUs a vendor's runtime is made for; measured: Intel's took 2 to 4 times pocl's time on one
+ * of AMD's. */
+static const char *const makers[] = {"intel", "amd"};
+
+enum { VENDORS_OWN, POCL, ANOTHER_MAKERS, OTHER_GENERIC }; /* runtimes, the preferred first */
+
 bool cnn_device_is_software(const char *name)
 {
     for (size_t i = 0; i < sizeof software / sizeof software[0]; i++)
@@ -28,7 +34,7 @@ bool cnn_device_is_software(const char *name)
 struct place {
     cnn_device_entry entry;
     bool software;
-    size_t generic; /* 0 for a vendor's own platform */
+    size_t generic; /* VENDORS_OWN and so on */
     uint64_t speed; /* compute units times MHz */
     int id, root;   /* its position before sorting, and that of the device it is a twin of */
     cnn_device_type group_type; /* the worse of the entry's and its root's type */
@@ -37,13 +43,31 @@ struct place {
     size_t root_generic;
 };
 
-static size_t generic_rank(const char *platform)
+/* Where in `names` the first lies that `text` contains; `count` where none does. */
+static size_t find_part(const char *text, const char *const *names, size_t count)
+{
+    size_t i = 0;
+    while (i < count && !cnn_contains_ignoring_case(text, names[i]))
+        i++;
+    return i;
+}
+
+static bool is_another_makers(const cnn_device_info *info)
+{
+    size_t count = sizeof makers / sizeof makers[0];
+    size_t hardware = find_part(info->name, makers, count);
+    size_t runtime = find_part(info->vendor, makers, count);
+    return info->type == CNN_DEVICE_CPU && hardware < count && runtime < count &&
+           hardware != runtime;
+}
+
+static size_t generic_rank(const cnn_device_info *info)
 {
     size_t count = sizeof generic_platforms / sizeof generic_platforms[0];
-    for (size_t i = 0; i < count; i++)
-        if (cnn_contains_ignoring_case(platform, generic_platforms[i]))
-            return i + 1;
-    return 0;
+    size_t generic = find_part(info->platform_name, generic_platforms, count);
+    if (generic == count)
+        return is_another_makers(info) ? ANOTHER_MAKERS : VENDORS_OWN;
+    return generic == 0 ? POCL : OTHER_GENERIC + generic;
 }
 
 static bool is_gpu(const struct place *place)
@@ -134,7 +158,7 @@ static void fill_places(struct place *places, const cnn_device_list *list)
         places[i] = (struct place){
             .entry = list->entries[i],
             .software = cnn_device_is_software(info->name),
-            .generic = generic_rank(info->platform_name),
+            .generic = generic_rank(info),
             .speed = info->compute_units * clock,
             .id = (int)i,
         };

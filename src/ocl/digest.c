@@ -4,39 +4,31 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/status.h"
+#include "base/text.h"
 #include "ocl/source.h"
 
-/* FNV-1a, 64 bits: G. Fowler, L. C. Noll, K.-P. Vo. */
-uint64_t cnn_digest(uint64_t digest, const void *bytes, size_t count)
-{
-    static const uint64_t basis = UINT64_C(0xcbf29ce484222325), prime = UINT64_C(0x100000001b3);
-    const unsigned char *at = bytes;
-    if (digest == 0)
-        digest = basis;
-    for (size_t i = 0; i < count; i++)
-        digest = (digest ^ at[i]) * prime;
-    return digest;
-}
-
-static cnn_status add_file(uint64_t *digest, const char *path)
+static cnn_status add_file(cnn_text *hashes, const char *path)
 {
     enum { MAX_BYTES = 1 << 20 };
+    char hash[CNN_HASH_SIZE];
     void *data;
     size_t size;
     const char *name = strrchr(path, '/');
     cnn_status status = cnn_file_read(&data, &size, path, MAX_BYTES);
     if (status != CNN_OK)
         return status;
-    *digest = cnn_digest(*digest, name, strlen(name) + 1);
-    *digest = cnn_digest(*digest, data, size);
+    cnn_hash(hash, (cnn_piece[]){{name, strlen(name) + 1}, {data, size}}, 2);
+    cnn_text_append(hashes, "%s\n", hash);
     free(data);
     return CNN_OK;
 }
 
 cnn_status cnn_source_digest(uint64_t *digest)
 {
-    char *folder = NULL, *pattern = NULL;
+    char *folder = NULL, *pattern = NULL, *list = NULL;
+    cnn_text hashes = {0};
     glob_t found = {0};
     cnn_status status = CNN_OK;
     *digest = 0;
@@ -50,9 +42,13 @@ cnn_status cnn_source_digest(uint64_t *digest)
             folder);
         goto out;
     }
-    for (size_t i = 0; status == CNN_OK && i < found.gl_pathc; i++)
-        status = add_file(digest, found.gl_pathv[i]);
+    for (size_t i = 0; i < found.gl_pathc; i++)
+        CNN_TRY(add_file(&hashes, found.gl_pathv[i]));
+    CNN_TRY(cnn_text_take(&list, &hashes));
+    *digest = cnn_hash_text(list);
 out:
+    cnn_text_finish(&hashes);
+    free(list);
     globfree(&found);
     free(pattern);
     free(folder);

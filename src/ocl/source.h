@@ -18,8 +18,6 @@ cnn_status cnn_kernel_folder(char **folder);
  * with free(). Errors: KERNEL (no such file), FILE, DATA, MEMORY. */
 cnn_status cnn_source_load(char **source, const char *folder, const char *file);
 
-/* FNV-1a over bytes, going on from an earlier digest; 0 to begin with. */
-uint64_t cnn_digest(uint64_t digest, const void *bytes, size_t count);
 /* Of all kernel files of the folder, names and text. Errors: KERNEL (there is none), FILE, MEMORY.
  */
 cnn_status cnn_source_digest(uint64_t *digest);

@@ -116,6 +116,7 @@ static cnn_status forward(cnn_op *op, const cnn_pass *pass)
     const conv_block_op *block = (const conv_block_op *)op;
     const cnn_op_memory *memory = &op->memory;
     cnn_mask_args masks = cnn_masks_arguments(op, op->layers[DROPOUT], pass);
+    cnn_arg none = cnn_arg_int(0); /* no batch norm */
     cnn_status status = CNN_OK;
     if (!pass->training)
         return evaluate(op, pass);
@@ -128,7 +129,7 @@ static cnn_status forward(cnn_op *op, const cnn_pass *pass)
         cnn_arg_mem(memory->saved), cnn_arg_mem(memory->input), cnn_arg_mem(memory->parameters),
         cnn_arg_int((int)op->layers[CONV]->params[0].offset),
         cnn_arg_int((int)op->layers[CONV]->params[1].offset), masks.input_scales,
-        masks.input_masked, masks.output_scales, masks.output_masked, masks.scale,
+        masks.input_masked, masks.output_scales, masks.output_masked, masks.scale, none, none,
         cnn_arg_mem(memory->scratch), cnn_arg_int(pass->n), cnn_arg_int(block->items));
 out:
     return status;

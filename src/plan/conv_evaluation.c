@@ -57,7 +57,7 @@ bool cnn_winograd_wins(const cnn_layer *conv, const cnn_layer *pool)
 /* LINES of cl/winograd.cl. */
 static size_t lines(size_t floats)
 {
-    return (floats / 16 | 1) * 16;
+    return ((floats + 15) / 16 | 1) * 16;
 }
 
 /* SCRATCH of cl/winograd.cl. */

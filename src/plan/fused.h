@@ -10,6 +10,9 @@ extern const cnn_op_class cnn_conv_block_op;
 /* Convolution, batch norm, ReLU, max pool, dropout: cl/norm_block.cl */
 extern const cnn_op_class cnn_norm_block_op;
 
+/* The same as the network's first step: cl/norm_first.cl */
+extern const cnn_op_class cnn_norm_first_op;
+
 /* ReLU, max pool, dropout: cl/pool_block.cl */
 extern const cnn_op_class cnn_pool_block_op;
 
@@ -19,6 +22,9 @@ extern const cnn_op_class cnn_dense_block_op;
 /* The same for GPUs: cl/gpu_conv_block.cl and cl/gpu_conv_weights.cl, cl/gpu_dense_block.cl */
 extern const cnn_op_class cnn_gpu_conv_block_op;
 extern const cnn_op_class cnn_gpu_dense_block_op;
+
+/* Are these the network's first layers, and narrow? */
+bool cnn_norm_first_suits(const cnn_layer *layers);
 
 /* Do tiles of these layers fit the device's local memory? */
 bool cnn_gpu_conv_block_fits(const cnn_layer *layers, const cnn_device *device);

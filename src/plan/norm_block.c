@@ -9,7 +9,7 @@
 
 enum { CONV, NORM, RELU, POOL, DROPOUT }; /* the layers */
 
-enum { SCALES, MERGE, REDUCE_NORM, PACK, CONVOLVE, APPLY, FOLD, SUMS, BACKWARD, REDUCE };
+enum { SCALES, MERGE, REDUCE_NORM, PACK, CONVOLVE, APPLY, FOLD, SUMS, PACK_ROWS, BACKWARD, REDUCE };
 
 enum { BLOCK = 16, VECTOR = 8 };
 
@@ -60,11 +60,12 @@ static void find_training_sizes(norm_block_op *block)
     size_t tile = round_up(tile_floats(conv, out.h, out.w), BLOCK);
     size_t sums = round_up(items * 2 * (size_t)out.c, BLOCK);
     block->weights = outputs * k * k * (size_t)in.c;
-    size_t forward = tile + block->weights;
+    size_t forward = tile + round_up(k * k * (size_t)in.c, BLOCK); /* a list */
     size_t backward = tile + round_up(outputs * larger(plane, gradient_plane), BLOCK) +
                       inputs * outputs * k * k + inputs * (size_t)(in.h * in.w);
     block->training_scratch = round_up(larger(forward, backward), BLOCK);
-    size_t all = sums + (1 + items) * block->weights + items * block->training_scratch;
+    size_t partial = block->weights + BLOCK;
+    size_t all = sums + block->weights + items * (partial + block->training_scratch);
     size_t statistics = round_up(2 * (size_t)out.c, BLOCK);
     op->scratch_bytes = larger(op->scratch_bytes, all * sizeof(float));
     op->saved_bytes = statistics * sizeof(float) +
@@ -92,7 +93,7 @@ static void find_sizes(norm_block_op *block)
     block->items = cnn_long_items(block->op.device, batch);
     find_training_sizes(block);
     find_evaluation_sizes(block);
-    block->op.keeps_input = true;
+    block->op.keeps_input = block->op.packs = true;
     block->op.mask_bytes = cnn_masks_bytes(block->op.layers[DROPOUT], batch);
 }
 
@@ -119,6 +120,7 @@ static cnn_status init(cnn_op *op)
         [APPLY - PACK] = {"norm_block.cl", "norm_block_apply"},
         [FOLD - PACK] = {"norm_block.cl", "norm_block_fold"},
         [SUMS - PACK] = {"norm_block_backward.cl", "norm_block_sums"},
+        [PACK_ROWS - PACK] = {"norm_block_backward.cl", "norm_block_pack_rows"},
         [BACKWARD - PACK] = {"norm_block_backward.cl", "norm_block_backward"},
         [REDUCE - PACK] = {"norm_block_backward.cl", "norm_block_reduce"},
     };
@@ -154,17 +156,6 @@ static cnn_arg statistics_offset(const cnn_op *op)
     return cnn_arg_int((int)op->layers[NORM]->statistic_offset);
 }
 
-/* Dropped input channels: their scales, and whether there are any. */
-static cnn_arg input_scales(const cnn_op *op)
-{
-    return cnn_arg_mem(op->memory.input_masks ? op->memory.input_masks : op->memory.masks);
-}
-
-static cnn_arg input_masked(const cnn_op *op)
-{
-    return cnn_arg_int(op->memory.input_masks != NULL);
-}
-
 static size_t items_for(const cnn_op *op, size_t work)
 {
     return cnn_kernel_items(op->device, work);
@@ -187,7 +178,7 @@ out:
 }
 
 /* The convolution's output and the batch's statistics into saved. */
-static cnn_status convolve(cnn_op *op, const cnn_pass *pass)
+static cnn_status convolve(cnn_op *op, const cnn_pass *pass, const cnn_mask_args *masks)
 {
     const norm_block_op *block = (const norm_block_op *)op;
     const cnn_op_memory *memory = &op->memory;
@@ -198,7 +189,7 @@ static cnn_status convolve(cnn_op *op, const cnn_pass *pass)
                        offset_of(op, CONV, 0)));
     CNN_TRY(CNN_LAUNCH(&op->kernels[CONVOLVE], (size_t)block->items, saved, scratch,
                        cnn_arg_mem(memory->input), parameters, offset_of(op, CONV, 1),
-                       input_scales(op), input_masked(op), n));
+                       masks->input_scales, masks->input_masked, n));
     status = CNN_LAUNCH(&op->kernels[MERGE], items_for(op, (size_t)op->layers[NORM]->in.c), saved,
                         cnn_arg_mem(memory->statistics), statistics_offset(op), scratch,
                         cnn_arg_float((float)CNN_BATCHNORM_EPSILON),
@@ -211,31 +202,32 @@ static cnn_status forward(cnn_op *op, const cnn_pass *pass)
 {
     const cnn_op_memory *memory = &op->memory;
     const cnn_layer *dropout = op->layers[DROPOUT];
-    bool masked = dropout->dropout > 0.0;
-    size_t rows = (size_t)pass->n * (size_t)op->layers[POOL]->out.h;
+    cnn_mask_args masks = cnn_masks_arguments(op, dropout, pass);
     cnn_status status = CNN_OK;
     if (!pass->training)
         return evaluate(op, pass);
-    if (masked)
+    if (masks.output_masked.value.i)
         CNN_TRY(cnn_masks_draw(&op->kernels[SCALES], memory->masks, dropout, pass));
-    CNN_TRY(convolve(op, pass));
-    status = CNN_LAUNCH(&op->kernels[APPLY], items_for(op, rows), cnn_arg_mem(memory->output),
-                        cnn_arg_mem(memory->saved), cnn_arg_mem(memory->parameters),
-                        offset_of(op, NORM, 0), offset_of(op, NORM, 1), cnn_arg_mem(memory->masks),
-                        cnn_arg_int(masked), cnn_arg_int(pass->n));
+    CNN_TRY(convolve(op, pass, &masks));
+    status =
+        CNN_LAUNCH(&op->kernels[APPLY], items_for(op, (size_t)pass->n), cnn_arg_mem(memory->output),
+                   cnn_arg_mem(memory->saved), cnn_arg_mem(memory->parameters),
+                   offset_of(op, NORM, 0), offset_of(op, NORM, 1), masks.output_scales,
+                   masks.output_masked, masks.scale, cnn_arg_int(pass->n));
 out:
     return status;
 }
 
 /* The gradients of the batch norm's parameters, which those of its input need. */
-static cnn_status sum_up(cnn_op *op, cnn_arg scale, cnn_arg n)
+static cnn_status sum_up(cnn_op *op, const cnn_mask_args *masks, cnn_arg n)
 {
     const norm_block_op *block = (const norm_block_op *)op;
     const cnn_op_memory *memory = &op->memory;
     cnn_arg scratch = cnn_arg_mem(memory->scratch);
     cnn_status status = CNN_OK;
     CNN_TRY(CNN_LAUNCH(&op->kernels[SUMS], (size_t)block->items, scratch,
-                       cnn_arg_mem(memory->output_gradient), cnn_arg_mem(memory->saved), scale, n));
+                       cnn_arg_mem(memory->output_gradient), cnn_arg_mem(memory->saved),
+                       masks->output_scales, masks->output_masked, masks->scale, n));
     status = CNN_LAUNCH(&op->kernels[REDUCE_NORM], items_for(op, (size_t)op->layers[NORM]->in.c),
                         cnn_arg_mem(memory->gradients), offset_of(op, NORM, 0),
                         offset_of(op, NORM, 1), scratch, cnn_arg_int(block->items));
@@ -247,18 +239,21 @@ static cnn_status backward(cnn_op *op, const cnn_pass *pass)
 {
     const norm_block_op *block = (const norm_block_op *)op;
     const cnn_op_memory *memory = &op->memory;
-    cnn_arg scale = cnn_arg_float((float)(1.0 / (1.0 - op->layers[DROPOUT]->dropout)));
+    cnn_mask_args masks = cnn_masks_arguments(op, op->layers[DROPOUT], pass);
     cnn_arg scratch = cnn_arg_mem(memory->scratch), n = cnn_arg_int(pass->n);
     cnn_arg parameters = cnn_arg_mem(memory->parameters);
     cnn_arg gradients = cnn_arg_mem(memory->gradients);
     cnn_status status = CNN_OK;
-    CNN_TRY(sum_up(op, scale, n));
+    CNN_TRY(sum_up(op, &masks, n));
+    if (!is_first(op))
+        CNN_TRY(CNN_LAUNCH(&op->kernels[PACK_ROWS], items_for(op, block->weights), scratch,
+                           parameters, offset_of(op, CONV, 0)));
     CNN_TRY(CNN_LAUNCH(&op->kernels[BACKWARD], (size_t)block->items,
                        is_first(op) ? scratch : cnn_arg_mem(memory->input_gradient),
                        cnn_arg_mem(memory->output_gradient), cnn_arg_mem(memory->saved),
-                       cnn_arg_mem(memory->input), parameters, offset_of(op, CONV, 0), gradients,
-                       offset_of(op, NORM, 0), offset_of(op, NORM, 1), input_scales(op),
-                       input_masked(op), scale, scratch, n));
+                       cnn_arg_mem(memory->input), parameters, gradients, offset_of(op, NORM, 0),
+                       offset_of(op, NORM, 1), masks.input_scales, masks.input_masked,
+                       masks.output_scales, masks.output_masked, masks.scale, scratch, n));
     status = CNN_LAUNCH(&op->kernels[REDUCE], items_for(op, block->weights / VECTOR), gradients,
                         offset_of(op, CONV, 0), offset_of(op, CONV, 1), scratch);
 out:

@@ -13,7 +13,13 @@ static bool accepts_conv_block(const cnn_layer *layers, const cnn_device *device
            layers->params[0].count <= MOST_WEIGHTS;
 }
 
-/* The same for devices of many small work-items: tiles in local memory. */
+/* Of an input of few channels the products of all taps are fewer than the convolution's output. */
+static bool accepts_norm_first(const cnn_layer *layers, const cnn_device *device)
+{
+    return accepts_conv_block(layers, device) && cnn_norm_first_suits(layers);
+}
+
+/* The same as conv blocks for devices of many small work-items: tiles in local memory. */
 static bool accepts_gpu_conv_block(const cnn_layer *layers, const cnn_device *device)
 {
     return device->kernel_class == CNN_KERNEL_GPU && cnn_gpu_conv_block_fits(layers, device);
@@ -40,6 +46,11 @@ static bool accepts_gpu_dense_block(const cnn_layer *layers, const cnn_device *d
 }
 
 static const cnn_rule rules[] = {
+    {"conv+batchnorm+relu+maxpool+dropout",
+     5,
+     {CNN_LAYER_CONV, CNN_LAYER_BATCHNORM, CNN_LAYER_RELU, CNN_LAYER_MAXPOOL, CNN_LAYER_DROPOUT},
+     accepts_norm_first,
+     &cnn_norm_first_op},
     {"conv+batchnorm+relu+maxpool+dropout",
      5,
      {CNN_LAYER_CONV, CNN_LAYER_BATCHNORM, CNN_LAYER_RELU, CNN_LAYER_MAXPOOL, CNN_LAYER_DROPOUT},

@@ -193,12 +193,27 @@ int cnn_run_micro_batch(const cnn_run *run)
     return find_count(run, "micro_batch");
 }
 
+/* One that JSON's integers do not hold is a string. */
 bool cnn_run_seed(uint64_t *seed, const cnn_run *run)
 {
     const json_t *value = json_object_get(json_object_get(run->json, "options"), "seed");
-    if (json_is_integer(value))
-        *seed = (uint64_t)json_integer_value(value);
-    return json_is_integer(value);
+    const char *text = json_string_value(value);
+    char *end;
+    if (!json_is_integer(value) && !(text && *text >= '0' && *text <= '9'))
+        return false;
+    uint64_t read = text ? strtoull(text, &end, 10) : (uint64_t)json_integer_value(value);
+    if (text && *end != '\0')
+        return false;
+    *seed = read;
+    return true;
+}
+
+bool cnn_run_fuse(bool *fuse, const cnn_run *run)
+{
+    const json_t *value = json_object_get(json_object_get(run->json, "options"), "fuse");
+    if (json_is_boolean(value))
+        *fuse = json_is_true(value);
+    return json_is_boolean(value);
 }
 
 double cnn_run_step_seconds(const cnn_run *run)

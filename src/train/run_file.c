@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/status.h"
+#include "data/folder.h"
 #include "train/options.h"
 #include "train/trainer.h"
 
@@ -26,7 +27,7 @@ cnn_status cnn_trainer_write_run(const cnn_trainer *trainer, const char *path)
         "{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", config->name, "version",
         cnn_version(), "device", cnn_json_string(info->name), "platform",
         cnn_json_string(info->platform_name), "driver", cnn_json_string(info->driver), "data",
-        cnn_json_string(cnn_dataset_source(trainer->dataset)), "train_images",
+        cnn_json_string(cnn_dataset_home(trainer->dataset)), "train_images",
         count_to_json(trainer->train_count), "val_images", count_to_json(trainer->val_count),
         "test_images", count_to_json(cnn_dataset_count(trainer->dataset, CNN_SPLIT_TEST)),
         "network", json_loads(network, 0, NULL), "options",

@@ -8,6 +8,7 @@
 
 #include "base/status.h"
 #include "base/text.h"
+#include "data/folder.h"
 #include "data/hash.h"
 #include "train/epoch.h"
 #include "train/fingerprint.h"
@@ -45,7 +46,7 @@ static json_t *position_to_json(const cnn_loop *loop)
 
 static json_t *data_to_json(const cnn_trainer *trainer)
 {
-    return json_pack("{s:o, s:s}", "source", cnn_json_string(cnn_dataset_source(trainer->dataset)),
+    return json_pack("{s:o, s:s}", "source", cnn_json_string(cnn_dataset_home(trainer->dataset)),
                      "sha256", trainer->data_hash);
 }
 

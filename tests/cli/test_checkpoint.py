@@ -153,6 +153,17 @@ class Resume(RunTest):
         self.train_with("other", *TRAINING)
         self.assert_ends_alike("fresh", "other")
 
+    def test_from_another_working_directory(self):
+        data = os.path.relpath(self.data, os.path.realpath(self.folder))
+        self.run_command("train", "--data", data, "--out", "moved-from", *TRAINING)
+        elsewhere = self.path("elsewhere")
+        os.mkdir(elsewhere)
+        result = subprocess.run([CNN_CL, "train", "--resume", "--out", self.path("moved-from"),
+                                 "--epochs", "3"], cwd=elsewhere, env=environment(),
+                                capture_output=True, text=True, timeout=300)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertRegex(result.stdout, r"\Aepoch:\[2\] .*\nDone\n\Z")
+
     def test_from_elsewhere(self):
         self.train_with("from", *VALIDATED, "--name", "mine")
         result = self.run_command("train", "--resume-from", "from/mine.ckpt.safetensors", "--out", "to",
@@ -313,7 +324,7 @@ class Metrics(RunTest):
         self.assertIsNone(objects[0]["loss"])
         run = json.loads(self.read("files/cnn.run.json"))
         self.assertEqual((run["train_images"], run["val_images"], run["data"], run["name"]),
-                         (TRAIN_COUNT * 4 // 5, TRAIN_COUNT // 5, self.data, "cnn"))
+                         (TRAIN_COUNT * 4 // 5, TRAIN_COUNT // 5, os.path.realpath(self.data), "cnn"))
         self.assertEqual((run["options"]["epochs"], run["options"]["lr"], run["network"]["cdims"]),
                          (3, 0.01, [4, 8]))
 

@@ -139,6 +139,9 @@ class Page(Machine):
         result = self.run_all("--output", page)
         self.assertEqual((result.returncode, self.read("devices.md")), (1, "# Devices\n"))
         self.assertIn(subject.BEGIN, result.stderr)
+        result = self.run_all("--output", self.path("none.md"))
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertRegex(result.stderr, r"\A[^\n]+none\.md'\n\Z")
 
 
 class Drivers(ScriptCase):
