@@ -4,6 +4,15 @@
 
 #include "loop.cl"
 
+/* sum (count) of the gradients (count) of a batch's pieces: those of the first replace what is
+ * there, the others are added. */
+kernel void adam_sum(global float *restrict sum, const global float *restrict gradients, int added,
+                     uint count)
+{
+    FOR_EACH (i, count)
+        sum[i] = added ? sum[i] + gradients[i] : gradients[i];
+}
+
 /* All (count). rest1 and rest2 are 1 - b1 and 1 - b2: taken from a float's b2 it would be 1e-5 off.
  * Nothing is updated once a loss was not finite (bad[0] >= 0). */
 kernel void adam_update(global float *restrict parameters, global float *restrict m,

@@ -9,18 +9,20 @@
 #include "philox.cl"
 
 /* scales (n, C): 0 for dropped channels, `scale` for kept ones. Value sample * C + channel of the
- * draw (layer, step) decides. */
+ * draw (layer, step) decides; the samples are those of a batch from place `first` on. */
 kernel void dropout_scales(global float *scales, uint threshold, float scale, uint seed_low,
-                           uint seed_high, uint stream_layer, uint step_low, uint step_high, int n)
+                           uint seed_high, uint stream_layer, uint step_low, uint step_high,
+                           int first, int n)
 {
-    const uint count = (uint)n * C;
-    FOR_EACH (block, (count + 3) / 4) {
-        const uint4 counter = (uint4)((uint)block, stream_layer, step_low, step_high);
+    const uint begin = (uint)first * C, end = begin + (uint)n * C, blocks = begin / 4;
+    FOR_EACH (i, (end + 3) / 4 - blocks) {
+        const uint block = blocks + (uint)i;
+        const uint4 counter = (uint4)(block, stream_layer, step_low, step_high);
         const uint4 words = philox(counter, (uint2)(seed_low, seed_high));
         const uint bits[4] = {words.x, words.y, words.z, words.w};
         for (uint lane = 0; lane < 4; ++lane)
-            if (block * 4 + lane < count)
-                scales[block * 4 + lane] = bits[lane] < threshold ? 0.0f : scale;
+            if (block * 4 + lane >= begin && block * 4 + lane < end)
+                scales[block * 4 + lane - begin] = bits[lane] < threshold ? 0.0f : scale;
     }
 }
 

@@ -147,13 +147,15 @@ static void stage_input(local float *tile, const global float *plane, const plac
     }
 }
 
-/* The output's masks as cl/dropout.cl draws them: flags for the group, and scales (n, OC). */
+/* The output's masks as cl/dropout.cl draws them for samples that have `before` others before them
+ * in their batch: flags for the group, and scales (n, OC). */
 static void draw_masks(local uchar *kept, global float *scales, const place *place, int masked,
-                       float scale, uint threshold, uint2 seed, uint stream_layer, uint2 step)
+                       float scale, uint threshold, uint2 seed, uint stream_layer, uint2 step,
+                       int before)
 {
     const int is_first = place->part == 0 && place->row == 0 && place->column == 0;
     for (int c = get_local_id(0); c < OC; c += get_local_size(0)) {
-        const uint value = (uint)(place->sample * OC + c), lane = value % 4;
+        const uint value = (uint)((before + place->sample) * OC + c), lane = value % 4;
         int flag = 1;
         if (masked) {
             const uint4 words = philox((uint4)(value / 4, stream_layer, step.x, step.y), seed);
@@ -161,7 +163,7 @@ static void draw_masks(local uchar *kept, global float *scales, const place *pla
                                        : (lane == 2 ? words.z : words.w);
             flag = word >= threshold;
             if (is_first)
-                scales[value] = flag ? scale : 0.0f;
+                scales[place->sample * OC + c] = flag ? scale : 0.0f;
         }
         kept[c] = flag;
     }
@@ -214,8 +216,8 @@ static void store_pooled(global float *y, global uchar *which, const float4 *sum
 kernel void gpu_conv_forward(global float *y, global uchar *which, global float *scales,
                              const global float *x, const global float *parameters, int w_offset,
                              int b_offset, const global float *input_scales, int input_masked,
-                             int masked, float scale, uint threshold, uint seed_low,
-                             uint seed_high, uint stream_layer, uint step_low, uint step_high)
+                             int masked, float scale, uint threshold, uint seed_low, uint seed_high,
+                             uint stream_layer, uint step_low, uint step_high, int before)
 {
     local float4 weights[CHUNK * TAPS * QUADS];
     local float tile[CHUNK * CHANNEL];
@@ -226,7 +228,7 @@ kernel void gpu_conv_forward(global float *y, global uchar *which, global float 
     const int sources =
         list_scaled(source, kept_source, input_scales, place.sample, IC, input_masked);
     draw_masks(kept, scales, &place, masked, scale, threshold, (uint2)(seed_low, seed_high),
-               stream_layer, (uint2)(step_low, step_high));
+               stream_layer, (uint2)(step_low, step_high), before);
     const int all = list_kept(target, kept, OC);
     store_dropped(y, which, &place, kept);
 

@@ -1,7 +1,9 @@
 /* Softmax cross-entropy of a batch, its gradient, and the count of right answers:
  *   loss = mean over samples of log(sum over j of exp(z[j] - m)) + m - z[label], m the largest
  *     logit
- *   dz[j] = (softmax(z)[j] - (j == label)) / n Layout: (N, CLASSES). Must be given: CLASSES. */
+ *   dz[j] = (softmax(z)[j] - (j == label)) / whole
+ * A pass may be a piece of a batch: n are its samples, `whole` those of the batch.
+ * Layout: (N, CLASSES). Must be given: CLASSES. */
 #ifndef CLASSES
 #error "CLASSES must be given"
 #endif
@@ -9,7 +11,7 @@
 #include "loop.cl"
 
 /* One sample's loss, its gradient dz (CLASSES) and whether it is right; z (CLASSES). */
-static float sample_loss(global float *dz, uint *hit, const global float *z, int label, int n)
+static float sample_loss(global float *dz, uint *hit, const global float *z, int label, int whole)
 {
     float most = z[0];
     int best = 0;
@@ -22,16 +24,20 @@ static float sample_loss(global float *dz, uint *hit, const global float *z, int
     for (int j = 0; j < CLASSES; ++j)
         sum += exp(z[j] - most);
     for (int j = 0; j < CLASSES; ++j)
-        dz[j] = (exp(z[j] - most) / sum - (j == label ? 1.0f : 0.0f)) / n;
+        dz[j] = (exp(z[j] - most) / sum - (j == label ? 1.0f : 0.0f)) / whole;
     *hit = best == label;
     return log(sum) + most - z[label];
 }
 
-/* A batch's mean loss and hits into slot `slot` of the tally; the first slot whose loss is not
- * finite is kept in bad[0] (-1: none). */
+/* A pass's share of its batch's mean loss, and its hits, into slot `slot` of the tally: to what is
+ * there where `added`. The first slot whose loss is not finite is kept in bad[0] (-1: none). */
 static void note(global float *loss_tally, global uint *hit_tally, global int *bad, float loss,
-                 uint hits, int slot)
+                 uint hits, int slot, int added)
 {
+    if (added) {
+        loss += loss_tally[slot];
+        hits += hit_tally[slot];
+    }
     loss_tally[slot] = loss;
     hit_tally[slot] = hits;
     if (!isfinite(loss) && bad[0] < 0)
@@ -41,12 +47,13 @@ static void note(global float *loss_tally, global uint *hit_tally, global int *b
 /* losses, hits (n): of each sample; dz (n, CLASSES). logits (n, CLASSES), labels (n) below
  * CLASSES. */
 kernel void softmax_cross_entropy(global float *losses, global uint *hits, global float *dz,
-                                  const global float *logits, const global uchar *labels, int n)
+                                  const global float *logits, const global uchar *labels, int n,
+                                  int whole)
 {
     FOR_EACH (sample, n) {
         uint hit;
         losses[sample] = sample_loss(dz + sample * CLASSES, &hit, logits + sample * CLASSES,
-                                     labels[sample], n);
+                                     labels[sample], whole);
         hits[sample] = hit;
     }
 }
@@ -54,7 +61,8 @@ kernel void softmax_cross_entropy(global float *losses, global uint *hits, globa
 /* The tally of what softmax_cross_entropy left. One work-item, so that the order of the sum is
  * fixed. */
 kernel void softmax_tally(global float *loss_tally, global uint *hit_tally, global int *bad,
-                          const global float *losses, const global uint *hits, int slot, int n)
+                          const global float *losses, const global uint *hits, int slot, int n,
+                          int whole, int added)
 {
     if (get_global_id(0) != 0)
         return;
@@ -64,7 +72,7 @@ kernel void softmax_tally(global float *loss_tally, global uint *hit_tally, glob
         loss += losses[sample];
         hit += hits[sample];
     }
-    note(loss_tally, hit_tally, bad, loss / n, hit, slot);
+    note(loss_tally, hit_tally, bad, loss / whole, hit, slot, added);
 }
 
 #define GROUP 256 /* the largest local size of softmax_batch */
@@ -73,7 +81,7 @@ kernel void softmax_tally(global float *loss_tally, global uint *hit_tally, glob
  * the work-items' sums are added in pairs. */
 kernel void softmax_batch(global float *loss_tally, global uint *hit_tally, global int *bad,
                           global float *dz, const global float *logits, const global uchar *labels,
-                          int slot, int n)
+                          int slot, int n, int whole, int added)
 {
     local float losses[GROUP];
     local uint hits[GROUP];
@@ -83,7 +91,7 @@ kernel void softmax_batch(global float *loss_tally, global uint *hit_tally, glob
     for (size_t sample = item; sample < (size_t)n; sample += items) {
         uint hit;
         loss += sample_loss(dz + sample * CLASSES, &hit, logits + sample * CLASSES, labels[sample],
-                            n);
+                            whole);
         count += hit;
     }
     losses[item] = loss;
@@ -96,5 +104,5 @@ kernel void softmax_batch(global float *loss_tally, global uint *hit_tally, glob
         }
     }
     if (item == 0)
-        note(loss_tally, hit_tally, bad, losses[0] / n, hits[0], slot);
+        note(loss_tally, hit_tally, bad, losses[0] / whole, hits[0], slot, added);
 }

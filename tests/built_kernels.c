@@ -79,7 +79,8 @@ static void build_plans(cnn_device *device, const example *at)
     leave_unless(cnn_network_create(&network, &config) == CNN_OK);
     for (int i = 0; i < 4; i++) {
         cnn_plan *plan;
-        cnn_plan_options options = {.batch = BATCH, .training = i & 1, .fuse = i & 2, .slots = 1};
+        cnn_plan_options options = {
+            .batch = BATCH, .training = i & 1, .fuse = i & 2, .slots = 1, .whole = 2 * BATCH};
         leave_unless(cnn_plan_create(&plan, device, network, options) == CNN_OK);
         cnn_plan_destroy(plan);
     }

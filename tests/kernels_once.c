@@ -102,10 +102,12 @@ static void run_steps(cnn_plan *plan, const cnn_gather_source *source, const cnn
     for (int i = 0; i < plan->step_count; i++)
         if (!uses_clblast(&plan->steps[i]))
             check_ok(plan->steps[i].op->class->forward(plan->steps[i].op, pass));
-    check_ok(cnn_plan_loss(plan, pass->n, 0));
+    check_ok(cnn_plan_loss(plan, pass, 0));
     for (int i = plan->step_count - 1; pass->training && i >= 0; i--)
         if (plan->steps[i].output_gradient >= 0 && !uses_clblast(&plan->steps[i]))
             check_ok(plan->steps[i].op->class->backward(plan->steps[i].op, pass));
+    if (plan->adam.sum.mem)
+        check_ok(cnn_adam_add(&plan->adam, plan->gradients.mem, pass->before == 0));
     if (pass->training)
         check_ok(cnn_plan_update(plan, 1e-3, 1));
     check_ok(cnn_device_finish(test_device()));
@@ -138,6 +140,12 @@ static void run_network(bool batchnorm, bool fuse, bool whole_vectors)
     run_steps(plan, &source, &(cnn_pass){.n = 2});
     source.order = device_bytes(order, sizeof order);
     run_steps(plan, &source, &(cnn_pass){.n = 2, .training = true, .seed = 1, .step = 2});
+    if (!batchnorm) { /* the last piece of a batch */
+        check_ok(cnn_adam_init_sum(&plan->adam));
+        write_zeros(&plan->adam.sum);
+        run_steps(plan, &source,
+                  &(cnn_pass){.n = 2, .training = true, .seed = 1, .step = 2, .before = 3});
+    }
     cnn_plan_destroy(plan);
     plan_case_finish(&at);
 }

@@ -247,7 +247,8 @@ static void run_backward(op_case *at, const cnn_pass *pass)
 
 void check_op_case(op_case *at)
 {
-    const cnn_pass pass = {at->n, at->training, at->seed, at->step};
+    const cnn_pass pass = {
+        .n = at->n, .training = at->training, .seed = at->seed, .step = at->step};
     check_ok(cnn_op_create(&at->op, cnn_op_of_layer(at->layer.kind), test_device(), &at->layer, 1,
                            at->batch));
     at->in_place = at->in_place && at->op->in_place;

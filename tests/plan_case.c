@@ -93,7 +93,7 @@ plan_result run_plan(cnn_plan *plan, const plan_case *at)
     prepare(plan, at);
     check_ok(cnn_plan_forward(plan, &at->pass));
     result.logits = read_buffer(cnn_plan_logits(plan), logits);
-    check_ok(cnn_plan_loss(plan, at->n, 0));
+    check_ok(cnn_plan_loss(plan, &at->pass, 0));
     if (at->pass.training) {
         check_ok(cnn_plan_backward(plan, &at->pass));
         result.gradients = read_buffer(&plan->gradients, network->parameter_count);

@@ -42,7 +42,7 @@ static void check_steps(const golden_case *golden, plan_case *at, cnn_plan *plan
     for (size_t step = 0; step < steps; step++) {
         check_ok(cnn_buffer_write(cnn_plan_input(plan), 0, x, bytes));
         check_ok(cnn_plan_forward(plan, &at->pass));
-        check_ok(cnn_plan_loss(plan, at->n, step));
+        check_ok(cnn_plan_loss(plan, &at->pass, step));
         check_ok(cnn_plan_backward(plan, &at->pass));
         check_ok(cnn_plan_update(plan, golden_number(golden, "lr"), step + 1));
     }

@@ -154,7 +154,7 @@ static void draw_training(const char *name, bool batchnorm, bool fuse)
     check_ok(cnn_plan_download(weights, unused, at.plan));
     printf("weights-%s %016" PRIx64 "\n", name,
            add_bytes(fnv_start, weights, count * sizeof *weights));
-    check_ok(cnn_feed_init(&feed, test_device(), dataset, CNN_SPLIT_TRAIN, BATCH, false));
+    check_ok(cnn_feed_init(&feed, test_device(), dataset, CNN_SPLIT_TRAIN, BATCH, BATCH, false));
     train(&at, &feed, name);
     printf("batches-%s %016" PRIx64 "\n", name, at.sum);
     cnn_feed_finish(&feed);

@@ -99,8 +99,10 @@ START_TEST(rows_cover_every_step)
     cnn_plan *plan;
     size_t at = 0;
     run_case(_i);
-    check_ok(cnn_plan_create(&plan, test_device(), model->network,
-                             (cnn_plan_options){BATCH, cases[_i].training, cases[_i].fuse, 1}));
+    check_ok(cnn_plan_create(
+        &plan, test_device(), model->network,
+        (cnn_plan_options){
+            .batch = BATCH, .training = cases[_i].training, .fuse = cases[_i].fuse, .slots = 1}));
     check_row(&at, "gather", "");
     for (int i = 0; i < plan->step_count; i++)
         check_row(&at, "forward", plan->steps[i].op->layers[0]->name);

@@ -133,6 +133,7 @@ static cnn_train_options small_options(int variant)
     options.print_every = variant == 1 ? 2 : 1;
     options.val_split = variant == 0 ? 0.2 : 0.0;
     options.stream = variant == 2;
+    options.micro_batch = variant == 3 ? 3 : 0;
     return options;
 }
 
@@ -140,7 +141,7 @@ static cnn_train_options small_options(int variant)
  * of phase, and between them. */
 START_TEST(a_run_interrupted_anywhere_ends_alike)
 {
-    cnn_config config = train_config(_i != 2, 0.5);
+    cnn_config config = train_config(_i < 2, 0.5);
     cnn_train_options options = small_options(_i);
     run whole = {0};
     begin(&whole, &config, &options);
@@ -472,6 +473,40 @@ START_TEST(another_device_is_told)
 }
 END_TEST
 
+/* Pieces of another size, or none (_i), from the middle of an epoch on: the same up to rounding,
+ * and the log says so. */
+START_TEST(the_size_of_pieces_may_change)
+{
+    static const int pieces[] = {0, 4, 10};
+    cnn_config config = train_config(false, 0.5);
+    cnn_train_options options = small_options(3), changed;
+    cnn_checkpoint *checkpoint;
+    run whole = {0}, one = {.stop_after = 17}, other = {0};
+    begin(&whole, &config, &options);
+    check_ok(go(&whole));
+    begin(&one, &config, &options);
+    ck_assert_int_eq(go(&one), CNN_ERROR_STOPPED);
+    ck_assert_uint_gt(cnn_trainer_position(one.trainer).step, 0);
+    check_ok(cnn_trainer_save(one.trainer, scratch_path(&at, "checkpoint"), NULL));
+    check_ok(cnn_checkpoint_load(&checkpoint, scratch_path(&at, "checkpoint")));
+    changed = *cnn_checkpoint_options(checkpoint);
+    ck_assert_int_eq(changed.micro_batch, 3);
+    changed.micro_batch = pieces[_i];
+    begin(&other, &config, &changed);
+    warning[0] = '\0';
+    cnn_log_set_callback(take_warning, NULL);
+    check_ok(cnn_trainer_resume(other.trainer, checkpoint));
+    cnn_log_set_callback(NULL, NULL);
+    ck_assert_ptr_nonnull(strstr(warning, "another plan: the last bits"));
+    check_ok(go(&other));
+    check_models_close("other pieces", other.model, whole.model, 1e-5, true);
+    cnn_checkpoint_destroy(checkpoint);
+    end(&one);
+    end(&other);
+    end(&whole);
+}
+END_TEST
+
 /* Values of one's own are in the file as they were, beyond float's range of moments too. */
 START_TEST(the_file_has_every_value)
 {
@@ -507,7 +542,7 @@ int main(void)
     Suite *suite = suite_create("checkpoint");
     TCase *tests = add_device_case(suite, "resume");
     tcase_add_checked_fixture(tests, set_up, tear_down);
-    tcase_add_loop_test(tests, a_run_interrupted_anywhere_ends_alike, 0, 3);
+    tcase_add_loop_test(tests, a_run_interrupted_anywhere_ends_alike, 0, 4);
     tcase_add_test(tests, a_run_interrupted_all_the_time_ends_alike);
     tcase_add_loop_test(tests, a_checkpoint_on_the_way_changes_nothing, 0, 3);
     tcase_add_test(tests, a_complete_run_may_grow);
@@ -520,6 +555,7 @@ int main(void)
     tcase_add_test(tests, a_model_is_no_checkpoint);
     tcase_add_test(tests, another_run_is_refused_by_name);
     tcase_add_test(tests, another_device_is_told);
+    tcase_add_loop_test(tests, the_size_of_pieces_may_change, 0, 3);
     tcase_add_test(tests, the_file_has_every_value);
     return run_device_suite(suite);
 }

@@ -122,7 +122,7 @@ static void check_softmax(const golden_case *golden)
     cl_mem gradient = device_floats(NULL, logits->count);
     cl_mem labels = device_bytes(golden_labels(golden), (size_t)n);
     check_ok(cnn_softmax_run(&softmax, gradient, device_floats(logits->values, logits->count),
-                             labels, 0, n));
+                             labels, 0, &(cnn_pass){.n = n}));
     check_ok(cnn_softmax_read(&loss, &hits, &bad, &softmax, 0, 1));
     check_golden(golden, "loss", &loss, 1e-6, 1e-7);
     check_golden(golden, "dlogits", read_floats(gradient, logits->count), 2e-6, 1e-7);

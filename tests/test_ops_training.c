@@ -36,7 +36,8 @@ static float *run_loss(loss_case *at, size_t slot)
     cl_mem gradient = device_floats(NULL, at->count);
     cl_mem logits = device_floats(at->logits, at->count);
     cl_mem labels = device_bytes(at->labels, (size_t)at->n);
-    check_ok(cnn_softmax_run(&at->softmax, gradient, logits, labels, slot, at->n));
+    check_ok(
+        cnn_softmax_run(&at->softmax, gradient, logits, labels, slot, &(cnn_pass){.n = at->n}));
     float *result = read_floats(gradient, at->count);
     check_guards("softmax");
     return result;

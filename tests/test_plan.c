@@ -218,7 +218,7 @@ START_TEST(the_table_names_every_layer)
     config.batchnorm = true;
     check_ok(cnn_network_create(&network, &config));
     uint64_t before = test_device()->allocated;
-    check_ok(cnn_plan_to_text(&text, test_device(), network, 4, _i == 1));
+    check_ok(cnn_plan_to_text(&text, test_device(), network, 4, 0, _i == 1));
     for (int l = 0; l < network->layer_count; l++)
         ck_assert_ptr_nonnull(strstr(text, network->layers[l].name));
     ck_assert((strstr(text, "relu+maxpool+dropout") != NULL) == (_i == 1));

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "check_main.h"
+#include "train/options.h"
 #include "train_case.h"
 
 enum { TRAIN = 47, TEST = 21 };
@@ -71,6 +72,27 @@ START_TEST(a_data_set_that_does_not_fit_is_refused)
 }
 END_TEST
 
+/* A checkpoint of before knows no pieces. */
+START_TEST(pieces_are_in_the_json)
+{
+    cnn_train_options options = train_options(), found;
+    options.micro_batch = 3;
+    json_t *json = cnn_train_options_to_json(&options);
+    check_ok(cnn_train_options_from_json(&found, json, "a file"));
+    ck_assert_int_eq(found.micro_batch, 3);
+    ck_assert_int_eq(json_object_set_new(json, "micro_batch", json_integer(11)), 0);
+    ck_assert_int_eq(cnn_train_options_from_json(&found, json, "a file"), CNN_ERROR_DATA);
+    ck_assert_int_eq(json_object_set_new(json, "micro_batch", json_string("3")), 0);
+    ck_assert_int_eq(cnn_train_options_from_json(&found, json, "a file"), CNN_ERROR_DATA);
+    ck_assert_int_eq(json_object_del(json, "micro_batch"), 0);
+    check_ok(cnn_train_options_from_json(&found, json, "a file"));
+    ck_assert_int_eq(found.micro_batch, 0);
+    ck_assert_int_eq(json_object_del(json, "batch"), 0);
+    ck_assert_int_eq(cnn_train_options_from_json(&found, json, "a file"), CNN_ERROR_DATA);
+    json_decref(json);
+}
+END_TEST
+
 /* A device whose largest allocation, or whose memory, is a little below what the data set wants. */
 START_TEST(the_data_set_is_streamed_where_it_does_not_fit)
 {
@@ -115,6 +137,7 @@ int main(void)
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, options_are_checked);
     tcase_add_test(tests, a_data_set_that_does_not_fit_is_refused);
+    tcase_add_test(tests, pieces_are_in_the_json);
     tcase_add_test(tests, the_data_set_is_streamed_where_it_does_not_fit);
     return run_device_suite(suite);
 }

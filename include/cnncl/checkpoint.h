@@ -47,8 +47,9 @@ CNN_API const char *cnn_checkpoint_data(const cnn_checkpoint *checkpoint);
 CNN_API cnn_status cnn_checkpoint_model(cnn_model **model, const cnn_checkpoint *checkpoint);
 
 /** Could a run of this network, these options and this data set go on from the checkpoint? epochs
- * may be more than before; stream, checkpoint_every and checkpoint_steps may be anything; all else
- * must be the same. Errors: DATA (which option it is, both values; or that the data differ). */
+ * may be more than before; stream, checkpoint_every and checkpoint_steps may be anything, and so
+ * may micro_batch, which makes another plan (see cnn_trainer_resume()); all else must be the same.
+ * Errors: DATA (which option it is, both values; or that the data differ). */
 CNN_API cnn_status cnn_checkpoint_check(const cnn_checkpoint *checkpoint, const cnn_config *config,
                                         const cnn_train_options *options,
                                         const cnn_dataset *dataset);

@@ -11,10 +11,11 @@ extern "C" {
 #endif
 
 /** A table of the steps of training at this batch size, each with the layers it covers, its
- * kernels, their build options and its device memory, and the total. To be freed with
- * cnn_string_free(). */
+ * kernels, their build options and its device memory, and the total. micro_batch is that of
+ * cnn_train_options. To be freed with cnn_string_free(). Errors: ARGUMENT, KERNEL, MEMORY, OPENCL.
+ */
 CNN_API cnn_status cnn_plan_to_text(char **text, cnn_device *device, const cnn_network *network,
-                                    int batch, bool fuse);
+                                    int batch, int micro_batch, bool fuse);
 
 #ifdef __cplusplus
 }

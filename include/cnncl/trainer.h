@@ -15,6 +15,10 @@ extern "C" {
 typedef struct cnn_train_options {
     int epochs;       /**< 0 or more */
     int batch;        /**< 1 or more; a smaller training split makes it smaller */
+    int micro_batch;  /**< 0: a batch goes through the device at once. 1 to batch: in pieces of so
+                         many samples, whose gradients are added up to one update: the result is
+                         the same up to rounding, in less device memory. Below batch, the network
+                         must have no batch norm, which takes its statistics of the whole batch */
     double lr;        /**< learning rate, finite and above 0 */
     int print_every;  /**< evaluate every so many epochs, and after the last */
     uint64_t seed;    /**< of the shuffles, the dropout masks and the samples held out */
@@ -29,7 +33,7 @@ typedef struct cnn_train_options {
     int checkpoint_steps; /**< and every so many training steps; 0: never */
 } cnn_train_options;
 
-/** The defaults: 10, 256, 1e-3, 1, 0, false, true, 0, 0, 1, 0. */
+/** The defaults: 10, 256, 0, 1e-3, 1, 0, false, true, 0, 0, 1, 0. */
 CNN_API void cnn_train_options_init(cnn_train_options *options);
 
 /** What an epoch gave. Numbers that there are none of are NaN. */

@@ -134,7 +134,7 @@ static cnn_status run_forward(bench_run *run, int step)
 static cnn_status run_loss(bench_run *run, int step)
 {
     (void)step;
-    return cnn_plan_loss(run->plan, run->pass.n, 0);
+    return cnn_plan_loss(run->plan, &run->pass, 0);
 }
 
 static cnn_status run_backward(bench_run *run, int step)
@@ -222,9 +222,11 @@ static cnn_status run_plan(cnn_bench *bench, cnn_device *device, const cnn_model
                            const cnn_bench_options *options)
 {
     bench_run run = {.bench = bench};
-    cnn_plan_options plan = {options->batch, options->training, options->fuse, 1};
+    cnn_plan_options plan = {
+        .batch = options->batch, .training = options->training, .fuse = options->fuse, .slots = 1};
     cnn_status status = CNN_OK;
-    run.pass = (cnn_pass){options->batch, options->training, options->seed, 0};
+    run.pass =
+        (cnn_pass){.n = options->batch, .training = options->training, .seed = options->seed};
     CNN_TRY(cnn_plan_create(&run.plan, device, model->network, plan));
     CNN_TRY(cnn_plan_upload(run.plan, model));
     CNN_TRY(make_source(&run, options->seed));

@@ -74,6 +74,7 @@ static int measure(cli_report *report, cli_session *session, const cnn_run *run,
         return 0;
     if (cnn_run_batch(run) > 0)
         options->train.batch = cnn_run_batch(run);
+    options->train.micro_batch = cnn_run_micro_batch(run);
     if (!cli_option_is_given(options, "no-fuse"))
         (void)cnn_run_fuse(&options->train.fuse, run);
     /* Without one that was asked for, the page has what needs none. */

@@ -8,7 +8,7 @@
 const cli_command cli_commands[] = {
     {.name = "train",
      .summary = "train on a data set; one line per epoch",
-     .notes = "Leaves the model, the best one, a checkpoint, metrics and report.html.\n",
+     .notes = "",
      .groups = CLI_DATA | CLI_TRAIN | CLI_BATCH | CLI_FUSE | CLI_MODEL | CLI_NETWORK,
      .run = cmd_train},
     {.name = "eval",
@@ -30,7 +30,7 @@ const cli_command cli_commands[] = {
      .run = cmd_predict},
     {.name = "params",
      .summary = "every parameter: index, name, shape, first values; the total",
-     .notes = "--batch and --no-fuse matter to --plan, which needs a device.\n",
+     .notes = "--batch, --micro-batch and --no-fuse matter to --plan, which needs a device.\n",
      .groups = CLI_MODEL | CLI_NETWORK | CLI_PLAN | CLI_BATCH | CLI_FUSE,
      .run = cmd_params},
     {.name = "forward",

@@ -127,6 +127,25 @@ static int check_training(const cli_options *options)
     return 0;
 }
 
+/* The library checks the same of a network that comes from a file. */
+static int check_pieces(const cli_options *options)
+{
+    int batch = options->train.batch, piece = options->train.micro_batch;
+    if (options->resume || options->resume_from)
+        return 0;
+    if (piece > batch)
+        return cli_fail(
+            CLI_EXIT_USAGE,
+            "--micro-batch: expected at most %d, the images of a batch (--batch), found "
+            "%d",
+            batch, piece);
+    if (piece > 0 && piece < batch && options->config.batchnorm)
+        return cli_fail(CLI_EXIT_USAGE,
+                        "--micro-batch and --batchnorm exclude each other, batch norm takes its "
+                        "statistics of whole batches: leave one out, or use a smaller --batch");
+    return 0;
+}
+
 static int check_together(const cli_options *options)
 {
     const cli_command *command = options->command;
@@ -147,7 +166,8 @@ static int check_together(const cli_options *options)
                         "--%s and --model exclude each other, the network is the file's: leave "
                         "--%s out",
                         options->network_given, options->network_given);
-    return check_training(options);
+    int code = check_pieces(options);
+    return code ? code : check_training(options);
 }
 
 /* The words take the places of those that were read: a command stands before its first. */

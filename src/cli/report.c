@@ -25,11 +25,11 @@ void cli_report_note(cli_report *report, const char *format, ...)
     va_end(arguments);
 }
 
-/* As training does: a batch is no larger than the split. */
+/* As training does: in pieces where it did, and a batch is no larger than the split. */
 static int limit_batch(const cli_options *options, const cli_session *session, cnn_split split)
 {
     size_t count = session->dataset ? cnn_dataset_count(session->dataset, split) : 0;
-    int batch = options->train.batch;
+    int piece = options->train.micro_batch, batch = piece > 0 ? piece : options->train.batch;
     return count > 0 && count < (size_t)batch ? (int)count : batch;
 }
 

@@ -209,7 +209,7 @@ static cnn_status run_loss(cnn_check *check, cnn_plan *plan, float **logits, flo
         CNN_TRY(cnn_buffer_wipe(&plan->softmax.losses));
         CNN_TRY(cnn_buffer_wipe(&plan->softmax.hits));
         cnn_row_start(check);
-        CNN_TRY(cnn_plan_loss(plan, n, SLOT));
+        CNN_TRY(cnn_plan_loss(plan, &(cnn_pass){.n = n, .training = true}, SLOT));
         CNN_TRY(cnn_row_stop(check));
     }
     double loss = cnn_ref_softmax_cross_entropy(*gradient, &hits, *logits, *labels, n, classes);

@@ -61,7 +61,8 @@ static bool is_too_large(const cnn_check *check, const cnn_op *op)
  * next may do. */
 static cnn_status check_plan(cnn_check *check, bool fuse)
 {
-    const cnn_plan_options options = {check->n, true, fuse, 2};
+    const cnn_plan_options options = {
+        .batch = check->n, .training = true, .fuse = fuse, .slots = 2};
     cnn_plan *plan = NULL;
     check->part = fuse ? "fused" : "plain";
     cnn_status status = cnn_plan_create(&plan, check->device, check->model->network, options);

@@ -314,7 +314,7 @@ static void init_case(cnn_step_case *at, cnn_check *check, const cnn_plan *plan,
         at->dropout_before = cnn_op_last_layer(plan->steps[index - 1].op);
     at->in = (size_t)at->n * cnn_shape_count(at->first->in);
     at->out = (size_t)at->n * cnn_shape_count(at->last->out);
-    at->pass = (cnn_pass){at->n, true, 9, (UINT64_C(3) << 32) + 5};
+    at->pass = (cnn_pass){.n = at->n, .training = true, .seed = 9, .step = (UINT64_C(3) << 32) + 5};
     name_step(at, plan, index);
 }
 

@@ -89,7 +89,8 @@ out:
 /* The plan's memory is NaN but for the values that it begins with. */
 static cnn_status prepare(trace_case *at, bool fuse)
 {
-    const cnn_plan_options options = {at->n, true, fuse, CNN_TRACE_STEPS};
+    const cnn_plan_options options = {
+        .batch = at->n, .training = true, .fuse = fuse, .slots = CNN_TRACE_STEPS};
     cnn_device *device = at->check->device;
     size_t samples = BATCHES * (size_t)at->n;
     cnn_status status = CNN_OK;
@@ -110,12 +111,12 @@ out:
 static cnn_status step_device(trace_case *at, size_t step)
 {
     const cnn_gather_source source = {at->device_images.mem, at->device_labels.mem, NULL};
-    const cnn_pass pass = {at->n, true, seed, step};
+    const cnn_pass pass = {.n = at->n, .training = true, .seed = seed, .step = step};
     uint32_t first = (uint32_t)(step % BATCHES) * (uint32_t)at->n;
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_plan_gather(at->plan, &source, first, at->n));
     CNN_TRY(cnn_plan_forward(at->plan, &pass));
-    CNN_TRY(cnn_plan_loss(at->plan, at->n, step));
+    CNN_TRY(cnn_plan_loss(at->plan, &pass, step));
     CNN_TRY(cnn_plan_backward(at->plan, &pass));
     CNN_TRY(cnn_plan_update(at->plan, lr, step + 1));
     status = cnn_device_finish(at->check->device);

@@ -14,7 +14,8 @@ static cnn_status fail_memory(const cnn_device *device, size_t bytes, const char
     char asked[32];
     return cnn_fail(CNN_ERROR_MEMORY,
                     "the memory of %s does not suffice for %s: %s (%zu bytes) asked, %s; %s",
-                    device->info.name, what, cnn_format_bytes(asked, bytes), bytes, found, advice);
+                    device->info.name, what, cnn_format_bytes(asked, bytes), bytes, found,
+                    device->advice ? device->advice : advice);
 }
 
 /* What the device says that it has, before the driver is asked. */

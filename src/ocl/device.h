@@ -27,6 +27,7 @@ struct cnn_device {
     char tuning[CNN_TUNING_SIZE];                  /* set by tensor/: see cnn_device_tuning() */
     struct cnn_guards *guards;                     /* puts zones around buffers; mostly NULL */
     bool told_compiling; /* the log has said that kernels are being compiled */
+    const char *advice;  /* what to do where memory does not suffice; NULL: what helps anywhere */
 };
 
 /* Waits until everything enqueued is done. */

@@ -18,15 +18,17 @@ size_t cnn_masks_bytes(const cnn_layer *layer, int batch)
 cnn_status cnn_masks_draw(cnn_kernel *kernel, cl_mem scales, const cnn_layer *layer,
                           const cnn_pass *pass)
 {
-    size_t blocks =
-        ((size_t)pass->n * (size_t)layer->in.c + CNN_PHILOX_LANES - 1) / CNN_PHILOX_LANES;
+    size_t begin = (size_t)pass->before * (size_t)layer->in.c;
+    size_t end = begin + (size_t)pass->n * (size_t)layer->in.c;
+    size_t blocks = (end + CNN_PHILOX_LANES - 1) / CNN_PHILOX_LANES - begin / CNN_PHILOX_LANES;
     cl_uint stream_layer = (cl_uint)CNN_STREAM_DROPOUT << 16 | (cl_uint)layer->index;
     return CNN_LAUNCH(kernel, cnn_kernel_items(kernel->device, blocks), cnn_arg_mem(scales),
                       cnn_arg_uint(cnn_dropout_threshold(layer->dropout)),
                       cnn_arg_float((float)(1.0 / (1.0 - layer->dropout))),
                       cnn_arg_uint((cl_uint)pass->seed), cnn_arg_uint((cl_uint)(pass->seed >> 32)),
                       cnn_arg_uint(stream_layer), cnn_arg_uint((cl_uint)pass->step),
-                      cnn_arg_uint((cl_uint)(pass->step >> 32)), cnn_arg_int(pass->n));
+                      cnn_arg_uint((cl_uint)(pass->step >> 32)), cnn_arg_int(pass->before),
+                      cnn_arg_int(pass->n));
 }
 
 cnn_mask_args cnn_masks_arguments(const cnn_op *op, const cnn_layer *layer, const cnn_pass *pass)

@@ -11,11 +11,18 @@
 
 /* What varies from run to run. */
 typedef struct cnn_pass {
-    int n; /* samples in this batch: 1 to the plan's batch */
+    int n; /* samples of this pass: 1 to the plan's batch */
     bool training;
-    uint64_t seed; /* of the dropout masks */
-    uint64_t step; /* training step: the masks' draw */
+    uint64_t seed;     /* of the dropout masks */
+    uint64_t step;     /* training step: the masks' draw */
+    int before, after; /* samples of the same batch in the passes before and after this one */
 } cnn_pass;
+
+/* The samples of the batch that a pass is a piece of. */
+static inline int cnn_pass_whole(const cnn_pass *pass)
+{
+    return pass->before + pass->n + pass->after;
+}
 
 typedef struct cnn_op_memory {
     cl_mem input, output;                   /* activations */

@@ -53,23 +53,25 @@ void cnn_softmax_finish(cnn_softmax *softmax)
 }
 
 cnn_status cnn_softmax_run(cnn_softmax *softmax, cl_mem gradient, cl_mem logits, cl_mem labels,
-                           size_t slot, int n)
+                           size_t slot, const cnn_pass *pass)
 {
+    cnn_arg n = cnn_arg_int(pass->n), whole = cnn_arg_int(cnn_pass_whole(pass));
+    cnn_arg at = cnn_arg_int((cl_int)slot), added = cnn_arg_int(pass->before > 0);
     if (softmax->batch.handle)
         return CNN_LAUNCH_GROUPS(&softmax->batch, 1, cnn_arg_mem(softmax->losses.mem),
                                  cnn_arg_mem(softmax->hits.mem), cnn_arg_mem(softmax->bad.mem),
                                  cnn_arg_mem(gradient), cnn_arg_mem(logits), cnn_arg_mem(labels),
-                                 cnn_arg_int((cl_int)slot), cnn_arg_int(n));
+                                 at, n, whole, added);
     cnn_status status =
-        CNN_LAUNCH(&softmax->loss, cnn_kernel_items(softmax->loss.device, (size_t)n),
+        CNN_LAUNCH(&softmax->loss, cnn_kernel_items(softmax->loss.device, (size_t)pass->n),
                    cnn_arg_mem(softmax->sample_losses.mem), cnn_arg_mem(softmax->sample_hits.mem),
-                   cnn_arg_mem(gradient), cnn_arg_mem(logits), cnn_arg_mem(labels), cnn_arg_int(n));
+                   cnn_arg_mem(gradient), cnn_arg_mem(logits), cnn_arg_mem(labels), n, whole);
     if (status != CNN_OK)
         return status;
-    return CNN_LAUNCH(
-        &softmax->tally, 1, cnn_arg_mem(softmax->losses.mem), cnn_arg_mem(softmax->hits.mem),
-        cnn_arg_mem(softmax->bad.mem), cnn_arg_mem(softmax->sample_losses.mem),
-        cnn_arg_mem(softmax->sample_hits.mem), cnn_arg_int((cl_int)slot), cnn_arg_int(n));
+    return CNN_LAUNCH(&softmax->tally, 1, cnn_arg_mem(softmax->losses.mem),
+                      cnn_arg_mem(softmax->hits.mem), cnn_arg_mem(softmax->bad.mem),
+                      cnn_arg_mem(softmax->sample_losses.mem),
+                      cnn_arg_mem(softmax->sample_hits.mem), at, n, whole, added);
 }
 
 cnn_status cnn_softmax_reset(cnn_softmax *softmax)

@@ -5,6 +5,7 @@
 
 #include "ocl/buffer.h"
 #include "ocl/launch.h"
+#include "ops/op.h"
 
 typedef struct cnn_softmax {
     int classes;
@@ -20,10 +21,10 @@ cnn_status cnn_softmax_init(cnn_softmax *softmax, cnn_device *device, int classe
                             size_t slots);
 void cnn_softmax_finish(cnn_softmax *softmax);
 
-/* Enqueues: gradient (n, classes) from logits (n, classes) and labels (n) bytes, and slot `slot` of
- * the tally. */
+/* Enqueues: gradient (n, classes) from logits (n, classes) and labels (n) bytes of a pass, and slot
+ * `slot` of the tally: what the passes before it in the same batch gave is added to. */
 cnn_status cnn_softmax_run(cnn_softmax *softmax, cl_mem gradient, cl_mem logits, cl_mem labels,
-                           size_t slot, int n);
+                           size_t slot, const cnn_pass *pass);
 
 /* Clears the mark of a loss that is not finite. Waits for the device. */
 cnn_status cnn_softmax_reset(cnn_softmax *softmax);

@@ -1,4 +1,6 @@
 /* The plan as a table for people. */
+#include <stdio.h>
+
 #include "base/status.h"
 #include "base/text.h"
 #include "plan/plan.h"
@@ -39,21 +41,25 @@ void cnn_plan_append_steps(cnn_text *text, const cnn_plan *plan)
 }
 
 cnn_status cnn_plan_to_text(char **text, cnn_device *device, const cnn_network *network, int batch,
-                            bool fuse)
+                            int micro_batch, bool fuse)
 {
     *text = NULL;
     cnn_plan *plan = NULL;
     cnn_text buffer = {0};
-    char total[32];
+    char total[32], pieces[48] = "";
     uint64_t before = device->allocated;
-    cnn_status status = cnn_plan_create(
-        &plan, device, network,
-        (cnn_plan_options){.batch = batch, .training = true, .fuse = fuse, .slots = 1});
+    cnn_plan_options options = {.training = true, .fuse = fuse, .slots = 1, .whole = batch};
+    cnn_status status = cnn_plan_divide(&options.batch, network, batch, micro_batch);
+    if (status == CNN_OK)
+        status = cnn_plan_create(&plan, device, network, options);
     if (status != CNN_OK)
         return status;
+    if (options.batch < batch)
+        snprintf(pieces, sizeof pieces, " in pieces of %d", options.batch);
     cnn_plan_append_steps(&buffer, plan);
-    cnn_text_append(&buffer, "Device memory for training at batch %d, without the data set: %s.\n",
-                    batch, cnn_format_bytes(total, device->allocated - before));
+    cnn_text_append(&buffer,
+                    "Device memory for training at batch %d%s, without the data set: %s.\n", batch,
+                    pieces, cnn_format_bytes(total, device->allocated - before));
     cnn_plan_destroy(plan);
     return cnn_text_take(text, &buffer);
 }

@@ -216,7 +216,7 @@ static cnn_status forward(cnn_op *op, const cnn_pass *pass)
         masks.output_masked, masks.scale, cnn_arg_uint(cnn_dropout_threshold(dropout->dropout)),
         cnn_arg_uint((cl_uint)pass->seed), cnn_arg_uint((cl_uint)(pass->seed >> 32)),
         cnn_arg_uint(stream_layer), cnn_arg_uint((cl_uint)pass->step),
-        cnn_arg_uint((cl_uint)(pass->step >> 32)));
+        cnn_arg_uint((cl_uint)(pass->step >> 32)), cnn_arg_int(pass->before));
 }
 
 static cnn_status backward_weights(cnn_op *op, const cnn_pass *pass, const cnn_mask_args *masks)

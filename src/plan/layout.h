@@ -15,4 +15,8 @@ void cnn_plan_lay_out(cnn_plan *plan);
  * buffers' sizes (room for count entries) and returns their number. */
 int cnn_lives_share(cnn_life *lives, int count, size_t *sizes);
 
+/* Tells the device, while the plan is there, what is to be done where memory does not suffice.
+ * sizes (count): of the plan's buffers; scratch: bytes. */
+void cnn_plan_advise(cnn_plan *plan, const size_t *sizes, int count, size_t scratch);
+
 #endif

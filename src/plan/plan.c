@@ -39,12 +39,13 @@ static cnn_status allocate_shared(cnn_plan *plan)
     CNN_TRY(cnn_allocate(&sizes, most, sizeof *sizes, "the buffers' sizes"));
     cnn_plan_lay_out(plan);
     int count = cnn_lives_share(plan->lives, plan->life_count, sizes);
-    for (; plan->buffer_count < count; plan->buffer_count++)
-        CNN_TRY(cnn_buffer_init(&plan->buffers[plan->buffer_count], plan->device,
-                                sizes[plan->buffer_count], "activations and gradients"));
     for (int i = 0; i < plan->step_count; i++)
         if (plan->steps[i].op->scratch_bytes > scratch)
             scratch = plan->steps[i].op->scratch_bytes;
+    cnn_plan_advise(plan, sizes, count, scratch);
+    for (; plan->buffer_count < count; plan->buffer_count++)
+        CNN_TRY(cnn_buffer_init(&plan->buffers[plan->buffer_count], plan->device,
+                                sizes[plan->buffer_count], "activations and gradients"));
     status = cnn_buffer_init(&plan->scratch, plan->device, scratch, "scratch memory");
 out:
     free(sizes);
@@ -65,6 +66,8 @@ static cnn_status allocate_values(cnn_plan *plan)
     if (plan->options.training) {
         CNN_TRY(cnn_buffer_init(&plan->gradients, device, parameters, "the gradients"));
         CNN_TRY(cnn_adam_init(&plan->adam, device, network->parameter_count));
+        if (plan->options.whole > plan->options.batch)
+            CNN_TRY(cnn_adam_init_sum(&plan->adam));
     }
 out:
     return status;
@@ -146,6 +149,8 @@ void cnn_plan_destroy(cnn_plan *plan)
     cnn_gather_finish(&plan->gather);
     cnn_softmax_finish(&plan->softmax);
     cnn_adam_finish(&plan->adam);
+    if (plan->device->advice == plan->advice)
+        plan->device->advice = NULL;
     free(plan->steps);
     free(plan->lives);
     free(plan->buffers);
@@ -222,10 +227,10 @@ cnn_status cnn_plan_forward_step(cnn_plan *plan, int step, const cnn_pass *pass)
     return op->class->forward(op, pass);
 }
 
-cnn_status cnn_plan_loss(cnn_plan *plan, int n, size_t slot)
+cnn_status cnn_plan_loss(cnn_plan *plan, const cnn_pass *pass, size_t slot)
 {
     return cnn_softmax_run(&plan->softmax, memory_of(plan, plan->logits_gradient),
-                           cnn_plan_logits(plan)->mem, plan->labels.mem, slot, n);
+                           cnn_plan_logits(plan)->mem, plan->labels.mem, slot, pass);
 }
 
 cnn_status cnn_plan_backward(cnn_plan *plan, const cnn_pass *pass)
@@ -233,6 +238,8 @@ cnn_status cnn_plan_backward(cnn_plan *plan, const cnn_pass *pass)
     cnn_status status = CNN_OK;
     for (int i = plan->step_count - 1; status == CNN_OK && i >= 0; i--)
         status = cnn_plan_backward_step(plan, i, pass);
+    if (status == CNN_OK && plan->adam.sum.mem)
+        status = cnn_adam_add(&plan->adam, plan->gradients.mem, pass->before == 0);
     return status;
 }
 

@@ -17,7 +17,11 @@ typedef struct cnn_plan_options {
     bool training; /* backward and update, too */
     bool fuse;     /* apply the rules of rules.c */
     size_t slots;  /* batches between two reads of the tally */
+    int whole; /* samples of a training step's batch, which passes of `batch` may be pieces of; 0: a
+                  pass is a whole batch */
 } cnn_plan_options;
+
+enum { CNN_ADVICE_SIZE = 128 };
 
 /* A run of layers and the operation that does it. */
 typedef struct cnn_step {
@@ -53,7 +57,12 @@ typedef struct cnn_plan {
     cnn_gather gather;
     cnn_softmax softmax;
     cnn_adam adam;
+    char advice[CNN_ADVICE_SIZE]; /* the device's while the plan is there; may be empty */
 } cnn_plan;
+
+/* Can training batches be made in pieces of micro_batch samples (0: they are not)? Sets `piece`,
+ * the most samples of a pass. network may be NULL, for any. Errors: ARGUMENT. */
+cnn_status cnn_plan_divide(int *piece, const cnn_network *network, int batch, int micro_batch);
 
 /* Builds every kernel, allocates and touches all memory. The device and the network must outlive
  * it. Errors: ARGUMENT, KERNEL, MEMORY, OPENCL. */
@@ -78,8 +87,9 @@ cnn_status cnn_plan_download(float *parameters, float *statistics, const cnn_pla
 /* The plan's input and labels from places first to first + n - 1 of a source. */
 cnn_status cnn_plan_gather(cnn_plan *plan, const cnn_gather_source *source, uint32_t first, int n);
 cnn_status cnn_plan_forward(cnn_plan *plan, const cnn_pass *pass);
-/* Loss, its gradient and hits of the batch, into a slot of the tally. */
-cnn_status cnn_plan_loss(cnn_plan *plan, int n, size_t slot);
+/* Loss, its gradient and hits of the pass, into its batch's slot of the tally. */
+cnn_status cnn_plan_loss(cnn_plan *plan, const cnn_pass *pass, size_t slot);
+/* The gradients; of the pieces of a batch up to this one where batches are made in pieces. */
 cnn_status cnn_plan_backward(cnn_plan *plan, const cnn_pass *pass);
 /* Adam's update number `step`, from 1. */
 cnn_status cnn_plan_update(cnn_plan *plan, double lr, uint64_t step);

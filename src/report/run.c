@@ -176,11 +176,21 @@ const char *cnn_run_data(const cnn_run *run)
     return cnn_run_text(run, "data");
 }
 
+static int find_count(const cnn_run *run, const char *name)
+{
+    const json_t *count = json_object_get(json_object_get(run->json, "options"), name);
+    json_int_t value = json_is_integer(count) ? json_integer_value(count) : 0;
+    return value > 0 && value <= INT_MAX ? (int)value : 0;
+}
+
 int cnn_run_batch(const cnn_run *run)
 {
-    const json_t *batch = json_object_get(json_object_get(run->json, "options"), "batch");
-    json_int_t value = json_is_integer(batch) ? json_integer_value(batch) : 0;
-    return value > 0 && value <= INT_MAX ? (int)value : 0;
+    return find_count(run, "batch");
+}
+
+int cnn_run_micro_batch(const cnn_run *run)
+{
+    return find_count(run, "micro_batch");
 }
 
 /* One that JSON's integers do not hold is a string. */

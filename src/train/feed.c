@@ -41,23 +41,24 @@ out:
 
 static cnn_status init_slot(cnn_feed *feed, cnn_feed_slot *slot)
 {
-    size_t batch = (size_t)feed->batch, bytes = batch * image_bytes(feed->dataset);
+    size_t piece = (size_t)feed->piece, bytes = piece * image_bytes(feed->dataset);
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_allocate(&slot->images, bytes, 1, "a batch of images"));
-    CNN_TRY(cnn_allocate(&slot->labels, batch, 1, "a batch of labels"));
+    CNN_TRY(cnn_allocate(&slot->labels, piece, 1, "a batch of labels"));
     CNN_TRY(cnn_buffer_init(&slot->device_images, feed->device, bytes, "a batch of images"));
-    CNN_TRY(cnn_buffer_init(&slot->device_labels, feed->device, batch, "a batch of labels"));
+    CNN_TRY(cnn_buffer_init(&slot->device_labels, feed->device, piece, "a batch of labels"));
 out:
     return status;
 }
 
 cnn_status cnn_feed_init(cnn_feed *feed, cnn_device *device, const cnn_dataset *dataset,
-                         cnn_split split, int batch, bool streaming)
+                         cnn_split split, int batch, int piece, bool streaming)
 {
     *feed = (cnn_feed){.device = device,
                        .dataset = dataset,
                        .split = split,
                        .batch = batch,
+                       .piece = piece,
                        .count = cnn_dataset_count(dataset, split),
                        .streaming = streaming};
     if (!streaming)
@@ -111,7 +112,7 @@ cnn_status cnn_feed_set_order(cnn_feed *feed, const uint32_t *order, size_t coun
     return CNN_OK;
 }
 
-/* Collects the batch on the host and sends it; waits only for the write of two batches ago. */
+/* Collects the piece on the host and sends it; waits only for the write of two pieces ago. */
 static cnn_status stream(cnn_feed *feed, cnn_feed_slot *slot, size_t first, int n)
 {
     size_t bytes = image_bytes(feed->dataset);
@@ -133,20 +134,27 @@ out:
     return status;
 }
 
-cnn_status cnn_feed_batch(int *n, cnn_feed *feed, cnn_plan *plan, size_t index)
+static int smaller(size_t a, int b)
 {
-    size_t first = index * (size_t)feed->batch, left = feed->count - first;
-    *n = left < (size_t)feed->batch ? (int)left : feed->batch;
+    return a < (size_t)b ? (int)a : b;
+}
+
+cnn_status cnn_feed_piece(cnn_pass *pass, cnn_feed *feed, cnn_plan *plan, size_t index)
+{
+    size_t begin = index * (size_t)feed->batch, first = begin + (size_t)pass->before;
+    int left = smaller(feed->count - begin, feed->batch) - pass->before;
+    pass->n = left < feed->piece ? left : feed->piece;
+    pass->after = left - pass->n;
     if (!feed->streaming) {
         cnn_gather_source resident = {feed->images.mem, feed->labels.mem,
                                       feed->ordered ? feed->order.mem : NULL};
-        return cnn_plan_gather(plan, &resident, (uint32_t)first, *n);
+        return cnn_plan_gather(plan, &resident, (uint32_t)first, pass->n);
     }
     cnn_feed_slot *slot = &feed->slots[feed->next_slot];
     feed->next_slot = (feed->next_slot + 1) % CNN_FEED_SLOTS;
-    cnn_status status = stream(feed, slot, first, *n);
+    cnn_status status = stream(feed, slot, first, pass->n);
     if (status != CNN_OK)
         return status;
     cnn_gather_source streamed = {slot->device_images.mem, slot->device_labels.mem, NULL};
-    return cnn_plan_gather(plan, &streamed, 0, *n);
+    return cnn_plan_gather(plan, &streamed, 0, pass->n);
 }

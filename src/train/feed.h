@@ -9,9 +9,9 @@
 
 enum { CNN_FEED_SLOTS = 2 };
 
-/* A streamed batch on its way. */
+/* A streamed piece of a batch on its way. */
 typedef struct cnn_feed_slot {
-    uint8_t *images, *labels; /* host (batch) */
+    uint8_t *images, *labels; /* host (piece) */
     cnn_buffer device_images, device_labels;
     cl_event images_written, labels_written; /* NULL: none pending */
 } cnn_feed_slot;
@@ -20,7 +20,7 @@ typedef struct cnn_feed {
     cnn_device *device;
     const cnn_dataset *dataset;
     cnn_split split;
-    int batch;
+    int batch, piece; /* samples of a batch, and the most of a pass */
     bool streaming;
     size_t count;                        /* samples of a pass: the whole split or a part of it */
     bool ordered;                        /* an order was set; else the samples come as they lie */
@@ -35,7 +35,7 @@ uint64_t cnn_feed_resident_bytes(const cnn_dataset *dataset, cnn_split split);
 
 /* The data set must outlive the feed. Errors: MEMORY, OPENCL. */
 cnn_status cnn_feed_init(cnn_feed *feed, cnn_device *device, const cnn_dataset *dataset,
-                         cnn_split split, int batch, bool streaming);
+                         cnn_split split, int batch, int piece, bool streaming);
 void cnn_feed_finish(cnn_feed *feed);
 
 /* Batches of a pass, a short last one included. */
@@ -45,7 +45,8 @@ size_t cnn_feed_batch_count(const cnn_feed *feed);
  * all of them as they lie. The device must be idle. */
 cnn_status cnn_feed_set_order(cnn_feed *feed, const uint32_t *order, size_t count);
 
-/* Enqueues batch number `index` of the pass into the plan's input and labels; *n is its size. */
-cnn_status cnn_feed_batch(int *n, cnn_feed *feed, cnn_plan *plan, size_t index);
+/* Enqueues the piece of batch number `index` that comes behind pass->before of its samples into the
+ * plan's input and labels; sets pass->n and pass->after. */
+cnn_status cnn_feed_piece(cnn_pass *pass, cnn_feed *feed, cnn_plan *plan, size_t index);
 
 #endif

@@ -27,21 +27,34 @@ cnn_status cnn_check_dataset(const cnn_network *network, const cnn_dataset *data
     return CNN_OK;
 }
 
-static cnn_status run_step(cnn_loop *loop, size_t index)
+static cnn_status run_piece(cnn_loop *loop, cnn_pass *pass, size_t index)
 {
     cnn_plan *plan = loop->plan;
     cnn_status status = CNN_OK;
+    CNN_TRY(cnn_feed_piece(pass, loop->feed, plan, index));
+    CNN_TRY(cnn_plan_forward(plan, pass));
+    CNN_TRY(cnn_plan_loss(plan, pass, index));
+    if (loop->training)
+        status = cnn_plan_backward(plan, pass);
+out:
+    return status;
+}
+
+/* A batch in one piece, or more. */
+static cnn_status run_step(cnn_loop *loop, size_t index)
+{
+    cnn_status status = CNN_OK;
     cnn_pass pass = {.training = loop->training, .seed = loop->seed, .step = loop->step};
-    CNN_TRY(cnn_feed_batch(&pass.n, loop->feed, plan, index));
-    CNN_TRY(cnn_plan_forward(plan, &pass));
-    CNN_TRY(cnn_plan_loss(plan, pass.n, index));
+    do {
+        pass.before += pass.n;
+        CNN_TRY(run_piece(loop, &pass, index));
+    } while (pass.after > 0);
     if (loop->training) {
-        CNN_TRY(cnn_plan_backward(plan, &pass));
         loop->step++;
-        CNN_TRY(cnn_plan_update(plan, loop->lr, loop->step));
+        CNN_TRY(cnn_plan_update(loop->plan, loop->lr, loop->step));
     }
     if (loop->after_step)
-        status = loop->after_step(index, pass.n, loop->after_user);
+        status = loop->after_step(index, cnn_pass_whole(&pass), loop->after_user);
 out:
     return status;
 }
@@ -147,7 +160,8 @@ cnn_status cnn_loop_run(cnn_loop *loop)
     loop_run run = {
         .loop = loop, .first = loop->sums.steps, .steps = cnn_feed_batch_count(loop->feed)};
     cnn_status status = CNN_OK;
-    cnn_pace_init(&run.pace, loop->plan->device);
+    int batch = loop->feed->batch, piece = loop->feed->piece;
+    cnn_pace_init(&run.pace, loop->plan->device, (batch - 1) / piece + 1);
     CNN_TRY(cnn_allocate(&run.losses, run.steps, sizeof *run.losses, "the losses"));
     CNN_TRY(cnn_allocate(&run.hits, run.steps, sizeof *run.hits, "the hits"));
     CNN_TRY(cnn_softmax_reset(&loop->plan->softmax));

@@ -10,8 +10,10 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "net/network.h"
+#include "plan/plan.h"
 
-typedef enum option_kind { WHOLE, NUMBER, SEED, FLAG } option_kind;
+/* ADDED: a whole number that older checkpoints do not have. */
+typedef enum option_kind { WHOLE, ADDED, NUMBER, SEED, FLAG } option_kind;
 
 /* What an option may do between a checkpoint and the run that goes on from it. */
 typedef enum option_rule { STAYS, GROWS, FREE } option_rule;
@@ -32,6 +34,7 @@ typedef struct option_row {
 static const option_row rows[] = {
     ROW(epochs, "--epochs", WHOLE, GROWS),
     ROW(batch, "--batch", WHOLE, STAYS),
+    ROW(micro_batch, "--micro-batch", ADDED, FREE),
     ROW(lr, "--lr", NUMBER, STAYS),
     ROW(seed, "--seed", SEED, STAYS),
     ROW(print_every, "--print-every", WHOLE, STAYS),
@@ -66,9 +69,11 @@ static cnn_status check_whole(int value, const char *flag, int low)
 
 cnn_status cnn_train_options_check(const cnn_train_options *options)
 {
+    int piece;
     cnn_status status = CNN_OK;
     CNN_TRY(check_whole(options->epochs, "--epochs", 0));
     CNN_TRY(check_whole(options->batch, "--batch", 1));
+    CNN_TRY(cnn_plan_divide(&piece, NULL, options->batch, options->micro_batch));
     CNN_TRY(check_whole(options->print_every, "--print-every", 1));
     CNN_TRY(check_whole(options->early_stop, "--early-stop", 0));
     CNN_TRY(check_whole(options->checkpoint_every, "--checkpoint-every", 0));
@@ -101,6 +106,7 @@ static json_t *value_to_json(const cnn_train_options *options, const option_row 
     const void *field = (const char *)options + row->offset;
     switch (row->kind) {
     case WHOLE:
+    case ADDED:
         return json_integer(*(const int *)field);
     case NUMBER:
         return json_real(*(const double *)field);
@@ -140,8 +146,11 @@ static bool value_from_json(cnn_train_options *options, const option_row *row, c
 {
     void *field = (char *)options + row->offset;
     json_int_t whole = json_integer_value(value);
+    if (!value && row->kind == ADDED)
+        return true;
     switch (row->kind) {
     case WHOLE:
+    case ADDED:
         *(int *)field = (int)whole;
         return json_is_integer(value) && whole >= 0 && whole <= INT_MAX;
     case NUMBER:

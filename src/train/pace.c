@@ -1,12 +1,13 @@
 #include "train/pace.h"
 
 /* A step takes milliseconds on a CPU: few hide the launches. */
-enum { LIMIT_ON_CPU = 4, LIMIT_ON_GPU = CNN_PACE_MOST };
+enum { LIMIT_ON_CPU = 4, LIMIT_ON_GPU = CNN_PACE_MOST, LEAST = 2 };
 
-void cnn_pace_init(cnn_pace *pace, cnn_device *device)
+void cnn_pace_init(cnn_pace *pace, cnn_device *device, int pieces)
 {
     *pace = (cnn_pace){.device = device};
     pace->limit = device->kernel_class == CNN_KERNEL_CPU ? LIMIT_ON_CPU : LIMIT_ON_GPU;
+    pace->limit = pace->limit / pieces > LEAST ? pace->limit / pieces : LEAST;
 }
 
 void cnn_pace_finish(cnn_pace *pace)

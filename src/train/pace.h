@@ -14,7 +14,8 @@ typedef struct cnn_pace {
     cl_event marks[CNN_PACE_MOST];
 } cnn_pace;
 
-void cnn_pace_init(cnn_pace *pace, cnn_device *device);
+/* pieces: how many a step is made in. */
+void cnn_pace_init(cnn_pace *pace, cnn_device *device, int pieces);
 /* Releases what is pending. */
 void cnn_pace_finish(cnn_pace *pace);
 /* After a step was enqueued: marks its end, and waits for the oldest where too many are in

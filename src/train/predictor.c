@@ -109,7 +109,8 @@ cnn_status cnn_predictor_evaluate_samples(cnn_evaluation *evaluation, cnn_predic
     cnn_status status = CNN_OK;
     CNN_TRY(check_split(predictor, dataset, split));
     /* One pass over the data: streaming it costs what uploading it would. */
-    CNN_TRY(cnn_feed_init(&feed, predictor->device, dataset, split, predictor->batch, true));
+    CNN_TRY(cnn_feed_init(&feed, predictor->device, dataset, split, predictor->batch,
+                          predictor->batch, true));
     CNN_TRY(cnn_plan_reserve(predictor->plan, cnn_feed_batch_count(&feed)));
     cnn_loop loop = {.plan = predictor->plan, .feed = &feed, .epoch = -1};
     if (predictions) {

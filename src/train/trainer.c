@@ -23,16 +23,16 @@ static bool must_stream(const cnn_trainer *trainer)
 static cnn_status init_feeds(cnn_trainer *trainer)
 {
     const cnn_dataset *dataset = trainer->dataset;
-    int batch = trainer->plan->options.batch;
+    const cnn_plan_options *plan = &trainer->plan->options;
     trainer->streaming = trainer->options.stream || must_stream(trainer);
     if (trainer->streaming && !trainer->options.stream)
         cnn_log(CNN_LOG_INFO,
                 "the data set does not fit the device's memory: batches are streamed");
     cnn_status status = CNN_OK;
-    CNN_TRY(cnn_feed_init(&trainer->train, trainer->device, dataset, CNN_SPLIT_TRAIN, batch,
-                          trainer->streaming));
-    CNN_TRY(cnn_feed_init(&trainer->test, trainer->device, dataset, CNN_SPLIT_TEST, batch,
-                          trainer->streaming));
+    CNN_TRY(cnn_feed_init(&trainer->train, trainer->device, dataset, CNN_SPLIT_TRAIN, plan->whole,
+                          plan->batch, trainer->streaming));
+    CNN_TRY(cnn_feed_init(&trainer->test, trainer->device, dataset, CNN_SPLIT_TEST, plan->whole,
+                          plan->batch, trainer->streaming));
 out:
     return status;
 }
@@ -77,10 +77,14 @@ static cnn_status create_plan(cnn_trainer *trainer)
     if (batch > trainer->train_count)
         batch = trainer->train_count;
     size_t most = larger(larger(trainer->train_count, trainer->val_count), test_count);
-    cnn_plan_options options = {.batch = (int)batch,
+    size_t piece = (size_t)trainer->options.micro_batch;
+    if (piece == 0 || piece > batch)
+        piece = batch;
+    cnn_plan_options options = {.batch = (int)piece,
                                 .training = true,
                                 .fuse = trainer->options.fuse,
-                                .slots = (most + batch - 1) / batch};
+                                .slots = (most + batch - 1) / batch,
+                                .whole = (int)batch};
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_plan_create(&trainer->plan, trainer->device, network, options));
     CNN_TRY(init_feeds(trainer));
@@ -108,10 +112,12 @@ cnn_status cnn_trainer_create(cnn_trainer **trainer, cnn_device *device, cnn_mod
                               const cnn_dataset *dataset, const cnn_train_options *options)
 {
     uint64_t before = device->allocated;
+    int piece;
     cnn_status status = CNN_OK;
     cnn_trainer *result = NULL;
     *trainer = NULL;
     CNN_TRY(cnn_train_options_check(options));
+    CNN_TRY(cnn_plan_divide(&piece, model->network, options->batch, options->micro_batch));
     CNN_TRY(cnn_check_dataset(model->network, dataset));
     CNN_TRY(cnn_allocate(&result, 1, sizeof *result, "a trainer"));
     result->device = device;
@@ -160,7 +166,7 @@ bool cnn_trainer_is_streaming(const cnn_trainer *trainer)
 cnn_position cnn_trainer_position(const cnn_trainer *trainer)
 {
     const cnn_train_options *options = &trainer->options;
-    size_t batch = (size_t)trainer->plan->options.batch;
+    size_t batch = (size_t)trainer->train.batch;
     bool early = options->early_stop > 0 && trainer->best.since >= options->early_stop;
     return (cnn_position){
         .epoch = trainer->loop.epoch,

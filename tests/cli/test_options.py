@@ -9,10 +9,10 @@ COMMANDS = {
     "doctor": "all batch json name xdim ksize cdims hdims ydim batchnorm dropout",
     "train": "data out epochs lr print-every val-split early-stop checkpoint-every "
              "checkpoint-steps resume resume-from log-json stream no-clobber trust-device batch "
-             "no-fuse model name xdim ksize cdims hdims ydim batchnorm dropout",
+             "micro-batch no-fuse model name xdim ksize cdims hdims ydim batchnorm dropout",
     "eval": "data split batch no-fuse json model xdim cdims",
     "predict": "data samples grid top show digits no-preprocess no-fuse json model xdim cdims",
-    "params": "plan batch no-fuse model xdim cdims",
+    "params": "plan batch micro-batch no-fuse model xdim cdims",
     "forward": "no-fuse model xdim cdims",
     "bench": "steps eval trace tune batch no-fuse json model name xdim ksize cdims hdims ydim batchnorm "
              "dropout",
@@ -45,6 +45,11 @@ WRONG = [
     ("bench --epochs 3", "--epochs is no option of the command bench"),
     ("train --trace x", "--trace is no option of the command train"),
     ("doctor --data x", "--data is no option of the command doctor"),
+    ("train --micro-batch 0", "--micro-batch: expected an integer of 1 to 1000000, found '0'"),
+    ("train --micro-batch 257", "--micro-batch: expected at most 256, .*--batch.*found 257"),
+    ("params --batch 4 --micro-batch 5", "--micro-batch: expected at most 4, .*found 5"),
+    ("train --micro-batch 8 --batchnorm", "--micro-batch and --batchnorm exclude each other"),
+    ("eval --micro-batch 8", "--micro-batch is no option of the command eval"),
     ("doctor --batch 0", "--batch: expected .*, found '0'"),
     ("bench --all", "--all is no option of the command bench"),
     ("bench --steps 0", "--steps: expected an integer of 1 to 1000000, found '0'"),
