@@ -3,16 +3,12 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/size.h"
 #include "base/status.h"
 #include "bench/tune.h"
 #include "tensor/gemm_check.h"
 
 enum { ALWAYS_INDIRECT = 1, ALWAYS_DIRECT = 1 << 20 };
-
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
 
 cnn_status cnn_tuner_init(cnn_tuner *at)
 {
@@ -22,9 +18,9 @@ cnn_status cnn_tuner_init(cnn_tuner *at)
     cnn_status status = CNN_OK;
     for (size_t i = 0; i < record->shape_count; i++) {
         const cnn_gemm_shape *shape = &record->shapes[i];
-        a = larger(a, shape->m * shape->k);
-        b = larger(b, shape->k * shape->n);
-        c = larger(c, shape->m * shape->n);
+        a = cnn_larger(a, shape->m * shape->k);
+        b = cnn_larger(b, shape->k * shape->n);
+        c = cnn_larger(c, shape->m * shape->n);
     }
     CNN_TRY(cnn_buffer_init(&at->a, at->device, a * sizeof(float), what));
     CNN_TRY(cnn_buffer_init(&at->b, at->device, b * sizeof(float), what));

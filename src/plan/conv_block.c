@@ -2,6 +2,7 @@
  * cl/conv_block_backward.cl; in evaluation plan/conv_evaluation.c. */
 #include <stdio.h>
 
+#include "base/size.h"
 #include "base/status.h"
 #include "ops/masks.h"
 #include "plan/conv_evaluation.h"
@@ -21,16 +22,6 @@ typedef struct conv_block_op {
     cnn_conv_evaluation evaluation;
 } conv_block_op;
 
-static size_t round_up(size_t value, size_t to)
-{
-    return (value + to - 1) / to * to;
-}
-
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 /* The network's first layer: its input has no dropped channels and wants no gradient. */
 static bool is_first(const cnn_op *op)
 {
@@ -44,22 +35,23 @@ static void find_sizes(conv_block_op *block)
     const cnn_layer *conv = op->layers[CONV];
     cnn_shape pooled = op->layers[POOL]->out;
     size_t k = (size_t)conv->ksize, in = (size_t)conv->in.c, out = (size_t)conv->out.c;
-    size_t padded = is_first(op) && in < VECTOR ? in : round_up(in, VECTOR);
-    size_t row = round_up(k * padded, VECTOR), windows = (size_t)pooled.h * (size_t)pooled.w;
+    size_t padded = is_first(op) && in < VECTOR ? in : cnn_round_up(in, VECTOR);
+    size_t row = cnn_round_up(k * padded, VECTOR), windows = (size_t)pooled.h * (size_t)pooled.w;
     size_t pixels = (2 * (size_t)pooled.h + k - 1) * (2 * (size_t)pooled.w + k - 1);
-    block->packed = round_up(out, BLOCK) * k * k * in;
+    block->packed = cnn_round_up(out, BLOCK) * k * k * in;
     block->packed_rows = out * k * row;
-    block->partial = round_up(block->packed_rows + out, BLOCK) + BLOCK;
+    block->partial = cnn_round_up(block->packed_rows + out, BLOCK) + BLOCK;
     size_t forward = pixels * in + VECTOR + block->packed;
     size_t backward = 2 * (pixels * padded + VECTOR) + block->packed_rows + k * row +
-                      windows * (round_up(out, VECTOR) + 2);
-    block->item_scratch = round_up(larger(forward, backward), BLOCK);
+                      windows * (cnn_round_up(out, VECTOR) + 2);
+    block->item_scratch = cnn_round_up(cnn_larger(forward, backward), BLOCK);
     block->items = cnn_long_items(op->device, op->batch);
     size_t items = (size_t)block->items;
     size_t forward_all = block->packed + items * block->item_scratch;
     size_t backward_all = block->packed_rows + items * (block->item_scratch + block->partial);
-    op->scratch_bytes = sizeof(float) * larger(forward_all, backward_all);
-    op->saved_bytes = (size_t)op->batch * windows * round_up(out, VECTOR); /* a byte per window */
+    op->scratch_bytes = sizeof(float) * cnn_larger(forward_all, backward_all);
+    op->saved_bytes =
+        (size_t)op->batch * windows * cnn_round_up(out, VECTOR); /* a byte per window */
     op->mask_bytes = cnn_masks_bytes(op->layers[DROPOUT], op->batch);
     op->keeps_input = op->packs = true;
 }

@@ -2,6 +2,7 @@
  * cl/dense_block.cl. */
 #include <stdio.h>
 
+#include "base/size.h"
 #include "base/status.h"
 #include "plan/fused.h"
 
@@ -15,11 +16,6 @@ typedef struct dense_block_op {
     cnn_shape in; /* as the activations lie: before the flatten */
     bool relu;
 } dense_block_op;
-
-static size_t divide_up(size_t a, size_t b)
-{
-    return (a + b - 1) / b;
-}
 
 static void find_layers(dense_block_op *block)
 {
@@ -52,8 +48,8 @@ static cnn_status init(cnn_op *op)
         CNN_TRY(cnn_op_add_kernel(op, "dense_block.cl", options, "dense_gate"));
     op->keeps_input = true;
     op->keeps_output = block->relu;
-    size_t by_outputs = divide_up((size_t)out, WIDTH) * WIDTH * (size_t)features;
-    size_t by_features = divide_up((size_t)features, WIDTH) * WIDTH * (size_t)out;
+    size_t by_outputs = cnn_divide_up((size_t)out, WIDTH) * WIDTH * (size_t)features;
+    size_t by_features = cnn_divide_up((size_t)features, WIDTH) * WIDTH * (size_t)out;
     op->scratch_bytes = (by_outputs > by_features ? by_outputs : by_features) * sizeof(float);
 out:
     return status;
@@ -70,7 +66,7 @@ static cnn_status pack(cnn_op *op, cnn_kernel *kernel, size_t work)
 /* Work-items: blocks of one axis times chunks of the other. */
 static size_t grid(size_t blocks_of, size_t chunks_of)
 {
-    return divide_up(blocks_of, WIDTH) * divide_up(chunks_of, CHUNK);
+    return cnn_divide_up(blocks_of, WIDTH) * cnn_divide_up(chunks_of, CHUNK);
 }
 
 static cnn_status forward(cnn_op *op, const cnn_pass *pass)

@@ -2,6 +2,7 @@
  * cl/gpu_dense_block.cl. */
 #include <stdio.h>
 
+#include "base/size.h"
 #include "base/status.h"
 #include "plan/fused.h"
 
@@ -17,11 +18,6 @@ typedef struct gpu_dense_block_op {
     int tile_pixels;
     size_t blocks; /* of features */
 } gpu_dense_block_op;
-
-static size_t divide_up(size_t a, size_t b)
-{
-    return (a + b - 1) / b;
-}
 
 /* The power of two that is not below value, up to `most`. */
 static int power_of_two(int value, int most)
@@ -43,8 +39,8 @@ static void find_layers(gpu_dense_block_op *block)
     block->relu = cnn_op_last_layer(op)->kind == CNN_LAYER_RELU;
     block->tile_pixels = power_of_two(plane, BLOCK / power_of_two(in.c, FEW_CHANNELS));
     int tile_channels = BLOCK / block->tile_pixels;
-    block->blocks = divide_up((size_t)plane, (size_t)block->tile_pixels) *
-                    divide_up((size_t)in.c, (size_t)tile_channels);
+    block->blocks = cnn_divide_up((size_t)plane, (size_t)block->tile_pixels) *
+                    cnn_divide_up((size_t)in.c, (size_t)tile_channels);
 }
 
 static cnn_status init(cnn_op *op)
@@ -74,7 +70,7 @@ out:
 
 static size_t output_blocks(const gpu_dense_block_op *block)
 {
-    return divide_up((size_t)block->linear->out.c, OUTPUTS);
+    return cnn_divide_up((size_t)block->linear->out.c, OUTPUTS);
 }
 
 static cnn_status forward(cnn_op *op, const cnn_pass *pass)
@@ -82,7 +78,7 @@ static cnn_status forward(cnn_op *op, const cnn_pass *pass)
     const gpu_dense_block_op *block = (const gpu_dense_block_op *)op;
     const cnn_op_memory *memory = &op->memory;
     return CNN_LAUNCH_GROUPS(
-        &op->kernels[FORWARD], divide_up((size_t)pass->n, SAMPLES) * output_blocks(block),
+        &op->kernels[FORWARD], cnn_divide_up((size_t)pass->n, SAMPLES) * output_blocks(block),
         cnn_arg_mem(memory->output), cnn_arg_mem(memory->input), cnn_arg_mem(memory->parameters),
         cnn_arg_int((int)block->linear->params[0].offset),
         cnn_arg_int((int)block->linear->params[1].offset), cnn_arg_int(pass->n));
@@ -100,7 +96,7 @@ static cnn_status backward(cnn_op *op, const cnn_pass *pass)
         cnn_arg_mem(memory->output), cnn_arg_mem(memory->input), cnn_arg_int(pass->n)));
     if (memory->input_gradient)
         status = CNN_LAUNCH_GROUPS(
-            &op->kernels[INPUT], divide_up((size_t)pass->n, INPUT_SAMPLES) * block->blocks,
+            &op->kernels[INPUT], cnn_divide_up((size_t)pass->n, INPUT_SAMPLES) * block->blocks,
             cnn_arg_mem(memory->input_gradient), cnn_arg_mem(memory->output_gradient),
             cnn_arg_mem(memory->output), cnn_arg_mem(memory->parameters),
             cnn_arg_int((int)block->linear->params[0].offset), cnn_arg_int(pass->n));

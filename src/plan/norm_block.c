@@ -2,6 +2,7 @@
  * plan/conv_evaluation.c. */
 #include <stdio.h>
 
+#include "base/size.h"
 #include "base/status.h"
 #include "ops/masks.h"
 #include "plan/conv_evaluation.h"
@@ -24,16 +25,6 @@ typedef struct norm_block_op {
     cnn_conv_evaluation evaluation;
 } norm_block_op;
 
-static size_t round_up(size_t value, size_t to)
-{
-    return (value + to - 1) / to * to;
-}
-
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 /* The network's first layer: its input has no dropped channels and wants no gradient. */
 static bool is_first(const cnn_op *op)
 {
@@ -53,21 +44,22 @@ static void find_training_sizes(norm_block_op *block)
     const cnn_layer *conv = op->layers[CONV];
     cnn_shape pooled = op->layers[POOL]->out, in = conv->in, out = conv->out;
     size_t k = (size_t)conv->ksize, items = (size_t)block->items;
-    size_t inputs = round_up((size_t)in.c, VECTOR), outputs = round_up((size_t)out.c, VECTOR);
+    size_t inputs = cnn_round_up((size_t)in.c, VECTOR),
+           outputs = cnn_round_up((size_t)out.c, VECTOR);
     size_t plane = (size_t)out.h * (size_t)out.w;
     size_t windows = (size_t)pooled.h * (size_t)pooled.w;
     size_t gradient_plane = ((size_t)in.h + k - 1) * ((size_t)in.w + k - 1);
-    size_t tile = round_up(tile_floats(conv, out.h, out.w), BLOCK);
-    size_t sums = round_up(items * 2 * (size_t)out.c, BLOCK);
+    size_t tile = cnn_round_up(tile_floats(conv, out.h, out.w), BLOCK);
+    size_t sums = cnn_round_up(items * 2 * (size_t)out.c, BLOCK);
     block->weights = outputs * k * k * (size_t)in.c;
-    size_t forward = tile + round_up(k * k * (size_t)in.c, BLOCK); /* a list */
-    size_t backward = tile + round_up(outputs * larger(plane, gradient_plane), BLOCK) +
+    size_t forward = tile + cnn_round_up(k * k * (size_t)in.c, BLOCK); /* a list */
+    size_t backward = tile + cnn_round_up(outputs * cnn_larger(plane, gradient_plane), BLOCK) +
                       inputs * outputs * k * k + inputs * (size_t)(in.h * in.w);
-    block->training_scratch = round_up(larger(forward, backward), BLOCK);
+    block->training_scratch = cnn_round_up(cnn_larger(forward, backward), BLOCK);
     size_t partial = block->weights + BLOCK;
     size_t all = sums + block->weights + items * (partial + block->training_scratch);
-    size_t statistics = round_up(2 * (size_t)out.c, BLOCK);
-    op->scratch_bytes = larger(op->scratch_bytes, all * sizeof(float));
+    size_t statistics = cnn_round_up(2 * (size_t)out.c, BLOCK);
+    op->scratch_bytes = cnn_larger(op->scratch_bytes, all * sizeof(float));
     op->saved_bytes = statistics * sizeof(float) +
                       (size_t)op->batch * outputs * ((plane + windows) * sizeof(float) + windows);
 }
@@ -78,13 +70,13 @@ static void find_evaluation_sizes(norm_block_op *block)
     cnn_op *op = &block->op;
     const cnn_layer *conv = op->layers[CONV];
     cnn_shape pooled = op->layers[POOL]->out;
-    size_t outputs = round_up((size_t)conv->out.c, BLOCK), items = (size_t)block->items;
+    size_t outputs = cnn_round_up((size_t)conv->out.c, BLOCK), items = (size_t)block->items;
     size_t tile = tile_floats(conv, 2 * pooled.h, 2 * pooled.w);
     block->folded_bias = outputs * (size_t)(conv->ksize * conv->ksize) * (size_t)conv->in.c;
     block->evaluation_begin = block->folded_bias + outputs;
-    block->evaluation_scratch = round_up(tile, BLOCK);
+    block->evaluation_scratch = cnn_round_up(tile, BLOCK);
     size_t all = block->evaluation_begin + items * block->evaluation_scratch;
-    op->scratch_bytes = larger(op->scratch_bytes, all * sizeof(float));
+    op->scratch_bytes = cnn_larger(op->scratch_bytes, all * sizeof(float));
 }
 
 static void find_sizes(norm_block_op *block)

@@ -2,6 +2,7 @@
  * cl/norm_first.cl says how. */
 #include <stdio.h>
 
+#include "base/size.h"
 #include "base/status.h"
 #include "ops/masks.h"
 #include "plan/conv_evaluation.h"
@@ -35,16 +36,6 @@ typedef struct norm_first_op {
     cnn_conv_evaluation evaluation;
 } norm_first_op;
 
-static size_t round_up(size_t value, size_t to)
-{
-    return (value + to - 1) / to * to;
-}
-
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 /* A row of taps, in values: their products are summed up. */
 static size_t count_run(const cnn_layer *conv)
 {
@@ -65,30 +56,30 @@ static void find_sizes(norm_first_op *block)
     const cnn_layer *conv = op->layers[CONV];
     cnn_shape pooled = op->layers[POOL]->out, out = conv->out;
     size_t k = (size_t)conv->ksize, in = (size_t)conv->in.c, run = count_run(conv);
-    size_t channels = (size_t)out.c, eights = round_up(channels, VECTOR);
+    size_t channels = (size_t)out.c, eights = cnn_round_up(channels, VECTOR);
     size_t windows = (size_t)(pooled.h * pooled.w), plane = (size_t)(out.h * out.w);
     size_t pixels = ((size_t)out.h + k - 1) * ((size_t)out.w + k - 1);
-    size_t row = round_up(run, VECTOR);
+    size_t row = cnn_round_up(run, VECTOR);
     size_t items = (size_t)(block->items = cnn_long_items(op->device, op->batch));
-    size_t tile = pixels * in + VECTOR, squares = k * k * (run + 1) * round_up(run, VECTOR);
+    size_t tile = pixels * in + VECTOR, squares = k * k * (run + 1) * cnn_round_up(run, VECTOR);
 
     block->outputs = eights * k * run;
-    block->moments_scratch =
-        round_up(round_up(tile, BLOCK) + round_up(k * run, BLOCK) + plane * eights, BLOCK);
-    size_t moments = round_up(items * 2 * channels, BLOCK) + block->outputs;
+    block->moments_scratch = cnn_round_up(
+        cnn_round_up(tile, BLOCK) + cnn_round_up(k * run, BLOCK) + plane * eights, BLOCK);
+    size_t moments = cnn_round_up(items * 2 * channels, BLOCK) + block->outputs;
 
-    size_t packed = round_up(channels, BLOCK) * k * run;
+    size_t packed = cnn_round_up(channels, BLOCK) * k * run;
     block->weights = channels * k * row;
-    size_t partial = round_up(block->weights + 2 * channels + squares, BLOCK) + BLOCK;
+    size_t partial = cnn_round_up(block->weights + 2 * channels + squares, BLOCK) + BLOCK;
     size_t backward = 2 * tile + block->weights + k * row + windows * (eights + 2);
-    block->item_scratch = round_up(larger(tile + packed, backward), BLOCK);
+    block->item_scratch = cnn_round_up(cnn_larger(tile + packed, backward), BLOCK);
 
-    size_t all = larger(packed, block->weights + items * partial) + items * block->item_scratch;
+    size_t all = cnn_larger(packed, block->weights + items * partial) + items * block->item_scratch;
     block->folded_bias = packed;
-    block->evaluation_begin = packed + round_up(channels, BLOCK);
-    all = larger(all, block->evaluation_begin + items * block->item_scratch);
-    op->scratch_bytes = sizeof(float) * larger(all, moments + items * block->moments_scratch);
-    op->saved_bytes = round_up(2 * channels, BLOCK) * sizeof(float) +
+    block->evaluation_begin = packed + cnn_round_up(channels, BLOCK);
+    all = cnn_larger(all, block->evaluation_begin + items * block->item_scratch);
+    op->scratch_bytes = sizeof(float) * cnn_larger(all, moments + items * block->moments_scratch);
+    op->saved_bytes = cnn_round_up(2 * channels, BLOCK) * sizeof(float) +
                       (size_t)op->batch * windows * eights * (sizeof(float) + 1);
     op->mask_bytes = cnn_masks_bytes(op->layers[DROPOUT], op->batch);
     op->keeps_input = op->packs = true;

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "base/philox.h"
+#include "base/size.h"
 #include "base/status.h"
 #include "train/options.h"
 
@@ -35,11 +36,6 @@ static cnn_status init_feeds(cnn_trainer *trainer)
                           plan->batch, trainer->streaming));
 out:
     return status;
-}
-
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
 }
 
 /* Which samples are trained on, and which are held out. */
@@ -76,7 +72,7 @@ static cnn_status create_plan(cnn_trainer *trainer)
     size_t batch = (size_t)trainer->options.batch;
     if (batch > trainer->train_count)
         batch = trainer->train_count;
-    size_t most = larger(larger(trainer->train_count, trainer->val_count), test_count);
+    size_t most = cnn_larger(cnn_larger(trainer->train_count, trainer->val_count), test_count);
     size_t piece = (size_t)trainer->options.micro_batch;
     if (piece == 0 || piece > batch)
         piece = batch;
