@@ -126,7 +126,9 @@ START_TEST(times_are_positive_and_shares_sum_to_one)
         cnn_bench_row row = cnn_bench_get_row(bench, i);
         ck_assert_int_eq(row.milliseconds > 0.0, row.launches > 0);
         ck_assert_int_eq(row.bytes > 0.0, row.launches > 0);
-        ck_assert(row.computed_flops >= 0.0 && row.computed_flops <= row.flops);
+        /* Behind batch norm what is kept may be computed again; nothing is done three times. */
+        double most = model->network->config.batchnorm ? 2.0 * row.flops : row.flops;
+        ck_assert(row.computed_flops >= 0.0 && row.computed_flops <= most);
         share += row.share;
         milliseconds += row.milliseconds;
     }

@@ -47,8 +47,9 @@ typedef struct cnn_bench_row {
     double flops; /**< of the whole batch, dense: a multiply-add counts as 2, backward as forward
                      once for the parameters and once for a gradient of the input */
     double computed_flops; /**< less what is known to be skipped: dropped channels, in expectation,
-                              and positions that max pooling passes no gradient to. Windows that
-                              ReLU stopped are not known beforehand, and count */
+                              and positions that max pooling passes no gradient to; and what is
+                              computed a second time instead of being stored. Windows that ReLU
+                              stopped are not known beforehand, and count */
     double bytes;          /**< of activations, gradients, parameters and what backward needs of
                               forward, each read or written once */
 } cnn_bench_row;

@@ -57,7 +57,7 @@ static void find_sizes(norm_first_op *block)
     cnn_shape pooled = op->layers[POOL]->out, out = conv->out;
     size_t k = (size_t)conv->ksize, in = (size_t)conv->in.c, run = count_run(conv);
     size_t channels = (size_t)out.c, eights = cnn_round_up(channels, VECTOR);
-    size_t windows = (size_t)(pooled.h * pooled.w), plane = (size_t)(out.h * out.w);
+    size_t windows = (size_t)pooled.h * (size_t)pooled.w, plane = (size_t)out.h * (size_t)out.w;
     size_t pixels = ((size_t)out.h + k - 1) * ((size_t)out.w + k - 1);
     size_t row = cnn_round_up(run, VECTOR);
     size_t items = (size_t)(block->items = cnn_long_items(op->device, op->batch));
