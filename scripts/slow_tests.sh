@@ -33,7 +33,7 @@ for name in $names; do
             ;;
         long)
             for run in "epochs 2000" "epochs 1000 batchnorm" "epochs 1000 plain" "models 1000" \
-                "models 100 reopen" "predictions 1000000"; do
+                "models 200 reopen" "predictions 1000000"; do
                 # shellcheck disable=SC2086  # words
                 OPENCL_LAYERS="$build/tests/fault/cnn_cl_fault.so" "$build/tests/long/long_runs" $run
             done

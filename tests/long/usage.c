@@ -57,9 +57,8 @@ long usage_alive(const usage *at)
     return sum;
 }
 
-bool usage_compare(const char *title, const usage *before, const usage *after)
+bool usage_compare(const char *title, const usage *before, const usage *after, long slack)
 {
-    static const long slack = 1024;
     const struct {
         const char *name;
         long before, after, slack;

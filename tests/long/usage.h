@@ -18,8 +18,8 @@ bool usage_find_layer(void);
 usage usage_now(void);
 /* The objects of all kinds. */
 long usage_alive(const usage *at);
-/* Prints a line that begins with the title, and says what has grown beyond the slack (1 MiB of
- * memory, nothing else); false where something has. */
-bool usage_compare(const char *title, const usage *before, const usage *after);
+/* Prints a line that begins with the title, and says what has grown: memory by more than the slack
+ * (KiB), or anything else; false where something has. */
+bool usage_compare(const char *title, const usage *before, const usage *after, long slack);
 
 #endif
