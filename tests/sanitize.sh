@@ -1,7 +1,9 @@
 #!/bin/sh
 # Builds the tests with AddressSanitizer and UndefinedBehaviorSanitizer in a build folder of their
-# own, and runs them on pocl: sanitize.sh SOURCE BUILD [all]
-# Without "all": those that need no device, and a choice of the others. A report of a sanitizer
+# own, and runs them on pocl (Mesa's drivers lose memory when they are loaded):
+# sanitize.sh SOURCE BUILD [all]
+# BUILD is tests/sanitize in the plain build. Without "all": those that need no device, and a choice
+# of the others; with it also a sample of the torture. A report of a sanitizer
 # fails, also one of a command that was expected to fail.
 set -eu
 source=$1
@@ -36,6 +38,8 @@ if [ -n "$all" ]; then
     run --suite host --suite device
     # Drivers that crash are in there, in child processes. A command that crashes fails its test.
     ASAN_OPTIONS=$ASAN_OPTIONS:handle_segv=0 run --suite cli
+    POCL_CACHE_DIR=$build/pocl-cache python3 "$source/tests/fault/torture.py" \
+        "$build/src/cli/cnn-cl" "$plain/tests/fault/cnn_cl_fault.so" --every 1000 || status=1
 else
     device_tests="device program guard trainer trainer_options checkpoint metrics predictor"
     # shellcheck disable=SC2046,SC2086  # words
