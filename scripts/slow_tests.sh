@@ -3,15 +3,18 @@
 #   kill      training is killed at 200 random moments and goes on
 #   torture   every OpenCL call of training, evaluation and prediction fails, once and for good
 #   files     every call on the files of each command fails, or is the last before kill -9
+#   long      thousands of epochs and models, a million predictions: memory and objects stay as they were
+#   sanitize  all tests of modules, devices and commands under AddressSanitizer and UBSan, on pocl
 # Without names: all. BUILD_DIR is the build folder, build/ without it.
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 build=${BUILD_DIR:-$root/build}
-names=${*:-kill torture files}
+names=${*:-kill torture files long sanitize}
 
 "$root/scripts/setup.sh" --tests
 "$root/scripts/build.sh" --tests "$build"
+build=$(CDPATH='' cd -- "$build" && pwd)
 export CNN_CL_KERNEL_DIR="$root/cl"
 
 for name in $names; do
@@ -28,8 +31,19 @@ for name in $names; do
             python3 "$root/tests/fault/files.py" "$build/src/cli/cnn-cl" \
                 "$build/tests/fault/cnn_cl_files.so"
             ;;
+        long)
+            for run in "epochs 2000" "epochs 1000 batchnorm" "epochs 1000 plain" "models 1000" \
+                "models 200 reopen" "predictions 1000000"; do
+                # shellcheck disable=SC2086  # words
+                OPENCL_LAYERS="$build/tests/fault/cnn_cl_fault.so" "$build/tests/long/long_runs" $run
+            done
+            python3 "$root/tests/long/command.py" "$build/src/cli/cnn-cl" 2000
+            ;;
+        sanitize)
+            "$root/tests/sanitize.sh" "$root" "$build/tests/sanitize" all
+            ;;
         *)
-            echo "slow_tests.sh: expected kill, torture or files, found '$name'" >&2
+            echo "slow_tests.sh: expected kill, torture, files, long or sanitize, found '$name'" >&2
             exit 2
             ;;
     esac

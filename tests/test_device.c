@@ -37,6 +37,32 @@ START_TEST(values_are_shared_with_a_buffer)
 }
 END_TEST
 
+/* A copy that fails: its event stays until its data is freed. */
+START_TEST(a_failed_copy_keeps_its_event)
+{
+    cnn_device *device;
+    cl_event event = NULL;
+    cl_uint references;
+    cl_int code;
+    ck_assert_int_eq(cnn_device_create(&device, NULL), CNN_OK);
+    ck_assert_int_eq(cnn_buffer_settle(&event, device), CNN_OK);
+    event = clCreateUserEvent(device->context, &code);
+    ck_assert_int_eq(code, CL_SUCCESS);
+    ck_assert_int_eq(clRetainEvent(event), CL_SUCCESS);
+    ck_assert_int_eq(clSetUserEventStatus(event, CL_OUT_OF_RESOURCES), CL_SUCCESS);
+    ck_assert_int_eq(cnn_buffer_settle(&event, device), CNN_ERROR_OPENCL);
+    ck_assert_ptr_nonnull(event);
+    cnn_buffer_free_data(malloc(1), event); /* the sanitizers see whether it is freed */
+    cnn_buffer_free_data(malloc(1), NULL);
+    ck_assert_int_eq(
+        clGetEventInfo(event, CL_EVENT_REFERENCE_COUNT, sizeof references, &references, NULL),
+        CL_SUCCESS);
+    ck_assert_uint_eq(references, 1);
+    clReleaseEvent(event);
+    cnn_device_destroy(device);
+}
+END_TEST
+
 /* What the machine has: each device is well-formed, and usable ones open. */
 START_TEST(the_machines_devices_are_well_formed_and_open)
 {
@@ -198,25 +224,25 @@ int main(int argc, char **argv)
 {
     const char *mode = argc > 1 ? argv[1] : "this";
     unsetenv("CNN_CL_DEVICE");
+    if ((strcmp(mode, "two") == 0 && !has_both()) ||
+        (strcmp(mode, "cache") == 0 && !lacks_device()))
+        return SKIPPED;
     Suite *suite = suite_create("device");
     TCase *tests = tcase_create(mode);
     if (strcmp(mode, "two") == 0) {
-        if (!has_both())
-            return SKIPPED;
         tcase_add_test(tests, the_machines_devices_are_well_formed_and_open);
         tcase_add_test(tests, two_platforms_work_side_by_side);
     } else if (strcmp(mode, "none") == 0) {
         tcase_add_test(tests, no_platform_is_an_empty_list);
         tcase_add_test(tests, no_device_can_be_created_and_the_message_says_what_to_do);
     } else if (strcmp(mode, "cache") == 0) {
-        if (!lacks_device())
-            return SKIPPED;
         tcase_add_test(tests, a_cache_that_cannot_be_written_is_named);
     } else {
         tcase_add_test(tests, codes_have_names);
         tcase_add_test(tests, the_machines_devices_are_well_formed_and_open);
         tcase_add_test(tests, the_kernel_class_can_be_overridden);
         tcase_add_test(tests, values_are_shared_with_a_buffer);
+        tcase_add_test(tests, a_failed_copy_keeps_its_event);
     }
     suite_add_tcase(suite, tests);
     return run_suite(suite);

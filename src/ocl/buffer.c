@@ -1,6 +1,8 @@
 #include "ocl/buffer.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
 
 #include "base/status.h"
 #include "base/text.h"
@@ -163,4 +165,41 @@ cnn_status cnn_buffer_read_async(cl_event *event, void *data, const cnn_buffer *
     cl_int code = clEnqueueReadBuffer(buffer->device->queue, buffer->mem, CL_FALSE, 0, bytes, data,
                                       0, NULL, event);
     return cnn_opencl_check(code, "clEnqueueReadBuffer", buffer->device);
+}
+
+cnn_status cnn_buffer_settle(cl_event *event, const cnn_device *device)
+{
+    if (!*event)
+        return CNN_OK;
+    cl_int code = clWaitForEvents(1, event);
+    if (code == CL_SUCCESS) {
+        clReleaseEvent(*event);
+        *event = NULL;
+    }
+    return cnn_opencl_check(code, "clWaitForEvents", device);
+}
+
+/* A driver whose calls fail can be at work all the same: its word on the copy itself counts. */
+static bool is_over(cl_event event)
+{
+    enum { NAPS = 1000 };
+    const struct timespec nap = {.tv_nsec = 1000000};
+    for (int i = 0; i < NAPS; i++) {
+        cl_int state;
+        if (clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state, NULL))
+            return false;
+        if (state <= CL_COMPLETE)
+            return true;
+        nanosleep(&nap, NULL);
+    }
+    return false;
+}
+
+void cnn_buffer_free_data(void *data, cl_event event)
+{
+    bool over = !event || clWaitForEvents(1, &event) == CL_SUCCESS || is_over(event);
+    if (event)
+        clReleaseEvent(event);
+    if (over)
+        free(data);
 }

@@ -35,5 +35,11 @@ cnn_status cnn_buffer_write_async(cl_event *event, const cnn_buffer *buffer, con
                                   size_t bytes);
 cnn_status cnn_buffer_read_async(cl_event *event, void *data, const cnn_buffer *buffer,
                                  size_t bytes);
+/* Waits for such a copy and releases its event; NULL is none. After a failure the event stays: the
+ * copy may still be under way. Errors: OPENCL. */
+cnn_status cnn_buffer_settle(cl_event *event, const cnn_device *device);
+/* Frees the data of such a copy, or without one (event NULL), and releases the event. What the
+ * driver does not let go of within a second stays allocated: it may still be written to. */
+void cnn_buffer_free_data(void *data, cl_event event);
 
 #endif

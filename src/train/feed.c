@@ -70,27 +70,17 @@ cnn_status cnn_feed_init(cnn_feed *feed, cnn_device *device, const cnn_dataset *
     return status;
 }
 
-/* Waits until a write has left the host's memory. */
-static cnn_status settle(cnn_feed *feed, cl_event *event)
-{
-    if (!*event)
-        return CNN_OK;
-    cl_int code = clWaitForEvents(1, event);
-    clReleaseEvent(*event);
-    *event = NULL;
-    return cnn_opencl_check(code, "clWaitForEvents", feed->device);
-}
-
 void cnn_feed_finish(cnn_feed *feed)
 {
+    /* After a failure steps may be in flight: they read the data set, which may be gone next. */
+    if (feed->device)
+        (void)clFinish(feed->device->queue);
     for (int i = 0; i < CNN_FEED_SLOTS; i++) {
         cnn_feed_slot *slot = &feed->slots[i];
-        (void)settle(feed, &slot->images_written);
-        (void)settle(feed, &slot->labels_written);
+        cnn_buffer_free_data(slot->images, slot->images_written);
+        cnn_buffer_free_data(slot->labels, slot->labels_written);
         cnn_buffer_finish(&slot->device_images);
         cnn_buffer_finish(&slot->device_labels);
-        free(slot->images);
-        free(slot->labels);
     }
     cnn_buffer_finish(&feed->images);
     cnn_buffer_finish(&feed->labels);
@@ -119,8 +109,8 @@ static cnn_status stream(cnn_feed *feed, cnn_feed_slot *slot, size_t first, int 
     const uint8_t *images = cnn_dataset_images(feed->dataset, feed->split);
     const uint8_t *labels = cnn_dataset_labels(feed->dataset, feed->split);
     cnn_status status = CNN_OK;
-    CNN_TRY(settle(feed, &slot->images_written));
-    CNN_TRY(settle(feed, &slot->labels_written));
+    CNN_TRY(cnn_buffer_settle(&slot->images_written, feed->device));
+    CNN_TRY(cnn_buffer_settle(&slot->labels_written, feed->device));
     for (size_t i = 0; i < (size_t)n; i++) {
         size_t index = feed->ordered ? feed->host_order[first + i] : first + i;
         memcpy(slot->images + i * bytes, images + index * bytes, bytes);

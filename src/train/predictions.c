@@ -1,7 +1,6 @@
 #include "train/predictions.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #include "base/memory.h"
 
@@ -36,10 +35,7 @@ static cnn_status settle(cnn_predictions *predictions, slot *from)
 {
     if (!from->read)
         return CNN_OK;
-    cl_int code = clWaitForEvents(1, &from->read);
-    clReleaseEvent(from->read);
-    from->read = NULL;
-    cnn_status status = cnn_opencl_check(code, "clWaitForEvents", predictions->plan->device);
+    cnn_status status = cnn_buffer_settle(&from->read, predictions->plan->device);
     int classes = predictions->plan->network->config.ydim;
     for (int i = 0; status == CNN_OK && i < from->n; i++)
         predictions->values[from->first + (size_t)i] =
@@ -51,11 +47,7 @@ void cnn_predictions_finish(cnn_predictions *predictions)
 {
     for (int i = 0; i < CNN_PREDICTIONS_SLOTS; i++) {
         slot *at = &predictions->slots[i];
-        if (at->read) {
-            clWaitForEvents(1, &at->read);
-            clReleaseEvent(at->read);
-        }
-        free(at->logits);
+        cnn_buffer_free_data(at->logits, at->read);
     }
     *predictions = (cnn_predictions){0};
 }

@@ -7,8 +7,7 @@
  * CNN_FAULT_LIMIT=NAME=N,...       work_group, local, memory, allocation: see fault_limits
  * CNN_FAULT_TWIN=1                 every device appears twice
  * CNN_FAULT_DELAY=N                every call of the kinds enqueue to finish takes N microseconds
- * more CNN_FAULT_LOG=FILE               at exit one line: calls by kind, failures made, objects
- * alive */
+ * CNN_FAULT_LOG=FILE               at exit one line: calls by kind, failures made, objects alive */
 #include "fault.h"
 
 #include <pthread.h>
@@ -158,6 +157,13 @@ void fault_note(fault_object object, int change)
 {
     pthread_mutex_lock(&lock);
     alive[object] += change;
+    pthread_mutex_unlock(&lock);
+}
+
+void fault_alive(long counts[FAULT_OBJECTS])
+{
+    pthread_mutex_lock(&lock);
+    memcpy(counts, alive, sizeof alive);
     pthread_mutex_unlock(&lock);
 }
 

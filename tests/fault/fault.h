@@ -47,6 +47,8 @@ void fault_init(void);
 cl_int fault_next(fault_kind kind);
 /* One object more (1) or less (-1). */
 void fault_note(fault_object object, int change);
+/* The objects alive, by kind: for a program that finds the layer with dlopen(). */
+void fault_alive(long counts[FAULT_OBJECTS]);
 /* Changes one float of what was read, where this reading is to be wrong. */
 void fault_perturb(void *memory, size_t size);
 
