@@ -206,6 +206,10 @@ START_TEST(a_description_is_read)
     ck_assert(cnn_run_seed(&seed, run));
     ck_assert_uint_eq(seed, UINT64_MAX);
     cnn_run_destroy(run);
+    write_text("cnn.run.json", "{\"options\": {\"seed\": \"18446744073709551616\"}}");
+    run = open_run("cnn");
+    ck_assert(!cnn_run_seed(&seed, run));
+    cnn_run_destroy(run);
     write_text("cnn.run.json", "{\"options\": {\"batch\": -1, \"seed\": \"x\"}}");
     run = open_run("cnn");
     ck_assert_ptr_null(cnn_run_data(run));

@@ -1,5 +1,8 @@
 #include "base/json.h"
 
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/status.h"
@@ -24,4 +27,32 @@ json_t *cnn_json_string(const char *text)
 {
     json_t *json = json_string(text);
     return json ? json : json_string("?");
+}
+
+json_t *cnn_json_uint64(uint64_t value)
+{
+    char text[32];
+    if (value <= INT64_MAX)
+        return json_integer((json_int_t)value);
+    snprintf(text, sizeof text, "%" PRIu64, value);
+    return json_string(text);
+}
+
+bool cnn_json_get_uint64(uint64_t *value, const json_t *json)
+{
+    const char *text = json_string_value(json);
+    if (!text) {
+        json_int_t whole = json_integer_value(json);
+        if (!json_is_integer(json) || whole < 0)
+            return false;
+        *value = (uint64_t)whole;
+        return true;
+    }
+    char *end;
+    errno = 0;
+    uint64_t read = strtoull(text, &end, 10); /* it would take blanks and a sign */
+    if (*text < '0' || *text > '9' || *end != '\0' || errno != 0)
+        return false;
+    *value = read;
+    return true;
 }

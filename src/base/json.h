@@ -2,6 +2,9 @@
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include <jansson.h>
 
 #include <cnncl/error.h>
@@ -13,5 +16,10 @@ cnn_status cnn_json_to_text(char **text, json_t *root);
 /* A new string; "?" for what is not UTF-8, as a path or a driver's text may be. NULL where there is
  * no memory. */
 json_t *cnn_json_string(const char *text);
+
+/* A number that JSON's integers, which end at 2^63 - 1, do not hold is a string. */
+json_t *cnn_json_uint64(uint64_t value);
+/* What cnn_json_uint64() made; false, and *value as it was, for anything else. */
+bool cnn_json_get_uint64(uint64_t *value, const json_t *json);
 
 #endif

@@ -193,19 +193,10 @@ int cnn_run_micro_batch(const cnn_run *run)
     return find_count(run, "micro_batch");
 }
 
-/* One that JSON's integers do not hold is a string. */
 bool cnn_run_seed(uint64_t *seed, const cnn_run *run)
 {
-    const json_t *value = json_object_get(json_object_get(run->json, "options"), "seed");
-    const char *text = json_string_value(value);
-    char *end;
-    if (!json_is_integer(value) && !(text && *text >= '0' && *text <= '9'))
-        return false;
-    uint64_t read = text ? strtoull(text, &end, 10) : (uint64_t)json_integer_value(value);
-    if (text && *end != '\0')
-        return false;
-    *seed = read;
-    return true;
+    return cnn_json_get_uint64(seed,
+                               json_object_get(json_object_get(run->json, "options"), "seed"));
 }
 
 bool cnn_run_fuse(bool *fuse, const cnn_run *run)

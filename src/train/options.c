@@ -1,6 +1,5 @@
 #include "train/options.h"
 
-#include <inttypes.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -92,15 +91,6 @@ out:
     return status;
 }
 
-static json_t *seed_to_json(uint64_t seed)
-{
-    char text[32];
-    if (seed <= INT64_MAX)
-        return json_integer((json_int_t)seed);
-    snprintf(text, sizeof text, "%" PRIu64, seed);
-    return json_string(text);
-}
-
 static json_t *value_to_json(const cnn_train_options *options, const option_row *row)
 {
     const void *field = (const char *)options + row->offset;
@@ -111,7 +101,7 @@ static json_t *value_to_json(const cnn_train_options *options, const option_row 
     case NUMBER:
         return json_real(*(const double *)field);
     case SEED:
-        return seed_to_json(*(const uint64_t *)field);
+        return cnn_json_uint64(*(const uint64_t *)field);
     default:
         return json_boolean(*(const bool *)field);
     }
@@ -126,20 +116,6 @@ json_t *cnn_train_options_to_json(const cnn_train_options *options)
             return NULL;
         }
     return json;
-}
-
-static bool seed_from_json(uint64_t *seed, const json_t *value)
-{
-    if (json_is_integer(value)) {
-        *seed = (uint64_t)json_integer_value(value);
-        return json_integer_value(value) >= 0;
-    }
-    const char *text = json_string_value(value);
-    char *end;
-    if (!text || *text < '0' || *text > '9')
-        return false;
-    *seed = strtoull(text, &end, 10);
-    return *end == '\0';
 }
 
 static bool value_from_json(cnn_train_options *options, const option_row *row, const json_t *value)
@@ -157,7 +133,7 @@ static bool value_from_json(cnn_train_options *options, const option_row *row, c
         *(double *)field = json_number_value(value);
         return json_is_number(value);
     case SEED:
-        return seed_from_json(field, value);
+        return cnn_json_get_uint64(field, value);
     default:
         *(bool *)field = json_is_true(value);
         return json_is_boolean(value);
