@@ -108,8 +108,8 @@ static cnn_status check_all(cnn_check *check)
     CNN_TRY(check_plan(check, true));
     CNN_TRY(check_plan(check, false));
     CNN_TRY(cnn_check_products(check, check->options->batch));
-    CNN_TRY(cnn_check_trace(check, losses, true));
-    status = cnn_check_trace(check, losses, false);
+    for (int kind = 0; kind < CNN_TRACE_KINDS; kind++)
+        CNN_TRY(cnn_check_trace(check, losses, (cnn_trace_kind)kind));
 out:
     return status;
 }

@@ -67,9 +67,16 @@ cnn_status cnn_check_memory(cnn_check *check);
 cnn_status cnn_check_step(cnn_check *check, const cnn_plan *plan, int index);
 cnn_status cnn_check_around(cnn_check *check, cnn_plan *plan);
 cnn_status cnn_check_products(cnn_check *check, int batch);
-/* losses (CNN_TRACE_STEPS) of plain C are made where losses[0] is NaN. */
+/* losses (CNN_TRACE_STEPS) of plain C are made where losses[0] is NaN. Batches in pieces are fused
+ * steps. */
 enum { CNN_TRACE_STEPS = 20 };
-cnn_status cnn_check_trace(cnn_check *check, double *losses, bool fuse);
+typedef enum cnn_trace_kind {
+    CNN_TRACE_FUSED,
+    CNN_TRACE_PLAIN,
+    CNN_TRACE_PIECES,
+    CNN_TRACE_KINDS
+} cnn_trace_kind;
+cnn_status cnn_check_trace(cnn_check *check, double *losses, cnn_trace_kind kind);
 
 /* check.c: the whole, and the fast one: the plan's steps once forward and backward. Errors: MEMORY;
  * the fast one: KERNEL, OPENCL. */

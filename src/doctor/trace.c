@@ -87,10 +87,13 @@ out:
 }
 
 /* The plan's memory is NaN but for the values that it begins with. */
-static cnn_status prepare(trace_case *at, bool fuse)
+static cnn_status prepare(trace_case *at, cnn_trace_kind kind)
 {
-    const cnn_plan_options options = {
-        .batch = at->n, .training = true, .fuse = fuse, .slots = CNN_TRACE_STEPS};
+    const cnn_plan_options options = {.batch = kind == CNN_TRACE_PIECES ? at->n - 1 : at->n,
+                                      .training = true,
+                                      .fuse = kind != CNN_TRACE_PLAIN,
+                                      .slots = CNN_TRACE_STEPS,
+                                      .whole = kind == CNN_TRACE_PIECES ? at->n : 0};
     cnn_device *device = at->check->device;
     size_t samples = BATCHES * (size_t)at->n;
     cnn_status status = CNN_OK;
@@ -108,16 +111,31 @@ out:
     return status;
 }
 
-static cnn_status step_device(trace_case *at, size_t step)
+static cnn_status run_piece(trace_case *at, const cnn_pass *pass)
 {
     const cnn_gather_source source = {at->device_images.mem, at->device_labels.mem, NULL};
-    const cnn_pass pass = {.n = at->n, .training = true, .seed = seed, .step = step};
-    uint32_t first = (uint32_t)(step % BATCHES) * (uint32_t)at->n;
+    size_t first = pass->step % BATCHES * (size_t)at->n + (size_t)pass->before;
     cnn_status status = CNN_OK;
-    CNN_TRY(cnn_plan_gather(at->plan, &source, first, at->n));
-    CNN_TRY(cnn_plan_forward(at->plan, &pass));
-    CNN_TRY(cnn_plan_loss(at->plan, &pass, step));
-    CNN_TRY(cnn_plan_backward(at->plan, &pass));
+    CNN_TRY(cnn_plan_gather(at->plan, &source, (uint32_t)first, pass->n));
+    CNN_TRY(cnn_plan_forward(at->plan, pass));
+    CNN_TRY(cnn_plan_loss(at->plan, pass, (size_t)pass->step));
+    status = cnn_plan_backward(at->plan, pass);
+out:
+    return status;
+}
+
+static cnn_status step_device(trace_case *at, size_t step)
+{
+    cnn_pass pass = {.training = true, .seed = seed, .step = step};
+    int piece = at->plan->options.batch;
+    cnn_status status = CNN_OK;
+    do {
+        pass.before += pass.n;
+        int left = at->n - pass.before;
+        pass.n = left < piece ? left : piece;
+        pass.after = left - pass.n;
+        CNN_TRY(run_piece(at, &pass));
+    } while (pass.after > 0);
     CNN_TRY(cnn_plan_update(at->plan, lr, step + 1));
     status = cnn_device_finish(at->check->device);
 out:
@@ -141,17 +159,22 @@ static cnn_status compare(trace_case *at, const double *losses)
     return CNN_OK;
 }
 
-cnn_status cnn_check_trace(cnn_check *check, double *losses, bool fuse)
+cnn_status cnn_check_trace(cnn_check *check, double *losses, cnn_trace_kind kind)
 {
+    static const char *const names[] = {[CNN_TRACE_FUSED] = "20 steps, fused",
+                                        [CNN_TRACE_PLAIN] = "20 steps, plain",
+                                        [CNN_TRACE_PIECES] = "20 steps, batches in pieces"};
     trace_case at = {.check = check, .n = check->n < MOST_SAMPLES ? check->n : MOST_SAMPLES};
     cnn_status status = CNN_OK;
+    if (kind == CNN_TRACE_PIECES && (at.n < 2 || check->model->network->statistic_count > 0))
+        return CNN_OK; /* batch norm wants whole batches */
     check->part = "trace";
-    CNN_TRY(cnn_row_open(check, "", fuse ? "20 steps, fused" : "20 steps, plain", "", NULL));
+    CNN_TRY(cnn_row_open(check, "", names[kind], "", NULL));
     CNN_TRY(cnn_model_create(&at.model, &check->model->network->config, seed));
     CNN_TRY(make_data(&at));
     if (isnan(losses[0]))
         CNN_TRY(run_reference(losses, &at));
-    CNN_TRY(prepare(&at, fuse));
+    CNN_TRY(prepare(&at, kind));
     CNN_TRY(cnn_softmax_reset(&at.plan->softmax));
     cnn_row_start(check);
     for (size_t i = 0; i < CNN_TRACE_STEPS; i++)

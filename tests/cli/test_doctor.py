@@ -38,6 +38,8 @@ FAULTS = {
                      "relative error"),
     "NaN": ("adam.cl", "sqrt(second)", "sqrt(-second)", "trace +20 steps, fused",
             "the loss of step 1 is not finite"),
+    "a piece left out": ("adam.cl", "sum[i] + gradients[i]", "gradients[i]",
+                         "trace +20 steps, batches in pieces", "the losses of the steps"),
 }
 
 
@@ -65,7 +67,8 @@ class Right(CommandTest):
                     "fused +forward +conv", "fused +backward +conv", "fused +evaluate +conv",
                     "plain +backward +relu relu_01", "product +20 x 6 x 80, right transposed linear_05",
                     "product +6 x 80 x 20, left transposed", "product +20 x 80 x 6 ",
-                    "trace +20 steps, fused", "trace +20 steps, plain"):
+                    "trace +20 steps, fused", "trace +20 steps, plain",
+                    "trace +20 steps, batches in pieces"):
             self.assertRegex(text, rf"(?m)^  pass  {row}")
 
     def test_other_networks_and_kernels(self):
