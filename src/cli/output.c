@@ -1,10 +1,12 @@
 #include "cli/output.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -23,14 +25,35 @@ void cli_output_init(void)
     signal(SIGXFSZ, SIG_IGN);
 }
 
+/* A message is one line, whatever names and arguments it quotes, and moves no terminal's cursor. */
+static void put_line(const char *prefix, const char *text)
+{
+    cli_progress_clear();
+    fputs(prefix, stderr);
+    for (; *text; text++)
+        fputc(iscntrl((unsigned char)*text) ? '?' : *text, stderr);
+    fputc('\n', stderr);
+}
+
 static void write_line(const char *prefix, const char *format, va_list arguments) CNN_PRINTF(2, 0);
 
 static void write_line(const char *prefix, const char *format, va_list arguments)
 {
-    cli_progress_clear();
-    fputs(prefix, stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
+    char brief[512], *text = brief;
+    va_list again;
+    va_copy(again, arguments);
+    int length = vsnprintf(brief, sizeof brief, format, arguments);
+    if (length >= (int)sizeof brief) {
+        char *whole = malloc((size_t)length + 1);
+        if (whole) {
+            vsnprintf(whole, (size_t)length + 1, format, again);
+            text = whole;
+        }
+    }
+    va_end(again);
+    put_line(prefix, text);
+    if (text != brief)
+        free(text);
 }
 
 static void take_log(cnn_log_level line_level, const char *line, void *user)
@@ -38,8 +61,7 @@ static void take_log(cnn_log_level line_level, const char *line, void *user)
     (void)user;
     if (line_level > level)
         return;
-    cli_progress_clear();
-    fprintf(stderr, "%s%s\n", line_level == CNN_LOG_WARNING ? "cnn-cl: warning: " : "", line);
+    put_line(line_level == CNN_LOG_WARNING ? "cnn-cl: warning: " : "", line);
 }
 
 void cli_output_set_level(bool quiet, bool verbose)

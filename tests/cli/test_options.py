@@ -179,6 +179,14 @@ class Wrong(CommandTest):
                 self.assertEqual(len(result.stderr.splitlines()), 1)
 
 
+    def test_stays_one_line_whatever_it_quotes(self):
+        for argument in ("--ep\nochs", "tr\x1b[2Jain", "x" * 5000 + "\n"):
+            with self.subTest(argument[:10]):
+                result = self.assert_refused([argument], 2, r"cnn-cl: .*\?")
+                self.assertEqual(len(result.stderr.splitlines()), 1)
+                self.assertNotIn("\x1b", result.stderr)
+
+
 class Places(CommandTest):
     def test_options_stand_before_or_after(self):
         network = ["--xdim", "1,8,8", "--cdims", "2"]
