@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/size.h"
 #include "base/status.h"
 #include "train/pace.h"
 
@@ -27,6 +28,16 @@ cnn_status cnn_check_dataset(const cnn_network *network, const cnn_dataset *data
     return CNN_OK;
 }
 
+/* A pass on its way. */
+typedef struct loop_run {
+    cnn_loop *loop;
+    cnn_pace pace;
+    size_t first, steps; /* batches done before, and of the pass */
+    double start;        /* of cnn_seconds(), as if the pass had not been interrupted */
+    float *losses;       /* (steps): room for the tally */
+    uint32_t *hits;      /* (steps) */
+} loop_run;
+
 static cnn_status run_piece(cnn_loop *loop, cnn_pass *pass, size_t index)
 {
     cnn_plan *plan = loop->plan;
@@ -41,13 +52,16 @@ out:
 }
 
 /* A batch in one piece, or more. */
-static cnn_status run_step(cnn_loop *loop, size_t index)
+static cnn_status run_step(loop_run *run, size_t index)
 {
+    cnn_loop *loop = run->loop;
     cnn_status status = CNN_OK;
     cnn_pass pass = {.training = loop->training, .seed = loop->seed, .step = loop->step};
     do {
         pass.before += pass.n;
         CNN_TRY(run_piece(loop, &pass, index));
+        if (pass.after > 0)
+            CNN_TRY(cnn_pace_pass(&run->pace));
     } while (pass.after > 0);
     if (loop->training) {
         loop->step++;
@@ -70,16 +84,6 @@ static cnn_status fail_not_finite(const cnn_loop *loop, double loss, int step, s
                         ? "lower the learning rate (--lr)"
                         : "the model's values are beyond float's range");
 }
-
-/* A pass on its way. */
-typedef struct loop_run {
-    cnn_loop *loop;
-    cnn_pace pace;
-    size_t first, steps; /* batches done before, and of the pass */
-    double start;        /* of cnn_seconds(), as if the pass had not been interrupted */
-    float *losses;       /* (steps): room for the tally */
-    uint32_t *hits;      /* (steps) */
-} loop_run;
 
 /* Waits for the steps in flight, and adds what the first `upto` steps of the pass gave to the sums.
  * In double, one by one in their order: so when it is called makes no difference. */
@@ -112,12 +116,21 @@ out:
     return status;
 }
 
+/* Steps of the pass that are known to be done. */
+static size_t count_complete(const loop_run *run)
+{
+    const cnn_feed *feed = run->loop->feed;
+    size_t pieces = cnn_divide_up((size_t)feed->batch, (size_t)feed->piece);
+    size_t known = run->loop->sums.steps, paced = run->first + run->pace.complete / pieces;
+    return cnn_larger(known, paced);
+}
+
 static bool tick(const loop_run *run)
 {
     const cnn_loop *loop = run->loop;
     if (!loop->tick)
         return true;
-    size_t complete = run->first + run->pace.complete, count = loop->feed->count;
+    size_t complete = count_complete(run), count = loop->feed->count;
     size_t images = complete * (size_t)loop->feed->batch;
     double known = (double)loop->sums.steps;
     cnn_progress progress = {
@@ -138,8 +151,8 @@ static cnn_status advance(loop_run *run, size_t index)
     static const double read_every = 0.1; /* seconds: rare enough to cost nothing */
     cnn_loop *loop = run->loop;
     cnn_status status = CNN_OK;
-    CNN_TRY(run_step(loop, index));
-    CNN_TRY(cnn_pace_step(&run->pace));
+    CNN_TRY(run_step(run, index));
+    CNN_TRY(cnn_pace_pass(&run->pace));
     if (index + 1 < run->steps && cnn_seconds() - loop->read_at > read_every)
         CNN_TRY(collect(run, index + 1));
     bool stop = !tick(run);
@@ -160,8 +173,7 @@ cnn_status cnn_loop_run(cnn_loop *loop)
     loop_run run = {
         .loop = loop, .first = loop->sums.steps, .steps = cnn_feed_batch_count(loop->feed)};
     cnn_status status = CNN_OK;
-    int batch = loop->feed->batch, piece = loop->feed->piece;
-    cnn_pace_init(&run.pace, loop->plan->device, (batch - 1) / piece + 1);
+    cnn_pace_init(&run.pace, loop->plan->device);
     CNN_TRY(cnn_allocate(&run.losses, run.steps, sizeof *run.losses, "the losses"));
     CNN_TRY(cnn_allocate(&run.hits, run.steps, sizeof *run.hits, "the hits"));
     CNN_TRY(cnn_softmax_reset(&loop->plan->softmax));

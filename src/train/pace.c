@@ -1,13 +1,12 @@
 #include "train/pace.h"
 
-/* A step takes milliseconds on a CPU: few hide the launches. */
-enum { LIMIT_ON_CPU = 4, LIMIT_ON_GPU = CNN_PACE_MOST, LEAST = 2 };
+/* A pass takes milliseconds on a CPU: few hide the launches. */
+enum { LIMIT_ON_CPU = 4, LIMIT_ON_GPU = CNN_PACE_MOST };
 
-void cnn_pace_init(cnn_pace *pace, cnn_device *device, int pieces)
+void cnn_pace_init(cnn_pace *pace, cnn_device *device)
 {
     *pace = (cnn_pace){.device = device};
     pace->limit = device->kernel_class == CNN_KERNEL_CPU ? LIMIT_ON_CPU : LIMIT_ON_GPU;
-    pace->limit = pace->limit / pieces > LEAST ? pace->limit / pieces : LEAST;
 }
 
 void cnn_pace_finish(cnn_pace *pace)
@@ -25,7 +24,7 @@ static cnn_status wait_for_oldest(cnn_pace *pace)
     return cnn_opencl_check(code, "clWaitForEvents", pace->device);
 }
 
-cnn_status cnn_pace_step(cnn_pace *pace)
+cnn_status cnn_pace_pass(cnn_pace *pace)
 {
     cl_event *mark = &pace->marks[pace->begun % CNN_PACE_MOST];
     cnn_status status =
