@@ -14,10 +14,10 @@ kernel void dropout_scales(global float *scales, uint threshold, float scale, ui
                            uint seed_high, uint stream_layer, uint step_low, uint step_high,
                            int first, int n)
 {
-    const uint begin = (uint)first * C, end = begin + (uint)n * C, blocks = begin / 4;
+    const ulong begin = (ulong)first * C, end = begin + (ulong)n * C, blocks = begin / 4;
     FOR_EACH (i, (end + 3) / 4 - blocks) {
-        const uint block = blocks + (uint)i;
-        const uint4 counter = (uint4)(block, stream_layer, step_low, step_high);
+        const ulong block = blocks + i;
+        const uint4 counter = (uint4)((uint)block, stream_layer, step_low, step_high);
         const uint4 words = philox(counter, (uint2)(seed_low, seed_high));
         const uint bits[4] = {words.x, words.y, words.z, words.w};
         for (uint lane = 0; lane < 4; ++lane)

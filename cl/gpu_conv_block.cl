@@ -155,7 +155,7 @@ static void draw_masks(local uchar *kept, global float *scales, const place *pla
 {
     const int is_first = place->part == 0 && place->row == 0 && place->column == 0;
     for (int c = get_local_id(0); c < OC; c += get_local_size(0)) {
-        const uint value = (uint)((before + place->sample) * OC + c), lane = value % 4;
+        const uint value = (uint)(before + place->sample) * OC + c, lane = value % 4;
         int flag = 1;
         if (masked) {
             const uint4 words = philox((uint4)(value / 4, stream_layer, step.x, step.y), seed);

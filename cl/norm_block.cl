@@ -173,8 +173,8 @@ kernel void norm_block_apply(global float *y, global float *saved, const global 
     }
 }
 
-/* For evaluation: what conv_block_evaluate and winograd_weights expect as packed (BLOCKS, TAPS, IC, 16), and the bias
- * (OC) at bias_at, with the affine map of the running statistics in them. */
+/* For evaluation: what conv_block_evaluate and winograd_weights expect as packed (BLOCKS, TAPS, IC,
+ * 16), and the bias (OC) at bias_at, with the affine map of the running statistics in them. */
 kernel void norm_block_fold(global float *restrict packed, int bias_at,
                             const global float *restrict parameters, int w_offset, int b_offset,
                             int norm_w_offset, int norm_b_offset,

@@ -8,7 +8,6 @@
 #define LISTED 0
 #endif
 
-
 typedef struct sweep {
     int pixels, width;       /* of the result's plane */
     int tile_width, stride;  /* pixels of a row of the tile, values of a pixel */

@@ -198,8 +198,8 @@ static void multiply(global float *m, const global float *v, const global float 
 }
 
 /* Some blocks of m, from u's block `first` on; of the chunk's tiles the first `tiles`. */
-static void multiply_blocks(global float *m, const global float *v, const global float *u, int first,
-                            int blocks, int tiles)
+static void multiply_blocks(global float *m, const global float *v, const global float *u,
+                            int first, int blocks, int tiles)
 {
     for (int i = 0; i < PRODUCTS; ++i)
         for (int b = 0; b < blocks; ++b)
@@ -242,7 +242,8 @@ static void store_tile(global float *y, global float *half_way, const global flo
 }
 
 /* y (n, PH, PW, OC) from x (n, IH, IW, IC); the biases (OC) at bias_at; u at u_at of the scratch
- * memory, and behind it SCRATCH floats for each of the `items` work-items, which share the chunks. */
+ * memory, and behind it SCRATCH floats for each of the `items` work-items, which share the chunks.
+ */
 kernel void winograd_forward(global float *y, const global float *x, const global float *biases,
                              int bias_at, global float *scratch, int u_at, int n, int items)
 {

@@ -75,8 +75,9 @@ cnn_status cnn_bench_to_text(char **text, const cnn_bench *bench)
                         "copy.\n",
                         bench->device.name, 1e-9 * summary->peak_flops, 1e-9 * summary->peak_bytes);
     cnn_text_append(&buffer,
-                    "GFLOP/s counts all that the layers say, \"computed\" what is done: some is "
-                    "skipped. Above 100%% of a copy: the values stay in the cache.\n");
+                    "GFLOP/s counts all that the layers say, \"computed\" what is done: less where "
+                    "something is skipped, more where it is done twice. Above 100%% of a copy: the "
+                    "values stay in the cache.\n");
     if (!summary->device_clock)
         cnn_text_append(&buffer,
                         "The driver's clock does not run: the host waited for each launch, "

@@ -158,7 +158,7 @@ static int stop_for_failure(const train_run *run, cnn_status status)
     if (run->saved == NOTHING_SAVED)
         return cli_fail(code, "%s; no model was saved", cnn_error_message());
     /* The same numbers would come again. */
-    char *command = makes_checkpoints(run) && status != CNN_ERROR_ARITHMETIC
+    char *command = run->keeps_previous && status != CNN_ERROR_ARITHMETIC
                         ? cli_train_resume_command(run)
                         : NULL;
     cli_fail(code, "%s; %s keeps the model of epoch %d%s%s", cnn_error_message(), model, run->saved,

@@ -136,8 +136,8 @@ const cli_option_row cli_option_rows[] = {
 
     {"data", "DIR", 0, CLI_DATA, "folder of the four IDX files (default: the usual places)",
      set_text, FIELD(data), 0, file_expected},
-    {"out", "DIR", 0, CLI_TRAIN, "of model, checkpoint, report.html (default runs/NAME)", set_text,
-     FIELD(out), 0, file_expected},
+    {"out", "DIR", 0, CLI_TRAIN, "folder of model, checkpoint, report (default runs/NAME)",
+     set_text, FIELD(out), 0, file_expected},
     {"epochs", "N", 0, CLI_TRAIN, "passes over the training split (default 10)", set_int,
      FIELD(train.epochs), 0, count_or_none_expected},
     {"lr", "RATE", 0, CLI_TRAIN, "learning rate (default 1e-3)", set_rate, 0, 0,

@@ -1,10 +1,13 @@
 /* A data set in memory, and the places where one is looked for. */
 #include <cnncl/dataset.h>
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "base/text.h"
@@ -100,6 +103,15 @@ out:
     return status;
 }
 
+/* Links are left as they are: they are there to be moved. */
+static cnn_status find_home(char **home, const char *directory)
+{
+    char here[PATH_MAX];
+    if (directory[0] == '/' || !getcwd(here, sizeof here))
+        return CNN_OK;
+    return cnn_path_join(home, here, directory);
+}
+
 static cnn_status load_folder(cnn_dataset **dataset, const char *directory,
                               const cnn_folder *folder)
 {
@@ -109,7 +121,7 @@ static cnn_status load_folder(cnn_dataset **dataset, const char *directory,
     int name_count;
     cnn_status status = CNN_OK;
     CNN_TRY(create_empty(&result, directory));
-    result->home = realpath(directory, NULL);
+    CNN_TRY(find_home(&result->home, directory));
     CNN_TRY(load_split(result, CNN_SPLIT_TRAIN, folder));
     CNN_TRY(load_split(result, CNN_SPLIT_TEST, folder));
     count_classes(result);

@@ -47,6 +47,16 @@ static bool is_shortage(cl_int code)
            code == CL_OUT_OF_HOST_MEMORY || code == CL_INVALID_BUFFER_SIZE;
 }
 
+static cnn_status fail_code(const cnn_device *device, size_t bytes, const char *what,
+                            const char *call, cl_int code)
+{
+    char found[160];
+    if (!is_shortage(code))
+        return cnn_opencl_check(code, call, device);
+    snprintf(found, sizeof found, "but %s: %s (%d)", call, cnn_opencl_error_name(code), code);
+    return fail_memory(device, bytes, what, found);
+}
+
 /* All bits of every byte, or none. */
 static cl_int enqueue_fill(const cnn_buffer *buffer, bool bits)
 {
@@ -87,13 +97,7 @@ cnn_status cnn_buffer_init(cnn_buffer *buffer, cnn_device *device, size_t bytes,
     }
     if (code == CL_SUCCESS)
         return CNN_OK;
-    if (is_shortage(code)) {
-        char found[160];
-        snprintf(found, sizeof found, "but %s: %s (%d)", call, cnn_opencl_error_name(code), code);
-        status = fail_memory(device, bytes, what, found);
-    } else {
-        status = cnn_opencl_check(code, call, device);
-    }
+    status = fail_code(device, bytes, what, call, code);
     cnn_buffer_finish(buffer);
     return status;
 }
@@ -109,7 +113,7 @@ cnn_status cnn_buffer_share(cnn_buffer *buffer, cnn_device *device, const void *
                                     (void *)data, &code);
         if (code == CL_SUCCESS)
             *buffer = (cnn_buffer){device, mem, 0};
-        return cnn_opencl_check(code, "clCreateBuffer", device);
+        return code == CL_SUCCESS ? CNN_OK : fail_code(device, bytes, what, "clCreateBuffer", code);
     }
     cnn_status status = cnn_buffer_init(buffer, device, bytes, what);
     return status == CNN_OK ? cnn_buffer_write(buffer, 0, data, bytes) : status;

@@ -16,8 +16,8 @@ static const char *const software[] = {"llvmpipe", "softpipe", "swrast", "swifts
 static const char *const generic_platforms[] = {"portable computing language", "rusticl", "clover",
                                                 "oclgrind"};
 
-/* Whose CPUs a vendor's runtime is made for; measured: Intel's took 2 to 4 times pocl's time on one
- * of AMD's. */
+/* Whose CPUs a runtime is made for, as far as its vendor's name tells; measured: Intel's took 2 to
+ * 4 times pocl's time on one of AMD's. */
 static const char *const makers[] = {"intel", "amd"};
 
 enum { VENDORS_OWN, POCL, ANOTHER_MAKERS, OTHER_GENERIC }; /* runtimes, the preferred first */

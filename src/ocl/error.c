@@ -89,5 +89,5 @@ cnn_status cnn_opencl_check(cl_int code, const char *call, const cnn_device *dev
     const char *name = device ? device->info.name : "";
     const char *advice = device && code == CL_MEM_OBJECT_ALLOCATION_FAILURE ? device->advice : NULL;
     return cnn_fail(CNN_ERROR_OPENCL, "%s: %s (%d)%s%s%s%s", call, cnn_opencl_error_name(code),
-                    code, device ? " on " : "", name, advice ? ": " : "", advice ? advice : "");
+                    code, device ? " on " : "", name, advice ? "; " : "", advice ? advice : "");
 }

@@ -51,15 +51,20 @@ void cnn_plan_advise(cnn_plan *plan, const size_t *sizes, int count, size_t scra
         largest = fmax(largest, (double)sizes[i]);
     }
     /* Scratch memory grows with the batch in some plans only. */
-    int piece = find_piece(plan, fixed + (double)scratch, varying, largest);
+    double room = (double)plan->device->info.max_allocation;
+    int piece = 0;
+    if ((double)scratch <= room)
+        piece = find_piece(plan, fixed + (double)scratch, varying, largest);
     if (piece == 0)
-        piece = find_piece(plan, fixed, varying + (double)scratch, largest);
+        piece = find_piece(plan, fixed, varying + (double)scratch, fmax(largest, (double)scratch));
+    if (fixed / COPIES > room)
+        piece = 0;
     if (plan->network->statistic_count > 0 && plan->options.batch > 1)
         snprintf(plan->advice, sizeof plan->advice, "use a smaller --batch or a smaller network");
     else if (piece > 0)
         snprintf(plan->advice, sizeof plan->advice,
-                 "use --micro-batch %d, which gives the same result in less memory, --stream or a "
-                 "smaller network",
+                 "use --micro-batch %d, which gives the same result in less memory, or a smaller "
+                 "network",
                  piece);
     else
         snprintf(plan->advice, sizeof plan->advice, "use a smaller network");

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/size.h"
 #include "base/status.h"
 
 static size_t image_bytes(const cnn_dataset *dataset)
@@ -21,7 +22,7 @@ uint64_t cnn_feed_resident_bytes(const cnn_dataset *dataset, cnn_split split)
 size_t cnn_feed_batch_count(const cnn_feed *feed)
 {
     size_t batch = (size_t)feed->batch;
-    return (feed->count + batch - 1) / batch;
+    return cnn_divide_up(feed->count, batch);
 }
 
 static cnn_status init_resident(cnn_feed *feed)

@@ -79,7 +79,7 @@ static cnn_status create_plan(cnn_trainer *trainer)
     cnn_plan_options options = {.batch = (int)piece,
                                 .training = true,
                                 .fuse = trainer->options.fuse,
-                                .slots = (most + batch - 1) / batch,
+                                .slots = cnn_divide_up(most, batch),
                                 .whole = (int)batch};
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_plan_create(&trainer->plan, trainer->device, network, options));
@@ -167,7 +167,7 @@ cnn_position cnn_trainer_position(const cnn_trainer *trainer)
     return (cnn_position){
         .epoch = trainer->loop.epoch,
         .step = trainer->loop.sums.steps,
-        .steps = (trainer->train_count + batch - 1) / batch,
+        .steps = cnn_divide_up(trainer->train_count, batch),
         .complete = trainer->loop.epoch >= options->epochs || (trainer->loop.epoch >= 0 && early),
         .stopped_early = early,
     };

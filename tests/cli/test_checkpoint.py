@@ -324,7 +324,7 @@ class Metrics(RunTest):
         self.assertIsNone(objects[0]["loss"])
         run = json.loads(self.read("files/cnn.run.json"))
         self.assertEqual((run["train_images"], run["val_images"], run["data"], run["name"]),
-                         (TRAIN_COUNT * 4 // 5, TRAIN_COUNT // 5, os.path.realpath(self.data), "cnn"))
+                         (TRAIN_COUNT * 4 // 5, TRAIN_COUNT // 5, os.path.abspath(self.data), "cnn"))
         self.assertEqual((run["options"]["epochs"], run["options"]["lr"], run["network"]["cdims"]),
                          (3, 0.01, [4, 8]))
 

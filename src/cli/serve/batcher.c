@@ -145,6 +145,7 @@ cnn_status cli_batcher_run(char message[CLI_BATCHER_MESSAGE], float *logits, cli
                            const float *input)
 {
     job own = {.input = input};
+    /* clang-tidy sees a pointer kept here, but not in an initialiser. */
     own.logits = logits;
     own.message = message;
     pthread_cond_init(&own.ended, NULL);
