@@ -5,7 +5,7 @@
 #include "check_main.h"
 #include "plan_case.h"
 
-static const plan_tolerance rounding = {1e-5, 1e-5, 1e-8};
+static const plan_tolerance rounding = {1e-5, 3e-5, 1e-8};
 
 static cnn_config parse(const char *const *options)
 {

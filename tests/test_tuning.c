@@ -327,23 +327,26 @@ START_TEST(a_file_is_put_to_use)
 }
 END_TEST
 
+/* With pocl's compiler those values compute wrong, Intel's refuses them. */
+static bool products_are_right(bool thorough)
+{
+    bool right = false;
+    return cnn_gemm_check(&right, test_device(), thorough, 0) == CNN_OK && right;
+}
+
 START_TEST(a_file_that_computes_wrong_is_not_used)
 {
-    bool right;
     if (!is_wrong_here())
         return;
     cnn_gemm_tuning wrong = wrong_tuning();
     check_ok(cnn_gemm_use(test_device(), &wrong));
-    check_ok(cnn_gemm_check(&right, test_device(), false, 0));
-    ck_assert(!right);
-    check_ok(cnn_gemm_check(&right, test_device(), true, 0));
-    ck_assert(!right);
+    ck_assert(!products_are_right(false));
+    ck_assert(!products_are_right(true));
     write_record(wrong);
     check_ok(cnn_gemm_prepare(test_device()));
     ck_assert_int_eq(warnings, 1);
     ck_assert_ptr_nonnull(strstr(warning, "not right"));
-    check_ok(cnn_gemm_check(&right, test_device(), true, 0));
-    ck_assert(right);
+    ck_assert(products_are_right(true));
     if (test_device()->kernel_class == CNN_KERNEL_CPU)
         ck_assert_str_eq(cnn_device_tuning(test_device()), "default");
 }
