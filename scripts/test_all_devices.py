@@ -50,7 +50,7 @@ def read_tests(build):
         program = os.path.basename(test["cmd"][0]).startswith("test_")
         chooses = "OCL_ICD_VENDORS" in test["env"] or test["cmd"][1:] == ["two"]
         if "oclgrind" in suites or ("device" in suites and program and not chooses):
-            tests[test["name"]] = test
+            tests[test["name"]] = {**test, "workdir": test.get("workdir") or build}  # as meson does
     return tests
 
 

@@ -114,9 +114,10 @@ CNN_API cnn_status cnn_doctor_to_json(char **json, const cnn_doctor *doctor);
 
 /** Before training: a fast check of the plan that this network will run, unless the cache folder
  * remembers that it has passed on this device with this driver, this version of the library and
- * these kernels. A pass is remembered there; a folder that cannot be written is no error. Errors:
- * ARITHMETIC (the device computes wrong: what is wrong, and how to learn more), KERNEL, OPENCL,
- * MEMORY. */
+ * these kernels. A pass is remembered there; a folder that cannot be written is no error. The check
+ * takes more memory than the training: where the device's does not suffice, a warning says that it
+ * was not checked. Errors: ARITHMETIC (the device computes wrong: what is wrong, and how to learn
+ * more), KERNEL, OPENCL, MEMORY. */
 CNN_API cnn_status cnn_doctor_admit(cnn_device *device, const cnn_network *network, bool fuse);
 
 #ifdef __cplusplus

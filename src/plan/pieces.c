@@ -10,8 +10,8 @@ cnn_status cnn_plan_divide(int *piece, const cnn_network *network, int batch, in
     *piece = micro_batch > 0 ? micro_batch : batch;
     if (micro_batch < 0 || micro_batch > batch)
         return cnn_fail(CNN_ERROR_ARGUMENT,
-                        "--micro-batch: expected 1 to %d, the samples of a batch (--batch), or 0 "
-                        "for whole batches, found %d",
+                        "--micro-batch: expected 1 to %d, the samples of a batch (--batch; as many "
+                        "are whole batches), found %d",
                         batch, micro_batch);
     if (network && *piece < batch && network->statistic_count > 0)
         return cnn_fail(CNN_ERROR_ARGUMENT,

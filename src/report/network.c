@@ -95,7 +95,8 @@ void cnn_page_add_steps(cnn_page *page)
     cnn_bench_summary summary = cnn_bench_get_summary(bench);
     double seconds = 1e-3 * summary.plain_milliseconds;
     snprintf(intro, sizeof intro,
-             "A training step of %d images takes %.3g ms: %s images a second. Medians of %d steps; "
+             "A pass of %d images, forward and backward with an update, takes %.3g ms: %s images a "
+             "second. Medians of %d; "
              "<code>cnn-cl bench</code> measures longer, and beside the device's peak.",
              summary.batch, summary.plain_milliseconds,
              cnn_figure_count(rate, seconds > 0.0 ? (uint64_t)(summary.batch / seconds + 0.5) : 0),
