@@ -7,6 +7,7 @@
 #include "ops/masks.h"
 #include "plan/conv_evaluation.h"
 #include "plan/fused.h"
+#include "plan/norm_launch.h"
 
 enum { CONV, NORM, RELU, POOL, DROPOUT }; /* the layers */
 
@@ -143,11 +144,6 @@ static cnn_arg offset_of(const cnn_op *op, int layer, int param)
     return cnn_arg_int((int)op->layers[layer]->params[param].offset);
 }
 
-static cnn_arg statistics_offset(const cnn_op *op)
-{
-    return cnn_arg_int((int)op->layers[NORM]->statistic_offset);
-}
-
 static size_t items_for(const cnn_op *op, size_t work)
 {
     return cnn_kernel_items(op->device, work);
@@ -159,11 +155,8 @@ static cnn_status evaluate(cnn_op *op, const cnn_pass *pass)
     const cnn_op_memory *memory = &op->memory;
     cnn_arg folded_bias = cnn_arg_int((int)block->folded_bias);
     cnn_status status = CNN_OK;
-    CNN_TRY(CNN_LAUNCH(&op->kernels[FOLD], items_for(op, block->weights),
-                       cnn_arg_mem(memory->scratch), folded_bias, cnn_arg_mem(memory->parameters),
-                       offset_of(op, CONV, 0), offset_of(op, CONV, 1), offset_of(op, NORM, 0),
-                       offset_of(op, NORM, 1), cnn_arg_mem(memory->statistics),
-                       statistics_offset(op), cnn_arg_float((float)CNN_BATCHNORM_EPSILON)));
+    CNN_TRY(cnn_norm_fold(op, &op->kernels[FOLD], op->layers[CONV], op->layers[NORM],
+                          block->weights, block->folded_bias));
     status = cnn_conv_evaluation_run(&block->evaluation, op, pass, memory->scratch, folded_bias);
 out:
     return status;
@@ -182,10 +175,7 @@ static cnn_status convolve(cnn_op *op, const cnn_pass *pass, const cnn_mask_args
     CNN_TRY(CNN_LAUNCH(&op->kernels[CONVOLVE], (size_t)block->items, saved, scratch,
                        cnn_arg_mem(memory->input), parameters, offset_of(op, CONV, 1),
                        masks->input_scales, masks->input_masked, n));
-    status = CNN_LAUNCH(&op->kernels[MERGE], items_for(op, (size_t)op->layers[NORM]->in.c), saved,
-                        cnn_arg_mem(memory->statistics), statistics_offset(op), scratch,
-                        cnn_arg_float((float)CNN_BATCHNORM_EPSILON),
-                        cnn_arg_float((float)CNN_BATCHNORM_MOMENTUM), n, cnn_arg_int(block->items));
+    status = cnn_norm_merge(op, &op->kernels[MERGE], op->layers[NORM], pass->n, block->items);
 out:
     return status;
 }
