@@ -77,16 +77,16 @@ def write(path, tensors, fill=b"\0", cut=0):
 
 class Exchange(CommandTest):
     def setUp(self):
-        os.makedirs(self.folder + "/work", exist_ok=True)
-        self.source = self.folder + "/work/theirs"
-        self.model = "work/ours.safetensors"
+        os.makedirs(self.folder + "/made", exist_ok=True)
+        self.source = self.folder + "/made/theirs"
+        self.model = "made/ours.safetensors"
 
     def tearDown(self):
-        for name in os.listdir(self.folder + "/work"):
-            os.remove(f"{self.folder}/work/{name}")
+        for name in os.listdir(self.folder + "/made"):
+            os.remove(f"{self.folder}/made/{name}")
 
     def assert_left(self, *names):
-        self.assertEqual(sorted(os.listdir(self.folder + "/work")), sorted(names))
+        self.assertEqual(sorted(os.listdir(self.folder + "/made")), sorted(names))
 
 
 class Import(Exchange):
@@ -145,12 +145,12 @@ class Import(Exchange):
     def test_tells_how_a_pickle_is_converted(self):
         for content in (b"PK\3\4\0\0\x08\x08\0\0archive/data.pkl", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j"):
             for name, new in (("m.pt", "m"), (".pth", ".pth"), ("a.b.pth", "a.b"), ("it's", "it'\\''s")):
-                with open(f"{self.folder}/work/{name}", "wb") as file:
+                with open(f"{self.folder}/made/{name}", "wb") as file:
                     file.write(content)
-                path = f"work/{name}".replace("'", "'\\''")
-                result = self.assert_refused(["import", f"work/{name}", self.model], 1,
+                path = f"made/{name}".replace("'", "'\\''")
+                result = self.assert_refused(["import", f"made/{name}", self.model], 1,
                                              r"converted by: python3 -c \"import sys, torch, .*\"")
-                self.assertTrue(result.stderr.endswith(f" '{path}' 'work/{new}.safetensors'\n"),
+                self.assertTrue(result.stderr.endswith(f" '{path}' 'made/{new}.safetensors'\n"),
                                 result.stderr)
 
     def test_an_output_that_cannot_be_written(self):
@@ -164,26 +164,26 @@ class Export(Exchange):
         return self.run_command("export", path, *NETWORK, *more, **options)
 
     def test_says_what_it_wrote(self):
-        result = self.export("work/a.onnx")
+        result = self.export("made/a.onnx")
         self.assertEqual(result.stdout, "")
         self.assertEqual(result.stderr.splitlines(), [
             "no --model: a fresh network, not trained, of seed 0",
-            "work/a.onnx: input 'image' (batch, 1, 8, 8), pixels in 0..1; output 'logits' (batch, 4)"])
-        self.assertIn("work/b.npz: 8 arrays under PyTorch's names\n", self.export("work/b.npz").stderr)
-        self.assertEqual(self.export("work/c", "--format", "onnx", "-q").stderr, "")
-        self.assertEqual(self.read("work/c"), self.read("work/a.onnx"))
-        self.assertTrue(self.read("work/b.npz").startswith(b"PK\3\4"))
+            "made/a.onnx: input 'image' (batch, 1, 8, 8), pixels in 0..1; output 'logits' (batch, 4)"])
+        self.assertIn("made/b.npz: 8 arrays under PyTorch's names\n", self.export("made/b.npz").stderr)
+        self.assertEqual(self.export("made/c", "--format", "onnx", "-q").stderr, "")
+        self.assertEqual(self.read("made/c"), self.read("made/a.onnx"))
+        self.assertTrue(self.read("made/b.npz").startswith(b"PK\3\4"))
         self.assert_left("a.onnx", "b.npz", "c")
 
     def test_a_saved_model(self):
         write(self.source, shapes())
         self.run_command("import", self.source, self.model)
         for name in ("a.onnx", "a.npz"):
-            result = self.run_command("export", "--model", self.model, "work/" + name)
+            result = self.run_command("export", "--model", self.model, "made/" + name)
             self.assertEqual(len(result.stderr.splitlines()), 1)
-            self.assertRegex(self.run_command("export", "--model", self.source, "work/" + name,
+            self.assertRegex(self.run_command("export", "--model", self.source, "made/" + name,
                                               code=1).stderr, "theirs: .*not written by cnn-cl")
-            self.assertRegex(self.run_command("export", "--model", "absent", "work/" + name,
+            self.assertRegex(self.run_command("export", "--model", "absent", "made/" + name,
                                               code=1).stderr, "absent: cannot be opened")
 
     def test_an_output_that_cannot_be_written(self):
@@ -191,7 +191,7 @@ class Export(Exchange):
         for path in ("none/a.onnx", "none/a.npz", "taken.npz"):
             self.assertRegex(self.export(path, code=1).stderr,
                              rf"(?m)^cnn-cl: {path}: cannot be (written in its folder|replaced): ")
-        self.assertEqual(sorted(os.listdir(self.folder)), ["data", "taken.npz", "work"])
+        self.assertEqual(sorted(os.listdir(self.folder)), ["data", "made", "taken.npz"])
 
 
 if __name__ == "__main__":
