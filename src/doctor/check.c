@@ -8,6 +8,9 @@
 
 enum { MODEL_SEED = 5 };
 
+const cnn_plan_kind cnn_plan_kinds[CNN_PLAN_KINDS] = {
+    {true, false}, {false, false}, {true, true}, {false, true}};
+
 /* Of one sample, forward. */
 static double count_multiplications(const cnn_layer *layers, int count)
 {
@@ -46,14 +49,13 @@ static void close_check(cnn_check *check)
 }
 
 /* Plain C would take more than half a second of a fast check. */
-static bool is_too_large(const cnn_check *check, const cnn_op *op)
+static bool is_too_large(const cnn_check *check, const cnn_layer *layers, int count, int samples)
 {
     static const double most = 1e8;
-    double one = count_multiplications(op->layers[0], op->layer_count);
-    if (check->options || one * check->n <= most)
+    if (check->options || count_multiplications(layers, count) * samples <= most)
         return false;
-    cnn_log(CNN_LOG_DEBUG, "%s is too large for a fast check: 'cnn-cl doctor' takes its time",
-            op->layers[0]->name);
+    cnn_log(CNN_LOG_DEBUG, "%s%s too large for a fast check: 'cnn-cl doctor' takes its time",
+            layers->name, count > 1 ? " and what follows are" : " is");
     return true;
 }
 
@@ -73,7 +75,8 @@ static cnn_status check_plan(cnn_check *check, bool fuse)
     if (status != CNN_OK && check->options)
         status = cnn_row_absorb(check, status);
     for (int i = 0; i < plan->step_count; i++) {
-        if (status == CNN_OK && !is_too_large(check, plan->steps[i].op))
+        const cnn_op *op = plan->steps[i].op;
+        if (status == CNN_OK && !is_too_large(check, op->layers[0], op->layer_count, check->n))
             status = cnn_check_step(check, plan, i);
         if (status != CNN_OK && check->options)
             status = cnn_row_absorb(check, status);
@@ -98,6 +101,17 @@ static cnn_status choose_zones(cnn_check *check)
     return cnn_guards_open(&check->guards, check->device, false);
 }
 
+/* Two updates: the first shows in the loss of the second step. */
+static cnn_status check_pieces(cnn_check *check, bool fuse)
+{
+    enum { STEPS = 2 };
+    const cnn_network *network = check->model->network;
+    double losses[CNN_TRACE_STEPS] = {NAN};
+    if (is_too_large(check, network->layers, network->layer_count, STEPS * check->n))
+        return CNN_OK;
+    return cnn_check_trace(check, losses, (cnn_plan_kind){fuse, true}, STEPS);
+}
+
 static cnn_status check_all(cnn_check *check)
 {
     double losses[CNN_TRACE_STEPS] = {NAN};
@@ -108,8 +122,8 @@ static cnn_status check_all(cnn_check *check)
     CNN_TRY(check_plan(check, true));
     CNN_TRY(check_plan(check, false));
     CNN_TRY(cnn_check_products(check, check->options->batch));
-    for (int kind = 0; kind < CNN_TRACE_KINDS; kind++)
-        CNN_TRY(cnn_check_trace(check, losses, (cnn_trace_kind)kind));
+    for (int i = 0; i < CNN_PLAN_KINDS; i++)
+        CNN_TRY(cnn_check_trace(check, losses, cnn_plan_kinds[i], CNN_TRACE_STEPS));
 out:
     return status;
 }
@@ -133,7 +147,7 @@ cnn_status cnn_check_thoroughly(cnn_doctor_device *result, cnn_device *device,
 }
 
 cnn_status cnn_check_fast(cnn_doctor_device *result, cnn_device *device, const cnn_network *network,
-                          bool fuse)
+                          cnn_plan_kind kind)
 {
     static const double multiplications = 1.6e7;
     enum { FEWEST = 2, MOST = 8 };
@@ -142,7 +156,9 @@ cnn_status cnn_check_fast(cnn_doctor_device *result, cnn_device *device, const c
     cnn_status status = open_check(&check, result, device, network, false);
     check.n = choose_samples(network, multiplications, FEWEST, MOST);
     if (status == CNN_OK)
-        status = check_plan(&check, fuse);
+        status = check_plan(&check, kind.fuse);
+    if (status == CNN_OK && kind.pieces)
+        status = check_pieces(&check, kind.fuse);
     close_check(&check);
     result->passed = status == CNN_OK && result->failures == 0;
     result->seconds = cnn_seconds() - start;

@@ -23,6 +23,15 @@ typedef struct cnn_check {
     double start;
 } cnn_check;
 
+/* Which plan of a network. */
+typedef struct cnn_plan_kind {
+    bool fuse;
+    bool pieces; /* --micro-batch; only a network without batch norm has it */
+} cnn_plan_kind;
+
+enum { CNN_PLAN_KINDS = 4 };
+extern const cnn_plan_kind cnn_plan_kinds[CNN_PLAN_KINDS]; /* all there are */
+
 typedef struct cnn_tolerance {
     double relative; /* norm-wise */
     double floor;    /* a root mean square of the difference that is always good */
@@ -67,29 +76,23 @@ cnn_status cnn_check_memory(cnn_check *check);
 cnn_status cnn_check_step(cnn_check *check, const cnn_plan *plan, int index);
 cnn_status cnn_check_around(cnn_check *check, cnn_plan *plan);
 cnn_status cnn_check_products(cnn_check *check, int batch);
-/* losses (CNN_TRACE_STEPS) of plain C are made where losses[0] is NaN. Batches in pieces are fused
- * steps. */
 enum { CNN_TRACE_STEPS = 20 };
-typedef enum cnn_trace_kind {
-    CNN_TRACE_FUSED,
-    CNN_TRACE_PLAIN,
-    CNN_TRACE_PIECES,
-    CNN_TRACE_KINDS
-} cnn_trace_kind;
-cnn_status cnn_check_trace(cnn_check *check, double *losses, cnn_trace_kind kind);
+/* The steps, at most CNN_TRACE_STEPS. losses (CNN_TRACE_STEPS) of plain C are made where losses[0]
+ * is NaN. */
+cnn_status cnn_check_trace(cnn_check *check, double *losses, cnn_plan_kind kind, int steps);
 
-/* check.c: the whole, and the fast one: the plan's steps once forward and backward. Errors: MEMORY;
- * the fast one: KERNEL, OPENCL. */
+/* check.c: the whole, and the fast one: the plan's steps once forward and backward, and two batches
+ * in pieces where the plan takes them so. Errors: MEMORY; the fast one: KERNEL, OPENCL. */
 cnn_status cnn_check_thoroughly(cnn_doctor_device *result, cnn_device *device,
                                 const cnn_network *network, const cnn_doctor_options *options);
 cnn_status cnn_check_fast(cnn_doctor_device *result, cnn_device *device, const cnn_network *network,
-                          bool fuse);
+                          cnn_plan_kind kind);
 
 /* memo.c: what passed before. Neither an absent nor an unwritable cache folder is an error. Errors:
  * KERNEL (the folder of kernels), MEMORY. */
 cnn_status cnn_memo_find(bool *passed, const cnn_device *device, const cnn_network *network,
-                         bool fuse);
+                         cnn_plan_kind kind);
 cnn_status cnn_memo_write(bool passed, const cnn_device *device, const cnn_network *network,
-                          bool fuse);
+                          cnn_plan_kind kind);
 
 #endif

@@ -111,8 +111,10 @@ void cnn_doctor_options_init(cnn_doctor_options *options)
 static cnn_status remember(const cnn_doctor_device *result, const cnn_device *device,
                            const cnn_network *network)
 {
-    cnn_status status = cnn_memo_write(result->passed, device, network, true);
-    return status == CNN_OK ? cnn_memo_write(result->passed, device, network, false) : status;
+    cnn_status status = CNN_OK;
+    for (int i = 0; status == CNN_OK && i < CNN_PLAN_KINDS; i++)
+        status = cnn_memo_write(result->passed, device, network, cnn_plan_kinds[i]);
+    return status;
 }
 
 cnn_status cnn_doctor_check(cnn_doctor *doctor, cnn_device *device, const cnn_network *network,

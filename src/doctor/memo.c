@@ -32,7 +32,7 @@ static cnn_status append_network(cnn_text *text, const cnn_network *network)
 
 /* All that a pass depends on. */
 static cnn_status describe(char **key, const cnn_device *device, const cnn_network *network,
-                           bool fuse)
+                           cnn_plan_kind kind)
 {
     const cnn_device_info *info = &device->info;
     uint64_t digest;
@@ -41,10 +41,10 @@ static cnn_status describe(char **key, const cnn_device *device, const cnn_netwo
     CNN_TRY(cnn_source_digest(&digest));
     cnn_text_append(&text,
                     "cnn-cl %s computed right here:\ndevice %s\nplatform %s\nvendor %s\n"
-                    "driver %s\nOpenCL %s\nkernels %s, digest %016" PRIx64 "\nplan %s\n",
+                    "driver %s\nOpenCL %s\nkernels %s, digest %016" PRIx64 "\nplan %s%s\n",
                     cnn_version(), info->name, info->platform_name, info->vendor, info->driver,
                     info->opencl, device->kernel_class == CNN_KERNEL_CPU ? "cpu" : "gpu", digest,
-                    fuse ? "fused" : "plain");
+                    kind.fuse ? "fused" : "plain", kind.pieces ? ", batches in pieces" : "");
     CNN_TRY(append_network(&text, network));
     status = cnn_text_take(key, &text);
 out:
@@ -61,14 +61,14 @@ static cnn_status find_path(char **path, const char *key)
 }
 
 cnn_status cnn_memo_find(bool *passed, const cnn_device *device, const cnn_network *network,
-                         bool fuse)
+                         cnn_plan_kind kind)
 {
     char *key = NULL, *path = NULL;
     void *found = NULL;
     size_t size;
     cnn_status status = CNN_OK;
     *passed = false;
-    CNN_TRY(describe(&key, device, network, fuse));
+    CNN_TRY(describe(&key, device, network, kind));
     CNN_TRY(find_path(&path, key));
     if (path && cnn_file_read(&found, &size, path, MAX_MEMO) == CNN_OK)
         *passed = strcmp(found, key) == 0;
@@ -80,11 +80,11 @@ out:
 }
 
 cnn_status cnn_memo_write(bool passed, const cnn_device *device, const cnn_network *network,
-                          bool fuse)
+                          cnn_plan_kind kind)
 {
     char *key = NULL, *path = NULL;
     cnn_status status = CNN_OK;
-    CNN_TRY(describe(&key, device, network, fuse));
+    CNN_TRY(describe(&key, device, network, kind));
     CNN_TRY(find_path(&path, key));
     if (path && !passed)
         unlink(path);

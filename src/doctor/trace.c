@@ -1,5 +1,6 @@
-/* Twenty training steps of a fresh network, the plan as it is, and their losses in plain C. */
+/* Some training steps of a fresh network, the plan as it is, and their losses in plain C. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -22,7 +23,7 @@ typedef struct trace_case {
     cnn_check *check;
     cnn_model *model; /* fresh */
     cnn_plan *plan;
-    int n;
+    int n, steps;
     size_t image;
     uint8_t *images, *labels; /* (BATCHES n) */
     cnn_buffer device_images, device_labels;
@@ -74,7 +75,7 @@ static cnn_status run_reference(double *losses, const trace_case *device)
     CNN_TRY(cnn_allocate(&gradients, count, sizeof(float), "gradients"));
     CNN_TRY(cnn_allocate(&x, n * at.image, sizeof(float), "a batch"));
     CNN_TRY(cnn_allocate(&logits, n * (size_t)network->config.ydim, sizeof(float), "logits"));
-    for (size_t i = 0; i < CNN_TRACE_STEPS; i++)
+    for (size_t i = 0; i < (size_t)at.steps; i++)
         CNN_TRY(step_reference(&losses[i], &at, moments, gradients, x, logits, i));
 out:
     free(moments[0]);
@@ -87,13 +88,13 @@ out:
 }
 
 /* The plan's memory is NaN but for the values that it begins with. */
-static cnn_status prepare(trace_case *at, cnn_trace_kind kind)
+static cnn_status prepare(trace_case *at, cnn_plan_kind kind)
 {
-    const cnn_plan_options options = {.batch = kind == CNN_TRACE_PIECES ? at->n - 1 : at->n,
+    const cnn_plan_options options = {.batch = kind.pieces ? at->n - 1 : at->n,
                                       .training = true,
-                                      .fuse = kind != CNN_TRACE_PLAIN,
-                                      .slots = CNN_TRACE_STEPS,
-                                      .whole = kind == CNN_TRACE_PIECES ? at->n : 0};
+                                      .fuse = kind.fuse,
+                                      .slots = (size_t)at->steps,
+                                      .whole = kind.pieces ? at->n : 0};
     cnn_device *device = at->check->device;
     size_t samples = BATCHES * (size_t)at->n;
     cnn_status status = CNN_OK;
@@ -147,29 +148,32 @@ static cnn_status compare(trace_case *at, const double *losses)
     float found[CNN_TRACE_STEPS], expected[CNN_TRACE_STEPS];
     uint32_t hits[CNN_TRACE_STEPS];
     int bad;
-    cnn_status status = cnn_softmax_read(found, hits, &bad, &at->plan->softmax, 0, CNN_TRACE_STEPS);
+    cnn_status status =
+        cnn_softmax_read(found, hits, &bad, &at->plan->softmax, 0, (size_t)at->steps);
     if (status != CNN_OK)
         return status;
-    for (int i = 0; i < CNN_TRACE_STEPS; i++)
+    for (int i = 0; i < at->steps; i++)
         expected[i] = (float)losses[i];
     if (bad >= 0)
         cnn_row_fail(at->check, "the loss of step %d is not finite", bad);
-    cnn_row_compare(at->check, "the losses of the steps", found, expected, CNN_TRACE_STEPS,
+    cnn_row_compare(at->check, "the losses of the steps", found, expected, (size_t)at->steps,
                     tolerance);
     return CNN_OK;
 }
 
-cnn_status cnn_check_trace(cnn_check *check, double *losses, cnn_trace_kind kind)
+cnn_status cnn_check_trace(cnn_check *check, double *losses, cnn_plan_kind kind, int steps)
 {
-    static const char *const names[] = {[CNN_TRACE_FUSED] = "20 steps, fused",
-                                        [CNN_TRACE_PLAIN] = "20 steps, plain",
-                                        [CNN_TRACE_PIECES] = "20 steps, batches in pieces"};
-    trace_case at = {.check = check, .n = check->n < MOST_SAMPLES ? check->n : MOST_SAMPLES};
+    static const char *const names[2][2] = {{"plain", "plain, batches in pieces"},
+                                            {"fused", "batches in pieces"}};
+    trace_case at = {.check = check, .steps = steps};
+    char name[CNN_DOCTOR_NAME];
     cnn_status status = CNN_OK;
-    if (kind == CNN_TRACE_PIECES && (at.n < 2 || check->model->network->statistic_count > 0))
+    at.n = check->n < MOST_SAMPLES ? check->n : MOST_SAMPLES;
+    if (kind.pieces && check->model->network->statistic_count > 0)
         return CNN_OK; /* batch norm wants whole batches */
     check->part = "trace";
-    CNN_TRY(cnn_row_open(check, "", names[kind], "", NULL));
+    snprintf(name, sizeof name, "%d steps, %s", steps, names[kind.fuse][kind.pieces]);
+    CNN_TRY(cnn_row_open(check, "", name, "", NULL));
     CNN_TRY(cnn_model_create(&at.model, &check->model->network->config, seed));
     CNN_TRY(make_data(&at));
     if (isnan(losses[0]))
@@ -177,7 +181,7 @@ cnn_status cnn_check_trace(cnn_check *check, double *losses, cnn_trace_kind kind
     CNN_TRY(prepare(&at, kind));
     CNN_TRY(cnn_softmax_reset(&at.plan->softmax));
     cnn_row_start(check);
-    for (size_t i = 0; i < CNN_TRACE_STEPS; i++)
+    for (size_t i = 0; i < (size_t)steps; i++)
         CNN_TRY(step_device(&at, i));
     CNN_TRY(cnn_row_stop(check));
     CNN_TRY(compare(&at, losses));

@@ -68,7 +68,7 @@ class Right(CommandTest):
                     "plain +backward +relu relu_01", "product +20 x 6 x 80, right transposed linear_05",
                     "product +6 x 80 x 20, left transposed", "product +20 x 80 x 6 ",
                     "trace +20 steps, fused", "trace +20 steps, plain",
-                    "trace +20 steps, batches in pieces"):
+                    "trace +20 steps, batches in pieces", "trace +20 steps, plain, batches in pieces"):
             self.assertRegex(text, rf"(?m)^  pass  {row}")
 
     def test_other_networks_and_kernels(self):
@@ -208,8 +208,20 @@ class Training(CommandTest):
     def test_the_doctors_word_counts(self):
         network = [*TRAINING[:8], "--xdim", "1,8,8"]
         self.run_command("doctor", *network, env=self.env)
-        self.assertEqual(len(os.listdir(self.cache)), 2)  # fused and plain
-        self.assert_checked(self.train("run", "-v", env=self.env), checked=False)
+        self.assertEqual(len(os.listdir(self.cache)), 4)  # fused and plain; in pieces
+        for options in [], ["--micro-batch", "8"]:
+            self.assert_checked(self.train("run", "-v", *options, env=self.env), checked=False)
+
+    def test_pieces_are_checked_where_batches_come_in_pieces(self):
+        pieces = ["--micro-batch", "5"]
+        env = dict(self.env, CNN_CL_KERNEL_DIR=kernels_with(self.folder + "/kernels",
+                                                            *FAULTS["a piece left out"][:3]))
+        self.train("run", env=env)
+        for plain in [], ["--no-fuse"]:
+            self.assert_refused(["train", "--data", self.data, "--out", "refused", *TRAINING, *pieces, *plain], 1,
+                                "computes wrong: 2 steps, .*batches in pieces: the losses of the steps", env=env)
+        self.assert_checked(self.train("run", "-v", *pieces, env=self.env))
+        self.assert_checked(self.train("run", "-v", *pieces, env=self.env), checked=False)
 
 
 class Loader(CommandTest):
