@@ -41,7 +41,7 @@ if [ -n "$all" ]; then
     POCL_CACHE_DIR=$build/pocl-cache python3 "$source/tests/fault/torture.py" \
         "$build/src/cli/cnn-cl" "$plain/tests/fault/cnn_cl_fault.so" --every 1000 || status=1
 else
-    device_tests="device program guard trainer trainer_options checkpoint metrics predictor"
+    device_tests="device program guard trainer trainer_options checkpoint resume metrics predictor"
     # shellcheck disable=SC2046,SC2086  # words
     ninja -C "$build" host-tests src/cli/cnn-cl $(printf 'tests/test_%s ' $device_tests)
     run --suite host

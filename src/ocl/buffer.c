@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "ocl/guard.h"
 
-static const char advice[] = "use a smaller batch or network, or stream the data set";
+static const char advice[] = "use a smaller batch or network";
 
 static cnn_status fail_memory(const cnn_device *device, size_t bytes, const char *what,
                               const char *found)
