@@ -232,8 +232,9 @@ static void tell_result(const train_run *run)
     cnn_best best = cnn_trainer_best(run->trainer);
     cnn_position at = cnn_trainer_position(run->trainer);
     if (at.stopped_early)
-        cli_info("stopped early: %d evaluations without a better %s accuracy",
-                 run->options->train.early_stop, best.split);
+        cli_info("stopped early: %d evaluation%s without a better %s accuracy",
+                 run->options->train.early_stop, run->options->train.early_stop == 1 ? "" : "s",
+                 best.split);
     cli_info("model saved in %s", run->files.paths[TRAIN_MODEL]);
     if (best.model && best.epoch != at.epoch - 1)
         cli_info("the best one, of epoch %d (%s accuracy %.3f), in %s", best.epoch, best.split,
