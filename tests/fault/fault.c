@@ -7,9 +7,12 @@
  * CNN_FAULT_LIMIT=NAME=N,...       work_group, local, memory, allocation: see fault_limits
  * CNN_FAULT_TWIN=1                 every device appears twice
  * CNN_FAULT_DELAY=N                every call of the kinds enqueue to finish takes N microseconds
- * CNN_FAULT_LOG=FILE               at exit one line: calls by kind, failures made, objects alive */
+ * CNN_FAULT_LOG=FILE               at exit one line: calls by kind, blocking readings of four bytes
+ *                                  or more, failures made (a changed reading is one), objects alive
+ */
 #include "fault.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,6 +49,7 @@ static struct {
 } plan;
 static unsigned long calls[FAULT_KINDS + 1], failures, readings;
 static long alive[FAULT_OBJECTS];
+static cl_ulong taken; /* bytes of the buffers that are alive */
 
 static void complain(const char *variable, const char *value)
 {
@@ -103,7 +107,8 @@ static void write_log(void)
     fprintf(file, "{\"calls\": {");
     for (int i = 0; i < FAULT_KINDS; i++)
         fprintf(file, "\"%s\": %lu, ", kinds[i].name, calls[i]);
-    fprintf(file, "\"any\": %lu}, \"failures\": %lu, \"alive\": {", calls[FAULT_KINDS], failures);
+    fprintf(file, "\"any\": %lu}, \"readings\": %lu, \"failures\": %lu, \"alive\": {",
+            calls[FAULT_KINDS], readings, failures);
     for (int i = 0; i < FAULT_OBJECTS; i++)
         fprintf(file, "%s\"%s\": %ld", i ? ", " : "", objects[i], alive[i]);
     fprintf(file, "}}\n");
@@ -167,13 +172,30 @@ void fault_alive(long counts[FAULT_OBJECTS])
     pthread_mutex_unlock(&lock);
 }
 
+bool fault_take(size_t size)
+{
+    pthread_mutex_lock(&lock);
+    bool fits = fault_limit.memory == 0 || taken + size <= fault_limit.memory;
+    taken += fits ? size : 0;
+    pthread_mutex_unlock(&lock);
+    return fits;
+}
+
+void fault_give_back(size_t size)
+{
+    pthread_mutex_lock(&lock);
+    taken -= size;
+    pthread_mutex_unlock(&lock);
+}
+
 void fault_perturb(void *memory, size_t size)
 {
     float value;
     if (size < sizeof value || ++readings != plan.perturbed)
         return;
+    failures++;
     char *at = (char *)memory + size / sizeof value / 2 * sizeof value;
     memcpy(&value, at, sizeof value);
-    value = value * 1.5f + 1.0f;
+    value = isfinite(value) ? value * 1.5f + 1.0f : 1.0f;
     memcpy(at, &value, sizeof value);
 }

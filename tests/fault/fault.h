@@ -49,6 +49,9 @@ cl_int fault_next(fault_kind kind);
 void fault_note(fault_object object, int change);
 /* The objects alive, by kind: for a program that finds the layer with dlopen(). */
 void fault_alive(long counts[FAULT_OBJECTS]);
+/* Takes bytes of what the device is said to have: false where so many are not left. */
+bool fault_take(size_t size);
+void fault_give_back(size_t size);
 /* Changes one float of what was read, where this reading is to be wrong. */
 void fault_perturb(void *memory, size_t size);
 

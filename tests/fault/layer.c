@@ -53,13 +53,18 @@ WRAP(FAULT_INFO, clGetPlatformIDs, (cl_uint n, cl_platform_id *ids, cl_uint *cou
 WRAP(FAULT_INFO, clGetPlatformInfo,
      (cl_platform_id id, cl_platform_info key, size_t size, void *value, size_t *length),
      (id, key, size, value, length))
-WRAP(FAULT_INFO, clGetKernelWorkGroupInfo,
-     (cl_kernel kernel, cl_device_id id, cl_kernel_work_group_info key, size_t size, void *value,
-      size_t *length),
-     (kernel, id, key, size, value, length))
 WRAP(FAULT_INFO, clGetEventProfilingInfo,
      (cl_event event, cl_profiling_info key, size_t size, void *value, size_t *length),
      (event, key, size, value, length))
+WRAP(FAULT_INFO, clGetEventInfo,
+     (cl_event event, cl_event_info key, size_t size, void *value, size_t *length),
+     (event, key, size, value, length))
+WRAP(FAULT_INFO, clGetCommandQueueInfo,
+     (cl_command_queue queue, cl_command_queue_info key, size_t size, void *value, size_t *length),
+     (queue, key, size, value, length))
+WRAP(FAULT_INFO, clGetMemObjectInfo,
+     (cl_mem buffer, cl_mem_info key, size_t size, void *value, size_t *length),
+     (buffer, key, size, value, length))
 WRAP(FAULT_INFO, clGetProgramInfo,
      (cl_program program, cl_program_info key, size_t size, void *value, size_t *length),
      (program, key, size, value, length))
@@ -77,9 +82,10 @@ WRAP_CREATE(FAULT_CREATE, FAULT_QUEUE, cl_command_queue, clCreateCommandQueue,
             (cl_context context, cl_device_id id, cl_command_queue_properties properties,
              cl_int *status),
             (context, id, properties, status))
-WRAP_CREATE(FAULT_ALLOCATE, FAULT_BUFFER, cl_mem, clCreateBuffer,
-            (cl_context context, cl_mem_flags flags, size_t size, void *host, cl_int *status),
-            (context, flags, size, host, status))
+WRAP_CREATE(FAULT_ALLOCATE, FAULT_BUFFER, cl_mem, clCreateSubBuffer,
+            (cl_mem buffer, cl_mem_flags flags, cl_buffer_create_type type, const void *region,
+             cl_int *status),
+            (buffer, flags, type, region, status))
 WRAP_CREATE(FAULT_CREATE, FAULT_PROGRAM, cl_program, clCreateProgramWithSource,
             (cl_context context, cl_uint n, const char **text, const size_t *lengths,
              cl_int *status),
@@ -96,7 +102,6 @@ WRAP_COUNT(FAULT_CONTEXT, -1, cl_context, clReleaseContext)
 WRAP_COUNT(FAULT_QUEUE, 1, cl_command_queue, clRetainCommandQueue)
 WRAP_COUNT(FAULT_QUEUE, -1, cl_command_queue, clReleaseCommandQueue)
 WRAP_COUNT(FAULT_BUFFER, 1, cl_mem, clRetainMemObject)
-WRAP_COUNT(FAULT_BUFFER, -1, cl_mem, clReleaseMemObject)
 WRAP_COUNT(FAULT_PROGRAM, 1, cl_program, clRetainProgram)
 WRAP_COUNT(FAULT_PROGRAM, -1, cl_program, clReleaseProgram)
 WRAP_COUNT(FAULT_KERNEL, 1, cl_kernel, clRetainKernel)
@@ -111,11 +116,6 @@ WRAP(FAULT_BUILD, clBuildProgram,
 WRAP(FAULT_SET, clSetKernelArg, (cl_kernel kernel, cl_uint index, size_t size, const void *value),
      (kernel, index, size, value))
 
-WRAP_COMMAND(FAULT_ENQUEUE, clEnqueueNDRangeKernel,
-             (cl_command_queue queue, cl_kernel kernel, cl_uint rank, const size_t *offset,
-              const size_t *global, const size_t *local, cl_uint waits, const cl_event *list,
-              cl_event *event),
-             (queue, kernel, rank, offset, global, local, waits, list, event))
 WRAP_COMMAND(FAULT_ENQUEUE, clEnqueueFillBuffer,
              (cl_command_queue queue, cl_mem buffer, const void *pattern, size_t length,
               size_t offset, size_t size, cl_uint waits, const cl_event *list, cl_event *event),
@@ -207,6 +207,98 @@ static void lower(cl_device_info key, void *value)
     }
 }
 
+/* A device that says that it has less behaves so. */
+static cl_int check_buffer(cl_context context, size_t size)
+{
+    cl_device_id id;
+    cl_ulong most = 0;
+    if (target->clGetContextInfo(context, CL_CONTEXT_DEVICES, sizeof id, &id, NULL) == CL_SUCCESS &&
+        target->clGetDeviceInfo(id, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof most, &most, NULL) ==
+            CL_SUCCESS)
+        lower(CL_DEVICE_MAX_MEM_ALLOC_SIZE, &most);
+    return most > 0 && size > most ? CL_INVALID_BUFFER_SIZE : CL_SUCCESS;
+}
+
+static cl_mem CL_API_CALL wrap_clCreateBuffer(cl_context context, cl_mem_flags flags, size_t size,
+                                              void *host, cl_int *status)
+{
+    cl_int code = fault_next(FAULT_ALLOCATE);
+    cl_mem made = NULL;
+    if (!code)
+        code = check_buffer(context, size);
+    if (!code && !fault_take(size))
+        code = CL_MEM_OBJECT_ALLOCATION_FAILURE;
+    else if (!code)
+        made = target->clCreateBuffer(context, flags, size, host, &code);
+    if (status)
+        *status = code;
+    fault_note(FAULT_BUFFER, made != NULL);
+    return made;
+}
+
+static cl_int CL_API_CALL wrap_clReleaseMemObject(cl_mem buffer)
+{
+    size_t size = 0;
+    cl_uint references = 0;
+    cl_mem parent = NULL;
+    target->clGetMemObjectInfo(buffer, CL_MEM_SIZE, sizeof size, &size, NULL);
+    target->clGetMemObjectInfo(buffer, CL_MEM_REFERENCE_COUNT, sizeof references, &references,
+                               NULL);
+    target->clGetMemObjectInfo(buffer, CL_MEM_ASSOCIATED_MEMOBJECT, sizeof(cl_mem), &parent, NULL);
+    cl_int code = target->clReleaseMemObject(buffer);
+    fault_note(FAULT_BUFFER, code == CL_SUCCESS ? -1 : 0);
+    if (code == CL_SUCCESS && references == 1 && !parent)
+        fault_give_back(size);
+    return code;
+}
+
+static cl_int check_launch(cl_command_queue queue, cl_kernel kernel, cl_uint rank,
+                           const size_t *local)
+{
+    cl_device_id id;
+    cl_ulong bytes = 0;
+    size_t items = 1;
+    for (cl_uint i = 0; local && i < rank; i++)
+        items *= local[i];
+    if (fault_limit.work_group && items > fault_limit.work_group)
+        return CL_INVALID_WORK_GROUP_SIZE;
+    if (fault_limit.local &&
+        target->clGetCommandQueueInfo(queue, CL_QUEUE_DEVICE, sizeof id, &id, NULL) == CL_SUCCESS &&
+        target->clGetKernelWorkGroupInfo(kernel, id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof bytes, &bytes,
+                                         NULL) == CL_SUCCESS &&
+        bytes > fault_limit.local)
+        return CL_OUT_OF_RESOURCES;
+    return CL_SUCCESS;
+}
+
+static cl_int CL_API_CALL wrap_clEnqueueNDRangeKernel(cl_command_queue queue, cl_kernel kernel,
+                                                      cl_uint rank, const size_t *offset,
+                                                      const size_t *global, const size_t *local,
+                                                      cl_uint waits, const cl_event *list,
+                                                      cl_event *event)
+{
+    cl_int code = fault_next(FAULT_ENQUEUE);
+    if (!code)
+        code = check_launch(queue, kernel, rank, local);
+    if (!code)
+        code = target->clEnqueueNDRangeKernel(queue, kernel, rank, offset, global, local, waits,
+                                              list, event);
+    fault_note(FAULT_EVENT, code == CL_SUCCESS && event != NULL);
+    return code;
+}
+
+static cl_int CL_API_CALL wrap_clGetKernelWorkGroupInfo(cl_kernel kernel, cl_device_id id,
+                                                        cl_kernel_work_group_info key, size_t size,
+                                                        void *value, size_t *length)
+{
+    cl_int code = fault_next(FAULT_INFO);
+    if (!code)
+        code = target->clGetKernelWorkGroupInfo(kernel, id, key, size, value, length);
+    if (code == CL_SUCCESS && value && key == CL_KERNEL_WORK_GROUP_SIZE)
+        lower_size(value, fault_limit.work_group);
+    return code;
+}
+
 static cl_int CL_API_CALL wrap_clGetDeviceInfo(cl_device_id id, cl_device_info key, size_t size,
                                                void *value, size_t *length)
 {
@@ -246,11 +338,15 @@ static void fill_layer(void)
     TAKE(clGetDeviceInfo);
     TAKE(clGetKernelWorkGroupInfo);
     TAKE(clGetEventProfilingInfo);
+    TAKE(clGetEventInfo);
+    TAKE(clGetCommandQueueInfo);
+    TAKE(clGetMemObjectInfo);
     TAKE(clGetProgramInfo);
     TAKE(clGetProgramBuildInfo);
     TAKE(clCreateContext);
     TAKE(clCreateCommandQueue);
     TAKE(clCreateBuffer);
+    TAKE(clCreateSubBuffer);
     TAKE(clCreateProgramWithSource);
     TAKE(clCreateProgramWithBinary);
     TAKE(clCreateKernel);
