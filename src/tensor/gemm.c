@@ -32,20 +32,42 @@ const char *cnn_gemm_library_version(void)
     return DOTTED(CLBLAST_VERSION_MAJOR, CLBLAST_VERSION_MINOR, CLBLAST_VERSION_PATCH);
 }
 
+static cnn_status override(cnn_device *device, const cnn_gemm_part_kind *part, const size_t *values)
+{
+    const char *names[CNN_GEMM_MOST_PARAMETERS]; /* CLBlast wants them not to be constant */
+    memcpy(names, part->names, sizeof names);
+    return check(CLBlastOverrideParameters(device->id, part->kernel, CLBlastPrecisionSingle,
+                                           (size_t)part->count, names, values),
+                 "CLBlastOverrideParameters", device);
+}
+
+/* The copies around a product, in groups of 64: CLBlast's own values go up to 256. */
+static cnn_status use_small_copies(cnn_device *device)
+{
+    static const struct {
+        cnn_gemm_part_kind kind;
+        size_t values[4];
+    } copies[] = {
+        {{"Copy", 4, {"COPY_DIMX", "COPY_DIMY", "COPY_VW", "COPY_WPT"}}, {8, 8, 1, 1}},
+        {{"Pad", 4, {"PAD_DIMX", "PAD_DIMY", "PAD_WPTX", "PAD_WPTY"}}, {8, 8, 1, 1}},
+        {{"Transpose", 4, {"TRA_DIM", "TRA_PAD", "TRA_SHUFFLE", "TRA_WPT"}}, {8, 1, 0, 1}},
+        {{"Padtranspose", 3, {"PADTRA_PAD", "PADTRA_TILE", "PADTRA_WPT"}}, {1, 8, 1}},
+    };
+    cnn_status status = CNN_OK;
+    for (size_t i = 0; status == CNN_OK && i < sizeof copies / sizeof copies[0]; i++)
+        status = override(device, &copies[i].kind, copies[i].values);
+    return status;
+}
+
 cnn_status cnn_gemm_use(cnn_device *device, const cnn_gemm_tuning *tuning)
 {
     cnn_status status = CNN_OK;
     device->at_destroy = clear_cache;
-    for (int i = 0; status == CNN_OK && i < CNN_GEMM_PARTS; i++) {
-        const cnn_gemm_part_kind *part = &cnn_gemm_parts[i];
-        const char *names[CNN_GEMM_MOST_PARAMETERS]; /* CLBlast wants them not to be constant */
-        memcpy(names, part->names, sizeof names);
+    if (cnn_gemm_wants_small_groups(device))
+        status = use_small_copies(device);
+    for (int i = 0; status == CNN_OK && i < CNN_GEMM_PARTS; i++)
         if (tuning->given[i])
-            status =
-                check(CLBlastOverrideParameters(device->id, part->kernel, CLBlastPrecisionSingle,
-                                                (size_t)part->count, names, tuning->values[i]),
-                      "CLBlastOverrideParameters", device);
-    }
+            status = override(device, &cnn_gemm_parts[i], tuning->values[i]);
     return status;
 }
 

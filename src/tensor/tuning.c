@@ -36,10 +36,17 @@ cnn_gemm_tuning cnn_gemm_plain_tuning(const cnn_device *device)
     return device->kernel_class == CNN_KERNEL_CPU ? plain_for_cpus : plain_for_gpus;
 }
 
+bool cnn_gemm_wants_small_groups(const cnn_device *device)
+{
+    enum { LARGEST = 256 };
+    return device->info.max_work_group < LARGEST;
+}
+
 cnn_gemm_tuning cnn_gemm_default_tuning(const cnn_device *device)
 {
     if (device->kernel_class != CNN_KERNEL_CPU)
-        return (cnn_gemm_tuning){{false}, {{0}}};
+        return cnn_gemm_wants_small_groups(device) ? plain_for_gpus
+                                                   : (cnn_gemm_tuning){{false}, {{0}}};
     cnn_gemm_tuning tuning = plain_for_cpus;
     tuning.given[CNN_GEMM_DIRECT] = false; /* never called: the switch says so */
     return tuning;

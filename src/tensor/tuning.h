@@ -33,8 +33,11 @@ typedef struct cnn_gemm_tuning {
     size_t values[CNN_GEMM_PARTS][CNN_GEMM_MOST_PARAMETERS]; /* in the order of the names */
 } cnn_gemm_tuning;
 
-/* Built in: one work-item per tile on CPUs, where CLBlast's database is shaped for GPUs; the
- * database elsewhere. */
+/* The device's work-groups are smaller than those of CLBlast's database. */
+bool cnn_gemm_wants_small_groups(const cnn_device *device);
+
+/* Built in: one work-item per tile on CPUs, where CLBlast's database is shaped for GPUs; the plain
+ * one where work-groups are small; the database elsewhere. */
 cnn_gemm_tuning cnn_gemm_default_tuning(const cnn_device *device);
 /* Every part given: modest sizes that any device of the class can run. */
 cnn_gemm_tuning cnn_gemm_plain_tuning(const cnn_device *device);
