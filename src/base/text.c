@@ -65,8 +65,9 @@ cnn_status cnn_text_take(char **string, cnn_text *text)
 {
     *string = NULL;
     if (!reserve(text, 0)) {
+        size_t length = text->length;
         cnn_text_finish(text);
-        return cnn_fail_memory(text->length, "a text");
+        return cnn_fail_memory(length, "a text");
     }
     text->data[text->length] = '\0';
     *string = text->data;

@@ -35,6 +35,7 @@ static int save_checkpoint(train_run *run)
     if (code == 0 && !run->keeps_previous && !run->checkpoint)
         (void)unlink(files->paths[TRAIN_PREVIOUS]);
     run->keeps_previous = run->keeps_previous || code == 0;
+    run->made_checkpoint = run->made_checkpoint || code == 0;
     return code;
 }
 
@@ -153,16 +154,20 @@ static int stop_for_failure(const train_run *run, cnn_status status)
 {
     int code = cli_exit_code(status);
     const char *model = run->files.paths[TRAIN_MODEL];
-    if (run->saved == NOTHING_SAVED && run->checkpoint)
+    bool saved = run->saved != NOTHING_SAVED;
+    if (!saved && run->checkpoint && !run->made_checkpoint)
         return cli_fail(code, "%s; the checkpoint is as it was", cnn_error_message());
-    if (run->saved == NOTHING_SAVED)
-        return cli_fail(code, "%s; no model was saved", cnn_error_message());
-    /* The same numbers would come again. */
-    char *command = run->keeps_previous && status != CNN_ERROR_ARITHMETIC
-                        ? cli_train_resume_command(run)
-                        : NULL;
-    cli_fail(code, "%s; %s keeps the model of epoch %d%s%s", cnn_error_message(), model, run->saved,
-             command ? "; to go on: " : "", command ? command : "");
+    /* After wrong arithmetic the same numbers would come again. */
+    bool goes_on = (saved ? run->keeps_previous : run->made_checkpoint) &&
+                   status != CNN_ERROR_ARITHMETIC;
+    char *command = goes_on ? cli_train_resume_command(run) : NULL;
+    const char *to_go_on = command ? "; to go on: " : "", *words = command ? command : "";
+    if (saved)
+        cli_fail(code, "%s; %s keeps the model of epoch %d%s%s", cnn_error_message(), model,
+                 run->saved, to_go_on, words);
+    else
+        cli_fail(code, "%s; %s%s%s", cnn_error_message(),
+                 run->checkpoint ? "the model is as it was" : "no model was saved", to_go_on, words);
     free(command);
     return code;
 }

@@ -46,6 +46,9 @@ int cli_exit_code(cnn_status status);
 
 bool cli_ends_with(const char *text, const char *ending);
 
+/* Of a clock that only goes forward. */
+double cli_seconds(void);
+
 /* Redraws the bar where stderr is a terminal and it is time for it. Any line clears it. */
 void cli_progress_show(const cnn_progress *progress);
 void cli_progress_clear(void);

@@ -16,7 +16,7 @@ static const double redraw_seconds = 0.1;
 static bool is_shown;
 static double shown_at;
 
-static double now(void)
+double cli_seconds(void)
 {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
@@ -84,7 +84,7 @@ static void format_line(char line[LINE_SIZE], const cnn_progress *progress, size
 
 void cli_progress_show(const cnn_progress *progress)
 {
-    double time = now();
+    double time = cli_seconds();
     if (!is_terminal() || time - shown_at < redraw_seconds)
         return;
     char line[LINE_SIZE];

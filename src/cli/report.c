@@ -4,16 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cli/output.h"
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
 
 void cli_report_note(cli_report *report, const char *format, ...)
 {
@@ -49,11 +41,11 @@ int cli_report_evaluate(cli_report *report, const cli_session *session, const cl
         return CLI_EXIT_FAILURE;
     CLI_TRY(cli_check(cnn_predictor_create(&predictor, session->device, session->model, batch,
                                            options->train.fuse)));
-    double start = now();
+    double start = cli_seconds();
     CLI_TRY(cli_check(cnn_predictor_evaluate_samples(&report->evaluation, report->predictions,
                                                      predictor, session->dataset, CNN_SPLIT_TEST)));
     size_t batches = (count - 1) / (size_t)batch + 1;
-    report->step_seconds = backward * (now() - start) / (double)batches;
+    report->step_seconds = backward * (cli_seconds() - start) / (double)batches;
 out:
     cnn_predictor_destroy(predictor);
     return code;

@@ -100,17 +100,41 @@ static char *previous_of(const char *path)
     return name;
 }
 
+/* Fit for a POSIX shell. */
+static char *quote(const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_./:,+@%=-";
+    static const char escaped[] = "'\\''";
+    if (word[0] != '\0' && word[strspn(word, plain)] == '\0')
+        return cli_concatenate((const char *[]){word, NULL});
+    char *text = cli_allocate(strlen(word) * (sizeof escaped - 1) + 3, 1), *at = text;
+    if (!text)
+        return NULL;
+    *at++ = '\'';
+    for (; *word; word++) {
+        if (*word == '\'') {
+            memcpy(at, escaped, sizeof escaped - 1);
+            at += sizeof escaped - 1;
+        } else {
+            *at++ = *word;
+        }
+    }
+    *at = '\'';
+    return text;
+}
+
 /* One line: what is wrong with the checkpoint, and whether the one before it is good. */
 static int refuse(const train_run *run, const char *path, cnn_status status)
 {
     int code = cli_exit_code(status);
-    const char *out = run->options->out;
     cnn_checkpoint *other = NULL;
     char *message = cli_concatenate((const char *[]){cnn_error_message(), NULL});
-    char *previous = previous_of(path);
-    if (message && previous) {
+    char *previous = previous_of(path), *from = previous ? quote(previous) : NULL;
+    char *out = run->options->out ? quote(run->options->out) : NULL;
+    if (message && from) {
         if (cnn_checkpoint_load(&other, previous) == CNN_OK)
-            cli_fail(code, "%s; the one before it is good: --resume-from %s%s%s", message, previous,
+            cli_fail(code, "%s; the one before it is good: --resume-from %s%s%s", message, from,
                      out ? " --out " : "", out ? out : "");
         else
             cli_fail(code, "%s; there is no good one before it", message);
@@ -118,6 +142,8 @@ static int refuse(const train_run *run, const char *path, cnn_status status)
     cnn_checkpoint_destroy(other);
     free(message);
     free(previous);
+    free(from);
+    free(out);
     return code;
 }
 
@@ -210,30 +236,6 @@ int cli_train_resume(train_run *run)
         cli_info("going on from %s: epoch %d, step %zu of %zu", run->checkpoint_path, at.epoch,
                  at.step, at.steps);
     return 0;
-}
-
-/* Fit for a POSIX shell. */
-static char *quote(const char *word)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                "_./:,+@%=-";
-    static const char escaped[] = "'\\''";
-    if (word[0] != '\0' && word[strspn(word, plain)] == '\0')
-        return cli_concatenate((const char *[]){word, NULL});
-    char *text = cli_allocate(strlen(word) * (sizeof escaped - 1) + 3, 1), *at = text;
-    if (!text)
-        return NULL;
-    *at++ = '\'';
-    for (; *word; word++) {
-        if (*word == '\'') {
-            memcpy(at, escaped, sizeof escaped - 1);
-            at += sizeof escaped - 1;
-        } else {
-            *at++ = *word;
-        }
-    }
-    *at = '\'';
-    return text;
 }
 
 char *cli_train_resume_command(const train_run *run)

@@ -30,6 +30,7 @@ typedef struct train_run {
     cnn_metrics *metrics;
     train_files files;
     bool keeps_previous;   /* the checkpoint that is there is good, and this run's */
+    bool made_checkpoint;  /* one at least, since the program was started */
     int saved;             /* index of the epoch whose model was saved last */
     cnn_progress progress; /* the last that was told */
     int code;              /* of a callback that failed and said so */

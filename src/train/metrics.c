@@ -35,15 +35,21 @@ static void append_json(cnn_text *text, const cnn_epoch *epoch)
     json_decref(json);
 }
 
-/* A line goes to the system in one piece: a program that is killed leaves no half of one. */
+/* A line goes to the system in one piece: a program that is killed leaves no half of one, nor does
+ * a disk that is full. */
 static cnn_status write_text(const log_file *log, const char *text)
 {
+    struct stat before;
+    bool regular = fstat(log->file, &before) == 0 && S_ISREG(before.st_mode);
     size_t size = strlen(text);
     while (size > 0) {
         ssize_t count = write(log->file, text, size);
-        if (count < 0 && errno != EINTR)
-            return cnn_fail(CNN_ERROR_FILE, "%s: cannot be written: %s", log->path,
-                            strerror(errno));
+        if (count < 0 && errno != EINTR) {
+            int code = errno;
+            if (regular && ftruncate(log->file, before.st_size) != 0)
+                cnn_log(CNN_LOG_DEBUG, "%s: its last line is torn", log->path);
+            return cnn_fail(CNN_ERROR_FILE, "%s: cannot be written: %s", log->path, strerror(code));
+        }
         if (count > 0) {
             text += count;
             size -= (size_t)count;

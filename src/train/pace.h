@@ -1,5 +1,5 @@
-/* Keeps a bounded number of passes (batches, or pieces of one) in flight, so that an interrupt is answered soon and a driver's
- * queue does not grow without end. */
+/* Keeps a bounded number of passes (batches, or pieces of one) in flight, so that an interrupt is
+ * answered soon and a driver's queue does not grow without end. */
 #ifndef TRAIN_PACE_H
 #define TRAIN_PACE_H
 
