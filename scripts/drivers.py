@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 
+NO_DEVICE = 3  # cnn-cl's exit code
 VENDORS = "/etc/OpenCL/vendors"
 
 
@@ -45,12 +46,17 @@ def folder_of(driver, scratch):
     return folder
 
 
+class Broken(Exception):
+    """A driver that ends the process that asks for its devices."""
+
+
 def devices(build, variables):
-    """What cnn-cl lists: usable ones first."""
+    """What cnn-cl lists: usable ones first. Raises Broken."""
     command = os.path.join(build, "src", "cli", "cnn-cl")
     done = subprocess.run([command, "--list-devices", "--json"], env=variables, capture_output=True,
                           text=True, check=False)
-    # Without a device there may be no list, or an empty one: the exit code says no more.
+    if done.returncode not in (0, NO_DEVICE):
+        raise Broken(f"listing its devices ended with {done.returncode}: {done.stderr.strip()[-300:]}")
     return json.loads(done.stdout)["devices"] if done.stdout.strip() else []
 
 

@@ -19,7 +19,7 @@ command -v clang >/dev/null 2>&1 || {
 if [ ! -f "$build/build.ninja" ]; then
     CC=clang meson setup "$build" "$root" -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false \
         -Dbuildtype=debugoptimized -Dc_args="-fsanitize=fuzzer-no-link -fno-omit-frame-pointer \
--fsanitize-coverage-ignorelist=$root/tests/fuzz/uncounted.txt" >/dev/null
+-fsanitize-coverage-ignorelist=$root/tests/fuzz/uncounted.txt" >&2
 fi
 
 names=${*:-$(sed -n "s/^  '\([a-z]*\)': .*,$/\1/p" "$root/tests/fuzz/meson.build")}
@@ -28,7 +28,7 @@ for name in $names; do
     targets="$targets tests/fuzz/fuzz_$name"
 done
 # shellcheck disable=SC2086  # a list of words
-ninja -C "$build" $targets >/dev/null
+ninja --quiet -C "$build" $targets >&2
 
 export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1
 export LSAN_OPTIONS="suppressions=$root/tests/lsan.supp:print_suppressions=0"

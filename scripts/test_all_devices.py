@@ -101,18 +101,30 @@ def run_column(title, chosen, environment):
     return cells
 
 
+def list_devices(options, driver, environment):
+    """Those that are wanted and usable. A driver that gives none of which it was asked for has failed."""
+    try:
+        found = drivers.devices(options.build, environment)
+    except drivers.Broken as error:
+        options.broken.append(f"{driver}: {error}")
+        return []
+    if not found and driver in map(os.path.abspath, options.icd):
+        options.broken.append(f"{driver}: expected a driver of OpenCL, found no device: cnn-cl doctor says more")
+    wanted_ones = [device for device in found
+                   if (options.device or "").lower() in drivers.title_text(device).lower()]
+    for device in wanted_ones:
+        if not device["usable"]:
+            print(f"{drivers.title_text(device)}: not usable: {device['reason']}", file=sys.stderr)
+    return [device for device in wanted_ones if device["usable"]]
+
+
 def measure(options, tests):
     """Yields a column when it is complete: (title, cells)."""
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         for driver in drivers.find(options.icd):
             environment = drivers.environment(driver, folder)
-            for device in drivers.devices(options.build, environment):
-                if (options.device or "").lower() not in drivers.title_text(device).lower():
-                    continue
-                if not device["usable"]:
-                    print(f"{drivers.title_text(device)}: not usable: {device['reason']}", file=sys.stderr)
-                    continue
+            for device in list_devices(options, driver, environment):
                 environment["CNN_CL_DEVICE"] = f"{device['platform']}:{device['device']}"
                 for title, chosen in runs_of(device, tests):
                     chosen = {name: test for name, test in chosen.items() if wanted(options, name)}
@@ -212,6 +224,7 @@ def write_page(path, names, title, cells):
 
 def main(arguments):
     options = parse(arguments)
+    options.broken = []
     tests = read_tests(options.build)
     names = plain_names(tests) + [UNDER_OCLGRIND]
     rows = [name for name in names if wanted(options, name)]
@@ -226,11 +239,13 @@ def main(arguments):
             columns.append((title, cells))
         if cells and options.output:
             write_page(options.output, names, title, cells)
+    for line in options.broken:
+        print(f"test_all_devices.sh: {line}", file=sys.stderr)
     if not columns:
         sys.exit("test_all_devices.sh: no usable OpenCL device was found: cnn-cl --list-devices says why")
     print(grid_text(rows, columns))
     failed = any(cell.startswith("FAIL") for _, cells in columns for cell in cells.values())
-    return 1 if failed else 0
+    return 1 if failed or options.broken else 0
 
 
 if __name__ == "__main__":

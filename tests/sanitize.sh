@@ -13,7 +13,7 @@ all=${3-}
 # Warnings are the plain build's business: the sanitizers' instrumentation causes false ones.
 if [ ! -f "$build/build.ninja" ]; then
     meson setup "$build" "$source" -Db_sanitize=address,undefined -Db_lundef=false \
-        -Dbuildtype=debug -Doptimization=1 -Dwerror=false >/dev/null
+        -Dbuildtype=debug -Doptimization=1 -Dwerror=false
 fi
 # Kernels are those of the plain build: what it has compiled need not be compiled again.
 plain=$(dirname "$(dirname "$build")")

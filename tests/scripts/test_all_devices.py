@@ -103,6 +103,25 @@ class Matrix(Machine):
         result = self.run_all("--icd", self.path("more.icd"), "--device", "card")
         self.assertEqual(self.rows(result)["ops"], ["ok 0 s"])
 
+    def test_a_driver_that_breaks_is_a_failure(self):
+        self.add_test("ops", "exit 0")
+        with open(self.path("build/src/cli/cnn-cl"), encoding="utf-8") as file:
+            command = file.read()
+        self.write("build/src/cli/cnn-cl", command.replace("\ncd ", "\ngrep -q liba \"$OCL_ICD_VENDORS\"/*.icd || "
+                                                           "kill -9 $$\ncd "), executable=True)
+        result = self.run_all()
+        self.assertEqual(result.returncode, 1)
+        self.assertEqual(self.rows(result)["ops"], ["ok 0 s"])
+        self.assertRegex(result.stderr, "b.icd: listing its devices ended with -9")
+
+    def test_a_driver_that_is_asked_for_and_is_none(self):
+        self.write("libc.so.json", json.dumps({"devices": []}))
+        self.write("none.icd", "libc.so\n")
+        self.add_test("ops", "exit 0")
+        result = self.run_all("--icd", self.path("none.icd"))
+        self.assertEqual(result.returncode, 1)
+        self.assertRegex(result.stderr, "none.icd: expected a driver of OpenCL, found no device")
+
     def test_no_device_and_no_end_are_failures(self):
         self.devices()
         self.add_test("ops", "exit 0")
