@@ -1,5 +1,6 @@
 /* Adam (Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015), as PyTorch
- * computes it: m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; p -= rate * m / (sqrt(v) * root + eps)
+ * computes it: m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2;
+ * p -= rate * m / (sqrt(v) * root + eps)
  * with rate = lr / (1 - b1^t) and root = 1 / sqrt(1 - b2^t), computed on the host in double. */
 
 #include "loop.cl"

@@ -1,5 +1,5 @@
-/* What a broken driver does to whoever loads it: CRASH_AT_LOAD as soon as it is loaded, else when it
- * is asked for its functions. */
+/* What a broken driver does to whoever loads it: CRASH_AT_LOAD as soon as it is loaded, else when
+ * it is asked for its functions. */
 #include <signal.h>
 
 #ifdef CRASH_AT_LOAD
