@@ -46,7 +46,7 @@ cnn_status cnn_doctor_create(cnn_doctor **doctor)
     CNN_TRY(cnn_allocate(&made, 1, sizeof *made, "a doctor"));
     CNN_TRY(cnn_doctor_look_at_drivers(made));
     CNN_TRY(cnn_doctor_look_at_variables(made));
-    CNN_TRY(cnn_doctor_look_at_hardware(made));
+    CNN_TRY(cnn_doctor_look_at_hardware(made, ""));
     CNN_TRY(cnn_doctor_look_at_caches(made));
     *doctor = made;
     return CNN_OK;
