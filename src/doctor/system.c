@@ -30,6 +30,8 @@ static const struct {
     {"OPENCL_LAYERS", "libraries between programs and drivers", false},
     {"RUSTICL_ENABLE", "the drivers that rusticl shows", false},
     {"RUSTICL_DEVICE_TYPE", "what rusticl's devices say they are", false},
+    {"LD_LIBRARY_PATH", "where libraries are looked for first: another loader or driver, perhaps",
+     true},
     {"POCL_DEVICES", "the devices that pocl shows", true},
     {"POCL_CACHE_DIR", "pocl's cache of compiled kernels", false},
     {"POCL_KERNEL_CACHE", "whether pocl keeps compiled kernels", false},
