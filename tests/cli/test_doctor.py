@@ -10,6 +10,7 @@ from support import TRAINING, CommandTest, environment
 KERNELS = os.environ["CNN_CL_KERNEL_DIR"]
 CRASHES_AT_LOAD = os.environ["CNN_TEST_CRASHES_AT_LOAD"]
 CRASHES_WHEN_ASKED = os.environ["CNN_TEST_CRASHES_WHEN_ASKED"]
+FAULT_LAYER = os.environ["CNN_TEST_FAULT_LAYER"]
 HAS_NO_DEVICE = os.environ["CNN_TEST_HAS_NO_DEVICE"]
 SMALL = ["--xdim", "2,9,8", "--cdims", "5", "--hdims", "6", "--ydim", "3", "--batch", "20"]
 NORM = ["--xdim", "2,7,6", "--cdims", "3", "--hdims", "none", "--ydim", "3", "--batch", "20",
@@ -109,6 +110,41 @@ class Right(CommandTest):
                                 "none", "--batch", "2").stdout
         listing = json.loads(self.run_command("--list-devices", "--json").stdout)["devices"]
         self.assertEqual(text.count("computes right"), sum(one["usable"] for one in listing))
+
+
+class Failing(CommandTest):
+    """Two devices, of which the first cannot be opened, or fails later."""
+
+    TINY = ["--xdim", "1,2,2", "--cdims", "none", "--hdims", "none", "--batch", "2"]
+
+    def setUp(self):
+        if not os.path.exists(FAULT_LAYER):
+            self.skipTest("there is no fault layer in this build")
+
+    def env(self, fault):
+        return environment(OPENCL_LAYERS=FAULT_LAYER, CNN_FAULT_TWIN="1", CNN_FAULT_FAIL=fault)
+
+    def test_one_that_cannot_be_opened_does_not_stop_the_rest(self):
+        env = self.env("create:1:-2")
+        why = r"clCreateContext: CL_DEVICE_NOT_AVAILABLE \(-2\)"
+        result = self.run_command("doctor", "--all", *self.TINY, code=1, env=env)
+        self.assertRegex(result.stderr, rf"(?m)^cnn-cl: device 0:0: {why}")
+        self.assertRegex(result.stdout, r"(?m)^Device 0:0: .*, not checked:\n"
+                         rf"  problem  .* \(0:0, .* could not be opened: {why}.*\n +mend: ")
+        self.assertRegex(result.stdout, r"(?m)^Device 0:1: .* beside plain C:\n +plan +phase")
+        self.assertEqual(result.stdout.count("computes right"), 1)
+        result = self.run_command("doctor", "--all", "--json", *self.TINY, code=1, env=env)
+        found = json.loads(result.stdout)
+        (device,) = found["devices"]
+        self.assertEqual((device["id"], device["passed"]), ("0:1", True))
+        (finding,) = [one for one in found["findings"] if one["topic"] == "device"]
+        self.assertEqual(finding["level"], "problem")
+        self.assertRegex(finding["text"], rf"\(0:0, .* could not be opened: {why}")
+
+    def test_one_alone(self):
+        result = self.run_command("doctor", *self.TINY, code=1, env=self.env("create:1"))
+        self.assertRegex(result.stderr, r"\Acnn-cl: device 0:0: clCreateContext: .*\n\Z")
+        self.assertIn("could not be opened: clCreateContext", result.stdout)
 
 
 class Wrong(CommandTest):
