@@ -198,8 +198,10 @@ static cnn_status look_at_driver(cnn_doctor *doctor, const cnn_icd *icd)
     name_driver(name, sizeof name, icd);
     cnn_status status = cnn_probe_run(&probe, load_driver, icd);
     if (status != CNN_OK)
-        return cnn_doctor_add(doctor, CNN_FINDING_NOTE, "driver", "", "%s was not tried: %s", name,
-                              cnn_error_message());
+        return cnn_doctor_add(
+            doctor, CNN_FINDING_NOTE, "driver",
+            "ulimit -u and ulimit -n say how many processes and files there may be",
+            "%s was not tried: %s", name, cnn_error_message());
     const char *why = find_line(line, sizeof line, probe.text, "absent");
     if (why)
         return add_absent(doctor, name, icd, why);
