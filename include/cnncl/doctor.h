@@ -27,7 +27,8 @@ CNN_API const char *cnn_finding_level_name(cnn_finding_level level);
 /** One thing about the machine. Strings are owned by the doctor; one line each. */
 typedef struct cnn_finding {
     cnn_finding_level level; /**< how good it is */
-    const char *topic;  /**< "loader", "driver", "variable", "hardware", "permission", "cache" */
+    const char *topic;  /**< "loader", "driver", "variable", "hardware", "permission", "cache"; and
+                             "device": one that cannot be opened, or checked to its end */
     const char *text;   /**< what was found */
     const char *remedy; /**< the command or package that mends it; empty where nothing is to mend */
 } cnn_finding;
@@ -72,6 +73,12 @@ typedef struct cnn_doctor_options {
 
 /** The defaults: 256, NULL, NULL. */
 CNN_API void cnn_doctor_options_init(cnn_doctor_options *options);
+
+/** Opens a device of a list's usable ones, to check it. Where that fails there is a finding about
+ * "device" with the reason, but no verdict, and no object in the JSON document's "devices"; so there
+ * is a finding where cnn_doctor_check() fails. Errors: those of cnn_device_create(). */
+CNN_API cnn_status cnn_doctor_open(cnn_device **device, cnn_doctor *doctor,
+                                   const cnn_device_info *info);
 
 /** Checks an open device: its memory, each step of the network's plan (fused and plain, forward,
  * evaluation and backward) on random values in memory that is filled with NaN and stands between

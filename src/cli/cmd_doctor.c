@@ -12,10 +12,10 @@ typedef struct doctor_run {
     cnn_device_list *list;
 } doctor_run;
 
-static void print_findings(const cnn_doctor *doctor)
+/* Those from `first` on. */
+static void print_findings(const cnn_doctor *doctor, size_t first)
 {
-    cli_print("What the OpenCL loader sees:\n");
-    for (size_t i = 0; i < cnn_doctor_finding_count(doctor); i++) {
+    for (size_t i = first; i < cnn_doctor_finding_count(doctor); i++) {
         cnn_finding finding = cnn_doctor_get_finding(doctor, i);
         cli_print("  %-7s  %s\n", cnn_finding_level_name(finding.level), finding.text);
         if (*finding.remedy)
@@ -57,32 +57,43 @@ out:
     return code;
 }
 
+static void print_header(const cnn_device_info *info, bool opened)
+{
+    cli_print("\nDevice %d:%d: %s (%s, driver %s), %s:\n", info->platform, info->device, info->name,
+              info->platform_name, info->driver, opened ? "beside plain C" : "not checked");
+    if (opened)
+        cli_print("        %-7s  %-8s  %-60s  %8s  %12s\n", "plan", "phase", "step", "error",
+                  "time");
+}
+
 static int check_device(doctor_run *run, size_t index)
 {
     const cnn_device_info *info = cnn_device_list_get(run->list, index);
+    bool text = !run->options->json;
     cnn_device *device = NULL;
     cnn_doctor_options options;
-    char selector[32];
     int code = 0;
+    size_t findings = cnn_doctor_finding_count(run->doctor);
     cnn_doctor_options_init(&options);
     options.batch = run->options->train.batch;
-    options.on_row = run->options->json ? NULL : print_row;
-    snprintf(selector, sizeof selector, "%d:%d", info->platform, info->device);
-    if (!run->options->json)
-        cli_print("\nDevice %s: %s (%s, driver %s), beside plain C:\n"
-                  "        %-7s  %-8s  %-60s  %8s  %12s\n",
-                  selector, info->name, info->platform_name, info->driver, "plan", "phase", "step",
-                  "error", "time");
-    CLI_TRY(cli_check(cnn_device_create(&device, selector)));
-    CLI_TRY(cli_check(cnn_doctor_check(run->doctor, device, run->network, &options)));
-    if (!run->options->json)
+    options.on_row = text ? print_row : NULL;
+    cnn_status status = cnn_doctor_open(&device, run->doctor, info);
+    if (text)
+        print_header(info, status == CNN_OK);
+    if (status == CNN_OK)
+        status = cnn_doctor_check(run->doctor, device, run->network, &options);
+    if (status != CNN_OK)
+        code = cli_fail(cli_exit_code(status), "device %d:%d: %s", info->platform, info->device,
+                        cnn_error_message());
+    if (text && status != CNN_OK)
+        print_findings(run->doctor, findings);
+    else if (text)
         code = print_verdict(run, cnn_doctor_verdict_count(run->doctor) - 1);
-out:
     cnn_device_destroy(device);
     return code;
 }
 
-/* The one that is chosen, or all. */
+/* The one that is chosen, or all: one that fails does not keep the others from their turn. */
 static int check_devices(doctor_run *run)
 {
     size_t first, end;
@@ -97,8 +108,10 @@ static int check_devices(doctor_run *run)
         first = 0;
         end = cnn_device_list_count(run->list);
     }
-    for (size_t i = first; i < end; i++)
-        CLI_TRY(check_device(run, i));
+    for (size_t i = first; i < end; i++) {
+        int failed = check_device(run, i);
+        code = code == 0 ? failed : code;
+    }
 out:
     return code;
 }
@@ -129,8 +142,10 @@ int cmd_doctor(cli_options *options)
         return cli_fail(CLI_EXIT_USAGE, "--all and --device exclude each other");
     CLI_TRY(cli_check(cnn_network_create(&run.network, &options->config)));
     CLI_TRY(cli_check(cnn_doctor_create(&run.doctor)));
-    if (!options->json)
-        print_findings(run.doctor);
+    if (!options->json) {
+        cli_print("What the OpenCL loader sees:\n");
+        print_findings(run.doctor, 0);
+    }
     code = check_devices(&run);
     if (options->json) {
         int printed = print_json(&run);

@@ -213,6 +213,7 @@ static int prepare(train_run *run)
     int code = 0;
     CLI_TRY(cli_train_find(run));
     CLI_TRY(cli_train_files_check(&run->files, options->no_clobber));
+    CLI_TRY(cli_session_find_device(options));
     CLI_TRY(cli_train_load(run));
     CLI_TRY(cli_session_open_device(&run->session, options));
     CLI_TRY(cli_session_admit_device(&run->session, options));

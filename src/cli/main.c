@@ -82,7 +82,7 @@ const cli_command cli_commands[] = {
     {.name = "doctor",
      .summary = "is OpenCL here, and right? every kernel against plain C",
      .notes = "First what the loader sees, and what mends it. Exit code 0: right; 1: a device\n"
-              "computes wrong; 3: there is none. --batch is that of the matrix products.\n"
+              "computes wrong or fails; 3: there is none. --batch: of the matrix products.\n"
               "JSON keys: see cnncl/doctor.h.\n",
      .groups = CLI_DOCTOR | CLI_NETWORK | CLI_BATCH | CLI_JSON,
      .run = cmd_doctor},

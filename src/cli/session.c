@@ -83,6 +83,20 @@ out:
     return code;
 }
 
+int cli_session_find_device(const cli_options *options)
+{
+    cnn_device_list *list = NULL;
+    size_t index;
+    int code = 0;
+    if (!options->device)
+        return 0;
+    CLI_TRY(cli_check(cnn_device_list_create(&list)));
+    CLI_TRY(cli_check(cnn_device_list_pick(&index, list, options->device)));
+out:
+    cnn_device_list_destroy(list);
+    return code;
+}
+
 int cli_session_open_device(cli_session *session, const cli_options *options)
 {
     int code = cli_check(cnn_device_create(&session->device, options->device));

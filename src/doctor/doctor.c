@@ -46,7 +46,7 @@ cnn_status cnn_doctor_create(cnn_doctor **doctor)
     CNN_TRY(cnn_allocate(&made, 1, sizeof *made, "a doctor"));
     CNN_TRY(cnn_doctor_look_at_drivers(made));
     CNN_TRY(cnn_doctor_look_at_variables(made));
-    CNN_TRY(cnn_doctor_look_at_hardware(made));
+    CNN_TRY(cnn_doctor_look_at_hardware(made, ""));
     CNN_TRY(cnn_doctor_look_at_caches(made));
     *doctor = made;
     return CNN_OK;
@@ -117,6 +117,25 @@ static cnn_status remember(const cnn_doctor_device *result, const cnn_device *de
     return status;
 }
 
+/* Of the failure that the thread's message tells, which stays. */
+static void add_trouble(cnn_doctor *doctor, const cnn_device_info *info, const char *done)
+{
+    (void)cnn_doctor_add(doctor, CNN_FINDING_PROBLEM, "device",
+                         "take another device, or install this one's driver again",
+                         "%s (%d:%d, %s) could not be %s: %s", info->name, info->platform,
+                         info->device, info->platform_name, done, cnn_error_message());
+}
+
+cnn_status cnn_doctor_open(cnn_device **device, cnn_doctor *doctor, const cnn_device_info *info)
+{
+    char selector[32];
+    snprintf(selector, sizeof selector, "%d:%d", info->platform, info->device);
+    cnn_status status = cnn_device_create(device, selector);
+    if (status != CNN_OK)
+        add_trouble(doctor, info, "opened");
+    return status;
+}
+
 cnn_status cnn_doctor_check(cnn_doctor *doctor, cnn_device *device, const cnn_network *network,
                             const cnn_doctor_options *options)
 {
@@ -137,6 +156,8 @@ cnn_status cnn_doctor_check(cnn_doctor *doctor, cnn_device *device, const cnn_ne
     cnn_status status = cnn_check_thoroughly(result, device, network, options);
     if (status == CNN_OK)
         status = remember(result, device, network);
+    if (status != CNN_OK)
+        add_trouble(doctor, &device->info, "checked to the end");
     return status;
 }
 

@@ -55,7 +55,8 @@ cnn_status cnn_doctor_add(cnn_doctor *doctor, cnn_finding_level level, const cha
 /* system.c, drivers.c: add their findings. Errors: MEMORY. */
 cnn_status cnn_doctor_look_at_drivers(cnn_doctor *doctor);
 cnn_status cnn_doctor_look_at_variables(cnn_doctor *doctor);
-cnn_status cnn_doctor_look_at_hardware(cnn_doctor *doctor);
+/* root: what stands before "/dev" and "/sys", "" but in tests. */
+cnn_status cnn_doctor_look_at_hardware(cnn_doctor *doctor, const char *root);
 cnn_status cnn_doctor_look_at_caches(cnn_doctor *doctor);
 
 /* The public face of a row. */

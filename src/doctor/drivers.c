@@ -134,7 +134,8 @@ static cnn_status add_absent(cnn_doctor *doctor, const char *name, const cnn_icd
                           name, why);
 }
 
-/* A driver that loads and has no device: mostly its hardware is not there. */
+/* A driver that loads and has no device: mostly its hardware is not there, or may not be used. The
+ * first row that fits; a row with a variable fits where that is not set. */
 static const char *no_device_remedy(const char *library)
 {
     static const struct {
@@ -142,14 +143,30 @@ static const char *no_device_remedy(const char *library)
     } rows[] = {
         {"rusticl", "RUSTICL_ENABLE",
          "for a GPU of AMD or Intel: export RUSTICL_ENABLE=radeonsi, or iris"},
+        {"rusticl", NULL,
+         "usermod -aG render USER as root, and log in again, as it needs /dev/dri/renderD*; "
+         "RUSTICL_ENABLE is radeonsi for a GPU of AMD's, iris for one of Intel's"},
+        {"MesaOpenCL", NULL,
+         "export RUSTICL_ENABLE=radeonsi, or iris, for rusticl of the same package: this one knows "
+         "AMD's Radeons alone"},
         {"pocl", NULL, "export POCL_CACHE_DIR= to a folder that can be written"},
-        {"nvidia", NULL, "nvidia-smi tells whether the kernel module runs"},
+        {"nvidia", NULL,
+         "modprobe nvidia as root, and nvidia-smi to see whether it runs; into a container pass "
+         "--gpus all"},
+        {"igdrcl", NULL,
+         "usermod -aG render USER as root, and log in again, as it needs /dev/dri/renderD* of a "
+         "GPU of Intel's; for a GPU newer than the driver, a later intel-opencl-icd"},
+        {"amdocl", NULL,
+         "usermod -aG render,video USER as root, and log in again, as it needs /dev/kfd and "
+         "/dev/dri/renderD* of a GPU that ROCm knows; for others apt install mesa-opencl-icd, and "
+         "export RUSTICL_ENABLE=radeonsi"},
+        {"intelocl", NULL, "apt install pocl-opencl-icd, as it needs a CPU with SSE 4.2"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (cnn_contains_ignoring_case(library, rows[i].part) &&
             (!rows[i].variable || !getenv(rows[i].variable)))
             return rows[i].remedy;
-    return "";
+    return "none where its hardware is not here; else install this driver again";
 }
 
 static cnn_status add_devices(cnn_doctor *doctor, const cnn_probe *probe, const char *name,
@@ -181,8 +198,10 @@ static cnn_status look_at_driver(cnn_doctor *doctor, const cnn_icd *icd)
     name_driver(name, sizeof name, icd);
     cnn_status status = cnn_probe_run(&probe, load_driver, icd);
     if (status != CNN_OK)
-        return cnn_doctor_add(doctor, CNN_FINDING_NOTE, "driver", "", "%s was not tried: %s", name,
-                              cnn_error_message());
+        return cnn_doctor_add(
+            doctor, CNN_FINDING_NOTE, "driver",
+            "ulimit -u and ulimit -n say how many processes and files there may be",
+            "%s was not tried: %s", name, cnn_error_message());
     const char *why = find_line(line, sizeof line, probe.text, "absent");
     if (why)
         return add_absent(doctor, name, icd, why);

@@ -4,17 +4,15 @@
 
 #include "base/text.h"
 
-enum { INTEL = 0x8086, AMD = 0x1002, NVIDIA = 0x10DE };
-
 const cnn_package cnn_packages[] = {
     {"libpocl", "pocl-opencl-icd", 0},
-    {"RusticlOpenCL", "mesa-opencl-icd", AMD},
-    {"MesaOpenCL", "mesa-opencl-icd", AMD},
-    {"amdocl", "rocm-opencl-icd", AMD},
-    {"RusticlOpenCL", "mesa-opencl-icd", INTEL},
-    {"igdrcl", "intel-opencl-icd", INTEL},
+    {"RusticlOpenCL", "mesa-opencl-icd", CNN_VENDOR_AMD},
+    {"MesaOpenCL", "mesa-opencl-icd", CNN_VENDOR_AMD},
+    {"amdocl", "rocm-opencl-icd", CNN_VENDOR_AMD},
+    {"RusticlOpenCL", "mesa-opencl-icd", CNN_VENDOR_INTEL},
+    {"igdrcl", "intel-opencl-icd", CNN_VENDOR_INTEL},
     {"intelocl", "intel-oneapi-runtime-opencl", 0},
-    {"nvidia-opencl", "nvidia-opencl-icd", NVIDIA},
+    {"nvidia-opencl", "nvidia-opencl-icd", CNN_VENDOR_NVIDIA},
     {NULL, NULL, 0},
 };
 

@@ -4,10 +4,13 @@
 
 #include <stddef.h>
 
+/* PCI's numbers. */
+enum { CNN_VENDOR_INTEL = 0x8086, CNN_VENDOR_AMD = 0x1002, CNN_VENDOR_NVIDIA = 0x10DE };
+
 typedef struct cnn_package {
     const char *library; /* part of the driver's library's name */
     const char *name;
-    unsigned vendor; /* PCI's number of the hardware's vendor; 0 for any */
+    unsigned vendor; /* of the hardware; 0 for any */
 } cnn_package;
 
 /* Ended by a row without a library. */

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <glob.h>
 #include <grp.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,8 @@ static const struct {
     {"OPENCL_LAYERS", "libraries between programs and drivers", false},
     {"RUSTICL_ENABLE", "the drivers that rusticl shows", false},
     {"RUSTICL_DEVICE_TYPE", "what rusticl's devices say they are", false},
+    {"LD_LIBRARY_PATH", "where libraries are looked for first: another loader or driver, perhaps",
+     true},
     {"POCL_DEVICES", "the devices that pocl shows", true},
     {"POCL_CACHE_DIR", "pocl's cache of compiled kernels", false},
     {"POCL_KERNEL_CACHE", "whether pocl keeps compiled kernels", false},
@@ -64,34 +67,66 @@ cnn_status cnn_doctor_look_at_variables(cnn_doctor *doctor)
     return status;
 }
 
-/* A node that may not be opened names the group to join. */
+/* What lets the user in: the node's group, where that is let in. */
+static void write_remedy(char *remedy, size_t size, const char *path)
+{
+    enum { LETS_IN = S_IRGRP | S_IWGRP };
+    struct stat info = {0};
+    struct group *group = stat(path, &info) == 0 ? getgrgid(info.st_gid) : NULL;
+    if (info.st_gid == 0 || (info.st_mode & LETS_IN) != LETS_IN)
+        snprintf(remedy, size, "chmod a+rw %s as root", path);
+    else if (group)
+        snprintf(remedy, size, "usermod -aG %s USER as root, and log in again", group->gr_name);
+    else
+        snprintf(remedy, size,
+                 "the node's group has no name here: start the container with --group-add %lu",
+                 (unsigned long)info.st_gid);
+}
+
 static cnn_status look_at_node(cnn_doctor *doctor, const char *path)
 {
-    struct stat info;
-    char remedy[160];
+    char remedy[PATH_MAX + 64];
     if (access(path, R_OK | W_OK) == 0)
         return cnn_doctor_add(doctor, CNN_FINDING_GOOD, "permission", "",
                               "%s can be read and written", path);
     int error = errno;
-    struct group *group = stat(path, &info) == 0 ? getgrgid(info.st_gid) : NULL;
-    snprintf(remedy, sizeof remedy, "usermod -aG %s USER as root, and log in again",
-             group && strcmp(group->gr_name, "root") != 0 ? group->gr_name : "render");
+    write_remedy(remedy, sizeof remedy, path);
     return cnn_doctor_add(doctor, CNN_FINDING_PROBLEM, "permission", remedy,
                           "%s cannot be read and written: %s", path, strerror(error));
 }
 
-static cnn_status look_at_nodes(cnn_doctor *doctor, size_t *count)
+static cnn_status look_at_nodes(cnn_doctor *doctor, const char *root)
 {
-    cnn_status status = CNN_OK;
-    *count = 0;
-    for (const char *const *node = cnn_device_nodes; status == CNN_OK && *node; node++) {
-        glob_t found = {0};
-        if (glob(*node, 0, NULL, &found) == 0)
-            for (size_t i = 0; status == CNN_OK && i < found.gl_pathc; i++, (*count)++)
-                status = look_at_node(doctor, found.gl_pathv[i]);
-        globfree(&found);
-    }
+    glob_t nodes;
+    cnn_status status = cnn_device_nodes_find(&nodes, root);
+    for (size_t i = 0; status == CNN_OK && i < nodes.gl_pathc; i++)
+        status = look_at_node(doctor, nodes.gl_pathv[i]);
+    globfree(&nodes);
     return status;
+}
+
+/* Is there a file that fits the pattern? */
+static bool has_any(const char *root, const char *pattern)
+{
+    char *path;
+    if (cnn_path_join(&path, root, pattern) != CNN_OK)
+        return false;
+    glob_t found = {0};
+    bool any = glob(path, 0, NULL, &found) == 0;
+    globfree(&found);
+    free(path);
+    return any;
+}
+
+/* NVIDIA's CUDA, OpenCL's ground, calls nvidia-modprobe for this node where that is installed. */
+static cnn_status look_for_uvm(cnn_doctor *doctor, const char *root)
+{
+    if (!has_any(root, "dev/nvidia[0-9]*") || has_any(root, "dev/nvidia-uvm"))
+        return CNN_OK;
+    return cnn_doctor_add(doctor, CNN_FINDING_NOTE, "hardware",
+                          "nvidia-modprobe -u -c=0 as root; into a container pass --gpus all",
+                          "a card of NVIDIA has its node, but there is no /dev/nvidia-uvm, which "
+                          "NVIDIA's OpenCL needs");
 }
 
 /* A number of sysfs, "0x8086"; 0 where it cannot be read. */
@@ -122,54 +157,82 @@ static bool has_driver(const cnn_icd_list *icds, unsigned long vendor)
     return false;
 }
 
-/* A display or compute adapter on the PCI bus whose vendor has no driver among the .icd files. */
-static cnn_status look_at_card(cnn_doctor *doctor, const char *folder, const cnn_icd_list *icds,
-                               size_t nodes)
+/* The node that a vendor's driver reaches a card through, and how it comes there. */
+static const struct {
+    unsigned vendor;
+    const char *node, *remedy;
+} ways[] = {
+    {CNN_VENDOR_NVIDIA, "dev/nvidia[0-9]*",
+     "modprobe nvidia as root (package nvidia-driver); into a container pass --gpus all"},
+    {CNN_VENDOR_AMD, "dev/dri/renderD*",
+     "modprobe amdgpu as root; into a container pass --device /dev/dri --device /dev/kfd"},
+    {CNN_VENDOR_INTEL, "dev/dri/renderD*",
+     "modprobe i915 (xe for the latest cards) as root; into a container pass --device /dev/dri"},
+};
+
+/* A display or compute adapter. Intel's accelerators are NPUs, which OpenCL does not reach. */
+static bool is_card(const char *folder, unsigned long vendor)
 {
     enum { DISPLAY = 0x03, ACCELERATOR = 0x12 };
-    unsigned long kind = read_number(folder, "class") >> 16, vendor = read_number(folder, "vendor");
-    char remedy[160] = "";
-    if (kind != DISPLAY && kind != ACCELERATOR)
+    unsigned long kind = read_number(folder, "class") >> 16;
+    return kind == DISPLAY || (kind == ACCELERATOR && vendor != CNN_VENDOR_INTEL);
+}
+
+/* "apt install rocm-opencl-icd, or mesa-opencl-icd" */
+static void write_packages(char *remedy, size_t size, unsigned vendor)
+{
+    *remedy = '\0';
+    for (const cnn_package *row = cnn_packages; row->library; row++)
+        if (row->vendor == vendor && !strstr(remedy, row->name))
+            snprintf(remedy + strlen(remedy), size - strlen(remedy), "%s%s",
+                     *remedy ? ", or " : "apt install ", row->name);
+}
+
+/* A card on the PCI bus, of a vendor that is known: its driver among the .icd files, its node. */
+static cnn_status look_at_card(cnn_doctor *doctor, const char *folder, const cnn_icd_list *icds,
+                               const char *root)
+{
+    char remedy[160];
+    size_t way = 0, count = sizeof ways / sizeof ways[0];
+    unsigned long vendor = read_number(folder, "vendor");
+    while (way < count && ways[way].vendor != vendor)
+        way++;
+    if (way == count || !is_card(folder, vendor))
         return CNN_OK;
-    const cnn_package *row = cnn_packages;
-    while (row->library && row->vendor != vendor)
-        row++;
-    if (!row->library)
-        return CNN_OK;
-    for (const cnn_package *at = row; at->library; at++)
-        if (at->vendor == vendor && !strstr(remedy, at->name))
-            snprintf(remedy + strlen(remedy), sizeof remedy - strlen(remedy), "%s%s",
-                     *remedy ? ", or " : "apt install ", at->name);
     const char *slot = strrchr(folder, '/') + 1;
+    write_packages(remedy, sizeof remedy, ways[way].vendor);
     if (!has_driver(icds, vendor))
         return cnn_doctor_add(doctor, CNN_FINDING_PROBLEM, "hardware", remedy,
                               "the card at %s (vendor %04lx) has no OpenCL driver", slot, vendor);
-    if (nodes == 0)
-        return cnn_doctor_add(doctor, CNN_FINDING_PROBLEM, "hardware",
-                              "load the kernel's driver of the card; into a container pass "
-                              "--device /dev/dri, /dev/kfd, or --gpus all",
-                              "the card at %s (vendor %04lx) has no node in /dev", slot, vendor);
+    if (!has_any(root, ways[way].node))
+        return cnn_doctor_add(doctor, CNN_FINDING_PROBLEM, "hardware", ways[way].remedy,
+                              "the card at %s (vendor %04lx) has no node /%s", slot, vendor,
+                              ways[way].node);
     return cnn_doctor_add(doctor, CNN_FINDING_GOOD, "hardware", "",
                           "the card at %s (vendor %04lx) has a driver", slot, vendor);
 }
 
-cnn_status cnn_doctor_look_at_hardware(cnn_doctor *doctor)
+cnn_status cnn_doctor_look_at_hardware(cnn_doctor *doctor, const char *root)
 {
     cnn_icd_list icds = {0};
     glob_t found = {0};
-    size_t nodes, before = doctor->finding_count;
+    char *pattern = NULL;
+    size_t before = doctor->finding_count;
     cnn_status status = CNN_OK;
-    CNN_TRY(look_at_nodes(doctor, &nodes));
+    CNN_TRY(look_at_nodes(doctor, root));
+    CNN_TRY(look_for_uvm(doctor, root));
     CNN_TRY(cnn_icd_list_create(&icds));
-    if (glob("/sys/bus/pci/devices/*", 0, NULL, &found) == 0)
+    CNN_TRY(cnn_path_join(&pattern, root, "sys/bus/pci/devices/*"));
+    if (glob(pattern, 0, NULL, &found) == 0)
         for (size_t i = 0; i < found.gl_pathc; i++)
-            CNN_TRY(look_at_card(doctor, found.gl_pathv[i], &icds, nodes));
+            CNN_TRY(look_at_card(doctor, found.gl_pathv[i], &icds, root));
     if (doctor->finding_count == before)
         status = cnn_doctor_add(doctor, CNN_FINDING_NOTE, "hardware",
                                 "into a container pass --device /dev/dri, /dev/kfd, or --gpus all",
                                 "no GPU is seen: neither on the PCI bus nor in /dev");
 out:
     globfree(&found);
+    free(pattern);
     cnn_icd_list_finish(&icds);
     return status;
 }

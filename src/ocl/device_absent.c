@@ -2,7 +2,6 @@
 #include "ocl/device_list.h"
 
 #include <dlfcn.h>
-#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -45,17 +44,15 @@ static bool has_pocl(const cnn_icd_list *list)
 
 static void examine_nodes(cnn_text *text)
 {
-    for (const char *const *node = cnn_device_nodes; *node; node++) {
-        glob_t found = {0};
-        if (glob(*node, 0, NULL, &found) == 0)
-            for (size_t i = 0; i < found.gl_pathc; i++)
-                if (access(found.gl_pathv[i], R_OK | W_OK) != 0)
-                    cnn_text_append(text,
-                                    "; no permission for %s: add the user to the node's group "
-                                    "(render or video)",
-                                    found.gl_pathv[i]);
-        globfree(&found);
-    }
+    glob_t nodes;
+    (void)cnn_device_nodes_find(&nodes, "");
+    for (size_t i = 0; i < nodes.gl_pathc; i++)
+        if (access(nodes.gl_pathv[i], R_OK | W_OK) != 0)
+            cnn_text_append(text,
+                            "; no permission for %s: add the user to the node's group "
+                            "(render or video)",
+                            nodes.gl_pathv[i]);
+    globfree(&nodes);
 }
 
 /* pocl shows no device where it cannot write its cache. */

@@ -3,7 +3,6 @@
 #include "ocl/loader.h"
 
 #include <dlfcn.h>
-#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,9 +16,6 @@
 static const char default_vendors[] = "/etc/OpenCL/vendors";
 
 enum { MAX_ICD_FILE = 4096 };
-
-const char *const cnn_device_nodes[] = {"/dev/dri/renderD*", "/dev/kfd", "/dev/nvidia[0-9]*",
-                                        "/dev/nvidiactl", NULL};
 
 static bool is_set(const char *value)
 {
@@ -175,6 +171,22 @@ void cnn_icd_list_finish(cnn_icd_list *list)
     free(list->icds);
     free(list->place);
     *list = (cnn_icd_list){0};
+}
+
+cnn_status cnn_device_nodes_find(glob_t *nodes, const char *root)
+{
+    static const char *const patterns[] = {"dev/dri/renderD*", "dev/kfd", "dev/nvidia[0-9]*",
+                                           "dev/nvidiactl", "dev/nvidia-uvm"};
+    *nodes = (glob_t){0};
+    for (size_t i = 0; i < sizeof patterns / sizeof patterns[0]; i++) {
+        char *pattern;
+        cnn_status status = cnn_path_join(&pattern, root, patterns[i]);
+        if (status != CNN_OK)
+            return status;
+        glob(pattern, GLOB_APPEND, NULL, nodes); /* finding none is no error */
+        free(pattern);
+    }
+    return CNN_OK;
 }
 
 static bool can_make_folder(const char *parent)

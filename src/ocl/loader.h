@@ -3,6 +3,7 @@
 #ifndef OCL_LOADER_H
 #define OCL_LOADER_H
 
+#include <glob.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -40,7 +41,8 @@ bool cnn_folder_can_be_written(const char *path);
  */
 cnn_status cnn_pocl_cache_folder(char **folder);
 
-/* Nodes through which drivers reach the hardware, as patterns for glob(); ended by NULL. */
-extern const char *const cnn_device_nodes[];
+/* The nodes in /dev through which drivers reach the hardware. root: what stands before the "/dev",
+ * "" but in tests. To be freed with globfree(), also after an error. Errors: MEMORY. */
+cnn_status cnn_device_nodes_find(glob_t *nodes, const char *root);
 
 #endif

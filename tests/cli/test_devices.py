@@ -52,6 +52,13 @@ class Choosing(CommandTest):
             self.assert_refused([*FORWARD, "--device", selector], 3, selector)
             self.assert_refused(FORWARD, 3, selector, env=environment(CNN_CL_DEVICE=selector))
 
+    def test_it_is_looked_for_before_the_data(self):
+        for command in "train", "eval", "predict":
+            arguments = [command, "--data", "/nowhere", "--device"]
+            self.assert_refused([*arguments, "99"], 3, 'device "99": no such index')
+            self.assert_refused([*arguments, "0"], 1, "/nowhere")
+        self.assertFalse(self.exists("runs"))
+
     def test_the_option_wins_over_the_environment(self):
         self.run_command(*FORWARD, "--device", "0", env=environment(CNN_CL_DEVICE="99"))
 

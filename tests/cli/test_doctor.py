@@ -10,6 +10,8 @@ from support import TRAINING, CommandTest, environment
 KERNELS = os.environ["CNN_CL_KERNEL_DIR"]
 CRASHES_AT_LOAD = os.environ["CNN_TEST_CRASHES_AT_LOAD"]
 CRASHES_WHEN_ASKED = os.environ["CNN_TEST_CRASHES_WHEN_ASKED"]
+FAULT_LAYER = os.environ["CNN_TEST_FAULT_LAYER"]
+HAS_NO_DEVICE = os.environ["CNN_TEST_HAS_NO_DEVICE"]
 SMALL = ["--xdim", "2,9,8", "--cdims", "5", "--hdims", "6", "--ydim", "3", "--batch", "20"]
 NORM = ["--xdim", "2,7,6", "--cdims", "3", "--hdims", "none", "--ydim", "3", "--batch", "20",
         "--batchnorm"]
@@ -108,6 +110,41 @@ class Right(CommandTest):
                                 "none", "--batch", "2").stdout
         listing = json.loads(self.run_command("--list-devices", "--json").stdout)["devices"]
         self.assertEqual(text.count("computes right"), sum(one["usable"] for one in listing))
+
+
+class Failing(CommandTest):
+    """Two devices, of which the first cannot be opened, or fails later."""
+
+    TINY = ["--xdim", "1,2,2", "--cdims", "none", "--hdims", "none", "--batch", "2"]
+
+    def setUp(self):
+        if not os.path.exists(FAULT_LAYER):
+            self.skipTest("there is no fault layer in this build")
+
+    def env(self, fault):
+        return environment(OPENCL_LAYERS=FAULT_LAYER, CNN_FAULT_TWIN="1", CNN_FAULT_FAIL=fault)
+
+    def test_one_that_cannot_be_opened_does_not_stop_the_rest(self):
+        env = self.env("create:1:-2")
+        why = r"clCreateContext: CL_DEVICE_NOT_AVAILABLE \(-2\)"
+        result = self.run_command("doctor", "--all", *self.TINY, code=1, env=env)
+        self.assertRegex(result.stderr, rf"(?m)^cnn-cl: device 0:0: {why}")
+        self.assertRegex(result.stdout, r"(?m)^Device 0:0: .*, not checked:\n"
+                         rf"  problem  .* \(0:0, .* could not be opened: {why}.*\n +mend: ")
+        self.assertRegex(result.stdout, r"(?m)^Device 0:1: .* beside plain C:\n +plan +phase")
+        self.assertEqual(result.stdout.count("computes right"), 1)
+        result = self.run_command("doctor", "--all", "--json", *self.TINY, code=1, env=env)
+        found = json.loads(result.stdout)
+        (device,) = found["devices"]
+        self.assertEqual((device["id"], device["passed"]), ("0:1", True))
+        (finding,) = [one for one in found["findings"] if one["topic"] == "device"]
+        self.assertEqual(finding["level"], "problem")
+        self.assertRegex(finding["text"], rf"\(0:0, .* could not be opened: {why}")
+
+    def test_one_alone(self):
+        result = self.run_command("doctor", *self.TINY, code=1, env=self.env("create:1"))
+        self.assertRegex(result.stderr, r"\Acnn-cl: device 0:0: clCreateContext: .*\n\Z")
+        self.assertIn("could not be opened: clCreateContext", result.stdout)
 
 
 class Wrong(CommandTest):
@@ -239,8 +276,8 @@ class Loader(CommandTest):
             file.write(text)
 
     def findings(self, code=3, **changes):
-        result = self.run_command("doctor", *SMALL, "--json", code=code,
-                                  env=dict(self.env, **changes))
+        env = {name: value for name, value in {**self.env, **changes}.items() if value is not None}
+        result = self.run_command("doctor", *SMALL, "--json", code=code, env=env)
         if code == 3:
             self.assertRegex(result.stderr, r"(?m)^cnn-cl: ")
         return json.loads(result.stdout)["findings"]
@@ -287,6 +324,24 @@ class Loader(CommandTest):
             self.assert_found(found, "problem", "loader", "asking all drivers .* crashes",
                               "OCL_ICD_VENDORS=FILE.icd")
 
+    def test_drivers_without_a_device(self):
+        rusticl = "libRusticlOpenCL.so.1"
+        remedies = {"libigdrcl.so": "usermod -aG render USER.*renderD.*intel-opencl-icd",
+                    "libamdocl64.so": "usermod -aG render,video USER.*/dev/kfd.*mesa-opencl-icd",
+                    "libintelocl.so": "apt install pocl-opencl-icd.*SSE 4.2",
+                    "libnvidia-opencl.so.1": "modprobe nvidia as root.*--gpus all",
+                    "libMesaOpenCL.so.1": "export RUSTICL_ENABLE=radeonsi, or iris",
+                    "libpocl.so.2": "export POCL_CACHE_DIR=",
+                    "libother.so": "none where its hardware is not here"}
+        for library in (*remedies, rusticl):
+            os.symlink(HAS_NO_DEVICE, f"{self.vendors}/{library}")
+            self.icd(library, f"{self.vendors}/{library}\n")
+        for enabled, remedy in (None, "export RUSTICL_ENABLE=radeonsi"), ("iris", "usermod -aG render USER"):
+            found = self.findings(RUSTICL_ENABLE=enabled)
+            for library, mend in {**remedies, rusticl: remedy}.items():
+                self.assert_found(found, "note", "driver",
+                                  rf"{library}\) loads, but has no usable device", mend)
+
     def test_a_good_driver_beside_a_missing_one(self):
         if not os.path.exists("/etc/OpenCL/vendors/pocl.icd"):
             self.skipTest("no pocl")
@@ -302,6 +357,12 @@ class Loader(CommandTest):
                           "export POCL_CACHE_DIR=")
         self.assert_found(found, "note", "cache", "cnn-cl's cache /proc/none cannot be written",
                           "export CNN_CL_CACHE_DIR=")
+
+    def test_libraries_from_elsewhere(self):
+        name = "LD_LIBRARY_PATH"
+        self.assert_found(self.findings(**{name: self.vendors}), "note", "variable",
+                          rf"{name}={self.vendors}: .*another loader or driver", f"unset {name}")
+        self.assertNotIn(name, str(self.findings(**{name: None})))
 
     def test_variables_that_this_loader_does_not_read(self):
         found = self.findings(OCL_ICD_FILENAMES="libx.so", OPENCL_VENDOR_PATH=self.vendors)
