@@ -39,7 +39,7 @@ if [ -n "$all" ]; then
     # Drivers that crash are in there, in child processes. A command that crashes fails its test.
     ASAN_OPTIONS=$ASAN_OPTIONS:handle_segv=0 run --suite cli
     POCL_CACHE_DIR=$build/pocl-cache python3 "$source/tests/fault/torture.py" \
-        "$build/src/cli/cnn-cl" "$plain/tests/fault/cnn_cl_fault.so" --every 1000 || status=1
+        "$build/src/cli/cnn-cl" "$plain/tests/fault/cnn_cl_fault.so" --every 500 || status=1
 else
     device_tests="device program guard trainer trainer_options checkpoint resume metrics predictor"
     # shellcheck disable=SC2046,SC2086  # words
