@@ -40,8 +40,16 @@ START_TEST(what_it_says_comes_back)
     ck_assert(probe.ended && !probe.hung);
     ck_assert_int_eq(probe.signal, 0);
     ck_assert_str_eq(probe.text, "said yes\n");
+}
+END_TEST
+
+START_TEST(an_exit_is_not_its_end)
+{
+    cnn_probe probe;
     ck_assert_int_eq(cnn_probe_run(&probe, leave, "bye"), CNN_OK);
-    ck_assert(probe.ended);
+    ck_assert(!probe.ended && !probe.hung);
+    ck_assert_int_eq(probe.signal, 0);
+    ck_assert_int_eq(probe.code, 3);
     ck_assert_str_eq(probe.text, "said bye\n");
 }
 END_TEST
@@ -70,6 +78,7 @@ int main(void)
     Suite *suite = suite_create("probe");
     TCase *tests = tcase_create("probe");
     tcase_add_test(tests, what_it_says_comes_back);
+    tcase_add_test(tests, an_exit_is_not_its_end);
     tcase_add_test(tests, a_crash_is_survived_and_told);
     tcase_add_test(tests, too_much_text_is_cut);
     suite_add_tcase(suite, tests);

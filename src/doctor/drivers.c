@@ -30,7 +30,6 @@ static void list_devices(FILE *out)
     }
     if (*list->problems)
         fprintf(out, "problem %s\n", list->problems + strlen("; "));
-    fprintf(out, "listed\n");
     /* The list is left to the process's end: some drivers crash when they are let go. */
 }
 
@@ -101,11 +100,22 @@ static void name_driver(char *name, size_t size, const cnn_icd *icd)
         snprintf(name, size, "%s", icd->library);
 }
 
+/* "hangs", "crashes (signal 11)": of a probe that did not come to its end. */
+static void describe_end(char *how, size_t size, const cnn_probe *probe)
+{
+    if (probe->hung)
+        snprintf(how, size, "hangs");
+    else if (probe->signal != 0)
+        snprintf(how, size, "crashes (signal %d)", probe->signal);
+    else
+        snprintf(how, size, "ends the process (exit code %d)", probe->code);
+}
+
 static cnn_status add_crash(cnn_doctor *doctor, const cnn_probe *probe, const char *name,
                             const char *library)
 {
     char how[64], remedy[320], package[96];
-    snprintf(how, sizeof how, probe->hung ? "hangs" : "crashes (signal %d)", probe->signal);
+    describe_end(how, sizeof how, probe);
     snprintf(remedy, sizeof remedy,
              "%s; or leave it out: OCL_ICD_VENDORS=FILE.icd names the one driver to use",
              cnn_package_remedy(package, sizeof package, library));
@@ -217,15 +227,16 @@ static cnn_status look_at_driver(cnn_doctor *doctor, const cnn_icd *icd)
 /* Two LLVMs in one process, say, do not go together. */
 static cnn_status look_at_all(cnn_doctor *doctor)
 {
+    char how[64];
     cnn_probe probe;
     cnn_status status = cnn_probe_run(&probe, list_all, NULL);
     doctor->can_list = status != CNN_OK || probe.ended;
     if (doctor->can_list)
         return CNN_OK;
+    describe_end(how, sizeof how, &probe);
     return cnn_doctor_add(doctor, CNN_FINDING_PROBLEM, "loader",
                           "export OCL_ICD_VENDORS=FILE.icd with the file of one good driver",
-                          "asking all drivers for their devices %s",
-                          probe.hung ? "hangs" : "crashes");
+                          "asking all drivers for their devices %s", how);
 }
 
 static cnn_status look_at_place(cnn_doctor *doctor, const cnn_icd_list *list)

@@ -14,6 +14,8 @@
 
 static const double most_seconds = 30.0;
 
+enum { DONE = 91 }; /* the exit code of a child whose work came to its end */
+
 /* In the child. No core file, and no word of the driver's between the lines of ours. */
 static void run_work(int end, void (*work)(FILE *out, const void *user), const void *user)
 {
@@ -30,7 +32,7 @@ static void run_work(int end, void (*work)(FILE *out, const void *user), const v
         work(out, user);
         fflush(out);
     }
-    _exit(out ? 0 : 1); /* what a driver does at exit is not asked for */
+    _exit(out ? DONE : 0); /* what a driver does at exit is not asked for */
 }
 
 /* Reads until the child closes its end. False where that takes too long. */
@@ -86,7 +88,8 @@ cnn_status cnn_probe_run(cnn_probe *probe, void (*work)(FILE *out, const void *u
     close(ends[0]);
     while (waitpid(child, &state, 0) < 0 && errno == EINTR)
         ;
-    probe->ended = WIFEXITED(state);
+    probe->ended = WIFEXITED(state) && WEXITSTATUS(state) == DONE;
+    probe->code = WIFEXITED(state) ? WEXITSTATUS(state) : 0;
     probe->signal = WIFSIGNALED(state) && !probe->hung ? WTERMSIG(state) : 0;
     return CNN_OK;
 }

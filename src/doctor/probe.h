@@ -10,8 +10,9 @@
 enum { CNN_PROBE_TEXT = 4096 };
 
 typedef struct cnn_probe {
-    bool ended;                /* by itself */
+    bool ended;                /* the work came to its end */
     int signal;                /* that killed it; 0 for none */
+    int code;                  /* where the work called exit() */
     bool hung;                 /* it was killed, as it took too long */
     char text[CNN_PROBE_TEXT]; /* what it wrote, up to where it came */
 } cnn_probe;
