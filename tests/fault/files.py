@@ -302,6 +302,7 @@ def make_cases(fire, beginning):
     rows = {
         "train": {"arguments": train, "old": run},
         "train, a new folder": {"arguments": train},
+        "train, going on": {"arguments": ["train", "--resume", "--epochs", "2", "--out", "OUT"], "old": run},
         LARGE_MODEL: {"arguments": [*train, "--hdims", "40000"]},
         "train, its data": {"arguments": train, "reads": "GIVEN/data"},
         "eval": {"arguments": ["eval", "--json", *model, *data], "reads": "GIVEN"},
