@@ -1,7 +1,4 @@
-/* Tuning of matrix products: sets of parameters, the file that keeps them, their use, the search.
- */
-#include <cnncl/tuning.h>
-
+/* Tuning of matrix products: sets of parameters, the file that keeps them, their use. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -352,116 +349,21 @@ START_TEST(a_file_that_computes_wrong_is_not_used)
 }
 END_TEST
 
-/* ---- the search ---- */
-
-typedef struct listener {
-    int heard, first, last; /* numbers of the trials */
-} listener;
-
-/* Ends the search behind the first trial of a run. */
-static bool stop(const cnn_tune_trial *trial, void *user)
+/* As on a device whose work-groups are small: products and the copies around them still fit. */
+START_TEST(small_work_groups_get_what_fits)
 {
-    listener *at = user;
-    at->first = at->heard++ == 0 ? trial->number : at->first;
-    at->last = trial->number;
-    ck_assert_ptr_nonnull(strstr(trial->parameters, "MWG="));
-    ck_assert_str_eq(trial->kernel, "Xgemm");
-    ck_assert_double_ge(trial->best_gflops, 0.0);
-    return false;
-}
-
-static cnn_network *make_network(const char *hdims)
-{
-    cnn_config config;
-    cnn_network *network;
-    cnn_config_init(&config);
-    check_ok(cnn_config_set(&config, "xdim", "1,6,6"));
-    check_ok(cnn_config_set(&config, "cdims", "none"));
-    check_ok(cnn_config_set(&config, "hdims", hdims));
-    check_ok(cnn_network_create(&network, &config));
-    return network;
-}
-
-static cnn_tuning *tune(const cnn_network *network, bool fuse, listener *at)
-{
-    cnn_tune_options options;
-    cnn_tuning *tuning;
-    cnn_tune_options_init(&options);
-    options.batch = 16;
-    options.fuse = fuse;
-    *at = (listener){.heard = 0};
-    check_ok(cnn_tune_run(&tuning, test_device(), network, &options, stop, at));
-    return tuning;
-}
-
-START_TEST(a_search_goes_on_where_it_was)
-{
-    cnn_network *network = make_network("20"), *other = make_network("24");
-    cnn_gemm_record record = {.shape_count = 0};
-    listener at;
-    bool found;
-    for (int run = 1; run <= 2; run++) {
-        cnn_tuning *tuning = tune(network, false, &at);
-        cnn_tuning_summary summary = cnn_tuning_get_summary(tuning);
-        ck_assert_int_eq(at.heard, 1);
-        ck_assert_int_eq(at.first, run);
-        ck_assert_int_eq(summary.trials, run);
-        ck_assert_int_eq(summary.new_trials, 1);
-        ck_assert(summary.saved && !summary.complete);
-        ck_assert(cnn_file_exists(summary.path));
-        ck_assert_uint_eq(cnn_tuning_row_count(tuning), 5); /* the input wants no gradient */
-        for (size_t i = 0; i < 5; i++) {
-            cnn_tuning_row row = cnn_tuning_get_row(tuning, i);
-            ck_assert_double_gt(row.before_gflops, 0.0);
-            ck_assert_double_gt(row.after_gflops, 0.0);
-            ck_assert_double_eq(row.flops, 2.0 * (double)(row.m * row.n * row.k));
-        }
-        cnn_tuning_destroy(tuning);
-    }
-    check_ok(cnn_gemm_record_read(&record, &found, test_device()));
-    ck_assert(found && record.trial_count == 2);
-    cnn_gemm_record_finish(&record);
-    cnn_tuning_destroy(tune(other, false, &at)); /* other products: a new search */
-    ck_assert_int_eq(at.first, 1);
-    cnn_network_destroy(network);
-    cnn_network_destroy(other);
-}
-END_TEST
-
-START_TEST(a_search_that_is_complete_is_not_made_again)
-{
-    cnn_network *network = make_network("20");
-    cnn_gemm_record record = {.shape_count = 0};
-    listener at;
-    bool found, saved;
-    cnn_tuning_destroy(tune(network, false, &at));
-    check_ok(cnn_gemm_record_read(&record, &found, test_device()));
-    record.complete = true;
-    check_ok(cnn_gemm_record_write(&saved, &record, test_device()));
-    cnn_gemm_record_finish(&record);
-    cnn_tuning *tuning = tune(network, false, &at);
-    cnn_tuning_summary summary = cnn_tuning_get_summary(tuning);
-    ck_assert_int_eq(at.heard, 0);
-    ck_assert_int_eq(summary.new_trials, 0);
-    ck_assert(summary.complete && summary.saved);
-    cnn_tuning_destroy(tuning);
-    cnn_network_destroy(network);
-}
-END_TEST
-
-START_TEST(a_plan_without_products_has_nothing_to_tune)
-{
-    cnn_network *network = make_network("20");
-    listener at;
-    char *text;
-    cnn_tuning *tuning = tune(network, true, &at);
-    ck_assert_int_eq(at.heard, 0);
-    ck_assert_uint_eq(cnn_tuning_row_count(tuning), 0);
-    check_ok(cnn_tuning_to_text(&text, tuning));
-    ck_assert_ptr_nonnull(strstr(text, "Nothing to tune"));
-    cnn_string_free(text);
-    cnn_tuning_destroy(tuning);
-    cnn_network_destroy(network);
+    enum { SMALL = 64 };
+    cnn_device *device = test_device();
+    size_t most = device->info.max_work_group;
+    bool right;
+    device->info.max_work_group = SMALL;
+    cnn_gemm_tuning tuning = cnn_gemm_default_tuning(device);
+    ck_assert(tuning.given[CNN_GEMM_INDIRECT]);
+    ck_assert(cnn_gemm_tuning_is_legal(&tuning, device));
+    check_ok(cnn_gemm_use(device, &tuning));
+    check_ok(cnn_gemm_check(&right, device, true, 0));
+    device->info.max_work_group = most;
+    ck_assert(right);
 }
 END_TEST
 
@@ -481,9 +383,8 @@ int main(void)
     tcase_add_test(tests, a_folder_that_cannot_be_written_is_no_error);
     tcase_add_test(tests, a_file_is_put_to_use);
     tcase_add_test(tests, a_file_that_computes_wrong_is_not_used);
-    tcase_add_test(tests, a_search_goes_on_where_it_was);
-    tcase_add_test(tests, a_search_that_is_complete_is_not_made_again);
-    tcase_add_test(tests, a_plan_without_products_has_nothing_to_tune);
+    /* The last: CLBlast's own copies cannot be had back in this process. */
+    tcase_add_test(tests, small_work_groups_get_what_fits);
     int result = run_device_suite(suite);
     rmdir(folder);
     return result;
