@@ -22,6 +22,8 @@ if clang-tidy --version 2>/dev/null | grep -q 'version 14\.'; then
     # What clang-tidy says of headers that it passes over is of no use to anyone.
     find src -name '*.c' | sort |
         xargs -P "$(nproc)" -n 6 clang-tidy -p "$build" --quiet 2>/dev/null || status=1
+else
+    echo 'lint.sh: clang-tidy 14 is not there: it was left out' >&2
 fi
 
 if command -v cppcheck >/dev/null 2>&1; then
@@ -30,6 +32,8 @@ if command -v cppcheck >/dev/null 2>&1; then
     cppcheck --project="$build/compile_commands.json" --file-filter='*/src/*' --inline-suppr --quiet \
         --enable=warning,performance,portability --error-exitcode=1 -j "$(nproc)" \
         --suppressions-list=.cppcheck || status=1
+else
+    echo 'lint.sh: cppcheck is not there: it was left out' >&2
 fi
 
 if [ "$tools" -eq 0 ]; then
