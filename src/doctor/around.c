@@ -68,8 +68,7 @@ cnn_status cnn_check_memory(cnn_check *check)
         cnn_row_fail(check, "a copy of %zu bytes wrote more", COUNT * sizeof(float));
     status = cnn_row_close(check, "");
 out:
-    if (check->row)
-        status = cnn_row_absorb(check, status);
+    status = cnn_row_absorb(check, status);
     cnn_buffer_finish(&buffers[0]);
     cnn_buffer_finish(&buffers[1]);
     free(values);
@@ -167,6 +166,7 @@ static cnn_status check_gather(cnn_check *check, cnn_plan *plan)
     CNN_TRY(compare_gather(&at, check, plan, FIRST));
     status = close_row(check, &plan->gather.kernel);
 out:
+    status = cnn_row_absorb(check, status);
     finish_gather(&at);
     return status;
 }
@@ -230,6 +230,7 @@ static cnn_status check_loss(cnn_check *check, cnn_plan *plan)
     const cnn_softmax *softmax = &plan->softmax;
     status = close_row(check, softmax->batch.handle ? &softmax->batch : &softmax->loss);
 out:
+    status = cnn_row_absorb(check, status);
     free(logits);
     free(gradient);
     free(labels);
@@ -271,6 +272,7 @@ static cnn_status check_update(cnn_check *check, cnn_plan *plan)
                                i == GRADIENT ? exact : cnn_forward_tolerance));
     status = close_row(check, &plan->adam.kernel);
 out:
+    status = cnn_row_absorb(check, status);
     for (int i = 0; i < VALUE_COUNT; i++)
         free(values[i]);
     return status;

@@ -69,17 +69,13 @@ static cnn_status check_plan(cnn_check *check, bool fuse)
     check->part = fuse ? "fused" : "plain";
     cnn_status status = cnn_plan_create(&plan, check->device, check->model->network, options);
     if (status != CNN_OK)
-        return check->options ? cnn_row_absorb(check, status) : status;
+        return cnn_row_absorb(check, status);
     if (fuse || !check->options)
         status = cnn_check_around(check, plan);
-    if (status != CNN_OK && check->options)
-        status = cnn_row_absorb(check, status);
     for (int i = 0; i < plan->step_count; i++) {
         const cnn_op *op = plan->steps[i].op;
         if (status == CNN_OK && !is_too_large(check, op->layers[0], op->layer_count, check->n))
             status = cnn_check_step(check, plan, i);
-        if (status != CNN_OK && check->options)
-            status = cnn_row_absorb(check, status);
     }
     cnn_plan_destroy(plan);
     return status;
@@ -92,11 +88,12 @@ static cnn_status choose_zones(cnn_check *check)
     const cnn_doctor_options *options = check->options;
     check->options = NULL;
     cnn_status status = cnn_check_memory(check);
-    bool work = status == CNN_OK && check->result->failures == 0;
+    bool work = status == CNN_OK && check->result->failures + check->result->unchecked == 0;
     cnn_doctor_device_clear(check->result);
+    check->row = NULL;
     check->options = options;
-    if (status != CNN_OK || work)
-        return status;
+    if (work)
+        return CNN_OK;
     cnn_guards_close(&check->guards);
     return cnn_guards_open(&check->guards, check->device, false);
 }
@@ -141,7 +138,7 @@ cnn_status cnn_check_thoroughly(cnn_doctor_device *result, cnn_device *device,
     if (status == CNN_OK)
         status = check_all(&check);
     close_check(&check);
-    result->passed = status == CNN_OK && result->failures == 0;
+    result->passed = status == CNN_OK && result->failures + result->unchecked == 0;
     result->seconds = cnn_seconds() - start;
     return status;
 }
@@ -160,7 +157,7 @@ cnn_status cnn_check_fast(cnn_doctor_device *result, cnn_device *device, const c
     if (status == CNN_OK && kind.pieces)
         status = check_pieces(&check, kind.fuse);
     close_check(&check);
-    result->passed = status == CNN_OK && result->failures == 0;
+    result->passed = status == CNN_OK && result->failures + result->unchecked == 0;
     result->seconds = cnn_seconds() - start;
     return status;
 }

@@ -56,10 +56,14 @@ void cnn_row_compare(cnn_check *check, const char *tensor, const float *actual,
 void cnn_row_untouched(cnn_check *check, const char *tensor, const float *values, size_t count);
 /* The row fails; of several messages as many are kept as there is room for. */
 void cnn_row_fail(cnn_check *check, const char *format, ...) CNN_PRINTF(2, 3);
+/* The row is neither a pass nor a failure: for this reason the check is not made. */
+void cnn_row_leave_out(cnn_check *check, const char *reason);
 /* Looks at the zones and tells the row; a fail adds `detail`. Errors: OPENCL, MEMORY. */
 cnn_status cnn_row_close(cnn_check *check, const char *detail);
-/* A device's failure is a failed row: CNN_OK then, unless it is the host's memory that is short.
- * The message is the thread's. */
+/* Makes a row, the open one or one of its own, of a status whose message is the thread's, and
+ * returns CNN_OK: a lack of memory is a check that could not be made; what else a device does not
+ * do is a failed row, but in a fast check, which ends with it. Errors: MEMORY (not even for a row).
+ */
 cnn_status cnn_row_absorb(cnn_check *check, cnn_status status);
 
 /* values.c: random values, and the two layouts. */

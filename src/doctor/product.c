@@ -67,15 +67,15 @@ static cnn_status prepare(product_case *at, const size_t counts[MATRIX_COUNT])
     static const char *const names[] = {"the left matrix", "the right matrix", "the product"};
     cnn_check *check = at->check;
     cnn_status status = CNN_OK;
-    CNN_TRY(cnn_allocate(&at->a, counts[A], sizeof(float), names[A]));
-    CNN_TRY(cnn_allocate(&at->b, counts[B], sizeof(float), names[B]));
-    CNN_TRY(cnn_allocate(&at->c, counts[C], sizeof(float), names[C]));
-    CNN_TRY(cnn_allocate(&at->expected, counts[C], sizeof(float), names[C]));
     for (int i = 0; i < MATRIX_COUNT; i++) {
         CNN_TRY(
             cnn_buffer_init(&at->buffers[i], check->device, counts[i] * sizeof(float), names[i]));
         CNN_TRY(cnn_buffer_wipe(&at->buffers[i]));
     }
+    CNN_TRY(cnn_allocate(&at->a, counts[A], sizeof(float), names[A]));
+    CNN_TRY(cnn_allocate(&at->b, counts[B], sizeof(float), names[B]));
+    CNN_TRY(cnn_allocate(&at->c, counts[C], sizeof(float), names[C]));
+    CNN_TRY(cnn_allocate(&at->expected, counts[C], sizeof(float), names[C]));
     cnn_fill_uniform(at->a, counts[A], -1.0, 1.0, check->draw++);
     cnn_fill_uniform(at->b, counts[B], -1.0, 1.0, check->draw++);
     CNN_TRY(cnn_buffer_write(&at->buffers[A], 0, at->a, counts[A] * sizeof(float)));
@@ -126,8 +126,7 @@ static cnn_status check_product(cnn_check *check, const cnn_layer *layer, cnn_ge
              cnn_gemm_library_version(), cnn_device_tuning(check->device));
     status = cnn_row_close(check, detail);
 out:
-    if (check->row)
-        status = cnn_row_absorb(check, status);
+    status = cnn_row_absorb(check, status);
     for (int i = 0; i < MATRIX_COUNT; i++)
         cnn_buffer_finish(&at.buffers[i]);
     cnn_buffer_finish(&at.scratch);

@@ -366,6 +366,9 @@ cnn_status cnn_check_step(cnn_check *check, const cnn_plan *plan, int index)
     memcpy(check->model->statistics, at.statistics, statistics);
     CNN_TRY(evaluate(&at));
 out:
+    if (status != CNN_OK && !check->row) /* of none of its phases: it is the step's */
+        (void)cnn_row_open(check, "", at.name, at.layers, at.op);
+    status = cnn_row_absorb(check, status);
     if (at.statistics)
         memcpy(check->model->statistics, at.statistics, statistics);
     at.op->memory = planned;

@@ -11,6 +11,8 @@ KERNELS = os.environ["CNN_CL_KERNEL_DIR"]
 CRASHES_AT_LOAD = os.environ["CNN_TEST_CRASHES_AT_LOAD"]
 CRASHES_WHEN_ASKED = os.environ["CNN_TEST_CRASHES_WHEN_ASKED"]
 SMALL = ["--xdim", "2,9,8", "--cdims", "5", "--hdims", "6", "--ydim", "3", "--batch", "20"]
+# Its products at this batch, 200 GB, fit no device.
+HUGE = ["--xdim", "1,224,224", "--cdims", "none", "--hdims", "none", "--ydim", "2", "--batch", "1000000"]
 NORM = ["--xdim", "2,7,6", "--cdims", "3", "--hdims", "none", "--ydim", "3", "--batch", "20",
         "--batchnorm"]
 
@@ -87,14 +89,14 @@ class Right(CommandTest):
             self.assertEqual(set(finding), {"level", "topic", "text", "remedy"})
         (device,) = found["devices"]
         self.assertEqual(set(device), {"device", "platform", "driver", "id", "passed", "checks",
-                                       "failures", "error", "seconds", "report", "rows"})
+                                       "failures", "unchecked", "error", "seconds", "report", "rows"})
         self.assertTrue(device["passed"])
         self.assertIsNone(device["report"])
         self.assertEqual(device["checks"], len(device["rows"]))
         for row in device["rows"]:
-            self.assertEqual(set(row), {"part", "phase", "name", "layers", "kernels", "passed", "error",
-                                        "milliseconds", "wrong"})
-            self.assertTrue(row["passed"] and row["wrong"] == "")
+            self.assertEqual(set(row), {"part", "phase", "name", "layers", "kernels", "checked", "passed",
+                                        "error", "milliseconds", "wrong"})
+            self.assertTrue(row["checked"] and row["passed"] and row["wrong"] == "")
             self.assertLess(row["error"], 1e-3)
         kernels = " ".join(row["kernels"] for row in device["rows"])
         for kernel in ("adam_update", "relu_backward", "CLBlastSgemm", "dropout_scales"):
@@ -141,6 +143,44 @@ class Wrong(CommandTest):
                                 env=self.env("relu.cl", "kernel void", "kernel viod")).stdout
         self.assertRegex(text, r"FAIL  plain .*\n +relu.cl does not build")
         self.assertRegex(text, "pass  fused +forward")
+
+
+class Memory(CommandTest):
+    """What memory does not suffice for is neither right nor wrong."""
+
+    def setUp(self):
+        self.cache = self.folder + "/cache"
+        shutil.rmtree(self.cache, ignore_errors=True)
+        self.env = environment(CNN_CL_CACHE_DIR=self.cache)
+
+    def test_it_is_not_checked(self):
+        text = self.run_command("doctor", *HUGE, code=1, env=self.env).stdout
+        self.assertEqual(len(re.findall(r"(?m)^  none  product .* linear_01 +not checked\n +.*memory", text)), 3, text)
+        self.assertRegex(text, r"was not checked in full: 3 of \d+ checks could not be made for lack of memory; "
+                               r"the others passed, largest error \d\.\de-\d+\.\n\Z")
+        self.assertNotRegex(text, "FAIL|WRONG|computes right|bug report")
+        self.assertFalse(os.path.exists(self.cache), "a pass is remembered")
+
+    def test_json(self):
+        (device,) = json.loads(self.run_command("doctor", *HUGE, "--json", code=1, env=self.env).stdout)["devices"]
+        self.assertEqual((device["passed"], device["failures"], device["unchecked"], device["report"]),
+                         (False, 0, 3, None))
+        rows = [row for row in device["rows"] if not row["checked"]]
+        self.assertEqual([row["part"] for row in rows], ["product"] * 3)
+        for row in rows:
+            self.assertFalse(row["passed"])
+            self.assertIsNone(row["error"])
+            self.assertIn("memory", row["wrong"])
+
+    def test_an_earlier_pass_stays_and_a_failure_counts(self):
+        self.run_command("doctor", *HUGE[:-2], "--batch", "4", env=self.env)
+        before = sorted(os.listdir(self.cache))
+        self.run_command("doctor", *HUGE, code=1, env=self.env)
+        self.assertEqual(sorted(os.listdir(self.cache)), before)
+        broken = kernels_with(self.folder + "/kernels", *FAULTS["a wrong loss"][:3])
+        text = self.run_command("doctor", *HUGE, code=1, env=dict(self.env, CNN_CL_KERNEL_DIR=broken)).stdout
+        self.assertRegex(text, r"COMPUTES WRONG: \d+ of \d+ .*\n3 checks could not be made for lack of memory\.\n"
+                               r"(?s:.*)\n\d+ of \d+ checks failed, 3 could not be made:\n")
 
 
 class Training(CommandTest):
