@@ -6,6 +6,7 @@
 
 #include <cnncl/device.h>
 #include <cnncl/network.h>
+#include <cnncl/trainer.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -116,15 +117,15 @@ CNN_API cnn_status cnn_doctor_report(char **text, const cnn_doctor *doctor, size
  * cnn_doctor_row. An error that is not finite is null. To be freed with cnn_string_free(). Errors: MEMORY. */
 CNN_API cnn_status cnn_doctor_to_json(char **json, const cnn_doctor *doctor);
 
-/** Before training: a fast check of the plan that this network will run (pieces: with batches in
- * pieces, the micro_batch of cnn_train_options), unless the cache folder remembers that it has
- * passed on this device with this driver, this version of the library and these kernels. A pass is
- * remembered there; a folder that cannot be written is no error. The check takes more memory than
- * the training: where the device's does not suffice, a warning says that it was not checked.
- * Errors: ARITHMETIC (the device computes wrong: what is wrong, and how to learn more), KERNEL,
- * OPENCL, MEMORY. */
-CNN_API cnn_status cnn_doctor_admit(cnn_device *device, const cnn_network *network, bool fuse,
-                                    bool pieces);
+/** Before training: a fast check of the plan that this network will run with these options (fuse,
+ * batch, micro_batch), unless the cache folder remembers that it has passed on this device with
+ * this driver, this version of the library and these kernels. A pass is remembered there; a folder
+ * that cannot be written is no error. What would take long in plain C, and what the device's memory
+ * does not suffice for (the check of a step takes more than the step), is not checked: one warning
+ * in the log names it, and the pass is not remembered. Errors: ARGUMENT (micro_batch), ARITHMETIC
+ * (the device computes wrong: what is wrong, and how to learn more), KERNEL, OPENCL, MEMORY. */
+CNN_API cnn_status cnn_doctor_admit(cnn_device *device, const cnn_network *network,
+                                    const cnn_train_options *options);
 
 #ifdef __cplusplus
 }

@@ -28,6 +28,7 @@ void cnn_doctor_append_command(cnn_text *text, const cnn_doctor_device *result)
     append_list(text, "--hdims", config->hdims, config->hdim_count);
     cnn_text_append(text, " --ydim %d --dropout %g%s", config->ydim, config->dropout,
                     config->batchnorm ? " --batchnorm" : "");
+    cnn_text_append(text, " --batch %d", result->batch);
 }
 
 static void append_machine(cnn_text *text, const cnn_doctor_device *result)
@@ -49,7 +50,7 @@ static void append_machine(cnn_text *text, const cnn_doctor_device *result)
                     info->max_work_group, (unsigned long long)info->local_memory);
     cnn_text_append(text, "again by: ");
     cnn_doctor_append_command(text, result);
-    cnn_text_append(text, " --batch %d\n", result->batch);
+    cnn_text_append(text, "\n");
 }
 
 cnn_status cnn_doctor_report(char **string, const cnn_doctor *doctor, size_t device)

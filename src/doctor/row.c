@@ -10,6 +10,8 @@
 #include "doctor/check.h"
 
 const cnn_tolerance cnn_forward_tolerance = {1e-5, 0.0};
+const char *const cnn_row_too_large = "too large for a fast check";
+
 const cnn_tolerance cnn_backward_tolerance = {1e-4, 0.0};
 
 cnn_status cnn_row_open(cnn_check *check, const char *phase, const char *name, const char *layers,

@@ -5,7 +5,7 @@ import re
 import shutil
 import unittest
 
-from support import TRAINING, CommandTest, environment
+from support import CLASSES, TRAINING, CommandTest, environment, make_split, write_idx
 
 KERNELS = os.environ["CNN_CL_KERNEL_DIR"]
 CRASHES_AT_LOAD = os.environ["CNN_TEST_CRASHES_AT_LOAD"]
@@ -262,6 +262,64 @@ class Training(CommandTest):
                                 "computes wrong: 2 steps, .*batches in pieces: the losses of the steps", env=env)
         self.assert_checked(self.train("run", "-v", *pieces, env=self.env))
         self.assert_checked(self.train("run", "-v", *pieces, env=self.env), checked=False)
+
+
+class Large(CommandTest):
+    """What is too large for the fast check before training."""
+
+    def setUp(self):
+        self.cache = self.folder + "/cache"
+        shutil.rmtree(self.cache, ignore_errors=True)
+        self.env = environment(CNN_CL_CACHE_DIR=self.cache)
+        self.few = self.folder + "/few"
+        if not os.path.exists(self.few):
+            os.mkdir(self.few)
+            for prefix, count in ("train", 4), ("t10k", 2):
+                images, labels = make_split(count, 1, (1, 100, 100))
+                write_idx(f"{self.few}/{prefix}-images-idx3-ubyte", (count, 100, 100), images)
+                write_idx(f"{self.few}/{prefix}-labels-idx1-ubyte", (count,), labels)
+
+    def train_few(self, *network):
+        """The lines that it says about its check."""
+        lines = self.run_command("-v", "train", "--data", self.few, "--out", "few", "--epochs", "1", "--ydim",
+                                 str(CLASSES), *network, env=self.env).stderr.splitlines()
+        return [line for line in lines if re.search("checked in full| checks of ", line)]
+
+    def passes(self):
+        return os.listdir(self.cache) if os.path.exists(self.cache) else []
+
+    def test_one_sample_where_two_are_too_many(self):
+        (count,) = self.train_few("--batch", "4", "--ksize", "11", "--cdims", "8,32", "--hdims", "none")
+        self.assertRegex(count, r"\A\d+ checks of ")
+        self.assertEqual(len(self.passes()), 1)
+
+    def test_a_step_is_left_out_with_a_word(self):
+        network = ["--batch", "4", "--ksize", "11", "--cdims", "8,64", "--hdims", "none"]
+        for _ in range(2):
+            warning, _ = self.train_few(*network)
+            self.assertRegex(warning, r"\Acnn-cl: warning: .* was not checked in full: conv2d_04..dropout2d_07: too "
+                                      r"large for a fast check; 'cnn-cl doctor --device 0:0 --xdim 1,100,100 --ksize "
+                                      r"11 --cdims 8,64 --hdims none --ydim 4 --dropout 0.5 --batch 4' takes its time "
+                                      r"for that\Z")
+
+    def test_pieces_are_left_out_with_a_word(self):
+        warning, _ = self.train_few("--batch", "4", "--ksize", "11", "--cdims", "8,32", "--hdims", "none",
+                                    "--micro-batch", "2")
+        self.assertRegex(warning, "in full: batches in pieces: too large for a fast check; 'cnn-cl doctor ")
+
+    def test_products_are_checked_at_the_batch(self):
+        wide = ["--cdims", "1,1,1,1,1,1", "--ksize", "1", "--hdims", "50000"]  # no fused step is as wide
+        for piece, option in ("1000000", []), ("999999", ["--micro-batch", "999999"]):
+            warning, _ = self.train_few(*wide, "--batch", "1000000", *option)
+            self.assertRegex(warning, rf"in full: product {piece} x 50000 x 1, right transposed linear_25: the "
+                                      r"memory of .* does not suffice")
+            self.assertRegex(warning, rf"product 50000 x 1 x {piece}, left.*product {piece} x 1 x 50000 linear_25")
+            self.assertNotIn("takes its time", warning)
+            self.assertEqual(self.passes(), [])
+
+    def test_products_that_are_not_done_are_not_checked(self):
+        (count,) = self.train_few("--cdims", "1,1", "--ksize", "1", "--hdims", "10", "--batch", "1000000")
+        self.assertRegex(count, r"\A\d+ checks of ")
 
 
 class Loader(CommandTest):
