@@ -1,4 +1,5 @@
 /* What stands around the plan's steps: gather, loss and update; and memory itself. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -237,6 +238,42 @@ out:
     return status;
 }
 
+/* A driver that reckons with finite numbers alone loses NaN, and training goes on with rubbish: the
+ * loss must have the mark that keeps updates back. */
+static cnn_status check_nan(cnn_check *check, cnn_plan *plan)
+{
+    enum { SLOT = 0 };
+    const cnn_softmax *softmax = &plan->softmax;
+    size_t classes = (size_t)plan->network->config.ydim;
+    float *logits = NULL, loss;
+    uint8_t *labels = NULL;
+    uint32_t hits;
+    int mark, n = check->n;
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_row_open(check, "loss", "NaN among the logits", "", NULL));
+    CNN_TRY(upload_random(&logits, cnn_plan_logits(plan), (size_t)n * classes, -4.0, 4.0, check));
+    logits[(size_t)n * classes - 1] = NAN; /* of the last class; the label is the first */
+    CNN_TRY(
+        cnn_buffer_write(cnn_plan_logits(plan), 0, logits, (size_t)n * classes * sizeof(float)));
+    CNN_TRY(cnn_allocate(&labels, (size_t)n, 1, "labels"));
+    CNN_TRY(cnn_buffer_write(&plan->labels, 0, labels, (size_t)n));
+    CNN_TRY(cnn_softmax_reset(&plan->softmax));
+    cnn_row_start(check);
+    CNN_TRY(cnn_plan_loss(plan, &(cnn_pass){.n = n, .training = true}, SLOT));
+    CNN_TRY(cnn_row_stop(check));
+    CNN_TRY(cnn_softmax_read(&loss, &hits, &mark, softmax, SLOT, 1));
+    if (isfinite(loss))
+        cnn_row_fail(check, "the NaN is lost: the loss is %g", (double)loss);
+    if (mark != SLOT)
+        cnn_row_fail(check, "the loss %g is not marked as not finite", (double)loss);
+    status = close_row(check, softmax->batch.handle ? &softmax->batch : &softmax->tally);
+out:
+    status = cnn_row_absorb(check, status);
+    free(logits);
+    free(labels);
+    return status;
+}
+
 /* The moments are such as Adam finds in the midst of training. */
 static cnn_status check_update(cnn_check *check, cnn_plan *plan)
 {
@@ -283,6 +320,7 @@ cnn_status cnn_check_around(cnn_check *check, cnn_plan *plan)
     cnn_status status = CNN_OK;
     CNN_TRY(check_gather(check, plan));
     CNN_TRY(check_loss(check, plan));
+    CNN_TRY(check_nan(check, plan));
     status = check_update(check, plan);
 out:
     return status;
