@@ -119,10 +119,11 @@ CNN_API cnn_status cnn_doctor_to_json(char **json, const cnn_doctor *doctor);
 
 /** Before training: a fast check of the plan that this network will run with these options (fuse,
  * batch, micro_batch), unless the cache folder remembers that it has passed on this device with
- * this driver, this version of the library and these kernels. A pass is remembered there; a folder
- * that cannot be written is no error. What would take long in plain C, and what the device's memory
- * does not suffice for (the check of a step takes more than the step), is not checked: one warning
- * in the log names it, and the pass is not remembered. Errors: ARGUMENT (micro_batch), ARITHMETIC
+ * this driver, this version of the library and these kernels; and, where it has matrix products by
+ * CLBlast, with this batch and tuning. A pass is remembered there; a folder that cannot be written
+ * is no error. What would take long in plain C is left out, which is remembered, too; so is what the
+ * device's memory does not suffice for (the check of a step takes more than the step), and then
+ * nothing is remembered. Each time one warning in the log names all that was left out. Errors: ARGUMENT (micro_batch), ARITHMETIC
  * (the device computes wrong: what is wrong, and how to learn more), KERNEL, OPENCL, MEMORY. */
 CNN_API cnn_status cnn_doctor_admit(cnn_device *device, const cnn_network *network,
                                     const cnn_train_options *options);

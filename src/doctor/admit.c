@@ -45,12 +45,10 @@ static const cnn_doctor_entry *find_unchecked(const cnn_doctor_device *result, s
     return NULL;
 }
 
-/* One line for all that could not be checked: a reason stands behind all that it holds for. */
-static cnn_status warn(const cnn_doctor_device *result)
+/* What could not be checked, in one line: a reason stands behind all that it holds for. */
+static cnn_status list_unchecked(char **line, const cnn_doctor_device *result)
 {
     cnn_text text = {0};
-    char *line;
-    bool has_time = false; /* the thorough check has for some of it */
     for (const cnn_doctor_entry *row = find_unchecked(result, 0), *next; row; row = next) {
         next = find_unchecked(result, (size_t)(row - result->rows) + 1);
         append_what(&text, row);
@@ -58,30 +56,53 @@ static cnn_status warn(const cnn_doctor_device *result)
             cnn_text_append(&text, ", ");
         else
             cnn_text_append(&text, ": %s%s", row->wrong, next ? "; " : "");
-        has_time = has_time || strcmp(row->wrong, cnn_row_too_large) == 0;
     }
-    if (has_time) {
-        cnn_text_append(&text, "; '");
-        cnn_doctor_append_command(&text, result);
-        cnn_text_append(&text, "' takes its time for that");
-    }
-    cnn_status status = cnn_text_take(&line, &text);
+    return cnn_text_take(line, &text);
+}
+
+/* How many of the checks that were not made the thorough check has time for. */
+static size_t count_too_large(const cnn_doctor_device *result)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < result->row_count; i++)
+        count += strcmp(result->rows[i].wrong, cnn_row_too_large) == 0;
+    return count;
+}
+
+static cnn_status warn(const cnn_doctor_device *result, const char *line, bool has_time)
+{
+    cnn_text text = {0};
+    char *command;
+    cnn_doctor_append_command(&text, result);
+    cnn_status status = cnn_text_take(&command, &text);
     if (status != CNN_OK)
         return status;
-    cnn_log(CNN_LOG_WARNING, "%s was not checked in full: %s", result->info.name, line);
-    free(line);
+    cnn_log(CNN_LOG_WARNING, "%s was not checked in full: %s%s%s%s", result->info.name, line,
+            has_time ? "; '" : "", has_time ? command : "",
+            has_time ? "' takes its time for that" : "");
+    free(command);
     return CNN_OK;
 }
 
-/* A pass is one of all checks: what was left out is said again before the next training. */
-static cnn_status judge(const cnn_doctor_device *result, const cnn_device *device,
-                        const cnn_network *network, cnn_plan_kind kind)
+/* What is too large is remembered with the pass, and told before each training. Memory may suffice
+ * the next time. */
+static cnn_status judge(const cnn_doctor_device *result, cnn_device *device,
+                        const cnn_network *network, cnn_plan_kind kind, int piece)
 {
+    cnn_memo memo = {.passed = true};
+    size_t too_large = count_too_large(result);
+    cnn_status status = CNN_OK;
     if (result->failures > 0)
         return refuse(result);
-    if (result->unchecked > 0)
-        return warn(result);
-    return cnn_memo_write(true, device, network, kind);
+    if (result->unchecked > 0) {
+        CNN_TRY(list_unchecked(&memo.left_out, result));
+        CNN_TRY(warn(result, memo.left_out, too_large > 0));
+    }
+    if (result->unchecked == too_large)
+        status = cnn_memo_write(&memo, device, network, kind, piece);
+out:
+    free(memo.left_out);
+    return status;
 }
 
 cnn_status cnn_doctor_admit(cnn_device *device, const cnn_network *network,
@@ -90,19 +111,23 @@ cnn_status cnn_doctor_admit(cnn_device *device, const cnn_network *network,
     cnn_doctor_device result = {
         .info = device->info, .config = network->config, .batch = options->batch};
     cnn_plan_kind kind = {.fuse = options->fuse};
+    cnn_memo memo = {0};
     int piece;
-    bool passed;
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_plan_divide(&piece, network, options->batch, options->micro_batch));
     kind.pieces = piece < options->batch;
-    CNN_TRY(cnn_memo_find(&passed, device, network, kind));
-    if (passed)
-        return CNN_OK;
+    CNN_TRY(cnn_memo_find(&memo, device, network, kind, piece));
+    if (memo.passed) {
+        if (memo.left_out)
+            status = warn(&result, memo.left_out, true);
+        goto out;
+    }
     CNN_TRY(cnn_check_fast(&result, device, network, kind, piece));
-    status = judge(&result, device, network, kind);
+    status = judge(&result, device, network, kind, piece);
     cnn_log(CNN_LOG_DEBUG, "%zu checks of %s in %.3f s, largest error %.2g", result.row_count,
             device->info.name, result.seconds, result.error);
 out:
+    free(memo.left_out);
     cnn_doctor_device_finish(&result);
     return status;
 }

@@ -87,6 +87,8 @@ void cnn_step_names(char name[CNN_DOCTOR_NAME], char layers[CNN_DOCTOR_NAME], co
 cnn_status cnn_check_around(cnn_check *check, cnn_plan *plan);
 /* Those that CLBlast does in this plan; NULL: those of all linear layers. */
 cnn_status cnn_check_products(cnn_check *check, const cnn_plan *plan);
+/* Does CLBlast any in this network's plan? */
+bool cnn_has_products(const cnn_device *device, const cnn_network *network, bool fuse);
 enum { CNN_TRACE_STEPS = 20 };
 /* The steps, at most CNN_TRACE_STEPS. losses (CNN_TRACE_STEPS) of plain C are made where losses[0]
  * is NaN. */
@@ -101,11 +103,18 @@ cnn_status cnn_check_thoroughly(cnn_doctor_device *result, cnn_device *device,
 cnn_status cnn_check_fast(cnn_doctor_device *result, cnn_device *device, const cnn_network *network,
                           cnn_plan_kind kind, int batch);
 
-/* memo.c: what passed before. Neither an absent nor an unwritable cache folder is an error. Errors:
- * KERNEL (the folder of kernels), MEMORY. */
-cnn_status cnn_memo_find(bool *passed, const cnn_device *device, const cnn_network *network,
-                         cnn_plan_kind kind);
-cnn_status cnn_memo_write(bool passed, const cnn_device *device, const cnn_network *network,
-                          cnn_plan_kind kind);
+/* What is known of an earlier check. */
+typedef struct cnn_memo {
+    bool passed;
+    char *left_out; /* what was too large for it, in one line; NULL for nothing. To be freed */
+} cnn_memo;
+
+/* memo.c: what passed before, with matrix products of this batch and the tuning in use where the
+ * plan has any. Neither an absent nor an unwritable cache folder is an error. Errors: KERNEL (the
+ * folder of kernels), OPENCL, MEMORY. */
+cnn_status cnn_memo_find(cnn_memo *memo, cnn_device *device, const cnn_network *network,
+                         cnn_plan_kind kind, int batch);
+cnn_status cnn_memo_write(const cnn_memo *memo, cnn_device *device, const cnn_network *network,
+                          cnn_plan_kind kind, int batch);
 
 #endif

@@ -109,14 +109,15 @@ void cnn_doctor_options_init(cnn_doctor_options *options)
 }
 
 /* What could not be checked leaves an earlier pass as it is. */
-static cnn_status remember(const cnn_doctor_device *result, const cnn_device *device,
+static cnn_status remember(const cnn_doctor_device *result, cnn_device *device,
                            const cnn_network *network)
 {
+    const cnn_memo memo = {.passed = result->passed};
     cnn_status status = CNN_OK;
     if (!result->passed && result->failures == 0)
         return CNN_OK;
     for (int i = 0; status == CNN_OK && i < CNN_PLAN_KINDS; i++)
-        status = cnn_memo_write(result->passed, device, network, cnn_plan_kinds[i]);
+        status = cnn_memo_write(&memo, device, network, cnn_plan_kinds[i], result->batch);
     return status;
 }
 

@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "doctor/check.h"
 #include "ops/linear.h"
+#include "plan/rules.h"
 
 typedef struct product_case {
     cnn_check *check;
@@ -148,6 +149,17 @@ static cnn_status check_layer(cnn_check *check, const cnn_layer *layer)
     for (int i = 0; status == CNN_OK && i < CNN_LINEAR_PRODUCTS; i++)
         status = check_product(check, layer, shapes[i]);
     return status;
+}
+
+bool cnn_has_products(const cnn_device *device, const cnn_network *network, bool fuse)
+{
+    for (int first = 0; first < network->layer_count;) {
+        const cnn_rule *rule = fuse ? cnn_rule_find(network, first, device) : NULL;
+        if (!rule && cnn_op_of_layer(network->layers[first].kind) == &cnn_linear_op)
+            return true;
+        first += rule ? rule->layer_count : 1;
+    }
+    return false;
 }
 
 cnn_status cnn_check_products(cnn_check *check, const cnn_plan *plan)

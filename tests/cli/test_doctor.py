@@ -3,9 +3,11 @@ import json
 import os
 import re
 import shutil
+import signal
+import subprocess
 import unittest
 
-from support import CLASSES, TRAINING, CommandTest, environment, make_split, write_idx
+from support import CLASSES, CNN_CL, TRAINING, CommandTest, environment, make_split, write_idx
 
 KERNELS = os.environ["CNN_CL_KERNEL_DIR"]
 CRASHES_AT_LOAD = os.environ["CNN_TEST_CRASHES_AT_LOAD"]
@@ -219,6 +221,31 @@ class Training(CommandTest):
         self.assert_checked(
             self.train("run", "-v", env=dict(self.env, CNN_CL_KERNEL_CLASS="gpu")))
 
+    def tune(self):
+        """A record of CLBlast's tuning: the search is ended behind its first trial."""
+        with subprocess.Popen([CNN_CL, "bench", "--tune", "--no-fuse", "--xdim", "1,4,4", "--cdims", "none", "--hdims",
+                               "8", "--batch", "8"], cwd=self.folder, env=self.env, text=True,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+            for line in process.stderr:
+                if line.startswith("[1]"):
+                    process.send_signal(signal.SIGINT)
+        self.assertEqual(process.returncode, 130)
+
+    def test_products_count_with_their_batch_and_tuning(self):
+        def assert_checked(*more, checked=True):
+            self.assert_checked(self.train("run", "-v", *more, env=self.env), checked=checked)
+
+        other = ["--batch", "33"]
+        assert_checked()
+        assert_checked(*other, checked=False)
+        for batch in [], other:
+            assert_checked("--no-fuse", *batch)
+            assert_checked("--no-fuse", *batch, checked=False)
+        self.tune()
+        assert_checked("--no-fuse", *other)
+        assert_checked("--no-fuse", *other, checked=False)
+        assert_checked(*other, checked=False)
+
     def test_a_damaged_memo_is_no_pass(self):
         self.train("run", env=self.env)
         (memo,) = os.listdir(self.cache)
@@ -300,8 +327,9 @@ class Large(CommandTest):
 
     def test_a_step_is_left_out_with_a_word(self):
         network = ["--batch", "4", "--ksize", "11", "--cdims", "8,64", "--hdims", "none"]
-        for _ in range(2):
-            warning, _ = self.train_few(*network)
+        for count in 1, 0:  # it is not checked again, and said again
+            warning, *counts = self.train_few(*network)
+            self.assertEqual(len(counts), count)
             self.assertRegex(warning, r"\Acnn-cl: warning: .* was not checked in full: conv2d_04..dropout2d_07: too "
                                       r"large for a fast check; 'cnn-cl doctor --device 0:0 --xdim 1,100,100 --ksize "
                                       r"11 --cdims 8,64 --hdims none --ydim 4 --dropout 0.5 --batch 4' takes its time "
