@@ -124,8 +124,11 @@ cnn_status cnn_doctor_admit(cnn_device *device, const cnn_network *network,
     }
     CNN_TRY(cnn_check_fast(&result, device, network, kind, piece));
     status = judge(&result, device, network, kind, piece);
-    cnn_log(CNN_LOG_DEBUG, "%zu checks of %s in %.3f s, largest error %.2g", result.row_count,
-            device->info.name, result.seconds, result.error);
+    cnn_log(CNN_LOG_DEBUG,
+            "%zu checks of %s in %.3f s, beside %.3f s that its kernels took to build; largest "
+            "error %.2g",
+            result.row_count, device->info.name, result.seconds, result.build_seconds,
+            result.error);
 out:
     free(memo.left_out);
     cnn_doctor_device_finish(&result);

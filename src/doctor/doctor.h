@@ -38,6 +38,7 @@ typedef struct cnn_doctor_device {
     size_t failures, unchecked, row_count;
     cnn_doctor_entry *rows;
     double error, seconds;
+    double build_seconds; /* not in seconds: of kernels that the training needs, too; fast check */
 } cnn_doctor_device;
 
 struct cnn_doctor {

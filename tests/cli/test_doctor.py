@@ -2,12 +2,13 @@
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
 import unittest
 
-from support import CLASSES, CNN_CL, TRAINING, CommandTest, environment, make_split, write_idx
+from support import CLASSES, CNN_CL, TRAINING, CommandTest, environment, make_data, make_split, write_idx
 
 KERNELS = os.environ["CNN_CL_KERNEL_DIR"]
 CRASHES_AT_LOAD = os.environ["CNN_TEST_CRASHES_AT_LOAD"]
@@ -245,6 +246,20 @@ class Training(CommandTest):
         assert_checked("--no-fuse", *other)
         assert_checked("--no-fuse", *other, checked=False)
         assert_checked(*other, checked=False)
+
+    def processor_seconds(self, env):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        self.run_command("train", "--data", self.notebook, "--out", "timed", "--epochs", "0", env=env)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    def test_it_takes_little_time(self):
+        """The notebook's network: a tenth of a second is usual, half of it in plain C."""
+        self.notebook = make_data(self.folder + "/notebook", shape=(1, 28, 28))
+        self.processor_seconds(self.env)
+        known = min(self.processor_seconds(self.env) for _ in range(2))
+        shutil.rmtree(self.cache)
+        self.assertLess(self.processor_seconds(self.env) - known, 1.5)
 
     def test_a_damaged_memo_is_no_pass(self):
         self.train("run", env=self.env)
