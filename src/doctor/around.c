@@ -238,40 +238,64 @@ out:
     return status;
 }
 
-/* A driver that reckons with finite numbers alone loses NaN, and training goes on with rubbish: the
- * loss must have the mark that keeps updates back. */
-static cnn_status check_nan(cnn_check *check, cnn_plan *plan)
+/* The loss of logits that hold NaN must have the mark that keeps updates back. */
+static cnn_status expect_mark(cnn_check *check, cnn_plan *plan, const cnn_pass *pass)
 {
     enum { SLOT = 0 };
-    const cnn_softmax *softmax = &plan->softmax;
-    size_t classes = (size_t)plan->network->config.ydim;
-    float *logits = NULL, loss;
-    uint8_t *labels = NULL;
+    float loss;
     uint32_t hits;
-    int mark, n = check->n;
+    int mark;
+    uint8_t *labels = NULL;
     cnn_status status = CNN_OK;
-    CNN_TRY(cnn_row_open(check, "loss", "NaN among the logits", "", NULL));
-    CNN_TRY(upload_random(&logits, cnn_plan_logits(plan), (size_t)n * classes, -4.0, 4.0, check));
-    logits[(size_t)n * classes - 1] = NAN; /* of the last class; the label is the first */
-    CNN_TRY(
-        cnn_buffer_write(cnn_plan_logits(plan), 0, logits, (size_t)n * classes * sizeof(float)));
-    CNN_TRY(cnn_allocate(&labels, (size_t)n, 1, "labels"));
-    CNN_TRY(cnn_buffer_write(&plan->labels, 0, labels, (size_t)n));
+    CNN_TRY(cnn_allocate(&labels, (size_t)pass->n, 1, "labels"));
+    CNN_TRY(cnn_buffer_write(&plan->labels, 0, labels, (size_t)pass->n));
     CNN_TRY(cnn_softmax_reset(&plan->softmax));
-    cnn_row_start(check);
-    CNN_TRY(cnn_plan_loss(plan, &(cnn_pass){.n = n, .training = true}, SLOT));
+    CNN_TRY(cnn_plan_loss(plan, pass, SLOT));
     CNN_TRY(cnn_row_stop(check));
-    CNN_TRY(cnn_softmax_read(&loss, &hits, &mark, softmax, SLOT, 1));
+    CNN_TRY(cnn_softmax_read(&loss, &hits, &mark, &plan->softmax, SLOT, 1));
     if (isfinite(loss))
         cnn_row_fail(check, "the NaN is lost: the loss is %g", (double)loss);
     if (mark != SLOT)
         cnn_row_fail(check, "the loss %g is not marked as not finite", (double)loss);
+out:
+    free(labels);
+    return status;
+}
+
+/* A driver that reckons with finite numbers alone loses NaN, and training goes on with rubbish. */
+static cnn_status check_nan(cnn_check *check, cnn_plan *plan)
+{
+    const cnn_softmax *softmax = &plan->softmax;
+    const cnn_buffer *logits = cnn_plan_logits(plan);
+    size_t count = (size_t)check->n * (size_t)plan->network->config.ydim;
+    float *values = NULL;
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_row_open(check, "loss", "NaN among the logits", "", NULL));
+    CNN_TRY(upload_random(&values, logits, count, -4.0, 4.0, check));
+    values[count - 1] = NAN; /* of the last class; the label is the first */
+    CNN_TRY(cnn_buffer_write(logits, 0, values, count * sizeof(float)));
+    cnn_row_start(check);
+    CNN_TRY(expect_mark(check, plan, &(cnn_pass){.n = check->n, .training = true}));
     status = close_row(check, softmax->batch.handle ? &softmax->batch : &softmax->tally);
 out:
     status = cnn_row_absorb(check, status);
-    free(logits);
-    free(labels);
+    free(values);
     return status;
+}
+
+cnn_status cnn_check_nan_way(cnn_check *check, cnn_plan *plan)
+{
+    const cnn_pass pass = {.n = check->n};
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_row_open(check, "evaluate", "NaN in the images", "", NULL));
+    CNN_TRY(cnn_plan_upload(plan, check->model));
+    CNN_TRY(cnn_buffer_wipe(cnn_plan_input(plan)));
+    cnn_row_start(check);
+    CNN_TRY(cnn_plan_forward(plan, &pass));
+    CNN_TRY(expect_mark(check, plan, &pass));
+    status = cnn_row_close(check, "forward and loss of the whole plan");
+out:
+    return cnn_row_absorb(check, status);
 }
 
 /* The moments are such as Adam finds in the midst of training. */

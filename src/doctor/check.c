@@ -97,6 +97,8 @@ static cnn_status check_plan(cnn_check *check, bool fuse)
         status = cnn_check_around(check, plan);
     for (int i = 0; status == CNN_OK && i < plan->step_count; i++)
         status = check_step(check, plan, i);
+    if (status == CNN_OK)
+        status = cnn_check_nan_way(check, plan);
     if (status == CNN_OK && !check->options)
         status = cnn_check_products(check, plan);
     cnn_plan_destroy(plan);

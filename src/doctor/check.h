@@ -85,6 +85,8 @@ cnn_status cnn_check_step(cnn_check *check, const cnn_plan *plan, int index, int
 /* Of a step, for its rows: what it is called, and the layers that it covers. */
 void cnn_step_names(char name[CNN_DOCTOR_NAME], char layers[CNN_DOCTOR_NAME], const cnn_step *step);
 cnn_status cnn_check_around(cnn_check *check, cnn_plan *plan);
+/* NaN on its way through the whole plan: each step passes it on. */
+cnn_status cnn_check_nan_way(cnn_check *check, cnn_plan *plan);
 /* Those that CLBlast does in this plan; NULL: those of all linear layers. */
 cnn_status cnn_check_products(cnn_check *check, const cnn_plan *plan);
 /* Does CLBlast any in this network's plan? */

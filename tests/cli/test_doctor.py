@@ -46,6 +46,8 @@ FAULTS = {
     "a NaN that is lost": ("softmax.cl", "return log(sum) + most - z[label]",
                            "return fmax(log(sum) + most - z[label], 0.0f)", "fused +loss +NaN among the logits",
                            "the NaN is lost: the loss is "),
+    "a NaN that is lost on its way": ("relu.cl", "x[i] < 0.0f ? 0.0f : x[i]", "fmax(x[i], 0.0f)",
+                                      "plain +evaluate +NaN in the images", "the NaN is lost: the loss is "),
     "NaN": ("adam.cl", "sqrt(second)", "sqrt(-second)", "trace +20 steps, fused",
             "the loss of step 1 is not finite"),
     "a piece left out": ("adam.cl", "sum[i] + gradients[i]", "gradients[i]",
