@@ -6,6 +6,7 @@
 
 #include <cnncl/device.h>
 #include <cnncl/network.h>
+#include <cnncl/trainer.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -56,11 +57,13 @@ typedef struct cnn_doctor_row {
     const char *name;    /**< of the fusion, operation or product; may be empty */
     const char *layers;  /**< "conv2d_00..dropout2d_03"; may be empty */
     const char *kernels; /**< that ran: "conv_block_pack, conv_block_forward" */
-    bool passed;         /**< it computes right */
+    bool checked;        /**< false: the check could not be made, for lack of memory */
+    bool passed;         /**< it was checked and computes right */
     double error;        /**< the largest relative error of its tensors, norm-wise; infinite where a
-                            value is not finite or was never written */
+                            value is not finite or was never written; NaN where it is not known */
     double milliseconds; /**< on the device */
-    const char *wrong;   /**< what is wrong, in one line; empty where it passed */
+    const char *wrong;   /**< what is wrong, or what kept it from being checked, in one line; empty
+                            where it passed */
 } cnn_doctor_row;
 
 /** How to check a device. */
@@ -83,17 +86,19 @@ CNN_API cnn_status cnn_doctor_open(cnn_device **device, cnn_doctor *doctor,
 /** Checks an open device: its memory, each step of the network's plan (fused and plain, forward,
  * evaluation and backward) on random values in memory that is filled with NaN and stands between
  * zones, each matrix product of its linear layers, and the losses of 20 training steps. A device
- * that computes wrong is CNN_OK: the verdict tells. A pass is remembered for cnn_doctor_admit(), a
- * failure makes it forget one. Errors: ARGUMENT, MEMORY. */
+ * that computes wrong is CNN_OK: the verdict tells. So is one whose memory does not suffice for some
+ * checks: these neither pass nor fail. When every check passed that is remembered for
+ * cnn_doctor_admit(), a failure makes it forget. Errors: ARGUMENT, MEMORY (the host's). */
 CNN_API cnn_status cnn_doctor_check(cnn_doctor *doctor, cnn_device *device,
                                     const cnn_network *network, const cnn_doctor_options *options);
 
 /** What came out for a device. */
 typedef struct cnn_doctor_verdict {
     cnn_device_info device; /**< which one it was */
-    bool passed;            /**< every check passed */
+    bool passed;            /**< every check was made and passed */
     size_t checks;          /**< rows */
-    size_t failures;        /**< those that did not pass */
+    size_t failures;        /**< those that did not pass: above 0 the device computes wrong */
+    size_t unchecked;       /**< those that could not be made: above 0 it may compute wrong there */
     double error;           /**< the largest of all rows */
     double seconds;         /**< that the checks took */
 } cnn_doctor_verdict;
@@ -107,27 +112,28 @@ CNN_API size_t cnn_doctor_row_count(const cnn_doctor *doctor, size_t device);
 /** The check of an index below the count. */
 CNN_API cnn_doctor_row cnn_doctor_get_row(const cnn_doctor *doctor, size_t device, size_t row);
 
-/** A bug report about a checked device that failed, for whoever maintains its driver or this
+/** A bug report about a checked device of which checks failed, for whoever maintains its driver or this
  * library: device, driver, versions, each failed check with its kernels, shapes and options. Ends
  * with a newline. To be freed with cnn_string_free(). Errors: MEMORY. */
 CNN_API cnn_status cnn_doctor_report(char **text, const cnn_doctor *doctor, size_t device);
 
 /** A JSON document: an object with "version", "findings" (objects with the fields of cnn_finding,
  * "level" as cnn_finding_level_name() has it) and "devices": objects with "device", "platform"
- * (their names), "driver", "id" ("P:D"), "passed", "checks", "failures", "error", "seconds",
- * "report" (null where it passed) and "rows", objects with the fields of cnn_doctor_row. An error
- * that is not finite is null. To be freed with cnn_string_free(). Errors: MEMORY. */
+ * (their names), "driver", "id" ("P:D"), "passed", "checks", "failures", "unchecked", "error",
+ * "seconds", "report" (null where no check failed) and "rows", objects with the fields of
+ * cnn_doctor_row. An error that is not finite is null. To be freed with cnn_string_free(). Errors: MEMORY. */
 CNN_API cnn_status cnn_doctor_to_json(char **json, const cnn_doctor *doctor);
 
-/** Before training: a fast check of the plan that this network will run (pieces: with batches in
- * pieces, the micro_batch of cnn_train_options), unless the cache folder remembers that it has
- * passed on this device with this driver, this version of the library and these kernels. A pass is
- * remembered there; a folder that cannot be written is no error. The check takes more memory than
- * the training: where the device's does not suffice, a warning says that it was not checked.
- * Errors: ARITHMETIC (the device computes wrong: what is wrong, and how to learn more), KERNEL,
- * OPENCL, MEMORY. */
-CNN_API cnn_status cnn_doctor_admit(cnn_device *device, const cnn_network *network, bool fuse,
-                                    bool pieces);
+/** Before training: a fast check of the plan that this network will run with these options (fuse,
+ * batch, micro_batch), unless the cache folder remembers that it has passed on this device with
+ * this driver, this version of the library and these kernels; and, where it has matrix products by
+ * CLBlast, with this batch and tuning. A pass is remembered there; a folder that cannot be written
+ * is no error. What would take long in plain C is left out, which is remembered, too; so is what the
+ * device's memory does not suffice for (the check of a step takes more than the step), and then
+ * nothing is remembered. Each time one warning in the log names all that was left out. Errors: ARGUMENT (micro_batch), ARITHMETIC
+ * (the device computes wrong: what is wrong, and how to learn more), KERNEL, OPENCL, MEMORY. */
+CNN_API cnn_status cnn_doctor_admit(cnn_device *device, const cnn_network *network,
+                                    const cnn_train_options *options);
 
 #ifdef __cplusplus
 }

@@ -30,8 +30,15 @@ static void print_row(const cnn_doctor_row *row, void *user)
     (void)user;
     snprintf(name, sizeof name, "%s%s%s", row->name, *row->name && *row->layers ? " " : "",
              row->layers);
-    cli_print("  %-4s  %-7s  %-8s  %-60s  %8.1e  %9.3f ms\n", row->passed ? "pass" : "FAIL",
-              row->part, row->phase, name, row->error, row->milliseconds);
+    cli_print("  %-4s  %-7s  %-8s  %-60s  ",
+              !row->checked ? "none"
+              : row->passed ? "pass"
+                            : "FAIL",
+              row->part, row->phase, name);
+    if (row->checked)
+        cli_print("%8.1e  %9.3f ms\n", row->error, row->milliseconds);
+    else
+        cli_print("not checked\n");
     if (!row->passed)
         cli_print("        %s\n", row->wrong);
     cli_flush();
@@ -47,11 +54,20 @@ static int print_verdict(const doctor_run *run, size_t index)
                   verdict.device.name, verdict.checks, verdict.seconds, verdict.error);
         return 0;
     }
+    if (verdict.failures == 0) {
+        cli_print("%s was not checked in full: %zu of %zu checks could not be made for lack of "
+                  "memory; the others passed, largest error %.1e.\n",
+                  verdict.device.name, verdict.unchecked, verdict.checks, verdict.error);
+        return 0;
+    }
     CLI_TRY(cli_check(cnn_doctor_report(&report, run->doctor, index)));
-    cli_print("%s COMPUTES WRONG: %zu of %zu checks failed. Take another device or driver.\n"
-              "---- a bug report for the driver's makers, or for cnn-cl's ----\n%s"
+    cli_print("%s COMPUTES WRONG: %zu of %zu checks failed. Take another device or driver.\n",
+              verdict.device.name, verdict.failures, verdict.checks);
+    if (verdict.unchecked > 0)
+        cli_print("%zu checks could not be made for lack of memory.\n", verdict.unchecked);
+    cli_print("---- a bug report for the driver's makers, or for cnn-cl's ----\n%s"
               "---- end of the report ----\n",
-              verdict.device.name, verdict.failures, verdict.checks, report);
+              report);
 out:
     cnn_string_free(report);
     return code;
@@ -116,6 +132,7 @@ out:
     return code;
 }
 
+/* A device that was not checked in full is not known to be right. */
 static int judge(const doctor_run *run)
 {
     for (size_t i = 0; i < cnn_doctor_verdict_count(run->doctor); i++)

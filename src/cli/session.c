@@ -110,8 +110,8 @@ int cli_session_open_device(cli_session *session, const cli_options *options)
 
 int cli_session_admit_device(const cli_session *session, const cli_options *options)
 {
-    cnn_status status = cnn_doctor_admit(session->device, cnn_model_network(session->model),
-                                         options->train.fuse, options->train.micro_batch > 0);
+    cnn_status status =
+        cnn_doctor_admit(session->device, cnn_model_network(session->model), &options->train);
     if (status != CNN_ERROR_ARITHMETIC)
         return cli_check(status);
     if (!options->trust_device)

@@ -1,4 +1,5 @@
 /* What stands around the plan's steps: gather, loss and update; and memory itself. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,8 +69,7 @@ cnn_status cnn_check_memory(cnn_check *check)
         cnn_row_fail(check, "a copy of %zu bytes wrote more", COUNT * sizeof(float));
     status = cnn_row_close(check, "");
 out:
-    if (check->row)
-        status = cnn_row_absorb(check, status);
+    status = cnn_row_absorb(check, status);
     cnn_buffer_finish(&buffers[0]);
     cnn_buffer_finish(&buffers[1]);
     free(values);
@@ -167,6 +167,7 @@ static cnn_status check_gather(cnn_check *check, cnn_plan *plan)
     CNN_TRY(compare_gather(&at, check, plan, FIRST));
     status = close_row(check, &plan->gather.kernel);
 out:
+    status = cnn_row_absorb(check, status);
     finish_gather(&at);
     return status;
 }
@@ -230,10 +231,71 @@ static cnn_status check_loss(cnn_check *check, cnn_plan *plan)
     const cnn_softmax *softmax = &plan->softmax;
     status = close_row(check, softmax->batch.handle ? &softmax->batch : &softmax->loss);
 out:
+    status = cnn_row_absorb(check, status);
     free(logits);
     free(gradient);
     free(labels);
     return status;
+}
+
+/* The loss of logits that hold NaN must have the mark that keeps updates back. */
+static cnn_status expect_mark(cnn_check *check, cnn_plan *plan, const cnn_pass *pass)
+{
+    enum { SLOT = 0 };
+    float loss;
+    uint32_t hits;
+    int mark;
+    uint8_t *labels = NULL;
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_allocate(&labels, (size_t)pass->n, 1, "labels"));
+    CNN_TRY(cnn_buffer_write(&plan->labels, 0, labels, (size_t)pass->n));
+    CNN_TRY(cnn_softmax_reset(&plan->softmax));
+    CNN_TRY(cnn_plan_loss(plan, pass, SLOT));
+    CNN_TRY(cnn_row_stop(check));
+    CNN_TRY(cnn_softmax_read(&loss, &hits, &mark, &plan->softmax, SLOT, 1));
+    if (isfinite(loss))
+        cnn_row_fail(check, "the NaN is lost: the loss is %g", (double)loss);
+    if (mark != SLOT)
+        cnn_row_fail(check, "the loss %g is not marked as not finite", (double)loss);
+out:
+    free(labels);
+    return status;
+}
+
+/* A driver that reckons with finite numbers alone loses NaN, and training goes on with rubbish. */
+static cnn_status check_nan(cnn_check *check, cnn_plan *plan)
+{
+    const cnn_softmax *softmax = &plan->softmax;
+    const cnn_buffer *logits = cnn_plan_logits(plan);
+    size_t count = (size_t)check->n * (size_t)plan->network->config.ydim;
+    float *values = NULL;
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_row_open(check, "loss", "NaN among the logits", "", NULL));
+    CNN_TRY(upload_random(&values, logits, count, -4.0, 4.0, check));
+    values[count - 1] = NAN; /* of the last class; the label is the first */
+    CNN_TRY(cnn_buffer_write(logits, 0, values, count * sizeof(float)));
+    cnn_row_start(check);
+    CNN_TRY(expect_mark(check, plan, &(cnn_pass){.n = check->n, .training = true}));
+    status = close_row(check, softmax->batch.handle ? &softmax->batch : &softmax->tally);
+out:
+    status = cnn_row_absorb(check, status);
+    free(values);
+    return status;
+}
+
+cnn_status cnn_check_nan_way(cnn_check *check, cnn_plan *plan)
+{
+    const cnn_pass pass = {.n = check->n};
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_row_open(check, "evaluate", "NaN in the images", "", NULL));
+    CNN_TRY(cnn_plan_upload(plan, check->model));
+    CNN_TRY(cnn_buffer_wipe(cnn_plan_input(plan)));
+    cnn_row_start(check);
+    CNN_TRY(cnn_plan_forward(plan, &pass));
+    CNN_TRY(expect_mark(check, plan, &pass));
+    status = cnn_row_close(check, "forward and loss of the whole plan");
+out:
+    return cnn_row_absorb(check, status);
 }
 
 /* The moments are such as Adam finds in the midst of training. */
@@ -271,6 +333,7 @@ static cnn_status check_update(cnn_check *check, cnn_plan *plan)
                                i == GRADIENT ? exact : cnn_forward_tolerance));
     status = close_row(check, &plan->adam.kernel);
 out:
+    status = cnn_row_absorb(check, status);
     for (int i = 0; i < VALUE_COUNT; i++)
         free(values[i]);
     return status;
@@ -281,6 +344,7 @@ cnn_status cnn_check_around(cnn_check *check, cnn_plan *plan)
     cnn_status status = CNN_OK;
     CNN_TRY(check_gather(check, plan));
     CNN_TRY(check_loss(check, plan));
+    CNN_TRY(check_nan(check, plan));
     status = check_update(check, plan);
 out:
     return status;

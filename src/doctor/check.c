@@ -52,11 +52,34 @@ static void close_check(cnn_check *check)
 static bool is_too_large(const cnn_check *check, const cnn_layer *layers, int count, int samples)
 {
     static const double most = 1e8;
-    if (check->options || count_multiplications(layers, count) * samples <= most)
-        return false;
-    cnn_log(CNN_LOG_DEBUG, "%s%s too large for a fast check: 'cnn-cl doctor' takes its time",
-            layers->name, count > 1 ? " and what follows are" : " is");
-    return true;
+    return !check->options && count_multiplications(layers, count) * samples > most;
+}
+
+/* A row of what is too large for a fast check. */
+static cnn_status leave_out(cnn_check *check, const char *name, const char *layers)
+{
+    cnn_status status = cnn_row_open(check, "", name, layers, NULL);
+    if (status != CNN_OK)
+        return status;
+    cnn_row_leave_out(check, cnn_row_too_large);
+    return cnn_row_close(check, "");
+}
+
+/* One sample where more are too many; batch norm takes no statistics of one. */
+static cnn_status check_step(cnn_check *check, const cnn_plan *plan, int index)
+{
+    const cnn_op *op = plan->steps[index].op;
+    const cnn_layer *layers = op->layers[0];
+    char name[CNN_DOCTOR_NAME], covered[CNN_DOCTOR_NAME];
+    bool has_norm = false;
+    for (int i = 0; i < op->layer_count; i++)
+        has_norm = has_norm || op->layers[i]->kind == CNN_LAYER_BATCHNORM;
+    if (!is_too_large(check, layers, op->layer_count, check->n))
+        return cnn_check_step(check, plan, index, check->n);
+    if (!has_norm && !is_too_large(check, layers, op->layer_count, 1))
+        return cnn_check_step(check, plan, index, 1);
+    cnn_step_names(name, covered, &plan->steps[index]);
+    return leave_out(check, name, covered);
 }
 
 /* Every step, and what stands around them. A step that fails for the driver's sake is a row; the
@@ -69,18 +92,15 @@ static cnn_status check_plan(cnn_check *check, bool fuse)
     check->part = fuse ? "fused" : "plain";
     cnn_status status = cnn_plan_create(&plan, check->device, check->model->network, options);
     if (status != CNN_OK)
-        return check->options ? cnn_row_absorb(check, status) : status;
+        return cnn_row_absorb(check, status);
     if (fuse || !check->options)
         status = cnn_check_around(check, plan);
-    if (status != CNN_OK && check->options)
-        status = cnn_row_absorb(check, status);
-    for (int i = 0; i < plan->step_count; i++) {
-        const cnn_op *op = plan->steps[i].op;
-        if (status == CNN_OK && !is_too_large(check, op->layers[0], op->layer_count, check->n))
-            status = cnn_check_step(check, plan, i);
-        if (status != CNN_OK && check->options)
-            status = cnn_row_absorb(check, status);
-    }
+    for (int i = 0; status == CNN_OK && i < plan->step_count; i++)
+        status = check_step(check, plan, i);
+    if (status == CNN_OK)
+        status = cnn_check_nan_way(check, plan);
+    if (status == CNN_OK && !check->options)
+        status = cnn_check_products(check, plan);
     cnn_plan_destroy(plan);
     return status;
 }
@@ -92,11 +112,12 @@ static cnn_status choose_zones(cnn_check *check)
     const cnn_doctor_options *options = check->options;
     check->options = NULL;
     cnn_status status = cnn_check_memory(check);
-    bool work = status == CNN_OK && check->result->failures == 0;
+    bool work = status == CNN_OK && check->result->failures + check->result->unchecked == 0;
     cnn_doctor_device_clear(check->result);
+    check->row = NULL;
     check->options = options;
-    if (status != CNN_OK || work)
-        return status;
+    if (work)
+        return CNN_OK;
     cnn_guards_close(&check->guards);
     return cnn_guards_open(&check->guards, check->device, false);
 }
@@ -107,8 +128,10 @@ static cnn_status check_pieces(cnn_check *check, bool fuse)
     enum { STEPS = 2 };
     const cnn_network *network = check->model->network;
     double losses[CNN_TRACE_STEPS] = {NAN};
-    if (is_too_large(check, network->layers, network->layer_count, STEPS * check->n))
-        return CNN_OK;
+    if (is_too_large(check, network->layers, network->layer_count, STEPS * check->n)) {
+        check->part = "trace";
+        return leave_out(check, "batches in pieces", "");
+    }
     return cnn_check_trace(check, losses, (cnn_plan_kind){fuse, true}, STEPS);
 }
 
@@ -121,7 +144,7 @@ static cnn_status check_all(cnn_check *check)
     CNN_TRY(cnn_check_memory(check));
     CNN_TRY(check_plan(check, true));
     CNN_TRY(check_plan(check, false));
-    CNN_TRY(cnn_check_products(check, check->options->batch));
+    CNN_TRY(cnn_check_products(check, NULL));
     for (int i = 0; i < CNN_PLAN_KINDS; i++)
         CNN_TRY(cnn_check_trace(check, losses, cnn_plan_kinds[i], CNN_TRACE_STEPS));
 out:
@@ -137,30 +160,33 @@ cnn_status cnn_check_thoroughly(cnn_doctor_device *result, cnn_device *device,
     double start = cnn_seconds();
     cnn_status status = open_check(&check, result, device, network, true);
     check.options = options;
+    check.batch = options->batch;
     check.n = choose_samples(network, multiplications, FEWEST, MOST);
     if (status == CNN_OK)
         status = check_all(&check);
     close_check(&check);
-    result->passed = status == CNN_OK && result->failures == 0;
+    result->passed = status == CNN_OK && result->failures + result->unchecked == 0;
     result->seconds = cnn_seconds() - start;
     return status;
 }
 
 cnn_status cnn_check_fast(cnn_doctor_device *result, cnn_device *device, const cnn_network *network,
-                          cnn_plan_kind kind)
+                          cnn_plan_kind kind, int batch)
 {
     static const double multiplications = 1.6e7;
     enum { FEWEST = 2, MOST = 8 };
     cnn_check check;
-    double start = cnn_seconds();
+    double start = cnn_seconds(), built = device->build_seconds;
     cnn_status status = open_check(&check, result, device, network, false);
+    check.batch = batch;
     check.n = choose_samples(network, multiplications, FEWEST, MOST);
     if (status == CNN_OK)
         status = check_plan(&check, kind.fuse);
     if (status == CNN_OK && kind.pieces)
         status = check_pieces(&check, kind.fuse);
     close_check(&check);
-    result->passed = status == CNN_OK && result->failures == 0;
-    result->seconds = cnn_seconds() - start;
+    result->passed = status == CNN_OK && result->failures + result->unchecked == 0;
+    result->build_seconds = device->build_seconds - built;
+    result->seconds = cnn_seconds() - start - result->build_seconds;
     return status;
 }

@@ -16,6 +16,7 @@ typedef struct cnn_check {
     const cnn_doctor_options *options; /* NULL in a fast check */
     const char *part;
     int n;         /* samples of a step */
+    int batch;     /* of a matrix product */
     uint64_t draw; /* of the random values: one more for each tensor */
     /* The row that is being made. */
     cnn_doctor_entry *row;
@@ -56,10 +57,16 @@ void cnn_row_compare(cnn_check *check, const char *tensor, const float *actual,
 void cnn_row_untouched(cnn_check *check, const char *tensor, const float *values, size_t count);
 /* The row fails; of several messages as many are kept as there is room for. */
 void cnn_row_fail(cnn_check *check, const char *format, ...) CNN_PRINTF(2, 3);
+/* Why a step is not in a fast check. */
+extern const char *const cnn_row_too_large;
+/* The row is neither a pass nor a failure: for this reason the check is not made. */
+void cnn_row_leave_out(cnn_check *check, const char *reason);
 /* Looks at the zones and tells the row; a fail adds `detail`. Errors: OPENCL, MEMORY. */
 cnn_status cnn_row_close(cnn_check *check, const char *detail);
-/* A device's failure is a failed row: CNN_OK then, unless it is the host's memory that is short.
- * The message is the thread's. */
+/* Makes a row, the open one or one of its own, of a status whose message is the thread's, and
+ * returns CNN_OK: a lack of memory is a check that could not be made; what else a device does not
+ * do is a failed row, but in a fast check, which ends with it. Errors: MEMORY (not even for a row).
+ */
 cnn_status cnn_row_absorb(cnn_check *check, cnn_status status);
 
 /* values.c: random values, and the two layouts. */
@@ -73,26 +80,43 @@ void cnn_randomise(cnn_model *model, uint64_t draw);
 
 /* Each file one kind of checks. */
 cnn_status cnn_check_memory(cnn_check *check);
-cnn_status cnn_check_step(cnn_check *check, const cnn_plan *plan, int index);
+/* On n samples, at most the plan's batch. */
+cnn_status cnn_check_step(cnn_check *check, const cnn_plan *plan, int index, int n);
+/* Of a step, for its rows: what it is called, and the layers that it covers. */
+void cnn_step_names(char name[CNN_DOCTOR_NAME], char layers[CNN_DOCTOR_NAME], const cnn_step *step);
 cnn_status cnn_check_around(cnn_check *check, cnn_plan *plan);
-cnn_status cnn_check_products(cnn_check *check, int batch);
+/* NaN on its way through the whole plan: each step passes it on. */
+cnn_status cnn_check_nan_way(cnn_check *check, cnn_plan *plan);
+/* Those that CLBlast does in this plan; NULL: those of all linear layers. */
+cnn_status cnn_check_products(cnn_check *check, const cnn_plan *plan);
+/* Does CLBlast any in this network's plan? */
+bool cnn_has_products(const cnn_device *device, const cnn_network *network, bool fuse);
 enum { CNN_TRACE_STEPS = 20 };
 /* The steps, at most CNN_TRACE_STEPS. losses (CNN_TRACE_STEPS) of plain C are made where losses[0]
  * is NaN. */
 cnn_status cnn_check_trace(cnn_check *check, double *losses, cnn_plan_kind kind, int steps);
 
-/* check.c: the whole, and the fast one: the plan's steps once forward and backward, and two batches
- * in pieces where the plan takes them so. Errors: MEMORY; the fast one: KERNEL, OPENCL. */
+/* check.c: the whole, and the fast one: the plan's steps once forward and backward, its matrix
+ * products at the size of a pass of `batch` samples, and two batches in pieces where the plan takes
+ * them so. What is too large for a fast check is a row that is not checked. Errors: MEMORY; the
+ * fast one: KERNEL, OPENCL. */
 cnn_status cnn_check_thoroughly(cnn_doctor_device *result, cnn_device *device,
                                 const cnn_network *network, const cnn_doctor_options *options);
 cnn_status cnn_check_fast(cnn_doctor_device *result, cnn_device *device, const cnn_network *network,
-                          cnn_plan_kind kind);
+                          cnn_plan_kind kind, int batch);
 
-/* memo.c: what passed before. Neither an absent nor an unwritable cache folder is an error. Errors:
- * KERNEL (the folder of kernels), MEMORY. */
-cnn_status cnn_memo_find(bool *passed, const cnn_device *device, const cnn_network *network,
-                         cnn_plan_kind kind);
-cnn_status cnn_memo_write(bool passed, const cnn_device *device, const cnn_network *network,
-                          cnn_plan_kind kind);
+/* What is known of an earlier check. */
+typedef struct cnn_memo {
+    bool passed;
+    char *left_out; /* what was too large for it, in one line; NULL for nothing. To be freed */
+} cnn_memo;
+
+/* memo.c: what passed before, with matrix products of this batch and the tuning in use where the
+ * plan has any. Neither an absent nor an unwritable cache folder is an error. Errors: KERNEL (the
+ * folder of kernels), OPENCL, MEMORY. */
+cnn_status cnn_memo_find(cnn_memo *memo, cnn_device *device, const cnn_network *network,
+                         cnn_plan_kind kind, int batch);
+cnn_status cnn_memo_write(const cnn_memo *memo, cnn_device *device, const cnn_network *network,
+                          cnn_plan_kind kind, int batch);
 
 #endif

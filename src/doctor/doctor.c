@@ -63,7 +63,7 @@ void cnn_doctor_device_clear(cnn_doctor_device *result)
     }
     free(result->rows);
     result->rows = NULL;
-    result->row_count = result->failures = 0;
+    result->row_count = result->failures = result->unchecked = 0;
     result->error = 0.0;
 }
 
@@ -108,12 +108,16 @@ void cnn_doctor_options_init(cnn_doctor_options *options)
     *options = (cnn_doctor_options){.batch = 256};
 }
 
-static cnn_status remember(const cnn_doctor_device *result, const cnn_device *device,
+/* What could not be checked leaves an earlier pass as it is. */
+static cnn_status remember(const cnn_doctor_device *result, cnn_device *device,
                            const cnn_network *network)
 {
+    const cnn_memo memo = {.passed = result->passed};
     cnn_status status = CNN_OK;
+    if (!result->passed && result->failures == 0)
+        return CNN_OK;
     for (int i = 0; status == CNN_OK && i < CNN_PLAN_KINDS; i++)
-        status = cnn_memo_write(result->passed, device, network, cnn_plan_kinds[i]);
+        status = cnn_memo_write(&memo, device, network, cnn_plan_kinds[i], result->batch);
     return status;
 }
 
@@ -169,8 +173,13 @@ size_t cnn_doctor_verdict_count(const cnn_doctor *doctor)
 cnn_doctor_verdict cnn_doctor_get_verdict(const cnn_doctor *doctor, size_t device)
 {
     const cnn_doctor_device *result = &doctor->devices[device];
-    return (cnn_doctor_verdict){result->info,     result->passed, result->row_count,
-                                result->failures, result->error,  result->seconds};
+    return (cnn_doctor_verdict){.device = result->info,
+                                .passed = result->passed,
+                                .checks = result->row_count,
+                                .failures = result->failures,
+                                .unchecked = result->unchecked,
+                                .error = result->error,
+                                .seconds = result->seconds};
 }
 
 size_t cnn_doctor_row_count(const cnn_doctor *doctor, size_t device)
@@ -185,6 +194,7 @@ cnn_doctor_row cnn_doctor_row_of(const cnn_doctor_entry *entry)
                             .name = entry->name,
                             .layers = entry->layers,
                             .kernels = entry->kernels ? entry->kernels : "",
+                            .checked = entry->checked,
                             .passed = entry->passed,
                             .error = entry->error,
                             .milliseconds = entry->milliseconds,

@@ -25,7 +25,7 @@ typedef struct cnn_doctor_entry {
     char name[CNN_DOCTOR_NAME], layers[CNN_DOCTOR_NAME], wrong[CNN_DOCTOR_WRONG];
     char *kernels; /* may be NULL */
     char *detail;  /* for the report: shapes and options; NULL where it passed */
-    bool passed;
+    bool checked, passed;
     double error, milliseconds;
 } cnn_doctor_entry;
 
@@ -35,9 +35,10 @@ typedef struct cnn_doctor_device {
     cnn_config config;
     int batch;
     bool passed;
-    size_t failures, row_count;
+    size_t failures, unchecked, row_count;
     cnn_doctor_entry *rows;
     double error, seconds;
+    double build_seconds; /* not in seconds: of kernels that the training needs, too; fast check */
 } cnn_doctor_device;
 
 struct cnn_doctor {

@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "doctor/check.h"
 #include "ops/linear.h"
+#include "plan/rules.h"
 
 typedef struct product_case {
     cnn_check *check;
@@ -19,9 +20,12 @@ typedef struct product_case {
 enum { A, B, C, MATRIX_COUNT };
 
 /* Plain C takes some rows of large products; the first and the last are among them. */
-static size_t rows_of(const cnn_gemm_shape *shape)
+static size_t rows_of(const product_case *at)
 {
-    static const double most = 3e7; /* multiplications: some hundredths of a second */
+    /* Multiplications: some hundredths of a second. */
+    static const double thorough = 3e7, fast = 1e7;
+    const cnn_gemm_shape *shape = &at->shape;
+    double most = at->check->options ? thorough : fast;
     double rows = most / ((double)shape->n * (double)shape->k);
     if (rows >= (double)shape->m)
         return shape->m;
@@ -46,7 +50,7 @@ static void multiply_row(float *c, const product_case *at, size_t row)
 static void compare(product_case *at)
 {
     const cnn_gemm_shape *shape = &at->shape;
-    size_t rows = rows_of(shape), absent = 0;
+    size_t rows = rows_of(at), absent = 0;
     for (size_t i = 0; i < shape->m * shape->n; i++)
         absent += isfinite(at->c[i]) ? 0 : 1;
     if (absent > 0)
@@ -67,15 +71,15 @@ static cnn_status prepare(product_case *at, const size_t counts[MATRIX_COUNT])
     static const char *const names[] = {"the left matrix", "the right matrix", "the product"};
     cnn_check *check = at->check;
     cnn_status status = CNN_OK;
-    CNN_TRY(cnn_allocate(&at->a, counts[A], sizeof(float), names[A]));
-    CNN_TRY(cnn_allocate(&at->b, counts[B], sizeof(float), names[B]));
-    CNN_TRY(cnn_allocate(&at->c, counts[C], sizeof(float), names[C]));
-    CNN_TRY(cnn_allocate(&at->expected, counts[C], sizeof(float), names[C]));
     for (int i = 0; i < MATRIX_COUNT; i++) {
         CNN_TRY(
             cnn_buffer_init(&at->buffers[i], check->device, counts[i] * sizeof(float), names[i]));
         CNN_TRY(cnn_buffer_wipe(&at->buffers[i]));
     }
+    CNN_TRY(cnn_allocate(&at->a, counts[A], sizeof(float), names[A]));
+    CNN_TRY(cnn_allocate(&at->b, counts[B], sizeof(float), names[B]));
+    CNN_TRY(cnn_allocate(&at->c, counts[C], sizeof(float), names[C]));
+    CNN_TRY(cnn_allocate(&at->expected, counts[C], sizeof(float), names[C]));
     cnn_fill_uniform(at->a, counts[A], -1.0, 1.0, check->draw++);
     cnn_fill_uniform(at->b, counts[B], -1.0, 1.0, check->draw++);
     CNN_TRY(cnn_buffer_write(&at->buffers[A], 0, at->a, counts[A] * sizeof(float)));
@@ -126,8 +130,7 @@ static cnn_status check_product(cnn_check *check, const cnn_layer *layer, cnn_ge
              cnn_gemm_library_version(), cnn_device_tuning(check->device));
     status = cnn_row_close(check, detail);
 out:
-    if (check->row)
-        status = cnn_row_absorb(check, status);
+    status = cnn_row_absorb(check, status);
     for (int i = 0; i < MATRIX_COUNT; i++)
         cnn_buffer_finish(&at.buffers[i]);
     cnn_buffer_finish(&at.scratch);
@@ -138,19 +141,37 @@ out:
     return status;
 }
 
-cnn_status cnn_check_products(cnn_check *check, int batch)
+static cnn_status check_layer(cnn_check *check, const cnn_layer *layer)
+{
+    cnn_gemm_shape shapes[CNN_LINEAR_PRODUCTS];
+    cnn_status status = CNN_OK;
+    cnn_linear_products(shapes, layer, check->batch);
+    for (int i = 0; status == CNN_OK && i < CNN_LINEAR_PRODUCTS; i++)
+        status = check_product(check, layer, shapes[i]);
+    return status;
+}
+
+bool cnn_has_products(const cnn_device *device, const cnn_network *network, bool fuse)
+{
+    for (int first = 0; first < network->layer_count;) {
+        const cnn_rule *rule = fuse ? cnn_rule_find(network, first, device) : NULL;
+        if (!rule && cnn_op_of_layer(network->layers[first].kind) == &cnn_linear_op)
+            return true;
+        first += rule ? rule->layer_count : 1;
+    }
+    return false;
+}
+
+cnn_status cnn_check_products(cnn_check *check, const cnn_plan *plan)
 {
     const cnn_network *network = check->model->network;
     cnn_status status = CNN_OK;
     check->part = "product";
-    for (int i = 0; status == CNN_OK && i < network->layer_count; i++) {
-        const cnn_layer *layer = &network->layers[i];
-        cnn_gemm_shape shapes[CNN_LINEAR_PRODUCTS];
-        if (layer->kind != CNN_LAYER_LINEAR)
-            continue;
-        cnn_linear_products(shapes, layer, batch);
-        for (int j = 0; status == CNN_OK && j < CNN_LINEAR_PRODUCTS; j++)
-            status = check_product(check, layer, shapes[j]);
-    }
+    for (int i = 0; status == CNN_OK && plan && i < plan->step_count; i++)
+        if (plan->steps[i].op->class == &cnn_linear_op)
+            status = check_layer(check, plan->steps[i].op->layers[0]);
+    for (int i = 0; status == CNN_OK && !plan && i < network->layer_count; i++)
+        if (network->layers[i].kind == CNN_LAYER_LINEAR)
+            status = check_layer(check, &network->layers[i]);
     return status;
 }

@@ -28,6 +28,7 @@ void cnn_doctor_append_command(cnn_text *text, const cnn_doctor_device *result)
     append_list(text, "--hdims", config->hdims, config->hdim_count);
     cnn_text_append(text, " --ydim %d --dropout %g%s", config->ydim, config->dropout,
                     config->batchnorm ? " --batchnorm" : "");
+    cnn_text_append(text, " --batch %d", result->batch);
 }
 
 static void append_machine(cnn_text *text, const cnn_doctor_device *result)
@@ -49,7 +50,7 @@ static void append_machine(cnn_text *text, const cnn_doctor_device *result)
                     info->max_work_group, (unsigned long long)info->local_memory);
     cnn_text_append(text, "again by: ");
     cnn_doctor_append_command(text, result);
-    cnn_text_append(text, " --batch %d\n", result->batch);
+    cnn_text_append(text, "\n");
 }
 
 cnn_status cnn_doctor_report(char **string, const cnn_doctor *doctor, size_t device)
@@ -57,10 +58,13 @@ cnn_status cnn_doctor_report(char **string, const cnn_doctor *doctor, size_t dev
     const cnn_doctor_device *result = &doctor->devices[device];
     cnn_text text = {0};
     append_machine(&text, result);
-    cnn_text_append(&text, "%zu of %zu checks failed:\n", result->failures, result->row_count);
+    cnn_text_append(&text, "%zu of %zu checks failed", result->failures, result->row_count);
+    if (result->unchecked > 0)
+        cnn_text_append(&text, ", %zu could not be made", result->unchecked);
+    cnn_text_append(&text, ":\n");
     for (size_t i = 0; i < result->row_count; i++) {
         const cnn_doctor_entry *row = &result->rows[i];
-        if (row->passed)
+        if (row->passed || !row->checked)
             continue;
         cnn_text_append(&text, "  %s%s%s%s%s%s%s\n    %s\n%s", row->part, *row->phase ? " " : "",
                         row->phase, *row->name ? " " : "", row->name, *row->layers ? " " : "",
@@ -77,10 +81,11 @@ static json_t *number(double value)
 static json_t *row_to_json(const cnn_doctor_entry *entry)
 {
     cnn_doctor_row row = cnn_doctor_row_of(entry);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:o, s:f, s:o}", "part", row.part, "phase",
-                     row.phase, "name", row.name, "layers", row.layers, "kernels", row.kernels,
-                     "passed", row.passed, "error", number(row.error), "milliseconds",
-                     row.milliseconds, "wrong", cnn_json_string(row.wrong));
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:o, s:f, s:o}", "part", row.part,
+                     "phase", row.phase, "name", row.name, "layers", row.layers, "kernels",
+                     row.kernels, "checked", row.checked, "passed", row.passed, "error",
+                     number(row.error), "milliseconds", row.milliseconds, "wrong",
+                     cnn_json_string(row.wrong));
 }
 
 static json_t *rows_to_json(const cnn_doctor_device *result)
@@ -99,15 +104,16 @@ static json_t *device_to_json(const cnn_doctor *doctor, size_t index)
     const cnn_doctor_device *result = &doctor->devices[index];
     char *report = NULL, id[32];
     snprintf(id, sizeof id, "%d:%d", result->info.platform, result->info.device);
-    if (!result->passed && cnn_doctor_report(&report, doctor, index) != CNN_OK)
+    if (result->failures > 0 && cnn_doctor_report(&report, doctor, index) != CNN_OK)
         return NULL;
     json_t *object = json_pack(
-        "{s:o, s:o, s:o, s:s, s:b, s:I, s:I, s:o, s:f, s:o, s:o}", "device",
+        "{s:o, s:o, s:o, s:s, s:b, s:I, s:I, s:I, s:o, s:f, s:o, s:o}", "device",
         cnn_json_string(result->info.name), "platform", cnn_json_string(result->info.platform_name),
         "driver", cnn_json_string(result->info.driver), "id", id, "passed", result->passed,
-        "checks", (json_int_t)result->row_count, "failures", (json_int_t)result->failures, "error",
-        number(result->error), "seconds", result->seconds, "report",
-        report ? cnn_json_string(report) : json_null(), "rows", rows_to_json(result));
+        "checks", (json_int_t)result->row_count, "failures", (json_int_t)result->failures,
+        "unchecked", (json_int_t)result->unchecked, "error", number(result->error), "seconds",
+        result->seconds, "report", report ? cnn_json_string(report) : json_null(), "rows",
+        rows_to_json(result));
     free(report);
     return object;
 }

@@ -10,6 +10,8 @@
 #include "doctor/check.h"
 
 const cnn_tolerance cnn_forward_tolerance = {1e-5, 0.0};
+const char *const cnn_row_too_large = "too large for a fast check";
+
 const cnn_tolerance cnn_backward_tolerance = {1e-4, 0.0};
 
 cnn_status cnn_row_open(cnn_check *check, const char *phase, const char *name, const char *layers,
@@ -23,7 +25,7 @@ cnn_status cnn_row_open(cnn_check *check, const char *phase, const char *name, c
     result->rows = rows;
     result->row_count = count;
     cnn_doctor_entry *row = &rows[count - 1];
-    *row = (cnn_doctor_entry){.part = check->part, .phase = phase, .passed = true};
+    *row = (cnn_doctor_entry){.part = check->part, .phase = phase, .checked = true, .passed = true};
     snprintf(row->name, sizeof row->name, "%s", name);
     snprintf(row->layers, sizeof row->layers, "%s", layers);
     check->row = row;
@@ -104,6 +106,14 @@ void cnn_row_fail(cnn_check *check, const char *format, ...)
     if (strlen(row->wrong) + strlen(separator) + strlen(text) < sizeof row->wrong)
         strcat(strcat(row->wrong, separator), text);
     row->passed = false;
+}
+
+void cnn_row_leave_out(cnn_check *check, const char *reason)
+{
+    cnn_doctor_entry *row = check->row;
+    snprintf(row->wrong, sizeof row->wrong, "%s", reason);
+    row->checked = row->passed = false;
+    row->error = NAN;
 }
 
 /* What plain C gives is finite. */
@@ -202,7 +212,9 @@ cnn_status cnn_row_close(cnn_check *check, const char *detail)
     cnn_status status = CNN_OK;
     cnn_doctor_entry *row = check->row;
     CNN_TRY(look_at_zones(check));
-    if (!row->passed) {
+    if (!row->checked) {
+        check->result->unchecked++;
+    } else if (!row->passed) {
         CNN_TRY(write_detail(check, detail));
         check->result->failures++;
     }
@@ -220,14 +232,18 @@ out:
 cnn_status cnn_row_absorb(cnn_check *check, cnn_status status)
 {
     cnn_status opened = CNN_OK;
-    if (status == CNN_OK)
-        return CNN_OK;
+    if (status == CNN_OK || (status != CNN_ERROR_MEMORY && !check->options))
+        return status;
     if (!check->row)
         opened = cnn_row_open(check, "", "plan", "", NULL);
     if (opened != CNN_OK || !check->row)
         return opened;
-    check->row->error = INFINITY;
-    cnn_row_fail(check, "%s", cnn_error_message());
+    if (status == CNN_ERROR_MEMORY && check->row->passed) {
+        cnn_row_leave_out(check, cnn_error_message());
+    } else {
+        check->row->error = INFINITY;
+        cnn_row_fail(check, "%s", cnn_error_message());
+    }
     /* The zones of a device that failed are not asked. */
     cnn_guarded *first = check->guards.first;
     check->guards.first = NULL;

@@ -52,14 +52,19 @@ static size_t statistics_of(const cnn_step_case *at)
     return network_of(at)->statistic_count;
 }
 
-static void name_step(cnn_step_case *at, const cnn_plan *plan, int index)
+void cnn_step_names(char name[CNN_DOCTOR_NAME], char layers[CNN_DOCTOR_NAME], const cnn_step *step)
 {
-    const cnn_step *step = &plan->steps[index];
-    bool several = at->first != at->last;
+    const cnn_layer *first = step->op->layers[0], *last = cnn_op_last_layer(step->op);
+    bool several = first != last;
+    snprintf(name, CNN_DOCTOR_NAME, "%s", step->rule ? step->rule : step->op->class->name);
+    snprintf(layers, CNN_DOCTOR_NAME, "%s%s%s", first->name, several ? ".." : "",
+             several ? last->name : "");
+}
+
+static void name_step(cnn_step_case *at, const cnn_step *step)
+{
     cnn_shape in = at->first->in, out = at->last->out;
-    snprintf(at->name, sizeof at->name, "%s", step->rule ? step->rule : step->op->class->name);
-    snprintf(at->layers, sizeof at->layers, "%s%s%s", at->first->name, several ? ".." : "",
-             several ? at->last->name : "");
+    cnn_step_names(at->name, at->layers, step);
     snprintf(at->detail, sizeof at->detail,
              "input (%d, %d, %d, %d), output (%d, %d, %d, %d) as samples, channels, height, width",
              at->n, in.c, in.h, in.w, at->n, out.c, out.h, out.w);
@@ -301,10 +306,10 @@ out:
     return status;
 }
 
-static void init_case(cnn_step_case *at, cnn_check *check, const cnn_plan *plan, int index)
+static void init_case(cnn_step_case *at, cnn_check *check, const cnn_plan *plan, int index, int n)
 {
     const cnn_step *step = &plan->steps[index];
-    *at = (cnn_step_case){.check = check, .op = step->op, .n = plan->options.batch};
+    *at = (cnn_step_case){.check = check, .op = step->op, .n = n};
     at->first = step->op->layers[0];
     at->last = cnn_op_last_layer(step->op);
     at->in_place = step->output == step->input;
@@ -315,7 +320,7 @@ static void init_case(cnn_step_case *at, cnn_check *check, const cnn_plan *plan,
     at->in = (size_t)at->n * cnn_shape_count(at->first->in);
     at->out = (size_t)at->n * cnn_shape_count(at->last->out);
     at->pass = (cnn_pass){.n = at->n, .training = true, .seed = 9, .step = (UINT64_C(3) << 32) + 5};
-    name_step(at, plan, index);
+    name_step(at, step);
 }
 
 static void finish_case(cnn_step_case *at)
@@ -348,13 +353,13 @@ out:
     return status;
 }
 
-cnn_status cnn_check_step(cnn_check *check, const cnn_plan *plan, int index)
+cnn_status cnn_check_step(cnn_check *check, const cnn_plan *plan, int index, int n)
 {
     cnn_step_case at;
     cnn_status status = CNN_OK;
     size_t statistics = check->model->network->statistic_count * sizeof(float);
     cnn_op_memory planned = plan->steps[index].op->memory;
-    init_case(&at, check, plan, index);
+    init_case(&at, check, plan, index, n);
     CNN_TRY(allocate_values(&at));
     memcpy(at.statistics, check->model->statistics, statistics);
     CNN_TRY(create_buffers(&at));
@@ -366,6 +371,9 @@ cnn_status cnn_check_step(cnn_check *check, const cnn_plan *plan, int index)
     memcpy(check->model->statistics, at.statistics, statistics);
     CNN_TRY(evaluate(&at));
 out:
+    if (status != CNN_OK && !check->row) /* of none of its phases: it is the step's */
+        (void)cnn_row_open(check, "", at.name, at.layers, at.op);
+    status = cnn_row_absorb(check, status);
     if (at.statistics)
         memcpy(check->model->statistics, at.statistics, statistics);
     at.op->memory = planned;

@@ -187,8 +187,7 @@ cnn_status cnn_check_trace(cnn_check *check, double *losses, cnn_plan_kind kind,
     CNN_TRY(compare(&at, losses));
     status = cnn_row_close(check, "gather, forward, loss, backward and update of the whole plan");
 out:
-    if (check->row)
-        status = cnn_row_absorb(check, status);
+    status = cnn_row_absorb(check, status);
     cnn_plan_destroy(at.plan);
     cnn_buffer_finish(&at.device_images);
     cnn_buffer_finish(&at.device_labels);

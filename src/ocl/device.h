@@ -26,6 +26,7 @@ struct cnn_device {
     struct cnn_profile *profile;                   /* records what is enqueued; mostly NULL */
     char tuning[CNN_TUNING_SIZE];                  /* set by tensor/: see cnn_device_tuning() */
     struct cnn_guards *guards;                     /* puts zones around buffers; mostly NULL */
+    double build_seconds;                          /* that building programs has taken so far */
     bool told_compiling; /* the log has said that kernels are being compiled */
     const char *advice;  /* what to do where memory does not suffice; NULL: what helps anywhere */
 };

@@ -63,7 +63,9 @@ static cnn_status build(cl_program *program, cnn_device *device, const char *sou
         return status;
     double start = cnn_seconds();
     code = clBuildProgram(*program, 1, &device->id, options, NULL, NULL);
-    tell_compiling(device, cnn_seconds() - start);
+    double seconds = cnn_seconds() - start;
+    device->build_seconds += seconds;
+    tell_compiling(device, seconds);
     char *log = read_log(*program, device->id);
     const char *shown = log && *log ? log : "(empty)";
     if (code != CL_SUCCESS) {

@@ -2,10 +2,13 @@
 import json
 import os
 import re
+import resource
 import shutil
+import signal
+import subprocess
 import unittest
 
-from support import TRAINING, CommandTest, environment
+from support import CLASSES, CNN_CL, TRAINING, CommandTest, environment, make_data, make_split, write_idx
 
 KERNELS = os.environ["CNN_CL_KERNEL_DIR"]
 CRASHES_AT_LOAD = os.environ["CNN_TEST_CRASHES_AT_LOAD"]
@@ -14,6 +17,8 @@ ENDS_THE_PROCESS = os.environ["CNN_TEST_ENDS_THE_PROCESS"]
 FAULT_LAYER = os.environ["CNN_TEST_FAULT_LAYER"]
 HAS_NO_DEVICE = os.environ["CNN_TEST_HAS_NO_DEVICE"]
 SMALL = ["--xdim", "2,9,8", "--cdims", "5", "--hdims", "6", "--ydim", "3", "--batch", "20"]
+# Its products at this batch, 200 GB, fit no device.
+HUGE = ["--xdim", "1,224,224", "--cdims", "none", "--hdims", "none", "--ydim", "2", "--batch", "1000000"]
 NORM = ["--xdim", "2,7,6", "--cdims", "3", "--hdims", "none", "--ydim", "3", "--batch", "20",
         "--batchnorm"]
 
@@ -39,6 +44,13 @@ FAULTS = {
                       "batch_labels[sample] = labels[first]", "fused +gather", r"label \d+ of the batch"),
     "a wrong loss": ("softmax.cl", "exp(z[j] - most);", "exp(z[j] - most) + 1e-3f;", "fused +loss",
                      "relative error"),
+    "a NaN that is not marked": ("softmax.cl", "!isfinite(loss)", "loss - loss > 0.0f", r"fused +loss +NaN among the logits",
+                                 "the loss -?nan is not marked as not finite"),
+    "a NaN that is lost": ("softmax.cl", "return log(sum) + most - z[label]",
+                           "return fmax(log(sum) + most - z[label], 0.0f)", "fused +loss +NaN among the logits",
+                           "the NaN is lost: the loss is "),
+    "a NaN that is lost on its way": ("relu.cl", "x[i] < 0.0f ? 0.0f : x[i]", "fmax(x[i], 0.0f)",
+                                      "plain +evaluate +NaN in the images", "the NaN is lost: the loss is "),
     "NaN": ("adam.cl", "sqrt(second)", "sqrt(-second)", "trace +20 steps, fused",
             "the loss of step 1 is not finite"),
     "a piece left out": ("adam.cl", "sum[i] + gradients[i]", "gradients[i]",
@@ -90,14 +102,14 @@ class Right(CommandTest):
             self.assertEqual(set(finding), {"level", "topic", "text", "remedy"})
         (device,) = found["devices"]
         self.assertEqual(set(device), {"device", "platform", "driver", "id", "passed", "checks",
-                                       "failures", "error", "seconds", "report", "rows"})
+                                       "failures", "unchecked", "error", "seconds", "report", "rows"})
         self.assertTrue(device["passed"])
         self.assertIsNone(device["report"])
         self.assertEqual(device["checks"], len(device["rows"]))
         for row in device["rows"]:
-            self.assertEqual(set(row), {"part", "phase", "name", "layers", "kernels", "passed", "error",
-                                        "milliseconds", "wrong"})
-            self.assertTrue(row["passed"] and row["wrong"] == "")
+            self.assertEqual(set(row), {"part", "phase", "name", "layers", "kernels", "checked", "passed",
+                                        "error", "milliseconds", "wrong"})
+            self.assertTrue(row["checked"] and row["passed"] and row["wrong"] == "")
             self.assertLess(row["error"], 1e-3)
         kernels = " ".join(row["kernels"] for row in device["rows"])
         for kernel in ("adam_update", "relu_backward", "CLBlastSgemm", "dropout_scales"):
@@ -181,6 +193,44 @@ class Wrong(CommandTest):
         self.assertRegex(text, "pass  fused +forward")
 
 
+class Memory(CommandTest):
+    """What memory does not suffice for is neither right nor wrong."""
+
+    def setUp(self):
+        self.cache = self.folder + "/cache"
+        shutil.rmtree(self.cache, ignore_errors=True)
+        self.env = environment(CNN_CL_CACHE_DIR=self.cache)
+
+    def test_it_is_not_checked(self):
+        text = self.run_command("doctor", *HUGE, code=1, env=self.env).stdout
+        self.assertEqual(len(re.findall(r"(?m)^  none  product .* linear_01 +not checked\n +.*memory", text)), 3, text)
+        self.assertRegex(text, r"was not checked in full: 3 of \d+ checks could not be made for lack of memory; "
+                               r"the others passed, largest error \d\.\de-\d+\.\n\Z")
+        self.assertNotRegex(text, "FAIL|WRONG|computes right|bug report")
+        self.assertFalse(os.path.exists(self.cache), "a pass is remembered")
+
+    def test_json(self):
+        (device,) = json.loads(self.run_command("doctor", *HUGE, "--json", code=1, env=self.env).stdout)["devices"]
+        self.assertEqual((device["passed"], device["failures"], device["unchecked"], device["report"]),
+                         (False, 0, 3, None))
+        rows = [row for row in device["rows"] if not row["checked"]]
+        self.assertEqual([row["part"] for row in rows], ["product"] * 3)
+        for row in rows:
+            self.assertFalse(row["passed"])
+            self.assertIsNone(row["error"])
+            self.assertIn("memory", row["wrong"])
+
+    def test_an_earlier_pass_stays_and_a_failure_counts(self):
+        self.run_command("doctor", *HUGE[:-2], "--batch", "4", env=self.env)
+        before = sorted(os.listdir(self.cache))
+        self.run_command("doctor", *HUGE, code=1, env=self.env)
+        self.assertEqual(sorted(os.listdir(self.cache)), before)
+        broken = kernels_with(self.folder + "/kernels", *FAULTS["a wrong loss"][:3])
+        text = self.run_command("doctor", *HUGE, code=1, env=dict(self.env, CNN_CL_KERNEL_DIR=broken)).stdout
+        self.assertRegex(text, r"COMPUTES WRONG: \d+ of \d+ .*\n3 checks could not be made for lack of memory\.\n"
+                               r"(?s:.*)\n\d+ of \d+ checks failed, 3 could not be made:\n")
+
+
 class Training(CommandTest):
     """The fast check before training."""
 
@@ -211,6 +261,45 @@ class Training(CommandTest):
         self.assert_checked(self.train("run", "-v", "--dropout", "0", env=self.env))
         self.assert_checked(
             self.train("run", "-v", env=dict(self.env, CNN_CL_KERNEL_CLASS="gpu")))
+
+    def tune(self):
+        """A record of CLBlast's tuning: the search is ended behind its first trial."""
+        with subprocess.Popen([CNN_CL, "bench", "--tune", "--no-fuse", "--xdim", "1,4,4", "--cdims", "none", "--hdims",
+                               "8", "--batch", "8"], cwd=self.folder, env=self.env, text=True,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+            for line in process.stderr:
+                if line.startswith("[1]"):
+                    process.send_signal(signal.SIGINT)
+        self.assertEqual(process.returncode, 130)
+
+    def test_products_count_with_their_batch_and_tuning(self):
+        def assert_checked(*more, checked=True):
+            self.assert_checked(self.train("run", "-v", *more, env=self.env), checked=checked)
+
+        other = ["--batch", "33"]
+        assert_checked()
+        assert_checked(*other, checked=False)
+        for batch in [], other:
+            assert_checked("--no-fuse", *batch)
+            assert_checked("--no-fuse", *batch, checked=False)
+        self.tune()
+        assert_checked("--no-fuse", *other)
+        assert_checked("--no-fuse", *other, checked=False)
+        assert_checked(*other, checked=False)
+
+    def processor_seconds(self, env):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        self.run_command("train", "--data", self.notebook, "--out", "timed", "--epochs", "0", env=env)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    def test_it_takes_little_time(self):
+        """The notebook's network: a tenth of a second is usual, half of it in plain C."""
+        self.notebook = make_data(self.folder + "/notebook", shape=(1, 28, 28))
+        self.processor_seconds(self.env)
+        known = min(self.processor_seconds(self.env) for _ in range(2))
+        shutil.rmtree(self.cache)
+        self.assertLess(self.processor_seconds(self.env) - known, 1.5)
 
     def test_a_damaged_memo_is_no_pass(self):
         self.train("run", env=self.env)
@@ -260,6 +349,65 @@ class Training(CommandTest):
                                 "computes wrong: 2 steps, .*batches in pieces: the losses of the steps", env=env)
         self.assert_checked(self.train("run", "-v", *pieces, env=self.env))
         self.assert_checked(self.train("run", "-v", *pieces, env=self.env), checked=False)
+
+
+class Large(CommandTest):
+    """What is too large for the fast check before training."""
+
+    def setUp(self):
+        self.cache = self.folder + "/cache"
+        shutil.rmtree(self.cache, ignore_errors=True)
+        self.env = environment(CNN_CL_CACHE_DIR=self.cache)
+        self.few = self.folder + "/few"
+        if not os.path.exists(self.few):
+            os.mkdir(self.few)
+            for prefix, count in ("train", 4), ("t10k", 2):
+                images, labels = make_split(count, 1, (1, 100, 100))
+                write_idx(f"{self.few}/{prefix}-images-idx3-ubyte", (count, 100, 100), images)
+                write_idx(f"{self.few}/{prefix}-labels-idx1-ubyte", (count,), labels)
+
+    def train_few(self, *network):
+        """The lines that it says about its check."""
+        lines = self.run_command("-v", "train", "--data", self.few, "--out", "few", "--epochs", "1", "--ydim",
+                                 str(CLASSES), *network, env=self.env).stderr.splitlines()
+        return [line for line in lines if re.search("checked in full| checks of ", line)]
+
+    def passes(self):
+        return os.listdir(self.cache) if os.path.exists(self.cache) else []
+
+    def test_one_sample_where_two_are_too_many(self):
+        (count,) = self.train_few("--batch", "4", "--ksize", "11", "--cdims", "8,32", "--hdims", "none")
+        self.assertRegex(count, r"\A\d+ checks of ")
+        self.assertEqual(len(self.passes()), 1)
+
+    def test_a_step_is_left_out_with_a_word(self):
+        network = ["--batch", "4", "--ksize", "11", "--cdims", "8,64", "--hdims", "none"]
+        for count in 1, 0:  # it is not checked again, and said again
+            warning, *counts = self.train_few(*network)
+            self.assertEqual(len(counts), count)
+            self.assertRegex(warning, r"\Acnn-cl: warning: .* was not checked in full: conv2d_04..dropout2d_07: too "
+                                      r"large for a fast check; 'cnn-cl doctor --device 0:0 --xdim 1,100,100 --ksize "
+                                      r"11 --cdims 8,64 --hdims none --ydim 4 --dropout 0.5 --batch 4' takes its time "
+                                      r"for that\Z")
+
+    def test_pieces_are_left_out_with_a_word(self):
+        warning, _ = self.train_few("--batch", "4", "--ksize", "11", "--cdims", "8,32", "--hdims", "none",
+                                    "--micro-batch", "2")
+        self.assertRegex(warning, "in full: batches in pieces: too large for a fast check; 'cnn-cl doctor ")
+
+    def test_products_are_checked_at_the_batch(self):
+        wide = ["--cdims", "1,1,1,1,1,1", "--ksize", "1", "--hdims", "50000"]  # no fused step is as wide
+        for piece, option in ("1000000", []), ("999999", ["--micro-batch", "999999"]):
+            warning, _ = self.train_few(*wide, "--batch", "1000000", *option)
+            self.assertRegex(warning, rf"in full: product {piece} x 50000 x 1, right transposed linear_25: the "
+                                      r"memory of .* does not suffice")
+            self.assertRegex(warning, rf"product 50000 x 1 x {piece}, left.*product {piece} x 1 x 50000 linear_25")
+            self.assertNotIn("takes its time", warning)
+            self.assertEqual(self.passes(), [])
+
+    def test_products_that_are_not_done_are_not_checked(self):
+        (count,) = self.train_few("--cdims", "1,1", "--ksize", "1", "--hdims", "10", "--batch", "1000000")
+        self.assertRegex(count, r"\A\d+ checks of ")
 
 
 class Loader(CommandTest):
