@@ -139,8 +139,8 @@ static cnn_status check_all(cnn_check *check)
 {
     double losses[CNN_TRACE_STEPS] = {NAN};
     cnn_status status = CNN_OK;
-    CNN_TRY(cnn_profile_open(&check->profile, check->device));
     CNN_TRY(choose_zones(check));
+    CNN_TRY(cnn_profile_open(&check->profile, check->device));
     CNN_TRY(cnn_check_memory(check));
     CNN_TRY(check_plan(check, true));
     CNN_TRY(check_plan(check, false));
