@@ -108,8 +108,8 @@ def list_devices(options, driver, environment):
     except drivers.Broken as error:
         options.broken.append(f"{driver}: {error}")
         return []
-    if not found and driver in map(os.path.abspath, options.icd):
-        options.broken.append(f"{driver}: expected a driver of OpenCL, found no device: cnn-cl doctor says more")
+    if not any(device["usable"] for device in found) and driver in map(os.path.abspath, options.icd):
+        options.broken.append(f"{driver}: expected a driver of OpenCL with a usable device, found none: cnn-cl doctor says more")
     wanted_ones = [device for device in found
                    if (options.device or "").lower() in drivers.title_text(device).lower()]
     for device in wanted_ones:

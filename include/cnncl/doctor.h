@@ -78,17 +78,19 @@ typedef struct cnn_doctor_options {
 CNN_API void cnn_doctor_options_init(cnn_doctor_options *options);
 
 /** Opens a device of a list's usable ones, to check it. Where that fails there is a finding about
- * "device" with the reason, but no verdict, and no object in the JSON document's "devices"; so there
- * is a finding where cnn_doctor_check() fails. Errors: those of cnn_device_create(). */
+ * "device" with the reason, but no verdict, and no object in the JSON document's "devices"; there
+ * is a finding, too, where a check by cnn_doctor_check() breaks off. Errors: those of
+ * cnn_device_create(). */
 CNN_API cnn_status cnn_doctor_open(cnn_device **device, cnn_doctor *doctor,
                                    const cnn_device_info *info);
 
 /** Checks an open device: its memory, each step of the network's plan (fused and plain, forward,
  * evaluation and backward) on random values in memory that is filled with NaN and stands between
  * zones, each matrix product of its linear layers, and the losses of 20 training steps. A device
- * that computes wrong is CNN_OK: the verdict tells. So is one whose memory does not suffice for some
- * checks: these neither pass nor fail. When every check passed that is remembered for
- * cnn_doctor_admit(), a failure makes it forget. Errors: ARGUMENT, MEMORY (the host's). */
+ * that computes wrong is CNN_OK: the verdict tells. So is one whose memory does not suffice for
+ * some checks: these neither pass nor fail. When every check passed that is remembered for
+ * cnn_doctor_admit(), a failure makes it forget. Errors: ARGUMENT, KERNEL, OPENCL, MEMORY (the
+ * host's). */
 CNN_API cnn_status cnn_doctor_check(cnn_doctor *doctor, cnn_device *device,
                                     const cnn_network *network, const cnn_doctor_options *options);
 
@@ -112,26 +114,28 @@ CNN_API size_t cnn_doctor_row_count(const cnn_doctor *doctor, size_t device);
 /** The check of an index below the count. */
 CNN_API cnn_doctor_row cnn_doctor_get_row(const cnn_doctor *doctor, size_t device, size_t row);
 
-/** A bug report about a checked device of which checks failed, for whoever maintains its driver or this
- * library: device, driver, versions, each failed check with its kernels, shapes and options. Ends
- * with a newline. To be freed with cnn_string_free(). Errors: MEMORY. */
+/** A bug report about a checked device of which checks failed, for whoever maintains its driver or
+ * this library: device, driver, versions, each failed check with its kernels, shapes and options.
+ * Ends with a newline. To be freed with cnn_string_free(). Errors: MEMORY. */
 CNN_API cnn_status cnn_doctor_report(char **text, const cnn_doctor *doctor, size_t device);
 
 /** A JSON document: an object with "version", "findings" (objects with the fields of cnn_finding,
  * "level" as cnn_finding_level_name() has it) and "devices": objects with "device", "platform"
  * (their names), "driver", "id" ("P:D"), "passed", "checks", "failures", "unchecked", "error",
  * "seconds", "report" (null where no check failed) and "rows", objects with the fields of
- * cnn_doctor_row. An error that is not finite is null. To be freed with cnn_string_free(). Errors: MEMORY. */
+ * cnn_doctor_row. An error that is not finite is null. To be freed with cnn_string_free(). Errors:
+ * MEMORY. */
 CNN_API cnn_status cnn_doctor_to_json(char **json, const cnn_doctor *doctor);
 
 /** Before training: a fast check of the plan that this network will run with these options (fuse,
  * batch, micro_batch), unless the cache folder remembers that it has passed on this device with
  * this driver, this version of the library and these kernels; and, where it has matrix products by
  * CLBlast, with this batch and tuning. A pass is remembered there; a folder that cannot be written
- * is no error. What would take long in plain C is left out, which is remembered, too; so is what the
- * device's memory does not suffice for (the check of a step takes more than the step), and then
- * nothing is remembered. Each time one warning in the log names all that was left out. Errors: ARGUMENT (micro_batch), ARITHMETIC
- * (the device computes wrong: what is wrong, and how to learn more), KERNEL, OPENCL, MEMORY. */
+ * is no error. What would take long in plain C is left out, which is remembered, too; left out is
+ * also what the device's memory does not suffice for (the check of a step takes more than the
+ * step), and then nothing is remembered. Each time one warning in the log names all that was left
+ * out. Errors: ARGUMENT (batch, micro_batch), ARITHMETIC (the device computes wrong: what is wrong,
+ * and how to learn more), KERNEL, OPENCL, MEMORY. */
 CNN_API cnn_status cnn_doctor_admit(cnn_device *device, const cnn_network *network,
                                     const cnn_train_options *options);
 

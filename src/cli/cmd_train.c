@@ -158,16 +158,15 @@ static int stop_for_failure(const train_run *run, cnn_status status)
     if (!saved && run->checkpoint && !run->made_checkpoint)
         return cli_fail(code, "%s; the checkpoint is as it was", cnn_error_message());
     /* After wrong arithmetic the same numbers would come again. */
-    bool goes_on = (saved ? run->keeps_previous : run->made_checkpoint) &&
-                   status != CNN_ERROR_ARITHMETIC;
+    bool goes_on =
+        (saved ? run->keeps_previous : run->made_checkpoint) && status != CNN_ERROR_ARITHMETIC;
     char *command = goes_on ? cli_train_resume_command(run) : NULL;
     const char *to_go_on = command ? "; to go on: " : "", *words = command ? command : "";
     if (saved)
         cli_fail(code, "%s; %s keeps the model of epoch %d%s%s", cnn_error_message(), model,
                  run->saved, to_go_on, words);
     else
-        cli_fail(code, "%s; %s%s%s", cnn_error_message(),
-                 run->checkpoint ? "the model is as it was" : "no model was saved", to_go_on, words);
+        cli_fail(code, "%s; no model was saved%s%s", cnn_error_message(), to_go_on, words);
     free(command);
     return code;
 }

@@ -110,8 +110,14 @@ int cli_session_open_device(cli_session *session, const cli_options *options)
 
 int cli_session_admit_device(const cli_session *session, const cli_options *options)
 {
+    size_t count = cnn_dataset_count(session->dataset, CNN_SPLIT_TRAIN);
+    cnn_train_options trained = options->train; /* a batch is no larger than the split */
+    if (count > 0 && (size_t)trained.batch > count)
+        trained.batch = (int)count;
+    if (trained.micro_batch > trained.batch)
+        trained.micro_batch = trained.batch;
     cnn_status status =
-        cnn_doctor_admit(session->device, cnn_model_network(session->model), &options->train);
+        cnn_doctor_admit(session->device, cnn_model_network(session->model), &trained);
     if (status != CNN_ERROR_ARITHMETIC)
         return cli_check(status);
     if (!options->trust_device)

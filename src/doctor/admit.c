@@ -114,6 +114,9 @@ cnn_status cnn_doctor_admit(cnn_device *device, const cnn_network *network,
     cnn_memo memo = {0};
     int piece;
     cnn_status status = CNN_OK;
+    if (options->batch < 1)
+        return cnn_fail(CNN_ERROR_ARGUMENT, "--batch: expected 1 or more, found %d",
+                        options->batch);
     CNN_TRY(cnn_plan_divide(&piece, network, options->batch, options->micro_batch));
     kind.pieces = piece < options->batch;
     CNN_TRY(cnn_memo_find(&memo, device, network, kind, piece));

@@ -53,9 +53,11 @@ static void compare(product_case *at)
     size_t rows = rows_of(at), absent = 0;
     for (size_t i = 0; i < shape->m * shape->n; i++)
         absent += isfinite(at->c[i]) ? 0 : 1;
-    if (absent > 0)
+    if (absent > 0) {
         cnn_row_fail(at->check, "the product: %zu of %zu values are not finite", absent,
                      shape->m * shape->n);
+        at->check->row->error = INFINITY;
+    }
     for (size_t i = 0; i < rows; i++) {
         size_t row = rows > 1 ? i * (shape->m - 1) / (rows - 1) : 0;
         multiply_row(at->expected + i * shape->n, at, row);
@@ -141,12 +143,13 @@ out:
     return status;
 }
 
-static cnn_status check_layer(cnn_check *check, const cnn_layer *layer)
+/* The last product is the input's gradient. */
+static cnn_status check_layer(cnn_check *check, const cnn_layer *layer, int count)
 {
     cnn_gemm_shape shapes[CNN_LINEAR_PRODUCTS];
     cnn_status status = CNN_OK;
     cnn_linear_products(shapes, layer, check->batch);
-    for (int i = 0; status == CNN_OK && i < CNN_LINEAR_PRODUCTS; i++)
+    for (int i = 0; status == CNN_OK && i < count; i++)
         status = check_product(check, layer, shapes[i]);
     return status;
 }
@@ -169,9 +172,10 @@ cnn_status cnn_check_products(cnn_check *check, const cnn_plan *plan)
     check->part = "product";
     for (int i = 0; status == CNN_OK && plan && i < plan->step_count; i++)
         if (plan->steps[i].op->class == &cnn_linear_op)
-            status = check_layer(check, plan->steps[i].op->layers[0]);
+            status = check_layer(check, plan->steps[i].op->layers[0],
+                                 CNN_LINEAR_PRODUCTS - (plan->steps[i].input_gradient < 0));
     for (int i = 0; status == CNN_OK && !plan && i < network->layer_count; i++)
         if (network->layers[i].kind == CNN_LAYER_LINEAR)
-            status = check_layer(check, &network->layers[i]);
+            status = check_layer(check, &network->layers[i], CNN_LINEAR_PRODUCTS);
     return status;
 }

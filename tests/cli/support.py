@@ -41,6 +41,19 @@ def write_idx(path, sizes, values, compress=False):
         file.write(header + values)
 
 
+def kernels_with(folder, name, old, new):
+    """A copy of the kernels in which a text is another."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(os.environ["CNN_CL_KERNEL_DIR"], folder)
+    path = os.path.join(folder, name)
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    assert old in text, (name, old)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text.replace(old, new))
+    return folder
+
+
 def make_data(folder, shape=SHAPE, classes=CLASSES, names=None):
     os.makedirs(folder)
     for prefix, count, seed in (("train", TRAIN_COUNT, 1), ("t10k", TEST_COUNT, 2)):

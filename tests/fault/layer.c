@@ -226,10 +226,13 @@ static cl_mem CL_API_CALL wrap_clCreateBuffer(cl_context context, cl_mem_flags f
     cl_mem made = NULL;
     if (!code)
         code = check_buffer(context, size);
-    if (!code && !fault_take(size))
+    bool taken = !code && fault_take(size);
+    if (!code && !taken)
         code = CL_MEM_OBJECT_ALLOCATION_FAILURE;
     else if (!code)
         made = target->clCreateBuffer(context, flags, size, host, &code);
+    if (code && taken)
+        fault_give_back(size);
     if (status)
         *status = code;
     fault_note(FAULT_BUFFER, made != NULL);

@@ -26,8 +26,9 @@ from support import environment, make_data  # noqa: E402
 
 NETWORK = "--cdims 4,6 --hdims 16 --ydim 4".split()
 TRAIN = [*NETWORK, "--epochs", "1", "--batch", "64"]
-LIMITS = ["work_group=64", "local=16384", "memory=134217728", "allocation=10",
-          "work_group=64,local=16384,memory=134217728,allocation=10", "memory=65536", "allocation=1000000000"]
+LESSER = ["work_group=64", "local=16384", "memory=134217728", "allocation=10",
+          "work_group=64,local=16384,memory=134217728,allocation=10"]  # enough for any of the commands
+TOO_LITTLE = ["memory=65536", "allocation=1000000000"]
 # A device that takes a millisecond a call: the report of a fast one times steps by the dozen, the same calls again.
 SLOW = {"CNN_FAULT_DELAY": "1000"}
 # And one whose steps it does not time at all: the calls that there are however busy the machine is.
@@ -162,6 +163,8 @@ class Torture:
         problem = self.judge(case, run, exact)
         missed = {"CNN_FAULT_FAIL", "CNN_FAULT_PERTURB"} & faults.keys() and run.log and run.log["failures"] == 0
         self.count[case.name, "missed" if missed else "right" if run.code == 0 else "refused"] += 1
+        if run.code != 0 and faults.get("CNN_FAULT_LIMIT") in LESSER:
+            problem = "refused where there is enough"
         if problem:
             words = " ".join(f"{key}={value}" for key, value in faults.items())
             self.broken.append(problem)
@@ -183,7 +186,7 @@ class Torture:
         self.check_all(case, [{"CNN_FAULT_FAIL": fault} for fault in faults])
 
     def change_device(self, case):
-        self.check_all(case, [{"CNN_FAULT_LIMIT": limit} for limit in LIMITS], exact=False)
+        self.check_all(case, [{"CNN_FAULT_LIMIT": limit} for limit in LESSER + TOO_LITTLE], exact=False)
         self.check_all(case, [{"CNN_FAULT_TWIN": "1"}, {"CNN_FAULT_DELAY": "200"}])
 
     def fail_with_other_codes(self, case):

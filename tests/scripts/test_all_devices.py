@@ -120,7 +120,7 @@ class Matrix(Machine):
         self.add_test("ops", "exit 0")
         result = self.run_all("--icd", self.path("none.icd"))
         self.assertEqual(result.returncode, 1)
-        self.assertRegex(result.stderr, "none.icd: expected a driver of OpenCL, found no device")
+        self.assertRegex(result.stderr, "none.icd: expected a driver of OpenCL with a usable device, found none")
 
     def test_no_device_and_no_end_are_failures(self):
         self.devices()
