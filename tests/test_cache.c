@@ -33,12 +33,12 @@ static void check_folder(const char *expected)
 
 START_TEST(the_nearest_variable_says_where)
 {
-    set_places("/own", "/xdg", "/home/me");
+    set_places("/own", "/xdg", "/me");
     check_folder("/own");
-    set_places("", "/xdg", "/home/me");
+    set_places("", "/xdg", "/me");
     check_folder("/xdg/cnn-cl");
-    set_places(NULL, "", "/home/me");
-    check_folder("/home/me/.cache/cnn-cl");
+    set_places(NULL, "", "/me");
+    check_folder("/me/.cache/cnn-cl");
     set_places(NULL, NULL, NULL);
     check_folder(NULL);
 }
