@@ -1,7 +1,7 @@
 /* A whole program on the installed library: it trains a network on images that it holds in memory,
  * follows and stops training, saves and loads the model, and labels an image. To build and run it:
  *   cc embed.c $(pkg-config --cflags --libs cnncl) -o embed && ./embed
- * The lines between the two marks are the README's example. */
+ * The lines between the two marks are the example of docs/library.md. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,7 +123,7 @@ static cnn_status run(void)
     options.batch = 32;
     TRY(list_devices());
 
-    /* README: begin */
+    /* docs: begin */
     TRY(cnn_device_create(&device, NULL)); // the best device, or what CNN_CL_DEVICE says
     TRY(cnn_dataset_create(&data, shape, images, labels, COUNT, test_images, test_labels, TESTS));
     TRY(cnn_model_create(&model, &config, 0)); // initial values of seed 0
@@ -134,7 +134,7 @@ static cnn_status run(void)
     TRY(cnn_predictor_create(&predictor, device, loaded, 32, true)); // 32 images at a time
     TRY(cnn_predictor_evaluate(&test, predictor, data, CNN_SPLIT_TEST));
     TRY(cnn_predictor_run(logits, predictor, image, 1)); // one image
-    /* README: end */
+    /* docs: end */
 
     printf("%zu of %zu test images right\n", test.hits, test.count);
     printf("an image of class %d is taken for class %d\n", test_labels[0], label_of(logits));
