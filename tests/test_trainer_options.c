@@ -1,8 +1,10 @@
 /* What a trainer is given: options and data sets that it refuses, data that it must stream. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "check_main.h"
+#include "net/network.h"
 #include "train/options.h"
 #include "train_case.h"
 
@@ -72,6 +74,45 @@ START_TEST(a_data_set_that_does_not_fit_is_refused)
 }
 END_TEST
 
+static double try_option(const char *key, double value, cnn_status *status)
+{
+    cnn_train_options options = train_options();
+    char text[64];
+    options.lr = options.val_split = 0.125;
+    snprintf(text, sizeof text, "%.17g", value);
+    *status = cnn_train_options_set(&options, key, text);
+    return strcmp(key, "lr") == 0 ? options.lr : options.val_split;
+}
+
+/* By powers of two through all that a double holds: what float32 loses is refused, and so is it in
+ * options that did not come from text. */
+START_TEST(numbers_are_those_of_float32)
+{
+    for (int power = -1074; power <= 1023; power++) {
+        double value = ldexp(1.0, power);
+        cnn_train_options options = train_options();
+        cnn_config config = train_config(false, 0.0);
+        cnn_status status;
+        bool exists = (float)value > 0.0f && isfinite((float)value);
+        double found = try_option("lr", value, &status);
+        ck_assert_int_eq(status, exists ? CNN_OK : CNN_ERROR_ARGUMENT);
+        ck_assert(found == (exists ? value : 0.125));
+        found = try_option("val-split", value, &status);
+        ck_assert_int_eq(status, exists && value < 1.0 ? CNN_OK : CNN_ERROR_ARGUMENT);
+        options.lr = value;
+        ck_assert_int_eq(cnn_train_options_check(&options), exists ? CNN_OK : CNN_ERROR_ARGUMENT);
+        config.dropout = value;
+        ck_assert_int_eq(cnn_config_check(&config),
+                         exists && value < 1.0 ? CNN_OK : CNN_ERROR_ARGUMENT);
+        config.dropout = 1.0 - value; /* in float32 it may be 1 */
+        exists = value > 0x1p-25 && value <= 1.0;
+        ck_assert_int_eq(cnn_config_check(&config), exists ? CNN_OK : CNN_ERROR_ARGUMENT);
+    }
+    ck_assert_int_eq(cnn_train_options_set(&(cnn_train_options){0}, "epochs", "1"),
+                     CNN_ERROR_ARGUMENT);
+}
+END_TEST
+
 /* A checkpoint of before knows no pieces. */
 START_TEST(pieces_are_in_the_json)
 {
@@ -137,6 +178,7 @@ int main(void)
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, options_are_checked);
     tcase_add_test(tests, a_data_set_that_does_not_fit_is_refused);
+    tcase_add_test(tests, numbers_are_those_of_float32);
     tcase_add_test(tests, pieces_are_in_the_json);
     tcase_add_test(tests, the_data_set_is_streamed_where_it_does_not_fit);
     return run_device_suite(suite);

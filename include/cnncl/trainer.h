@@ -36,6 +36,13 @@ typedef struct cnn_train_options {
 /** The defaults: 10, 256, 0, 1e-3, 1, 0, false, true, 0, 0, 1, 0. */
 CNN_API void cnn_train_options_init(cnn_train_options *options);
 
+/** Sets one of the options that are real numbers from text: key is "lr" or "val-split". What is not
+ * zero but would be in float32, in which devices compute, or would not be finite there, is refused.
+ * Errors: ARGUMENT, naming the option, what was expected and what was found; the options are then
+ * unchanged. */
+CNN_API cnn_status cnn_train_options_set(cnn_train_options *options, const char *key,
+                                         const char *value);
+
 /** What an epoch gave. Numbers that there are none of are NaN. */
 typedef struct cnn_epoch {
     int index;                /**< -1 for the evaluation before training */

@@ -117,10 +117,12 @@ bool cnn_parse_double(double *value, const char *string)
         return false;
     locale_t before = uselocale(plain);
     char *end;
+    errno = 0;
     double number = strtod(string, &end);
+    bool vanished = errno == ERANGE && number == 0.0;
     uselocale(before);
     freelocale(plain);
-    if (*end != '\0' || end == string || !isfinite(number))
+    if (*end != '\0' || end == string || !isfinite(number) || vanished)
         return false;
     *value = number;
     return true;

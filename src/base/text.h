@@ -24,7 +24,7 @@ void cnn_text_finish(cnn_text *text);
 
 /* A whole decimal integer within [low, high]; nothing else around it. */
 bool cnn_parse_int(int64_t *value, const char *string, int64_t low, int64_t high);
-/* A finite decimal number. */
+/* A finite decimal number; none that is too small for a double. */
 bool cnn_parse_double(double *value, const char *string);
 
 bool cnn_starts_with(const char *string, const char *prefix);

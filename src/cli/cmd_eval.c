@@ -53,7 +53,6 @@ int cmd_eval(cli_options *options)
     cnn_evaluation result;
     size_t *counts = NULL;
     int code = 0;
-    CLI_TRY(cli_session_find_device(options));
     CLI_TRY(cli_session_load(&session, options));
     CLI_TRY(cli_session_open_device(&session, options));
     CLI_TRY(evaluate(&result, &counts, &session, options));

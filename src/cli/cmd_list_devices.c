@@ -21,8 +21,8 @@ int cmd_list_devices(cli_options *options)
     /* Without a usable device the library says what to do. */
     if (cnn_device_list_count(list) == 0)
         CLI_TRY(cli_check(cnn_device_list_pick(&best, list, "0")));
-    /* Neither is there one for the other commands where CNN_CL_DEVICE names none. */
-    CLI_TRY(cli_check(cnn_device_list_pick(&best, list, NULL)));
+    /* Neither is there one for the other commands where --device or CNN_CL_DEVICE names none. */
+    CLI_TRY(cli_check(cnn_device_list_pick(&best, list, options->device)));
 out:
     cnn_string_free(text);
     cnn_device_list_destroy(list);

@@ -74,7 +74,6 @@ int cmd_predict(cli_options *options)
     cli_session session = {0};
     cli_samples samples = {0};
     int code = 0;
-    CLI_TRY(cli_session_find_device(options));
     CLI_TRY(cli_session_load(&session, options));
     CLI_TRY(cli_session_open_device(&session, options));
     CLI_TRY(cli_samples_predict(&samples, &session, options, (size_t)options->samples));

@@ -1,5 +1,6 @@
 /* train: the notebook's training run, its lines, its model and its picture. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -12,12 +13,12 @@
 
 enum { NOTHING_SAVED = -2 }; /* -1 is the index of the evaluation before training */
 
-static int save_model(train_run *run, int epoch)
+static cnn_status save_model(train_run *run, int epoch)
 {
-    int code = cli_check(cnn_model_save(run->session.model, run->files.paths[TRAIN_MODEL]));
-    if (code == 0)
+    cnn_status status = cnn_model_save(run->session.model, run->files.paths[TRAIN_MODEL]);
+    if (status == CNN_OK)
         run->saved = epoch;
-    return code;
+    return status;
 }
 
 static bool makes_checkpoints(const train_run *run)
@@ -27,47 +28,56 @@ static bool makes_checkpoints(const train_run *run)
 }
 
 /* The first checkpoint of a run takes the place of those that another run left. */
-static int save_checkpoint(train_run *run)
+static cnn_status save_checkpoint(train_run *run)
 {
     const train_files *files = &run->files;
     const char *previous = run->keeps_previous ? files->paths[TRAIN_PREVIOUS] : NULL;
-    int code = cli_check(cnn_trainer_save(run->trainer, files->paths[TRAIN_CHECKPOINT], previous));
-    if (code == 0 && !run->keeps_previous && !run->checkpoint)
+    cnn_status status = cnn_trainer_save(run->trainer, files->paths[TRAIN_CHECKPOINT], previous);
+    if (status != CNN_OK)
+        return status;
+    if (!run->keeps_previous && !run->checkpoint)
         (void)unlink(files->paths[TRAIN_PREVIOUS]);
-    run->keeps_previous = run->keeps_previous || code == 0;
-    run->made_checkpoint = run->made_checkpoint || code == 0;
-    return code;
+    run->keeps_previous = run->made_checkpoint = true;
+    return CNN_OK;
 }
 
 /* Starts the files that tell of the run: a new run's replace another's when training begins. */
-static int begin_records(train_run *run)
+static cnn_status begin_records(train_run *run)
 {
     const train_files *files = &run->files;
-    int code = 0;
-    CLI_TRY(cli_check(cnn_metrics_create(&run->metrics, run->trainer, files->paths[TRAIN_METRICS],
-                                         run->options->log_json)));
-    CLI_TRY(cli_check(cnn_trainer_write_run(run->trainer, files->paths[TRAIN_RUN])));
+    cnn_status status = cnn_metrics_create(&run->metrics, run->trainer, files->paths[TRAIN_METRICS],
+                                           run->options->log_json);
+    if (status == CNN_OK)
+        status = cnn_trainer_write_run(run->trainer, files->paths[TRAIN_RUN]);
+    if (status != CNN_OK)
+        return status;
     if (!cnn_trainer_best(run->trainer).model)
         (void)unlink(files->paths[TRAIN_BEST]);        /* an earlier run's */
     if (!makes_checkpoints(run) && !run->checkpoint) { /* what it goes on from stays */
         (void)unlink(files->paths[TRAIN_CHECKPOINT]);
         (void)unlink(files->paths[TRAIN_PREVIOUS]);
     }
-out:
-    return code;
+    return CNN_OK;
 }
 
-static int record_epoch(train_run *run, const cnn_epoch *epoch)
+static cnn_status record_epoch(train_run *run, const cnn_epoch *epoch)
 {
-    int code = 0;
     if (!run->metrics)
         return begin_records(run); /* with this epoch */
-    CLI_TRY(save_model(run, epoch->index));
-    if (epoch->best)
-        CLI_TRY(cli_check(cnn_model_save(run->session.model, run->files.paths[TRAIN_BEST])));
-    CLI_TRY(cli_check(cnn_metrics_append(run->metrics, epoch)));
-out:
-    return code;
+    cnn_status status = save_model(run, epoch->index);
+    if (status == CNN_OK && epoch->best)
+        status = cnn_model_save(run->session.model, run->files.paths[TRAIN_BEST]);
+    return status == CNN_OK ? cnn_metrics_append(run->metrics, epoch) : status;
+}
+
+/* What a callback met is said when training has ended, with what is left of the run. */
+static bool keep_failure(train_run *run, cnn_status status)
+{
+    if (status == CNN_OK)
+        return false;
+    run->failed = status;
+    snprintf(run->failure, sizeof run->failure, "%s", cnn_error_message());
+    return true;
 }
 
 static void print_accuracies(const cnn_epoch *epoch)
@@ -94,13 +104,11 @@ static bool on_epoch(const cnn_epoch *epoch, void *user)
 {
     train_run *run = user;
     cli_progress_clear();
-    run->code = record_epoch(run, epoch);
-    if (run->code == 0)
-        print_epoch(epoch);
-    int flushed = cli_flush();
-    if (run->code == 0)
-        run->code = flushed;
-    return run->code == 0 && cli_interrupt_signal() == 0;
+    if (keep_failure(run, record_epoch(run, epoch)))
+        return false;
+    print_epoch(epoch);
+    run->lost_output = cli_flush_failure();
+    return !run->lost_output && cli_interrupt_signal() == 0;
 }
 
 static bool on_progress(const cnn_progress *progress, void *user)
@@ -115,58 +123,72 @@ static bool on_progress(const cnn_progress *progress, void *user)
 static bool on_checkpoint(void *user)
 {
     train_run *run = user;
-    run->code = save_checkpoint(run);
-    return run->code == 0;
+    return !keep_failure(run, save_checkpoint(run));
 }
 
-/* One line: where it stopped, and how it goes on. */
-static int stop_for_signal(train_run *run)
+/* Where training is: in an epoch, or in an evaluation behind it. */
+static char *describe_position(const train_run *run)
 {
-    int code = CLI_EXIT_SIGNAL + cli_interrupt_signal();
     cnn_position at = cnn_trainer_position(run->trainer);
-    bool mid_epoch = at.step > 0 && at.step < at.steps;
+    bool trains = at.step == 0 || at.step < at.steps;
+    char text[128];
+    snprintf(text, sizeof text, "in epoch %d (%s, step %zu of %zu)", at.epoch,
+             trains ? "train" : run->progress.phase, trains ? at.step : run->progress.step,
+             trains ? at.steps : run->progress.steps);
+    return cli_concatenate((const char *[]){at.complete ? "after the last epoch" : text, NULL});
+}
+
+/* Saves where it stopped. One line: why, where, and how it goes on. */
+static int stop_early(train_run *run, int code, const char *why)
+{
+    cnn_position at = cnn_trainer_position(run->trainer);
     /* An untrained model must not take the place of an earlier run's. */
     if (at.epoch < 0)
-        return cli_fail(code, "interrupted before epoch 0; nothing was saved");
-    if (save_model(run, at.epoch) != 0)
+        return cli_fail(code, "%s before epoch 0; nothing was saved", why);
+    cnn_metrics_destroy(run->metrics); /* what it warns of stands before the last line */
+    run->metrics = NULL;
+    if (cli_check(save_model(run, at.epoch)) != 0)
         return CLI_EXIT_FAILURE;
     if (!makes_checkpoints(run))
         return cli_fail(code,
-                        "interrupted in epoch %d (step %zu of %zu); the model as it was then is "
-                        "saved in %s",
-                        at.epoch, at.step, at.steps, run->files.paths[TRAIN_MODEL]);
-    char *command = cli_train_resume_command(run);
-    if (!command || save_checkpoint(run) != 0)
+                        "%s in epoch %d (step %zu of %zu); the model as it was then is saved in %s",
+                        why, at.epoch, at.step, at.steps, run->files.paths[TRAIN_MODEL]);
+    char *where = describe_position(run), *command = cli_train_resume_command(run);
+    if (!where || !command || cli_check(save_checkpoint(run)) != 0)
         code = CLI_EXIT_FAILURE;
-    else if (at.complete)
-        cli_fail(code, "interrupted after the last epoch; to finish: %s", command);
     else
-        cli_fail(code, "interrupted in epoch %d (%s, step %zu of %zu); to go on: %s", at.epoch,
-                 mid_epoch || at.step == 0 ? "train" : run->progress.phase,
-                 mid_epoch || at.step == 0 ? at.step : run->progress.step,
-                 mid_epoch || at.step == 0 ? at.steps : run->progress.steps, command);
+        cli_fail(code, "%s %s; to %s: %s", why, where, at.complete ? "finish" : "go on", command);
+    free(where);
     free(command);
     return code;
+}
+
+static int stop_for_output(train_run *run)
+{
+    char why[128];
+    snprintf(why, sizeof why, "standard output cannot be written: %s: stopped", run->lost_output);
+    return stop_early(run, CLI_EXIT_FAILURE, why);
 }
 
 /* One line: what happened, and what is left of the run. */
 static int stop_for_failure(const train_run *run, cnn_status status)
 {
     int code = cli_exit_code(status);
+    const char *what = run->failed != CNN_OK ? run->failure : cnn_error_message();
     const char *model = run->files.paths[TRAIN_MODEL];
     bool saved = run->saved != NOTHING_SAVED;
     if (!saved && run->checkpoint && !run->made_checkpoint)
-        return cli_fail(code, "%s; the checkpoint is as it was", cnn_error_message());
+        return cli_fail(code, "%s; the checkpoint is as it was", what);
     /* After wrong arithmetic the same numbers would come again. */
     bool goes_on =
         (saved ? run->keeps_previous : run->made_checkpoint) && status != CNN_ERROR_ARITHMETIC;
     char *command = goes_on ? cli_train_resume_command(run) : NULL;
     const char *to_go_on = command ? "; to go on: " : "", *words = command ? command : "";
     if (saved)
-        cli_fail(code, "%s; %s keeps the model of epoch %d%s%s", cnn_error_message(), model,
-                 run->saved, to_go_on, words);
+        cli_fail(code, "%s; %s keeps the model of epoch %d%s%s", what, model, run->saved, to_go_on,
+                 words);
     else
-        cli_fail(code, "%s; no model was saved%s%s", cnn_error_message(), to_go_on, words);
+        cli_fail(code, "%s; no model was saved%s%s", what, to_go_on, words);
     free(command);
     return code;
 }
@@ -183,13 +205,15 @@ static int run_trainer(train_run *run)
     cnn_status status = cnn_trainer_run(run->trainer, &callbacks);
     cli_progress_clear();
     int last = cnn_trainer_position(run->trainer).epoch - 1;
-    if (run->code != 0)
-        return run->code;
+    if (run->failed != CNN_OK)
+        return stop_for_failure(run, run->failed);
     if (cli_interrupt_signal() != 0 && (status == CNN_OK || status == CNN_ERROR_STOPPED))
-        return stop_for_signal(run);
+        return stop_early(run, CLI_EXIT_SIGNAL + cli_interrupt_signal(), "interrupted");
+    if (run->lost_output)
+        return stop_for_output(run);
     if (status != CNN_OK)
         return stop_for_failure(run, status);
-    return run->saved == last ? 0 : save_model(run, last);
+    return run->saved == last ? 0 : cli_check(save_model(run, last));
 }
 
 /* What the checkpoint knows and a program that was ended may not have written. */
@@ -198,7 +222,7 @@ static int restore_files(train_run *run)
     int code = 0;
     if (!run->checkpoint || cnn_trainer_position(run->trainer).epoch < 0)
         return 0;
-    CLI_TRY(begin_records(run));
+    CLI_TRY(cli_check(begin_records(run)));
     cnn_best best = cnn_trainer_best(run->trainer);
     if (best.model)
         CLI_TRY(cli_check(cnn_model_save(best.model, run->files.paths[TRAIN_BEST])));
@@ -212,7 +236,6 @@ static int prepare(train_run *run)
     int code = 0;
     CLI_TRY(cli_train_find(run));
     CLI_TRY(cli_train_files_check(&run->files, options->no_clobber));
-    CLI_TRY(cli_session_find_device(options));
     CLI_TRY(cli_train_load(run));
     CLI_TRY(cli_session_open_device(&run->session, options));
     CLI_TRY(cli_session_admit_device(&run->session, options));

@@ -68,7 +68,7 @@ static void print_program_help(void)
     cli_print("Options, before or after the command:\n");
     print_rows(CLI_PROGRAM | CLI_GLOBAL);
     cli_print("Exit codes: 0 done; 1 it failed; 2 the command line is wrong;\n"
-              "3 no such OpenCL device, or none; 130 and 143 after SIGINT and SIGTERM.\n");
+              "3 no such OpenCL device, or none; 129/130/143 after SIGHUP/SIGINT/SIGTERM.\n");
 }
 
 void cli_help_print(const cli_command *command)

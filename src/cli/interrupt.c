@@ -1,6 +1,7 @@
 #include "cli/interrupt.h"
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,19 +25,37 @@ static void take_signal(int number)
     _exit(CLI_EXIT_SIGNAL + number);
 }
 
+static const int numbers[] = {SIGHUP, SIGINT, SIGTERM};
+
+enum { COUNT = sizeof numbers / sizeof numbers[0] };
+
+static bool ignored[COUNT];
+
+/* Started in the background by a shell without job control, SIGINT is to be ignored, and behind
+ * nohup SIGHUP. Compilers in OpenCL drivers (LLVM's) put handlers of their own over that, so such
+ * a signal is blocked too, in each thread to come. */
+void cli_interrupt_init(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    for (int i = 0; i < COUNT; i++) {
+        struct sigaction old;
+        ignored[i] = sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler == SIG_IGN;
+        if (ignored[i])
+            sigaddset(&set, numbers[i]);
+    }
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
 static void install(void)
 {
-    static const int numbers[] = {SIGINT, SIGTERM};
-    for (int i = 0; i < 2; i++) {
-        struct sigaction action = {.sa_handler = take_signal, .sa_flags = SA_RESTART};
-        struct sigaction old;
-        sigemptyset(&action.sa_mask);
-        sigaddset(&action.sa_mask, SIGINT);
-        sigaddset(&action.sa_mask, SIGTERM);
-        /* Started in the background by a shell without job control, SIGINT is to be ignored. */
-        if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+    struct sigaction action = {.sa_handler = take_signal, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    for (int i = 0; i < COUNT; i++)
+        sigaddset(&action.sa_mask, numbers[i]);
+    for (int i = 0; i < COUNT; i++)
+        if (!ignored[i])
             (void)sigaction(numbers[i], &action, NULL);
-    }
 }
 
 void cli_interrupt_end_with(const char *line)

@@ -1,9 +1,11 @@
-/* SIGINT and SIGTERM. Where they were ignored before, they stay so. */
+/* SIGHUP, SIGINT and SIGTERM. Where they were ignored before, they stay so. */
 #ifndef CLI_INTERRUPT_H
 #define CLI_INTERRUPT_H
 
+/* Call first: what is ignored now stays so. */
+void cli_interrupt_init(void);
 /* From now on a signal ends the program at once with this line on stderr, which stays the caller's,
- * and the exit code 130 or 143. */
+ * and the exit code 129, 130 or 143. */
 void cli_interrupt_end_with(const char *line);
 /* From now on the first signal asks to stop, and the second one ends the program at once, with this
  * line on stderr, which stays the caller's. */

@@ -2,8 +2,10 @@
 #include <limits.h>
 
 #include "cli/commands.h"
+#include "cli/interrupt.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "cli/session.h"
 
 const cli_command cli_commands[] = {
     {.name = "train",
@@ -99,13 +101,19 @@ static int run(cli_options *options)
         cli_print("cnn-cl %s\n", cnn_version());
         return 0;
     }
-    return options->list_devices ? cmd_list_devices(options) : options->command->run(options);
+    if (options->list_devices)
+        return cmd_list_devices(options);
+    /* The doctor asks the drivers itself, from a process of its own: one may crash. */
+    bool asks_itself = options->command->groups & CLI_DOCTOR;
+    int code = asks_itself ? 0 : cli_session_find_device(options);
+    return code != 0 ? code : options->command->run(options);
 }
 
 int main(int argc, char **argv)
 {
     cli_options options;
     cli_output_init();
+    cli_interrupt_init();
     int code = cli_options_parse(&options, argc, argv);
     if (code != 0)
         return code;

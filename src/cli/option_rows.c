@@ -2,7 +2,6 @@
 #include "cli/option_rows.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,27 +73,15 @@ static bool set_seed(cli_options *options, const cli_option_row *row, const char
     return true;
 }
 
-static bool set_rate(cli_options *options, const cli_option_row *row, const char *text)
+static bool set_number(cli_options *options, const cli_option_row *row, const char *text)
 {
-    (void)row;
-    if (text[0] == '\0' || text[strspn(text, "0123456789.eE+-")] != '\0')
-        return false;
-    char *end;
-    double value = strtod(text, &end);
-    if (*end != '\0' || !isfinite(value) || value <= 0.0)
-        return false;
-    options->train.lr = value;
-    return true;
+    return cnn_train_options_set(&options->train, row->name, text) == CNN_OK;
 }
 
+/* Nothing held out is said by leaving it out. */
 static bool set_share(cli_options *options, const cli_option_row *row, const char *text)
 {
-    (void)row;
-    if (text[0] == '\0' || text[strspn(text, "0123456789.eE-")] != '\0')
-        return false;
-    char *end;
-    options->train.val_split = strtod(text, &end);
-    return *end == '\0' && options->train.val_split > 0.0 && options->train.val_split < 1.0;
+    return set_number(options, row, text) && options->train.val_split > 0.0;
 }
 
 static bool set_split(cli_options *options, const cli_option_row *row, const char *text)
@@ -140,8 +127,7 @@ const cli_option_row cli_option_rows[] = {
      set_text, FIELD(out), 0, file_expected},
     {"epochs", "N", 0, CLI_TRAIN, "passes over the training split (default 10)", set_int,
      FIELD(train.epochs), 0, count_or_none_expected},
-    {"lr", "RATE", 0, CLI_TRAIN, "learning rate (default 1e-3)", set_rate, 0, 0,
-     "a finite number above 0"},
+    {"lr", "RATE", 0, CLI_TRAIN, "learning rate (default 1e-3)", set_number, 0, 0, NULL},
     {"print-every", "N", 0, CLI_TRAIN, "evaluate every N epochs, and after the last (default 1)",
      set_int, FIELD(train.print_every), 1, count_expected},
     {"val-split", "F", 0, CLI_TRAIN, "hold out this part of the training split to validate",

@@ -80,15 +80,23 @@ void cli_print(const char *format, ...)
     va_end(arguments);
 }
 
-int cli_flush(void)
+const char *cli_flush_failure(void)
 {
     if (fflush(stdout) != 0 && output_error == 0)
         output_error = errno;
     if (output_error == 0)
-        return 0;
-    if (!output_reported)
-        cli_fail(CLI_EXIT_FAILURE, "standard output cannot be written: %s", strerror(output_error));
+        return NULL;
     output_reported = true;
+    return strerror(output_error);
+}
+
+int cli_flush(void)
+{
+    bool said = output_reported;
+    if (!cli_flush_failure())
+        return 0;
+    if (!said)
+        cli_fail(CLI_EXIT_FAILURE, "standard output cannot be written: %s", strerror(output_error));
     return CLI_EXIT_FAILURE;
 }
 

@@ -35,6 +35,8 @@ void cli_print(const char *format, ...) CNN_PRINTF(1, 2);
 void cli_print_json_string(const char *string);
 /* Hands stdout's buffer to the system. Returns 0, or 1 after saying what failed, once. */
 int cli_flush(void);
+/* The same for a caller that says itself what failed: the reason, NULL where nothing did. */
+const char *cli_flush_failure(void);
 
 /* A line on stderr, unless quiet. */
 void cli_info(const char *format, ...) CNN_PRINTF(1, 2);

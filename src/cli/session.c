@@ -88,7 +88,8 @@ int cli_session_find_device(const cli_options *options)
     cnn_device_list *list = NULL;
     size_t index;
     int code = 0;
-    if (!options->device)
+    const char *wanted = options->device ? options->device : getenv("CNN_CL_DEVICE");
+    if (!wanted || !*wanted)
         return 0;
     CLI_TRY(cli_check(cnn_device_list_create(&list)));
     CLI_TRY(cli_check(cnn_device_list_pick(&index, list, options->device)));

@@ -21,7 +21,8 @@ int cli_session_load(cli_session *session, cli_options *options);
 int cli_session_load_model(cli_session *session, const cli_options *options);
 /* Refuses a data set that does not fit the model of this file. */
 int cli_session_check_fit(const cli_session *session, const char *model);
-/* Before the data are read: refuses a --device that is not there. Opens nothing. */
+/* Before any work, of commands that need no device too: refuses one that was asked for, by --device
+ * or CNN_CL_DEVICE, and is not there. Opens nothing. */
 int cli_session_find_device(const cli_options *options);
 /* The device that --device says. */
 int cli_session_open_device(cli_session *session, const cli_options *options);

@@ -29,11 +29,13 @@ typedef struct train_run {
     cnn_trainer *trainer;
     cnn_metrics *metrics;
     train_files files;
-    bool keeps_previous;   /* the checkpoint that is there is good, and this run's */
-    bool made_checkpoint;  /* one at least, since the program was started */
-    int saved;             /* index of the epoch whose model was saved last */
-    cnn_progress progress; /* the last that was told */
-    int code;              /* of a callback that failed and said so */
+    bool keeps_previous;     /* the checkpoint that is there is good, and this run's */
+    bool made_checkpoint;    /* one at least, since the program was started */
+    int saved;               /* index of the epoch whose model was saved last */
+    cnn_progress progress;   /* the last that was told */
+    cnn_status failed;       /* of a callback; CNN_OK: none */
+    char failure[1024];      /* why */
+    const char *lost_output; /* why standard output cannot be written; NULL: it can */
 } train_run;
 
 /* The names of the files of a run `name` in the folder `out` (NULL: runs/NAME). Returns an exit

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/number.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "net/network.h"
@@ -105,10 +106,12 @@ static bool set_batchnorm(cnn_config *config, const char *text)
     return config->batchnorm || strcmp(text, "false") == 0;
 }
 
+/* Kept channels are scaled by 1 / (1 - p). */
+static const cnn_range dropout_range = {0.0, 1.0, true, "a number in [0, 1)"};
+
 static bool set_dropout(cnn_config *config, const char *text)
 {
-    return cnn_parse_double(&config->dropout, text) && config->dropout >= 0.0 &&
-           config->dropout < 1.0;
+    return cnn_take_number(&config->dropout, &dropout_range, text, "dropout") == CNN_OK;
 }
 
 static const struct option_row {
@@ -153,10 +156,13 @@ cnn_status cnn_config_set(cnn_config *config, const char *key, const char *value
         if (strcmp(key, options[i].key) != 0)
             continue;
         cnn_config changed = *config;
-        if (!options[i].set(&changed, value))
+        if (options[i].set(&changed, value))
+            *config = changed;
+        else if (options[i].set == set_dropout)
+            return CNN_ERROR_ARGUMENT; /* said already, with its float32 */
+        else
             return cnn_fail(CNN_ERROR_ARGUMENT, "--%s: expected %s, found '%s'", key,
                             options[i].expected, value);
-        *config = changed;
         return CNN_OK;
     }
     return cnn_fail(CNN_ERROR_ARGUMENT, "no network option is called '%s'", key);
@@ -187,9 +193,7 @@ cnn_status cnn_config_check(const cnn_config *config)
     CNN_TRY(check_list("cdims", config->cdims, config->cdim_count, MAX_WIDTH));
     CNN_TRY(check_list("hdims", config->hdims, config->hdim_count, MAX_WIDTH));
     CNN_TRY(check_range("ydim", config->ydim, 1, MAX_CLASSES));
-    if (!(config->dropout >= 0.0 && config->dropout < 1.0))
-        status = cnn_fail(CNN_ERROR_ARGUMENT, "--dropout: expected a number in [0, 1), found %g",
-                          config->dropout);
+    status = cnn_check_number(&dropout_range, config->dropout, "dropout");
 out:
     return status;
 }

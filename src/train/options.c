@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "net/network.h"
@@ -59,6 +60,37 @@ void cnn_train_options_init(cnn_train_options *options)
     };
 }
 
+/* The real numbers among them. */
+static const struct number_row {
+    const char *key; /* the command's option */
+    size_t offset;
+    cnn_range range;
+} numbers[] = {
+    {"lr", offsetof(cnn_train_options, lr), {0.0, INFINITY, false, "a finite number above 0"}},
+    {"val-split", offsetof(cnn_train_options, val_split), {0.0, 1.0, true, "a number in [0, 1)"}},
+};
+
+enum { NUMBERS = sizeof numbers / sizeof numbers[0] };
+
+cnn_status cnn_train_options_set(cnn_train_options *options, const char *key, const char *value)
+{
+    for (int i = 0; i < NUMBERS; i++)
+        if (strcmp(key, numbers[i].key) == 0)
+            return cnn_take_number((double *)(void *)((char *)options + numbers[i].offset),
+                                   &numbers[i].range, value, key);
+    return cnn_fail(CNN_ERROR_ARGUMENT, "no option of training is called '%s'", key);
+}
+
+static cnn_status check_numbers(const cnn_train_options *options)
+{
+    cnn_status status = CNN_OK;
+    for (int i = 0; i < NUMBERS && status == CNN_OK; i++) {
+        const void *field = (const char *)options + numbers[i].offset;
+        status = cnn_check_number(&numbers[i].range, *(const double *)field, numbers[i].key);
+    }
+    return status;
+}
+
 static cnn_status check_whole(int value, const char *flag, int low)
 {
     if (value >= low)
@@ -77,13 +109,8 @@ cnn_status cnn_train_options_check(const cnn_train_options *options)
     CNN_TRY(check_whole(options->early_stop, "--early-stop", 0));
     CNN_TRY(check_whole(options->checkpoint_every, "--checkpoint-every", 0));
     CNN_TRY(check_whole(options->checkpoint_steps, "--checkpoint-steps", 0));
-    if (!(isfinite(options->lr) && options->lr > 0.0))
-        status = cnn_fail(CNN_ERROR_ARGUMENT, "--lr: expected a finite number above 0, found %g",
-                          options->lr);
-    else if (!(options->val_split >= 0.0 && options->val_split < 1.0))
-        status = cnn_fail(CNN_ERROR_ARGUMENT, "--val-split: expected a number in [0, 1), found %g",
-                          options->val_split);
-    else if (options->early_stop > 0 && options->val_split == 0.0)
+    CNN_TRY(check_numbers(options));
+    if (options->early_stop > 0 && options->val_split == 0.0)
         status = cnn_fail(CNN_ERROR_ARGUMENT,
                           "--early-stop: expected --val-split with it, found none: the test split "
                           "is no judge of when to stop");

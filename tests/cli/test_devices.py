@@ -59,6 +59,22 @@ class Choosing(CommandTest):
             self.assert_refused([*arguments, "0"], 1, "/nowhere")
         self.assertFalse(self.exists("runs"))
 
+    def test_commands_that_need_none_are_refused_too(self):
+        """Before anything else that may be wrong with them."""
+        for command in (["params"], ["report", "nowhere"], ["import", "nowhere", "out"],
+                        ["export", "--model", "nowhere", "out.npz"], ["serve", "--model", "nowhere"],
+                        ["doctor"], ["doctor", "--all"], ["bench"]):
+            for selector in ("9", "9:9", "no-such-device"):
+                env = environment(CNN_CL_DEVICE=selector)
+                arguments = command if "--all" in command else [*command, "--device", selector]
+                result = self.run_command(*arguments, code=3, env=env)
+                self.assertIn(f'{selector}": ', result.stderr)
+                self.run_command(*command, code=3, env=env)
+        self.run_command("params", "--device", "0")
+        self.assertIn("* 0", self.run_command("--list-devices", "--device", "9", code=3).stdout)
+        for command in (["--help"], ["params", "--help"], ["--version"]):
+            self.run_command(*command, "--device", "9")
+
     def test_the_option_wins_over_the_environment(self):
         self.run_command(*FORWARD, "--device", "0", env=environment(CNN_CL_DEVICE="99"))
 

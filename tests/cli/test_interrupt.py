@@ -1,5 +1,6 @@
 """Signals during training, and the progress bar."""
 import fcntl
+import json
 import os
 import pty
 import re
@@ -16,23 +17,35 @@ from support import CNN_CL, TRAINING, CommandTest, environment
 ENDLESS = [*TRAINING, "--epochs", "1000000"]
 
 
-class Signals(CommandTest):
-    def interrupt(self, number, out):
-        """Sends the signal when the first epoch's line has come through the pipe."""
-        process = subprocess.Popen([CNN_CL, "train", "--data", self.data, "--out", out, *ENDLESS],
-                                   cwd=self.folder, env=environment(), text=True,
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+GOES_ON = r"in epoch \d+ \([a-z ]+, step \d+ of \d+\); to go on: cnn-cl train --resume --out "
+
+
+class Endless(CommandTest):
+    def start(self, out, *more, **options):
+        return subprocess.Popen([CNN_CL, "train", "--data", self.data, "--out", out, *ENDLESS, *more],
+                                cwd=self.folder, env=environment(), text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+
+    def read_until(self, process, start):
+        """The lines to the one that starts so."""
         lines = []
-        while not lines or not lines[-1].startswith("epoch:[1]"):
+        while not lines or not lines[-1].startswith(start):
             lines.append(process.stdout.readline())
             self.assertTrue(lines[-1], "it ended early")
+        return lines
+
+
+class Signals(Endless):
+    def interrupt(self, number, out):
+        """Sends the signal when the first epoch's line has come through the pipe."""
+        process = self.start(out)
+        self.read_until(process, "epoch:[1]")
         self.assertTrue(self.exists(out + "/cnn.safetensors"))
         process.send_signal(number)
         stdout, stderr = process.communicate(timeout=60)
         self.assertNotIn("Done", stdout)
         self.assertFalse(self.exists(out + "/predictions.png"))
-        self.assertRegex(stderr, r"(?m)^cnn-cl: interrupted in epoch \d+ \([a-z ]+, step \d+ of \d+\); "
-                         rf"to go on: cnn-cl train --resume --out {out}\n\Z")
+        self.assertRegex(stderr, rf"(?m)^cnn-cl: interrupted {GOES_ON}{out}\n\Z")
         self.run_command("eval", "--model", out + "/cnn.safetensors", "--data", self.data)
         return process.returncode
 
@@ -41,6 +54,72 @@ class Signals(CommandTest):
 
     def test_sigterm_saves(self):
         self.assertEqual(self.interrupt(signal.SIGTERM, "sigterm"), 143)
+
+    def test_sighup_saves(self):
+        self.assertEqual(self.interrupt(signal.SIGHUP, "sighup"), 129)
+
+    def test_what_was_ignored_stays_so(self):
+        """Behind nohup, and in the background of a shell without job control."""
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+            ending = signal.SIGTERM if number != signal.SIGTERM else signal.SIGINT
+            process = self.start("ignored", preexec_fn=lambda: signal.signal(number, signal.SIG_IGN))
+            process.send_signal(number)  # while kernels are built
+            self.read_until(process, "epoch:[0]")
+            process.send_signal(number)
+            self.read_until(process, "epoch:[4]")
+            process.send_signal(ending)
+            process.communicate(timeout=60)
+            self.assertEqual(process.returncode, 128 + ending)
+
+
+class Outputs(Endless):
+    """Readers that leave, are not there yet, or do not read."""
+
+    def test_a_closed_stdout_ends_with_how_to_go_on(self):
+        for more in ([], ["--log-json", "/dev/stdout"]):
+            process = self.start("closed", *more)
+            self.read_until(process, "epoch:[1]")
+            process.stdout.close()
+            self.assertEqual(process.wait(timeout=60), 1)
+            with process.stderr:
+                self.assertRegex(process.stderr.read(),
+                                 r"(?m)^cnn-cl: .*cannot be written: Broken pipe.*; to go on: cnn-cl "
+                                 r"train --resume --out closed( --log-json /dev/stdout)?\n\Z")
+            self.run_command("eval", "--model", "closed/cnn.safetensors", "--data", self.data)
+
+    def end(self, process, code=143):
+        process.send_signal(signal.SIGTERM)
+        _, stderr = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, code)
+        self.assertRegex(stderr, rf"(?m)^cnn-cl: interrupted {GOES_ON}[^\n]*\n\Z")
+        return stderr
+
+    def pipe(self, name):
+        path = os.path.join(self.folder, name)
+        os.mkfifo(path)
+        return path
+
+    def test_a_pipe_that_nobody_reads(self):
+        process = self.start("unread", "--log-json", self.pipe("unread.pipe"))
+        self.read_until(process, "epoch:[1]")
+        self.assertRegex(self.end(process), r"unread.pipe: nobody read its last \d+ lines")
+
+    def test_a_reader_that_comes_later_gets_all_lines(self):
+        path = self.pipe("late.pipe")
+        process = self.start("late", "--log-json", path)
+        self.read_until(process, "epoch:[2]")
+        with open(path, encoding="utf-8") as reader:
+            epochs = [json.loads(reader.readline())["epoch"] for _ in range(8)]
+        self.assertEqual(epochs, list(range(-1, 7)))
+        self.end(process)
+
+    def test_a_reader_that_does_not_read(self):
+        reader = os.open(self.pipe("stuck.pipe"), os.O_RDONLY | os.O_NONBLOCK)
+        fcntl.fcntl(reader, 1031, 4096)  # F_SETPIPE_SZ: it holds a few lines
+        process = self.start("stuck", "--log-json", self.folder + "/stuck.pipe")
+        self.read_until(process, "epoch:[30]")
+        self.assertIn("nobody read its last", self.end(process))
+        os.close(reader)
 
 
 class Progress(CommandTest):

@@ -224,7 +224,7 @@ class End(WithServer):
     """Ends of other servers than the shared one."""
 
     def test_signals_end_it(self):
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             server = Server(self.folder)
             server.ask("POST", "/predict", quarter(1))
             code, errors = server.end(number)
