@@ -9,8 +9,8 @@
 
 /* x (n, PLANE, C) and batch_labels (n) of the samples order[first] to order[first + n - 1]; of
  * the samples first to first + n - 1 where `ordered` is 0. */
-kernel void gather(global float *restrict x, global uchar *restrict batch_labels,
-                   const global uchar *restrict images, const global uchar *restrict labels,
+kernel void gather(global float *restrict x, global ushort *restrict batch_labels,
+                   const global uchar *restrict images, const global ushort *restrict labels,
                    const global uint *restrict order, int ordered, uint first, int n)
 {
     FOR_EACH (i, (size_t)n * PLANE) {

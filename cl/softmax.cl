@@ -47,7 +47,7 @@ static void note(global float *loss_tally, global uint *hit_tally, global int *b
 /* losses, hits (n): of each sample; dz (n, CLASSES). logits (n, CLASSES), labels (n) below
  * CLASSES. */
 kernel void softmax_cross_entropy(global float *losses, global uint *hits, global float *dz,
-                                  const global float *logits, const global uchar *labels, int n,
+                                  const global float *logits, const global ushort *labels, int n,
                                   int whole)
 {
     FOR_EACH (sample, n) {
@@ -80,7 +80,7 @@ kernel void softmax_tally(global float *loss_tally, global uint *hit_tally, glob
 /* Both in one launch, by one work-group of a power of two: each work-item adds up its samples, then
  * the work-items' sums are added in pairs. */
 kernel void softmax_batch(global float *loss_tally, global uint *hit_tally, global int *bad,
-                          global float *dz, const global float *logits, const global uchar *labels,
+                          global float *dz, const global float *logits, const global ushort *labels,
                           int slot, int n, int whole, int added)
 {
     local float losses[GROUP];

@@ -112,8 +112,10 @@ static cnn_status create_random(cnn_dataset **dataset, const bench *b, size_t tr
     const int *shape = b->config.xdim; /* C, H, W */
     size_t pixels = (size_t)shape[0] * (size_t)shape[1] * (size_t)shape[2];
     size_t most = train > test ? train : test;
-    uint8_t *images = random_bytes(most * pixels, 256);             /* (most, C, H, W) */
-    uint8_t *labels = random_bytes(most, (unsigned)b->config.ydim); /* (most) */
+    uint8_t *images = random_bytes(most * pixels, 256); /* (most, C, H, W) */
+    uint16_t *labels = malloc(most * sizeof *labels);   /* (most) */
+    for (size_t i = 0; labels && i < most; i++)
+        labels[i] = (uint16_t)(i % (size_t)b->config.ydim);
     cnn_status status = CNN_ERROR_MEMORY;
     if (images && labels)
         status = cnn_dataset_create(dataset, shape, images, labels, train, images, labels, test);

@@ -142,12 +142,12 @@ double golden_number(const golden_case *golden, const char *tensor)
     return found->values[0];
 }
 
-uint8_t *golden_labels(const golden_case *golden)
+uint16_t *golden_labels(const golden_case *golden)
 {
     const golden_tensor *found = golden_get(golden, "labels");
-    uint8_t *labels = scratch_bytes(found->count);
+    uint16_t *labels = scratch_bytes(found->count * sizeof *labels);
     for (size_t i = 0; i < found->count; i++)
-        labels[i] = (uint8_t)found->values[i];
+        labels[i] = (uint16_t)found->values[i];
     return labels;
 }
 

@@ -39,7 +39,7 @@ const float *golden_values(const golden_case *golden, const char *tensor);
 /* The only value of a tensor. */
 double golden_number(const golden_case *golden, const char *tensor);
 /* The tensor "labels". */
-uint8_t *golden_labels(const golden_case *golden);
+uint16_t *golden_labels(const golden_case *golden);
 /* The tensor's axes 1 to 3, as a sample's shape. */
 cnn_shape golden_shape(const golden_case *golden, const char *tensor);
 

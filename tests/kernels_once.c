@@ -116,7 +116,8 @@ static void run_steps(cnn_plan *plan, const cnn_gather_source *source, const cnn
 static void run_network(bool batchnorm, bool fuse, bool whole_vectors)
 {
     enum { TOTAL = 4, BATCH = 3, IMAGE = 2 * 9 * 8 };
-    static const uint8_t images[TOTAL * IMAGE], labels[TOTAL];
+    static const uint8_t images[TOTAL * IMAGE];
+    static const uint16_t labels[TOTAL];
     static const uint32_t order[TOTAL] = {3, 1, 0, 2};
     random_source random = {.seed = 1};
     cnn_config config;

@@ -72,7 +72,7 @@ static void prepare(cnn_plan *plan, const plan_case *at)
     check_ok(cnn_plan_upload(plan, at->model));
     check_ok(cnn_buffer_write(cnn_plan_input(plan), 0, to_device_layout(at->x, in, at->n),
                               values * sizeof(float)));
-    check_ok(cnn_buffer_write(&plan->labels, 0, at->labels, (size_t)at->n));
+    check_ok(cnn_buffer_write(&plan->labels, 0, at->labels, (size_t)at->n * sizeof *at->labels));
     check_ok(cnn_softmax_reset(&plan->softmax));
 }
 

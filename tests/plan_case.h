@@ -12,8 +12,8 @@ typedef struct plan_case {
     char name[128];
     cnn_model *model; /* released by plan_case_finish() */
     int n;
-    float *x;        /* (n, C, H, W) */
-    uint8_t *labels; /* (n) */
+    float *x;         /* (n, C, H, W) */
+    uint16_t *labels; /* (n) */
     cnn_pass pass;
 } plan_case;
 

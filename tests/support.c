@@ -90,11 +90,19 @@ float *random_uniforms(random_source *random, size_t count, double low, double h
     return values;
 }
 
-uint8_t *random_labels(random_source *random, size_t count, int classes)
+uint8_t *random_pixels(random_source *random, size_t count, int bound)
 {
-    uint8_t *labels = scratch_bytes(count);
+    uint8_t *pixels = scratch_bytes(count);
     for (size_t i = 0; i < count; i++)
-        labels[i] = (uint8_t)random_int(random, 0, classes - 1);
+        pixels[i] = (uint8_t)random_int(random, 0, bound - 1);
+    return pixels;
+}
+
+uint16_t *random_labels(random_source *random, size_t count, int classes)
+{
+    uint16_t *labels = scratch_bytes(count * sizeof *labels);
+    for (size_t i = 0; i < count; i++)
+        labels[i] = (uint16_t)random_int(random, 0, classes - 1);
     return labels;
 }
 

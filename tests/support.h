@@ -24,10 +24,12 @@ typedef struct random_source {
 
 /* low to high, both included. */
 int random_int(random_source *random, int low, int high);
-/* Scratch memory: normal values; uniform values between low and high; labels below classes. */
+/* Scratch memory: normal values; uniform values between low and high; bytes below a
+ * bound; labels below classes. */
 float *random_normals(random_source *random, size_t count, double deviation);
 float *random_uniforms(random_source *random, size_t count, double low, double high);
-uint8_t *random_labels(random_source *random, size_t count, int classes);
+uint8_t *random_pixels(random_source *random, size_t count, int bound);
+uint16_t *random_labels(random_source *random, size_t count, int classes);
 /* Odd multiples of spacing / 2 in random order: no two closer than spacing, none nearer to zero
  * than half of it. So a step below half of the spacing crosses no kink of ReLU or max pool. */
 float *random_distinct(random_source *random, size_t count, double spacing);

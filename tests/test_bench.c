@@ -234,13 +234,13 @@ START_TEST(bytes_are_counted_once)
     double parameters = (double)cnn_model_parameter_count(model);
     double x = BATCH * PIXELS, y = BATCH * CLASSES;
     cnn_bench_row gather = cnn_bench_get_row(bench, 0);
-    ck_assert_double_eq(gather.bytes, BATCH * (PIXELS + 4 + 2) + FLOAT * x);
+    ck_assert_double_eq(gather.bytes, BATCH * (PIXELS + 4 + 2 * 2) + FLOAT * x);
     for (size_t i = 1; i < cnn_bench_row_count(bench); i++) {
         cnn_bench_row row = cnn_bench_get_row(bench, i);
         if (strcmp(row.phase, "forward") == 0 && strncmp(row.layers, "flatten_00..", 12) == 0)
             ck_assert_double_eq(row.bytes, FLOAT * (x + y + parameters));
         if (strcmp(row.phase, "loss") == 0)
-            ck_assert_double_eq(row.bytes, FLOAT * 2 * y + BATCH);
+            ck_assert_double_eq(row.bytes, FLOAT * 2 * y + 2 * BATCH);
         if (strcmp(row.phase, "backward") == 0 && strncmp(row.layers, "flatten_00..", 12) == 0)
             ck_assert_double_eq(row.bytes, FLOAT * (x + y + 2 * parameters));
         if (strcmp(row.phase, "update") == 0)

@@ -25,7 +25,7 @@ static const struct {
     {"hdims", "none"},
     {"hdims", "256,128"},
     {"ydim", "1"},
-    {"ydim", "256"},
+    {"ydim", "65535"},
     {"batchnorm", "true"},
     {"batchnorm", "false"},
     {"dropout", "0"},
@@ -82,7 +82,7 @@ static const struct {
     {"hdims", "1,-1"},
     {"hdims", "abc"},
     {"ydim", "0"},
-    {"ydim", "257"},
+    {"ydim", "65536"},
     {"batchnorm", "yes"},
     {"batchnorm", "1"},
     {"batchnorm", ""},
@@ -147,7 +147,7 @@ START_TEST(checks_a_struct_that_a_program_filled)
         {&config.cdim_count, -1, "--cdims"},    {&config.cdim_count, 65, "--cdims"},
         {&config.cdims[1], 0, "--cdims"},       {&config.hdim_count, -1, "--hdims"},
         {&config.hdims[0], 1048577, "--hdims"}, {&config.ydim, 0, "--ydim"},
-        {&config.ydim, 257, "--ydim"},
+        {&config.ydim, 65536, "--ydim"},
     };
     for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
         int kept = *changes[i].value;

@@ -12,12 +12,12 @@ static const size_t matrix[CLASSES * CLASSES] = {4, 0, 1, /**/ 2, 0, 2, /**/ 0, 
 
 START_TEST(predictions_are_counted)
 {
-    static const uint8_t labels[] = {0, 0, 1, 1, 0, 1, 0, 0, 1};
+    static const uint16_t labels[] = {0, 0, 1, 1, 0, 1, 0, 0, 1};
     static const cnn_prediction predictions[] = {{0, 1.0f}, {0, 1.0f}, {0, 1.0f},
                                                  {2, 1.0f}, {2, 1.0f}, {0, 1.0f},
                                                  {0, 1.0f}, {0, 1.0f}, {2, 1.0f}};
     size_t counts[CLASSES * CLASSES] = {7, 7, 7, 7, 7, 7, 7, 7, 7};
-    cnn_confusion_count(counts, CLASSES, predictions, labels, sizeof labels);
+    cnn_confusion_count(counts, CLASSES, predictions, labels, sizeof labels / sizeof labels[0]);
     ck_assert_mem_eq(counts, matrix, sizeof matrix);
     cnn_confusion_count(counts, CLASSES, predictions, labels, 0);
     for (int i = 0; i < CLASSES * CLASSES; i++)

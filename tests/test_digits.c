@@ -155,7 +155,7 @@ START_TEST(mnist_itself_stays_as_it_is)
     cnn_dataset *dataset;
     check_ok(cnn_dataset_load(&dataset, mnist_folder()));
     const uint8_t *pixels = cnn_dataset_images(dataset, CNN_SPLIT_TEST);
-    const uint8_t *labels = cnn_dataset_labels(dataset, CNN_SPLIT_TEST);
+    const uint16_t *labels = cnn_dataset_labels(dataset, CNN_SPLIT_TEST);
     float *plain = scratch_floats((size_t)COUNT * INPUT), *made = scratch_floats(COUNT * INPUT);
     float *logits = scratch_floats(COUNT * DIGITS);
     int right[2] = {0, 0};

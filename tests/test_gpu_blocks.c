@@ -87,8 +87,8 @@ START_TEST(a_step_takes_few_launches)
     plan_case at = make_plan_case(&random, &config, N);
     cnn_plan *plan = make_plan(&at, N, true, true);
     size_t pixels = cnn_shape_count(at.model->network->layers[0].in);
-    cnn_gather_source source = {device_bytes(random_labels(&random, N * pixels, 256), N * pixels),
-                                device_bytes(at.labels, N), NULL};
+    cnn_gather_source source = {device_bytes(random_pixels(&random, N * pixels, 256), N * pixels),
+                                device_bytes(at.labels, N * sizeof *at.labels), NULL};
     uint64_t before = test_device()->launches;
     check_ok(cnn_plan_gather(plan, &source, 0, N));
     check_ok(cnn_plan_forward(plan, &at.pass));

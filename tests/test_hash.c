@@ -19,7 +19,8 @@ enum { PIXELS = 4, COUNT = 3 };
 
 typedef struct samples {
     int shape[3];
-    uint8_t images[2][COUNT * PIXELS], labels[2][COUNT];
+    uint8_t images[2][COUNT * PIXELS];
+    uint16_t labels[2][COUNT];
     size_t counts[2];
 } samples;
 
@@ -29,7 +30,7 @@ static void hash_of(char text[CNN_HASH_SIZE], const samples *at)
     ck_assert_int_eq(cnn_dataset_create(&dataset, at->shape, at->images[0], at->labels[0],
                                         at->counts[0], at->images[1], at->labels[1], at->counts[1]),
                      CNN_OK);
-    cnn_dataset_hash(text, dataset);
+    ck_assert_int_eq(cnn_dataset_hash(text, dataset), CNN_OK);
     cnn_dataset_destroy(dataset);
 }
 

@@ -84,8 +84,9 @@ static void end(run *this)
 static cnn_dataset *select_samples(const uint32_t *members, size_t count)
 {
     const uint8_t *images = cnn_dataset_images(dataset, CNN_SPLIT_TRAIN);
-    const uint8_t *labels = cnn_dataset_labels(dataset, CNN_SPLIT_TRAIN);
-    uint8_t *some = scratch_bytes(count * PIXELS), *of = scratch_bytes(count);
+    const uint16_t *labels = cnn_dataset_labels(dataset, CNN_SPLIT_TRAIN);
+    uint8_t *some = scratch_bytes(count * PIXELS);
+    uint16_t *of = scratch_bytes(count * sizeof *of);
     cnn_dataset *result;
     for (size_t i = 0; i < count; i++) {
         memcpy(some + i * PIXELS, images + members[i] * (size_t)PIXELS, PIXELS);

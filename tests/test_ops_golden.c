@@ -120,7 +120,7 @@ static void check_softmax(const golden_case *golden)
     uint32_t hits;
     check_ok(cnn_softmax_init(&softmax, test_device(), classes, n, 1));
     cl_mem gradient = device_floats(NULL, logits->count);
-    cl_mem labels = device_bytes(golden_labels(golden), (size_t)n);
+    cl_mem labels = device_bytes(golden_labels(golden), (size_t)n * sizeof(uint16_t));
     check_ok(cnn_softmax_run(&softmax, gradient, device_floats(logits->values, logits->count),
                              labels, 0, &(cnn_pass){.n = n}));
     check_ok(cnn_softmax_read(&loss, &hits, &bad, &softmax, 0, 1));

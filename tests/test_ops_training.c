@@ -16,7 +16,7 @@ typedef struct loss_case {
     int n, classes;
     size_t count;
     float *logits;
-    uint8_t *labels;
+    uint16_t *labels;
 } loss_case;
 
 enum { SLOTS = 5 };
@@ -35,7 +35,7 @@ static float *run_loss(loss_case *at, size_t slot)
 {
     cl_mem gradient = device_floats(NULL, at->count);
     cl_mem logits = device_floats(at->logits, at->count);
-    cl_mem labels = device_bytes(at->labels, (size_t)at->n);
+    cl_mem labels = device_bytes(at->labels, (size_t)at->n * sizeof *at->labels);
     check_ok(
         cnn_softmax_run(&at->softmax, gradient, logits, labels, slot, &(cnn_pass){.n = at->n}));
     float *result = read_floats(gradient, at->count);
@@ -73,7 +73,7 @@ START_TEST(large_logits_do_not_overflow)
     random_source random = {.seed = 1};
     loss_case at = make_loss(&random, 2, 2, 3);
     const float logits[] = {1e30f, 0.0f, -1e30f, -200.0f, 300.0f, 100.0f};
-    const uint8_t labels[] = {0, 2};
+    const uint16_t labels[] = {0, 2};
     float losses[SLOTS];
     uint32_t hits[SLOTS];
     memcpy(at.logits, logits, sizeof logits);
@@ -91,7 +91,7 @@ START_TEST(a_tie_is_a_hit_of_the_first_class)
     random_source random = {.seed = 1};
     loss_case at = make_loss(&random, 2, 2, 3);
     const float logits[] = {1.0f, 2.0f, 2.0f, 1.0f, 2.0f, 2.0f};
-    const uint8_t labels[] = {1, 2};
+    const uint16_t labels[] = {1, 2};
     float losses[SLOTS];
     uint32_t hits[SLOTS];
     memcpy(at.logits, logits, sizeof logits);
@@ -137,7 +137,7 @@ START_TEST(the_first_bad_loss_is_marked)
     run_loss(&at, 0);
     at.logits[_i % (int)at.count] = unfit[_i / (int)at.count];
     if (unfit[_i / (int)at.count] == -INFINITY)
-        at.labels[_i % (int)at.count / at.classes] = (uint8_t)(_i % at.classes);
+        at.labels[_i % (int)at.count / at.classes] = (uint16_t)(_i % at.classes);
     run_loss(&at, 3);
     ck_assert_int_eq(read_tally(losses, hits, &at), 3);
     ck_assert(!isfinite(losses[3]) && isfinite(losses[0]));
@@ -157,20 +157,22 @@ static void check_gather(random_source *random, cnn_shape shape, bool ordered)
 {
     enum { TOTAL = 37 };
     size_t image = cnn_shape_count(shape);
-    uint8_t *images = random_labels(random, TOTAL * image, 256);
-    uint8_t *labels = random_labels(random, TOTAL, 200);
+    uint8_t *images = random_pixels(random, TOTAL * image, 256);
+    uint16_t *labels = random_labels(random, TOTAL, 60000);
     uint32_t *order = scratch_bytes(TOTAL * sizeof *order);
     for (uint32_t i = 0; i < TOTAL; i++)
         order[i] = ordered ? (i * 11 + 5) % TOTAL : i;
     int n = random_int(random, 1, TOTAL), first = random_int(random, 0, TOTAL - n);
     cnn_gather gather = {0};
     check_ok(cnn_gather_init(&gather, test_device(), shape));
-    cl_mem x = device_floats(NULL, (size_t)n * image), taken = device_bytes(NULL, (size_t)n);
-    cnn_gather_source source = {device_bytes(images, TOTAL * image), device_bytes(labels, TOTAL),
+    cl_mem x = device_floats(NULL, (size_t)n * image),
+           taken = device_bytes(NULL, (size_t)n * sizeof *labels);
+    cnn_gather_source source = {device_bytes(images, TOTAL * image),
+                                device_bytes(labels, TOTAL * sizeof *labels),
                                 ordered ? device_bytes(order, TOTAL * sizeof *order) : NULL};
     check_ok(cnn_gather_run(&gather, x, taken, &source, (uint32_t)first, n));
     float *expected = scratch_floats((size_t)n * image);
-    const uint8_t *found = read_bytes(taken, (size_t)n);
+    const uint16_t *found = read_bytes(taken, (size_t)n * sizeof *found);
     for (size_t i = 0; i < (size_t)n; i++) {
         size_t index = order[(size_t)first + i];
         ck_assert_uint_eq(found[i], labels[index]);

@@ -216,7 +216,7 @@ END_TEST
 START_TEST(a_tie_is_a_hit_of_the_first_class)
 {
     const float logits[] = {1.0f, 2.0f, 2.0f, 1.0f, 2.0f, 2.0f};
-    const uint8_t labels[] = {1, 2};
+    const uint16_t labels[] = {1, 2};
     size_t hits;
     cnn_ref_softmax_cross_entropy(NULL, &hits, logits, labels, 2, 3);
     ck_assert_uint_eq(hits, 1);
@@ -225,7 +225,7 @@ END_TEST
 
 START_TEST(a_loss_of_nan_or_infinite_logits_is_nan)
 {
-    const uint8_t label = 0;
+    const uint16_t label = 0;
     for (size_t at = 0; at < 3; at++) {
         const float unfit[] = {NAN, INFINITY};
         for (size_t i = 0; i < 2; i++) {

@@ -170,7 +170,7 @@ END_TEST
 
 typedef struct loss_problem {
     float *logits;
-    uint8_t *labels;
+    uint16_t *labels;
     int n, classes;
 } loss_problem;
 

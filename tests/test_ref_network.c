@@ -41,7 +41,7 @@ static void check_step(const golden_case *golden)
 {
     cnn_model *model = golden_model(golden);
     const float *x = golden_values(golden, "x");
-    uint8_t *labels = golden_labels(golden);
+    uint16_t *labels = golden_labels(golden);
     float *logits = scratch_floats(golden_get(golden, "logits")->count);
     float *gradients = new_gradients(model);
     double loss;
@@ -110,7 +110,7 @@ typedef struct batch {
     cnn_model *model;
     int n;
     float *x, *logits;
-    uint8_t *labels;
+    uint16_t *labels;
     size_t logit_count;
 } batch;
 

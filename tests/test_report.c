@@ -319,14 +319,15 @@ static struct {
 
 static void make_up(int classes, bool right)
 {
-    static uint8_t images[TEST * IMAGE], labels[TEST];
+    static uint8_t images[TEST * IMAGE];
+    static uint16_t labels[TEST];
     cnn_config config;
     cnn_config_init(&config);
     config.xdim[1] = config.xdim[2] = 4;
     config.ydim = classes;
     made.evaluation = (cnn_evaluation){.loss = 0.25, .count = TEST};
     for (int i = 0; i < TEST; i++) {
-        labels[i] = (uint8_t)(i * (classes / CLASSES) % classes);
+        labels[i] = (uint16_t)(i * (classes / CLASSES) % classes);
         made.predictions[i] =
             (cnn_prediction){right ? labels[i] : 1, 0.25f + (float)i / (2.0f * TEST)};
         made.evaluation.hits += made.predictions[i].label == labels[i];

@@ -6,11 +6,11 @@
 #include "ref/ref.h"
 
 /* Class c is bright in stripe c of the rows. */
-static uint8_t *make_images(random_source *random, const uint8_t *labels, size_t count,
+static uint8_t *make_images(random_source *random, const uint16_t *labels, size_t count,
                             const int shape[3], int classes)
 {
     size_t plane = (size_t)shape[1] * (size_t)shape[2], image = (size_t)shape[0] * plane;
-    uint8_t *images = random_labels(random, count * image, 100);
+    uint8_t *images = random_pixels(random, count * image, 100);
     for (size_t i = 0; i < count * image; i++) {
         int row = (int)(i % plane) / shape[2];
         if (row * classes / shape[1] == labels[i / image])
@@ -24,7 +24,8 @@ cnn_dataset *make_dataset(const int shape[3], int classes, size_t train_count, s
     random_source random = {.seed = 77};
     cnn_dataset *dataset;
     const size_t counts[] = {train_count, test_count};
-    uint8_t *images[2] = {NULL, NULL}, *labels[2] = {NULL, NULL};
+    uint8_t *images[2] = {NULL, NULL};
+    uint16_t *labels[2] = {NULL, NULL};
     for (int i = 0; i < 2; i++)
         if (counts[i] > 0) {
             labels[i] = random_labels(&random, counts[i], classes);
@@ -94,7 +95,7 @@ static double train_batch(reference *at, size_t first, size_t n)
     const uint8_t *images = cnn_dataset_images(at->dataset, CNN_SPLIT_TRAIN);
     float *x = scratch_floats(n * image),
           *logits = scratch_floats(n * (size_t)network->config.ydim);
-    uint8_t *labels = scratch_bytes(n);
+    uint16_t *labels = scratch_bytes(n * sizeof *labels);
     double loss;
     for (size_t i = 0; i < n; i++) {
         size_t index = at->order[first + i];

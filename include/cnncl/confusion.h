@@ -21,7 +21,7 @@ typedef struct cnn_prediction {
 /** counts (classes, classes), rows true and columns predicted, of count predictions and the images'
  * labels; both are below classes. */
 CNN_API void cnn_confusion_count(size_t *counts, int classes, const cnn_prediction *predictions,
-                                 const uint8_t *labels, size_t count);
+                                 const uint16_t *labels, size_t count);
 
 /** How well one class is told from the others. */
 typedef struct cnn_class_score {

@@ -29,12 +29,12 @@ typedef struct cnn_dataset cnn_dataset;
 CNN_API cnn_status cnn_dataset_load(cnn_dataset **dataset, const char *directory);
 
 /** A data set from arrays of the caller's, which are copied. shape is channels, height, width;
- * images are (N, C, H, W) bytes, scaled by 1/255 when they are used; labels are (N). The test
- * split may be empty (count 0, NULL pointers). Errors: ARGUMENT, MEMORY. */
+ * images are (N, C, H, W) bytes, scaled by 1/255 when they are used; labels are (N), below 65535.
+ * The test split may be empty (count 0, NULL pointers). Errors: ARGUMENT, MEMORY. */
 CNN_API cnn_status cnn_dataset_create(cnn_dataset **dataset, const int shape[3],
-                                      const uint8_t *train_images, const uint8_t *train_labels,
+                                      const uint8_t *train_images, const uint16_t *train_labels,
                                       size_t train_count, const uint8_t *test_images,
-                                      const uint8_t *test_labels, size_t test_count);
+                                      const uint16_t *test_labels, size_t test_count);
 /** Frees it. NULL is no error. */
 CNN_API void cnn_dataset_destroy(cnn_dataset *dataset);
 
@@ -45,7 +45,7 @@ CNN_API size_t cnn_dataset_count(const cnn_dataset *dataset, cnn_split split);
 /** The images of a split, (N, C, H, W) bytes. Owned by the data set. */
 CNN_API const uint8_t *cnn_dataset_images(const cnn_dataset *dataset, cnn_split split);
 /** The labels of a split, (N). Owned by the data set. */
-CNN_API const uint8_t *cnn_dataset_labels(const cnn_dataset *dataset, cnn_split split);
+CNN_API const uint16_t *cnn_dataset_labels(const cnn_dataset *dataset, cnn_split split);
 /** The largest label of both splits plus one. */
 CNN_API int cnn_dataset_class_count(const cnn_dataset *dataset);
 /** The name of a class from labels.txt, or its number as text; owned by the data set. */

@@ -31,7 +31,7 @@ typedef struct cnn_config {
     int cdims[CNN_MAX_BLOCKS]; /**< output channels of each convolution */
     int hdim_count;            /**< 0 for no hidden layer */
     int hdims[CNN_MAX_BLOCKS]; /**< outputs of each hidden linear layer */
-    int ydim;                  /**< classes, 1 to 256: labels are bytes */
+    int ydim;                  /**< classes, 1 to 65535: labels have 16 bits */
     bool batchnorm;            /**< after each convolution */
     double dropout;            /**< probability that a channel is dropped, in [0, 1) */
 } cnn_config;

@@ -26,10 +26,13 @@ typedef struct cnn_grid_cell {
 CNN_API cnn_status cnn_picture_grid(const char *path, const cnn_grid_cell *cells, int count,
                                     int columns, const int shape[3]);
 
+/** The most classes of a confusion matrix that is drawn. */
+enum { CNN_CONFUSION_LIMIT = 256 };
+
 /** Draws a confusion matrix counts (classes, classes), rows true and columns predicted, into a PNG
  * file, atomically: right answers blue, mistakes orange, each by its share of the row. Up to 30
  * classes have their names (UTF-8) and numbers, more have neither. names (classes). Errors:
- * ARGUMENT (classes below 1 or above 256), FILE, MEMORY. */
+ * ARGUMENT (classes below 1 or above CNN_CONFUSION_LIMIT), FILE, MEMORY. */
 CNN_API cnn_status cnn_picture_confusion(const char *path, const size_t *counts, int classes,
                                          const char *const *names);
 

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <locale.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -174,4 +175,28 @@ const char *cnn_format_bytes(char buffer[32], uint64_t bytes)
     }
     snprintf(buffer, 32, value < 10.0 && unit > 0 ? "%.1f %s" : "%.0f %s", value, units[unit]);
     return buffer;
+}
+
+enum { NUMBERS = 65536, DIGITS = 6 };
+
+static char number_names[NUMBERS][DIGITS];
+
+static void name_numbers(void)
+{
+    for (int i = 0; i < NUMBERS; i++) {
+        int power = 10000, length = 0;
+        while (power > 1 && i < power)
+            power /= 10;
+        for (; power > 0; power /= 10)
+            number_names[i][length++] = (char)('0' + i / power % 10);
+    }
+}
+
+const char *cnn_number_name(int number)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    if (number < 0 || number >= NUMBERS)
+        return "?";
+    pthread_once(&once, name_numbers);
+    return number_names[number];
 }

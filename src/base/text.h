@@ -31,6 +31,9 @@ bool cnn_starts_with(const char *string, const char *prefix);
 /* ASCII only; true for an empty part. */
 bool cnn_contains_ignoring_case(const char *string, const char *part);
 
+/* "0" to "65535": a number in decimal, for as long as the process lives; "?" for others. */
+const char *cnn_number_name(int number);
+
 enum { CNN_QUOTE_SIZE = 64 };
 /* A string of unknown origin, fit for a one-line message: cut to the buffer, '?' for what is not
  * printable ASCII. Returns buffer. */

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
@@ -34,22 +35,26 @@ static cnn_status check_options(const cnn_bench_options *options)
     return CNN_OK;
 }
 
-/* A buffer of count random bytes below `bound`. */
-static cnn_status make_bytes(cnn_buffer *buffer, cnn_device *device, size_t count, uint32_t bound,
-                             uint64_t seed, uint64_t draw)
+/* A buffer of count random numbers below `bound`, of one byte each or two. */
+static cnn_status make_random(cnn_buffer *buffer, cnn_device *device, size_t count, size_t size,
+                              uint32_t bound, uint64_t seed, uint64_t draw)
 {
     uint8_t *bytes = NULL;
     uint32_t words[CNN_PHILOX_LANES] = {0};
     cnn_status status = CNN_OK;
-    CNN_TRY(cnn_allocate(&bytes, count, 1, "a random batch"));
+    CNN_TRY(cnn_allocate(&bytes, count, size, "a random batch"));
     for (size_t i = 0; i < count; i++) {
         if (i % CNN_PHILOX_LANES == 0)
             cnn_philox_block(words, seed, CNN_STREAM_USER, 0, draw,
                              (uint32_t)(i / CNN_PHILOX_LANES));
-        bytes[i] = (uint8_t)(((uint64_t)words[i % CNN_PHILOX_LANES] * bound) >> 32);
+        uint16_t number = (uint16_t)(((uint64_t)words[i % CNN_PHILOX_LANES] * bound) >> 32);
+        if (size == 1)
+            bytes[i] = (uint8_t)number;
+        else
+            memcpy(bytes + i * size, &number, size);
     }
-    CNN_TRY(cnn_buffer_init(buffer, device, count, "a random batch"));
-    status = cnn_buffer_write(buffer, 0, bytes, count);
+    CNN_TRY(cnn_buffer_init(buffer, device, count * size, "a random batch"));
+    status = cnn_buffer_write(buffer, 0, bytes, count * size);
 out:
     free(bytes);
     return status;
@@ -62,9 +67,10 @@ static cnn_status make_source(bench_run *run, uint64_t seed)
     size_t n = (size_t)run->plan->options.batch;
     uint32_t *order = NULL;
     cnn_status status = CNN_OK;
-    CNN_TRY(
-        make_bytes(&run->images, device, n * cnn_shape_count(network->layers[0].in), 256, seed, 0));
-    CNN_TRY(make_bytes(&run->labels, device, n, (uint32_t)network->config.ydim, seed, 1));
+    size_t pixels = n * cnn_shape_count(network->layers[0].in);
+    CNN_TRY(make_random(&run->images, device, pixels, 1, 256, seed, 0));
+    CNN_TRY(make_random(&run->labels, device, n, sizeof(cl_ushort), (uint32_t)network->config.ydim,
+                        seed, 1));
     CNN_TRY(cnn_allocate(&order, n, sizeof *order, "an order"));
     cnn_philox_permutation(order, (uint32_t)n, seed, CNN_STREAM_SHUFFLE, 0, 0);
     CNN_TRY(cnn_buffer_init(&run->order, device, n * sizeof *order, "an order"));

@@ -48,7 +48,8 @@ static void count_gather(cnn_bench_row *row, const cnn_plan *plan, int step)
 {
     size_t n = (size_t)plan->options.batch;
     size_t values = n * cnn_shape_count(plan->network->layers[step].in);
-    size_t labels = 2 * n, order = n * sizeof(cl_uint); /* labels are read and written */
+    size_t labels = 2 * n * sizeof(cl_ushort),
+           order = n * sizeof(cl_uint); /* labels are read and written */
     row->bytes = (double)(values + floats(values) + labels + order);
 }
 
@@ -67,7 +68,8 @@ static void count_loss(cnn_bench_row *row, const cnn_plan *plan, int step)
 {
     size_t n = (size_t)plan->options.batch, classes = (size_t)plan->network->config.ydim;
     (void)step;
-    row->bytes = (double)(floats(2 * n * classes) + n); /* logits, their gradient, labels */
+    row->bytes = (double)(floats(2 * n * classes) +
+                          n * sizeof(cl_ushort)); /* logits, their gradient, labels */
 }
 
 /* Once for a layer's parameters, once for the gradient of its input. Within a step, layers behind

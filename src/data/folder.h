@@ -7,6 +7,8 @@
 
 #include <cnncl/dataset.h>
 
+#include "data/source.h"
+
 /* The roles of the four files; a split's files are at 2 * split and 2 * split + 1. */
 enum { CNN_FOLDER_IMAGES = 0, CNN_FOLDER_LABELS = 1, CNN_FOLDER_FILES = 4 };
 
@@ -26,14 +28,11 @@ cnn_status cnn_folder_check(const cnn_folder *folder, const char *directory);
 /* Debian's package dataset-fashion-mnist. */
 #define CNN_DEBIAN_FASHION_MNIST "/usr/share/datasets/fashion-mnist"
 
-enum { CNN_CLASS_LIMIT = 256 };
-
-/* The names of a folder's classes, from its labels.txt: one name a line. *text, to be freed with
- * free(), holds them; *count is 0 where the folder has no labels.txt (then Debian's Fashion-MNIST
- * gives its known names). Errors: FILE, DATA (fewer names than class_count; a line that is empty or
- * no UTF-8 text), MEMORY. */
-cnn_status cnn_labels_read(char **text, const char *names[CNN_CLASS_LIMIT], int *count,
-                           const char *directory, int class_count);
+/* Puts the names of a folder's classes from its labels.txt, one name a line, in the place of
+ * `names`; leaves those where the folder has no labels.txt (Debian's Fashion-MNIST gets its known
+ * names). Errors: FILE, DATA (fewer names than class_count; a line that is empty or no UTF-8 text),
+ * MEMORY; there are then no names. */
+cnn_status cnn_labels_read(cnn_names *names, const char *directory, int class_count);
 
 /* A folder to look into. */
 typedef struct cnn_place {

@@ -79,7 +79,8 @@ out:
 /* A small data set of bytes; start from {0}. */
 typedef struct gather_case {
     size_t total, image;
-    uint8_t *images, *labels;
+    uint8_t *images;
+    uint16_t *labels;
     uint32_t *order;
     cnn_buffer device_images, device_labels, device_order;
 } gather_case;
@@ -102,17 +103,18 @@ static cnn_status make_gather(gather_case *at, cnn_check *check, const cnn_plan 
     at->total = (size_t)check->n + MORE;
     at->image = cnn_shape_count(network->layers[0].in);
     size_t bytes = at->total * at->image, order = at->total * sizeof *at->order;
+    size_t labels = at->total * sizeof *at->labels;
     CNN_TRY(cnn_allocate(&at->images, bytes, 1, "random images"));
-    CNN_TRY(cnn_allocate(&at->labels, at->total, 1, "random labels"));
+    CNN_TRY(cnn_allocate(&at->labels, at->total, sizeof *at->labels, "random labels"));
     CNN_TRY(cnn_allocate(&at->order, at->total, sizeof *at->order, "an order"));
     cnn_fill_bytes(at->images, bytes, 256, check->draw++);
-    cnn_fill_bytes(at->labels, at->total, (uint32_t)network->config.ydim, check->draw++);
+    cnn_fill_labels(at->labels, at->total, (uint32_t)network->config.ydim, check->draw++);
     cnn_philox_permutation(at->order, (uint32_t)at->total, 1, CNN_STREAM_SHUFFLE, 0, 0);
     CNN_TRY(cnn_buffer_init(&at->device_images, check->device, bytes, "the images"));
-    CNN_TRY(cnn_buffer_init(&at->device_labels, check->device, at->total, "the labels"));
+    CNN_TRY(cnn_buffer_init(&at->device_labels, check->device, labels, "the labels"));
     CNN_TRY(cnn_buffer_init(&at->device_order, check->device, order, "the order"));
     CNN_TRY(cnn_buffer_write(&at->device_images, 0, at->images, bytes));
-    CNN_TRY(cnn_buffer_write(&at->device_labels, 0, at->labels, at->total));
+    CNN_TRY(cnn_buffer_write(&at->device_labels, 0, at->labels, labels));
     status = cnn_buffer_write(&at->device_order, 0, at->order, order);
 out:
     return status;
@@ -124,11 +126,11 @@ static cnn_status compare_gather(gather_case *at, cnn_check *check, const cnn_pl
 {
     size_t n = (size_t)check->n, values = n * at->image;
     float *x = NULL, *turned = NULL;
-    uint8_t *labels = NULL;
+    uint16_t *labels = NULL;
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_allocate(&x, values, sizeof *x, "a batch"));
     CNN_TRY(cnn_allocate(&turned, values, sizeof *turned, "a batch"));
-    CNN_TRY(cnn_allocate(&labels, n, 1, "a batch's labels"));
+    CNN_TRY(cnn_allocate(&labels, n, sizeof *labels, "a batch's labels"));
     for (size_t i = 0; i < values; i++) {
         size_t index = at->order[first + i / at->image];
         x[i] = (float)at->images[index * at->image + i % at->image] / 255.0f;
@@ -136,7 +138,7 @@ static cnn_status compare_gather(gather_case *at, cnn_check *check, const cnn_pl
     cnn_to_device_layout(turned, x, plan->network->layers[0].in, check->n);
     CNN_TRY(compare_buffer(check, "the batch", cnn_plan_input(plan), turned, values,
                            cnn_forward_tolerance));
-    CNN_TRY(cnn_buffer_read(labels, &plan->labels, 0, n));
+    CNN_TRY(cnn_buffer_read(labels, &plan->labels, 0, n * sizeof *labels));
     for (size_t i = 0; i < n; i++)
         if (labels[i] != at->labels[at->order[first + i]])
             cnn_row_fail(check, "label %zu of the batch: found %d, expected %d", i, labels[i],
@@ -190,7 +192,7 @@ static cnn_status compare_tally(cnn_check *check, const cnn_plan *plan, double l
 }
 
 static cnn_status run_loss(cnn_check *check, cnn_plan *plan, float **logits, float **gradient,
-                           uint8_t **labels)
+                           uint16_t **labels)
 {
     enum { SLOT = 1 };
     int n = check->n, classes = plan->network->config.ydim;
@@ -198,10 +200,10 @@ static cnn_status run_loss(cnn_check *check, cnn_plan *plan, float **logits, flo
     const cnn_buffer *dz = &plan->buffers[plan->lives[plan->logits_gradient].buffer];
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_allocate(gradient, count, sizeof **gradient, "the logits' gradient"));
-    CNN_TRY(cnn_allocate(labels, (size_t)n, 1, "labels"));
-    cnn_fill_bytes(*labels, (size_t)n, (uint32_t)classes, check->draw++);
+    CNN_TRY(cnn_allocate(labels, (size_t)n, sizeof **labels, "labels"));
+    cnn_fill_labels(*labels, (size_t)n, (uint32_t)classes, check->draw++);
     CNN_TRY(upload_random(logits, cnn_plan_logits(plan), count, -4.0, 4.0, check));
-    CNN_TRY(cnn_buffer_write(&plan->labels, 0, *labels, (size_t)n));
+    CNN_TRY(cnn_buffer_write(&plan->labels, 0, *labels, (size_t)n * sizeof **labels));
     CNN_TRY(cnn_softmax_reset(&plan->softmax));
     for (int turn = cnn_row_turns(check); turn > 0; turn--) {
         CNN_TRY(cnn_buffer_wipe(dz));
@@ -224,7 +226,7 @@ out:
 static cnn_status check_loss(cnn_check *check, cnn_plan *plan)
 {
     float *logits = NULL, *gradient = NULL;
-    uint8_t *labels = NULL;
+    uint16_t *labels = NULL;
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_row_open(check, "loss", "", "", NULL));
     CNN_TRY(run_loss(check, plan, &logits, &gradient, &labels));
@@ -245,10 +247,10 @@ static cnn_status expect_mark(cnn_check *check, cnn_plan *plan, const cnn_pass *
     float loss;
     uint32_t hits;
     int mark;
-    uint8_t *labels = NULL;
+    uint16_t *labels = NULL;
     cnn_status status = CNN_OK;
-    CNN_TRY(cnn_allocate(&labels, (size_t)pass->n, 1, "labels"));
-    CNN_TRY(cnn_buffer_write(&plan->labels, 0, labels, (size_t)pass->n));
+    CNN_TRY(cnn_allocate(&labels, (size_t)pass->n, sizeof *labels, "labels"));
+    CNN_TRY(cnn_buffer_write(&plan->labels, 0, labels, (size_t)pass->n * sizeof *labels));
     CNN_TRY(cnn_softmax_reset(&plan->softmax));
     CNN_TRY(cnn_plan_loss(plan, pass, SLOT));
     CNN_TRY(cnn_row_stop(check));

@@ -72,6 +72,7 @@ cnn_status cnn_row_absorb(cnn_check *check, cnn_status status);
 /* values.c: random values, and the two layouts. */
 void cnn_fill_uniform(float *values, size_t count, double low, double high, uint64_t draw);
 void cnn_fill_bytes(uint8_t *values, size_t count, uint32_t bound, uint64_t draw);
+void cnn_fill_labels(uint16_t *values, size_t count, uint32_t bound, uint64_t draw);
 /* (n, C, H, W) to (n, H, W, C), and back. */
 void cnn_to_device_layout(float *target, const float *source, cnn_shape shape, int n);
 void cnn_to_host_layout(float *target, const float *source, cnn_shape shape, int n);

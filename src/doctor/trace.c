@@ -25,7 +25,8 @@ typedef struct trace_case {
     cnn_plan *plan;
     int n, steps;
     size_t image;
-    uint8_t *images, *labels; /* (BATCHES n) */
+    uint8_t *images;  /* (BATCHES n) */
+    uint16_t *labels; /* (BATCHES n) */
     cnn_buffer device_images, device_labels;
 } trace_case;
 
@@ -36,10 +37,10 @@ static cnn_status make_data(trace_case *at)
     cnn_status status = CNN_OK;
     at->image = cnn_shape_count(network->layers[0].in);
     CNN_TRY(cnn_allocate(&at->images, samples * at->image, 1, "random images"));
-    CNN_TRY(cnn_allocate(&at->labels, samples, 1, "random labels"));
+    CNN_TRY(cnn_allocate(&at->labels, samples, sizeof *at->labels, "random labels"));
     /* The same draws for every plan. */
     cnn_fill_bytes(at->images, samples * at->image, 256, UINT64_MAX);
-    cnn_fill_bytes(at->labels, samples, (uint32_t)network->config.ydim, UINT64_MAX - 1);
+    cnn_fill_labels(at->labels, samples, (uint32_t)network->config.ydim, UINT64_MAX - 1);
 out:
     return status;
 }
@@ -105,9 +106,10 @@ static cnn_status prepare(trace_case *at, cnn_plan_kind kind)
     CNN_TRY(cnn_buffer_wipe(&at->plan->gradients));
     CNN_TRY(cnn_plan_upload(at->plan, at->model));
     CNN_TRY(cnn_buffer_init(&at->device_images, device, samples * at->image, "the images"));
-    CNN_TRY(cnn_buffer_init(&at->device_labels, device, samples, "the labels"));
+    CNN_TRY(
+        cnn_buffer_init(&at->device_labels, device, samples * sizeof *at->labels, "the labels"));
     CNN_TRY(cnn_buffer_write(&at->device_images, 0, at->images, samples * at->image));
-    status = cnn_buffer_write(&at->device_labels, 0, at->labels, samples);
+    status = cnn_buffer_write(&at->device_labels, 0, at->labels, samples * sizeof *at->labels);
 out:
     return status;
 }

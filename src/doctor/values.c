@@ -30,6 +30,18 @@ void cnn_fill_bytes(uint8_t *values, size_t count, uint32_t bound, uint64_t draw
     }
 }
 
+void cnn_fill_labels(uint16_t *values, size_t count, uint32_t bound, uint64_t draw)
+{
+    uint32_t words[CNN_PHILOX_LANES];
+    for (size_t i = 0; i < count; i++) {
+        size_t lane = i % CNN_PHILOX_LANES;
+        if (lane == 0)
+            cnn_philox_block(words, seed, CNN_STREAM_USER, 1, draw,
+                             (uint32_t)(i / CNN_PHILOX_LANES));
+        values[i] = (uint16_t)((uint64_t)words[lane] * bound >> 32);
+    }
+}
+
 /* Each sample's matrix (rows, columns) to (columns, rows). */
 static void transpose_each(float *target, const float *source, size_t rows, size_t columns, int n)
 {

@@ -12,7 +12,7 @@
 #include "base/text.h"
 #include "net/network.h"
 
-enum { MAX_DIM = 65535, MAX_KSIZE = 11, MAX_WIDTH = 1 << 20, MAX_CLASSES = 256 };
+enum { MAX_DIM = 65535, MAX_KSIZE = 11, MAX_WIDTH = 1 << 20, MAX_CLASSES = 65535 };
 
 /* Each setter parses text into the configuration; false where the text does not fit. */
 typedef bool (*setter)(cnn_config *config, const char *text);
@@ -127,7 +127,7 @@ static const struct option_row {
      "integers of 1 to 1048576 with one comma between two, at most 64, or none"},
     {"hdims", set_hdims,
      "integers of 1 to 1048576 with one comma between two, at most 64, or none"},
-    {"ydim", set_ydim, "an integer of 1 to 256"},
+    {"ydim", set_ydim, "an integer of 1 to 65535"},
     {"batchnorm", set_batchnorm, "true or false"},
     {"dropout", set_dropout, "a number in [0, 1)"},
 };

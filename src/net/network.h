@@ -23,14 +23,14 @@ typedef struct cnn_slot {
     cnn_tensor_info info;                /* info.name points at name */
 } cnn_slot;
 
-enum { CNN_ORIGIN_CLASSES = 256 };
+enum { CNN_ORIGIN_CLASSES = 65535 };
 
 /* What a model was trained on. */
 typedef struct cnn_origin {
     char *data; /* of cnn_dataset_known(); NULL where it is not known */
     int class_count;
-    char *classes[CNN_ORIGIN_CLASSES]; /* names; none where the classes have only numbers */
-    char numbers[CNN_ORIGIN_CLASSES][sizeof "255"];
+    char **classes; /* (class_count) names; none where the classes have only numbers */
+    int class_room;
 } cnn_origin;
 
 struct cnn_model {

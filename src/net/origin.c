@@ -1,18 +1,16 @@
 /* What a model was trained on: the data set, where it is a known one, and the classes' names. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/status.h"
+#include "base/text.h"
 #include "net/network.h"
 
 void cnn_origin_init(cnn_origin *origin)
 {
     *origin = (cnn_origin){0};
-    for (int i = 0; i < CNN_ORIGIN_CLASSES; i++)
-        snprintf(origin->numbers[i], sizeof origin->numbers[i], "%d", i);
 }
 
 static cnn_status copy_string(char **copy, const char *string)
@@ -29,21 +27,31 @@ void cnn_origin_finish(cnn_origin *origin)
     free(origin->data);
     for (int i = 0; i < origin->class_count; i++)
         free(origin->classes[i]);
+    free(origin->classes);
     cnn_origin_init(origin);
 }
 
 static cnn_status add_class(cnn_origin *origin, const char *name)
 {
+    enum { FIRST_ROOM = 16 };
+    if (origin->class_count == origin->class_room) {
+        int room = origin->class_room ? 2 * origin->class_room : FIRST_ROOM;
+        char **larger = realloc(origin->classes, (size_t)room * sizeof *larger);
+        if (!larger)
+            return cnn_fail_memory((size_t)room * sizeof *larger, "the classes' names");
+        origin->classes = larger;
+        origin->class_room = room;
+    }
     cnn_status status = copy_string(&origin->classes[origin->class_count], name);
     if (status == CNN_OK)
         origin->class_count++;
     return status;
 }
 
-static bool has_names(const cnn_origin *origin, const cnn_dataset *dataset)
+static bool has_names(const cnn_dataset *dataset)
 {
     for (int i = 0; i < cnn_dataset_class_count(dataset); i++)
-        if (strcmp(cnn_dataset_class_name(dataset, i), origin->numbers[i]) != 0)
+        if (strcmp(cnn_dataset_class_name(dataset, i), cnn_number_name(i)) != 0)
             return true;
     return false;
 }
@@ -54,7 +62,7 @@ cnn_status cnn_model_set_data(cnn_model *model, const cnn_dataset *dataset)
     cnn_status status = CNN_OK;
     const char *known = cnn_dataset_known(dataset);
     cnn_origin_init(&origin);
-    int named = has_names(&origin, dataset) ? cnn_dataset_class_count(dataset) : 0;
+    int named = has_names(dataset) ? cnn_dataset_class_count(dataset) : 0;
     if (known[0])
         CNN_TRY(copy_string(&origin.data, known));
     for (int i = 0; i < named; i++)
@@ -77,7 +85,7 @@ const char *cnn_model_class_name(const cnn_model *model, int label)
     const cnn_origin *origin = &model->origin;
     if (label < 0 || label >= CNN_ORIGIN_CLASSES)
         return "?";
-    return label < origin->class_count ? origin->classes[label] : origin->numbers[label];
+    return label < origin->class_count ? origin->classes[label] : cnn_number_name(label);
 }
 
 cnn_status cnn_origin_classes_to_json(char **json, const cnn_origin *origin)

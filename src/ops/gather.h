@@ -13,7 +13,7 @@ typedef struct cnn_gather {
 cnn_status cnn_gather_init(cnn_gather *gather, cnn_device *device, cnn_shape shape);
 void cnn_gather_finish(cnn_gather *gather);
 
-/* Where samples come from: images (total, C, H, W) and labels (total), bytes. */
+/* Where samples come from: images (total, C, H, W), bytes, and labels (total), 16 bits. */
 typedef struct cnn_gather_source {
     cl_mem images, labels;
     cl_mem order; /* (total) 32-bit indices; NULL: as they lie */

@@ -21,8 +21,8 @@ cnn_status cnn_softmax_init(cnn_softmax *softmax, cnn_device *device, int classe
                             size_t slots);
 void cnn_softmax_finish(cnn_softmax *softmax);
 
-/* Enqueues: gradient (n, classes) from logits (n, classes) and labels (n) bytes of a pass, and slot
- * `slot` of the tally: what the passes before it in the same batch gave is added to. */
+/* Enqueues: gradient (n, classes) from logits (n, classes) and labels (n), 16 bits, of a pass, and
+ * slot `slot` of the tally: what the passes before it in the same batch gave is added to. */
 cnn_status cnn_softmax_run(cnn_softmax *softmax, cl_mem gradient, cl_mem logits, cl_mem labels,
                            size_t slot, const cnn_pass *pass);
 

@@ -12,7 +12,6 @@
 #include "picture/utf8.h"
 
 enum {
-    CLASS_LIMIT = 256,
     NAMED_LIMIT = 30, /* classes with names and numbers */
     CELL = 48,        /* of those, pixels */
     MATRIX = 768,     /* about the side of a larger matrix */
@@ -189,9 +188,9 @@ cnn_status cnn_confusion_to_png(cnn_text *png, int *width, int *height, const si
 {
     char **repaired = NULL;
     cnn_status status = CNN_OK;
-    if (classes < 1 || classes > CLASS_LIMIT)
+    if (classes < 1 || classes > CNN_CONFUSION_LIMIT)
         return cnn_fail(CNN_ERROR_ARGUMENT, "a confusion matrix has 1 to %d classes, found %d",
-                        CLASS_LIMIT, classes);
+                        CNN_CONFUSION_LIMIT, classes);
     CNN_TRY(cnn_allocate(&repaired, (size_t)classes, sizeof *repaired, "the names of a picture"));
     for (int i = 0; i < classes; i++)
         CNN_TRY(cnn_utf8_repair(&repaired[i], names[i]));

@@ -61,8 +61,8 @@ static cnn_status allocate_values(cnn_plan *plan)
     CNN_TRY(cnn_buffer_init(&plan->parameters, device, parameters, "the parameters"));
     CNN_TRY(cnn_buffer_init(&plan->statistics, device, network->statistic_count * sizeof(float),
                             "the running statistics"));
-    CNN_TRY(
-        cnn_buffer_init(&plan->labels, device, (size_t)plan->options.batch, "a batch of labels"));
+    CNN_TRY(cnn_buffer_init(&plan->labels, device, (size_t)plan->options.batch * sizeof(cl_ushort),
+                            "a batch of labels"));
     if (plan->options.training) {
         CNN_TRY(cnn_buffer_init(&plan->gradients, device, parameters, "the gradients"));
         CNN_TRY(cnn_adam_init(&plan->adam, device, network->parameter_count));

@@ -53,7 +53,7 @@ typedef struct cnn_plan {
     cnn_buffer *buffers;
     cnn_buffer scratch;
     cnn_buffer parameters, gradients, statistics; /* flat, as in the model */
-    cnn_buffer labels;                            /* (batch) bytes */
+    cnn_buffer labels;                            /* (batch) 16 bits */
     cnn_gather gather;
     cnn_softmax softmax;
     cnn_adam adam;

@@ -235,7 +235,7 @@ const float *cnn_ref_run_backward(cnn_ref_run *run, const float *dy, float *grad
 }
 
 cnn_status cnn_ref_network(float *logits, double *loss, float *gradients, cnn_model *model,
-                           const float *x, const uint8_t *labels, int n, cnn_ref_pass pass)
+                           const float *x, const uint16_t *labels, int n, cnn_ref_pass pass)
 {
     cnn_status status = CNN_OK;
     cnn_ref_run *run = NULL;

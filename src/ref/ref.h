@@ -51,7 +51,7 @@ void cnn_ref_linear_backward(float *dx, float *dw, float *db, const float *dy, c
 /* Mean loss over n samples of logits (N, classes); dlogits (N, classes) may be NULL; *hits is the
  * number of samples whose argmax, the first largest on a tie, is the label; hits may be NULL. */
 double cnn_ref_softmax_cross_entropy(float *dlogits, size_t *hits, const float *logits,
-                                     const uint8_t *labels, int n, int classes);
+                                     const uint16_t *labels, int n, int classes);
 
 /* One update; step counts from 1. */
 void cnn_ref_adam(float *values, float *m, float *v, const float *gradients, size_t count,
@@ -83,6 +83,6 @@ const float *cnn_ref_run_backward(cnn_ref_run *run, const float *dy, float *grad
  * parameters) may be NULL for forward only, and must be in evaluation mode; loss may be NULL, and
  * labels where neither is wanted. Errors: ARGUMENT (gradients in evaluation mode), MEMORY. */
 cnn_status cnn_ref_network(float *logits, double *loss, float *gradients, cnn_model *model,
-                           const float *x, const uint8_t *labels, int n, cnn_ref_pass pass);
+                           const float *x, const uint16_t *labels, int n, cnn_ref_pass pass);
 
 #endif

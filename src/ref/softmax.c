@@ -14,7 +14,7 @@ static int argmax(const float *logits, int classes)
 }
 
 double cnn_ref_softmax_cross_entropy(float *dlogits, size_t *hits, const float *logits,
-                                     const uint8_t *labels, int n, int classes)
+                                     const uint16_t *labels, int n, int classes)
 {
     double loss = 0.0;
     size_t right = 0;

@@ -150,7 +150,8 @@ void cnn_page_add_classes(cnn_page *page)
     if (small) {
         append_table(page);
     } else {
-        append_picture(page);
+        if (page->confusion.length > 0)
+            append_picture(page);
         append_pairs(page);
     }
     cnn_text_append(&page->html, "</div><div>\n");

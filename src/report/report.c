@@ -59,7 +59,7 @@ out:
 static cnn_status draw_pictures(cnn_page *page)
 {
     cnn_status status = CNN_OK;
-    if (page->classes > 0)
+    if (page->classes > 0 && page->classes <= CNN_CONFUSION_LIMIT)
         CNN_TRY(cnn_confusion_to_png(&page->confusion, &page->confusion_width,
                                      &page->confusion_height, page->counts, page->classes,
                                      page->names));

@@ -81,7 +81,7 @@ out:
 static size_t find_mistakes(size_t found[MISTAKES], const cnn_page *page)
 {
     const cnn_prediction *predictions = page->content->predictions;
-    const uint8_t *labels = cnn_dataset_labels(page->content->dataset, CNN_SPLIT_TEST);
+    const uint16_t *labels = cnn_dataset_labels(page->content->dataset, CNN_SPLIT_TEST);
     size_t count = 0;
     for (size_t i = 0; i < page->content->evaluation->count; i++) {
         if (predictions[i].label == labels[i])

@@ -195,6 +195,8 @@ cnn_status cnn_checkpoint_check(const cnn_checkpoint *checkpoint, const cnn_conf
                                 const cnn_train_options *options, const cnn_dataset *dataset)
 {
     char hash[CNN_HASH_SIZE];
-    cnn_dataset_hash(hash, dataset);
-    return cnn_checkpoint_match(checkpoint, config, options, dataset, hash);
+    cnn_status status = cnn_dataset_hash(hash, dataset);
+    if (status == CNN_OK)
+        status = cnn_checkpoint_match(checkpoint, config, options, dataset, hash);
+    return status;
 }

@@ -4,7 +4,7 @@
 #include <string.h>
 
 void cnn_confusion_count(size_t *counts, int classes, const cnn_prediction *predictions,
-                         const uint8_t *labels, size_t count)
+                         const uint16_t *labels, size_t count)
 {
     memset(counts, 0, (size_t)classes * (size_t)classes * sizeof *counts);
     for (size_t i = 0; i < count; i++)

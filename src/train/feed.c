@@ -16,7 +16,7 @@ static size_t image_bytes(const cnn_dataset *dataset)
 uint64_t cnn_feed_resident_bytes(const cnn_dataset *dataset, cnn_split split)
 {
     uint64_t count = cnn_dataset_count(dataset, split);
-    return count * (image_bytes(dataset) + 1 + sizeof(uint32_t));
+    return count * (image_bytes(dataset) + sizeof(uint16_t) + sizeof(uint32_t));
 }
 
 size_t cnn_feed_batch_count(const cnn_feed *feed)
@@ -33,7 +33,7 @@ static cnn_status init_resident(cnn_feed *feed)
     CNN_TRY(cnn_buffer_share(&feed->images, feed->device, cnn_dataset_images(dataset, feed->split),
                              bytes, "the data set's images"));
     CNN_TRY(cnn_buffer_share(&feed->labels, feed->device, cnn_dataset_labels(dataset, feed->split),
-                             count, "the data set's labels"));
+                             count * sizeof(uint16_t), "the data set's labels"));
     status = cnn_buffer_init(&feed->order, feed->device, count * sizeof(uint32_t),
                              "the order of the samples");
 out:
@@ -45,9 +45,10 @@ static cnn_status init_slot(cnn_feed *feed, cnn_feed_slot *slot)
     size_t piece = (size_t)feed->piece, bytes = piece * image_bytes(feed->dataset);
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_allocate(&slot->images, bytes, 1, "a batch of images"));
-    CNN_TRY(cnn_allocate(&slot->labels, piece, 1, "a batch of labels"));
+    CNN_TRY(cnn_allocate(&slot->labels, piece, sizeof *slot->labels, "a batch of labels"));
     CNN_TRY(cnn_buffer_init(&slot->device_images, feed->device, bytes, "a batch of images"));
-    CNN_TRY(cnn_buffer_init(&slot->device_labels, feed->device, piece, "a batch of labels"));
+    CNN_TRY(cnn_buffer_init(&slot->device_labels, feed->device, piece * sizeof *slot->labels,
+                            "a batch of labels"));
 out:
     return status;
 }
@@ -108,7 +109,7 @@ static cnn_status stream(cnn_feed *feed, cnn_feed_slot *slot, size_t first, int 
 {
     size_t bytes = image_bytes(feed->dataset);
     const uint8_t *images = cnn_dataset_images(feed->dataset, feed->split);
-    const uint8_t *labels = cnn_dataset_labels(feed->dataset, feed->split);
+    const uint16_t *labels = cnn_dataset_labels(feed->dataset, feed->split);
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_buffer_settle(&slot->images_written, feed->device));
     CNN_TRY(cnn_buffer_settle(&slot->labels_written, feed->device));
@@ -120,7 +121,7 @@ static cnn_status stream(cnn_feed *feed, cnn_feed_slot *slot, size_t first, int 
     CNN_TRY(cnn_buffer_write_async(&slot->images_written, &slot->device_images, slot->images,
                                    (size_t)n * bytes));
     CNN_TRY(cnn_buffer_write_async(&slot->labels_written, &slot->device_labels, slot->labels,
-                                   (size_t)n));
+                                   (size_t)n * sizeof *labels));
 out:
     return status;
 }

@@ -11,7 +11,8 @@ enum { CNN_FEED_SLOTS = 2 };
 
 /* A streamed piece of a batch on its way. */
 typedef struct cnn_feed_slot {
-    uint8_t *images, *labels; /* host (piece) */
+    uint8_t *images; /* host (piece) */
+    uint16_t *labels;
     cnn_buffer device_images, device_labels;
     cl_event images_written, labels_written; /* NULL: none pending */
 } cnn_feed_slot;

@@ -68,7 +68,7 @@ out:
 cnn_status cnn_trainer_resume(cnn_trainer *trainer, const cnn_checkpoint *checkpoint)
 {
     cnn_status status = CNN_OK;
-    cnn_dataset_hash(trainer->data_hash, trainer->dataset);
+    CNN_TRY(cnn_dataset_hash(trainer->data_hash, trainer->dataset));
     CNN_TRY(cnn_checkpoint_match(checkpoint, &trainer->model->network->config, &trainer->options,
                                  trainer->dataset, trainer->data_hash));
     CNN_TRY(check_position(trainer, checkpoint));

@@ -122,7 +122,7 @@ cnn_status cnn_trainer_save(cnn_trainer *trainer, const char *path, const char *
     cnn_state state = {0};
     cnn_status status = CNN_OK;
     if (!trainer->data_hash[0])
-        cnn_dataset_hash(trainer->data_hash, trainer->dataset);
+        CNN_TRY(cnn_dataset_hash(trainer->data_hash, trainer->dataset));
     CNN_TRY(cnn_trainer_update_model(trainer));
     CNN_TRY(cnn_state_init(&state, trainer->model,
                            trainer->best.epoch >= 0 ? trainer->best.model : NULL));

@@ -21,12 +21,12 @@ static const int shape[3] = {1, SIDE, SIDE}; // channels, height, width
 
 /* Stands for your data: images (count, 1, SIDE, SIDE), bytes, are noise with one brighter quarter;
  * which one is the label: labels (count). */
-static void make_images(uint8_t *images, uint8_t *labels, size_t count, uint64_t seed)
+static void make_images(uint8_t *images, uint16_t *labels, size_t count, uint64_t seed)
 {
     static float noise[COUNT * PIXELS]; // in [0, 1)
     cnn_random_uniform(noise, count * PIXELS, seed);
     for (size_t i = 0; i < count; i++) {
-        labels[i] = (uint8_t)(i % CLASSES);
+        labels[i] = (uint16_t)(i % CLASSES);
         for (size_t p = 0; p < PIXELS; p++) {
             size_t quarter = p / (PIXELS / 2) * 2 + p % SIDE / (SIDE / 2);
             float value = 150 * noise[i * PIXELS + p] + (quarter == labels[i] ? 100.0F : 0.0F);
@@ -95,8 +95,8 @@ static int label_of(const float *logits)
 
 static cnn_status run(void)
 {
-    static uint8_t images[COUNT * PIXELS], labels[COUNT], test_images[TESTS * PIXELS];
-    static uint8_t test_labels[TESTS];
+    static uint8_t images[COUNT * PIXELS], test_images[TESTS * PIXELS];
+    static uint16_t labels[COUNT], test_labels[TESTS];
     float image[PIXELS], logits[CLASSES];
     double never = 2; // an accuracy is at most 1
     cnn_train_callbacks callbacks = {.on_epoch = on_epoch, .user = &never};

@@ -49,7 +49,7 @@ constexpr std::size_t side = 16, pixels = side * side, classes = 4;
 
 struct Samples {
     std::vector<std::uint8_t> images; // (count, 1, side, side)
-    std::vector<std::uint8_t> labels; // (count)
+    std::vector<std::uint16_t> labels; // (count)
 };
 
 // Stands for your data: noise with one brighter quarter; which one is the label.
@@ -60,7 +60,7 @@ Samples make_samples(std::size_t count, std::uint64_t seed)
     cnn_random_uniform(noise.data(), noise.size(), seed);
     for (std::size_t i = 0; i < count; i++) {
         std::size_t label = i % classes;
-        samples.labels.push_back(static_cast<std::uint8_t>(label));
+        samples.labels.push_back(static_cast<std::uint16_t>(label));
         for (std::size_t p = 0; p < pixels; p++) {
             std::size_t quarter = p / (pixels / 2) * 2 + p % side / (side / 2);
             float value = 150 * noise[i * pixels + p] + (quarter == label ? 100.0F : 0.0F);

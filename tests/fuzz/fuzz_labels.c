@@ -10,19 +10,17 @@ enum { CLASSES = 2 };
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *folder;
-    const char *names[CNN_CLASS_LIMIT];
-    char *text;
-    int count;
+    cnn_names names = {0};
     if (!folder)
         folder = fuzz_folder("labels.txt");
     (void)fuzz_file(data, size);
-    if (cnn_labels_read(&text, names, &count, folder, CLASSES) != CNN_OK)
+    if (cnn_labels_read(&names, folder, CLASSES) != CNN_OK)
         return 0;
-    if (count < CLASSES)
+    if (names.count < CLASSES)
         abort();
-    for (int i = 0; i < count; i++)
-        if (strlen(names[i]) == 0)
+    for (int i = 0; i < names.count; i++)
+        if (strlen(names.at[i]) == 0)
             abort();
-    free(text);
+    cnn_names_finish(&names);
     return 0;
 }

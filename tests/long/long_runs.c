@@ -59,11 +59,12 @@ static cnn_status make_data(cnn_dataset **data)
     enum { ALL = COUNT + TESTS };
     static const int shape[3] = {1, SIDE, SIDE};
     static float noise[ALL * PIXELS];
-    static uint8_t images[ALL * PIXELS], labels[ALL];
+    static uint8_t images[ALL * PIXELS];
+    static uint16_t labels[ALL];
     cnn_random_uniform(noise, ALL * PIXELS, 1);
     for (int i = 0; i < ALL * PIXELS; i++) {
         int at = i % PIXELS, quarter = at / (PIXELS / 2) * 2 + at % SIDE / (SIDE / 2);
-        labels[i / PIXELS] = (uint8_t)(i / PIXELS % CLASSES);
+        labels[i / PIXELS] = (uint16_t)(i / PIXELS % CLASSES);
         images[i] = (uint8_t)(150 * noise[i] + (quarter == labels[i / PIXELS] ? 100.0F : 0.0F));
     }
     return cnn_dataset_create(data, shape, images, labels, COUNT, images + COUNT * PIXELS,

@@ -1,0 +1,55 @@
+/* Where a data set's samples come from: one interface, one file for each format behind it. */
+#ifndef DATA_SOURCE_H
+#define DATA_SOURCE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cnncl/dataset.h>
+
+#include "data/names.h"
+
+enum { CNN_SPLITS = 2, CNN_CLASS_LIMIT = 65535 };
+
+typedef struct cnn_source cnn_source;
+
+/* What a format must do. */
+typedef struct cnn_source_class {
+    /* A sample's class, below CNN_CLASS_LIMIT. */
+    uint16_t (*label)(const cnn_source *source, size_t index);
+    /* A sample as bytes (C, H, W) of this shape. Errors: DATA (it cannot be read, or be brought to
+     * the shape), FILE, MEMORY. */
+    cnn_status (*fill)(uint8_t *image, const cnn_source *source, size_t index, const int shape[3]);
+    /* NULL, or: hands all images over, (count, C, H, W) of the source's shape, which is to be freed
+     * with free(); nothing is filled afterwards. */
+    uint8_t *(*take)(cnn_source *source);
+    void (*destroy)(cnn_source *source);
+} cnn_source_class;
+
+/* The samples of one split; a format's own struct begins with it. */
+struct cnn_source {
+    const cnn_source_class *kind;
+    size_t count;
+    int shape[3]; /* channels, height, width of the samples as they are */
+};
+
+void cnn_source_destroy(cnn_source *source);
+
+/* Samples that lie in memory: images (count, C, H, W) and labels (count), which it owns from now
+ * on, also when it fails. Errors: MEMORY. */
+cnn_status cnn_source_from_memory(cnn_source **source, const int shape[3], size_t count,
+                                  uint8_t *images, uint16_t *labels);
+
+/* What a format found at a place. Start from {0}. */
+typedef struct cnn_sources {
+    cnn_source *splits[CNN_SPLITS]; /* of cnn_split; NULL where there is none; owned */
+    cnn_names names;                /* of the classes, as far as the files name them */
+} cnn_sources;
+
+void cnn_sources_finish(cnn_sources *sources);
+
+/* A data set of all samples of the sources, which are used up; path is where they are from. Errors:
+ * as those of the sources, MEMORY. */
+cnn_status cnn_dataset_from_sources(cnn_dataset **dataset, cnn_sources *sources, const char *path);
+
+#endif
