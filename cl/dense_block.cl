@@ -4,6 +4,8 @@
  * For devices whose work-items are long.
  *
  * Layout: x (N, PLANE, C): feature f = pixel * C + channel here, channel * PLANE + pixel in W.
+ * Sums are made in blocks of blocks, so that rounding grows with the blocks' lengths alone (N. J.
+ * Higham, "Accuracy and Stability of Numerical Algorithms", 2002, section 4.2).
  * Must be given: C, PLANE, OUT. With defaults: RELU 0 (1: with the ReLU). */
 #if !defined(C) || !defined(PLANE) || !defined(OUT)
 #error "C, PLANE and OUT must be given"
@@ -51,6 +53,41 @@ kernel void dense_pack_features(global float *restrict panels, const global floa
     }
 }
 
+#define SHORT 256   /* products of a block of a sum, */
+#define LONG 16384 /* and of a block of such blocks */
+
+/* sum (SAMPLES, 2) += other. */
+static void add(float8 sum[SAMPLES][2], float8 other[SAMPLES][2])
+{
+#pragma unroll
+    for (int s = 0; s < SAMPLES; ++s) {
+        sum[s][0] += other[s][0];
+        sum[s][1] += other[s][1];
+    }
+}
+
+static void clear(float8 sum[SAMPLES][2])
+{
+#pragma unroll
+    for (int s = 0; s < SAMPLES; ++s)
+        sum[s][0] = sum[s][1] = (float8)0.0f;
+}
+
+/* sum = products `begin` to `end` - 1 of rows and panel. */
+static void multiply_short(float8 sum[SAMPLES][2], const global float *const row[SAMPLES],
+                           const global float *panel, int begin, int end)
+{
+    clear(sum);
+    for (int i = begin; i < end; ++i) {
+        const float8 w0 = vload8(0, panel + i * WIDTH), w1 = vload8(1, panel + i * WIDTH);
+#pragma unroll
+        for (int s = 0; s < SAMPLES; ++s) {
+            sum[s][0] = fma((float8)row[s][i], w0, sum[s][0]);
+            sum[s][1] = fma((float8)row[s][i], w1, sum[s][1]);
+        }
+    }
+}
+
 /* sum = rows (SAMPLES, depth), `stride` apart, times panel (depth, WIDTH); rows beyond `last`
  * are read as the last. */
 static void multiply(float8 sum[SAMPLES][2], const global float *rows, size_t stride, int last,
@@ -58,17 +95,17 @@ static void multiply(float8 sum[SAMPLES][2], const global float *rows, size_t st
 {
     const global float *row[SAMPLES];
 #pragma unroll
-    for (int s = 0; s < SAMPLES; ++s) {
+    for (int s = 0; s < SAMPLES; ++s)
         row[s] = rows + min(s, last) * stride;
-        sum[s][0] = sum[s][1] = (float8)0.0f;
-    }
-    for (int i = 0; i < depth; ++i) {
-        const float8 w0 = vload8(0, panel + i * WIDTH), w1 = vload8(1, panel + i * WIDTH);
-#pragma unroll
-        for (int s = 0; s < SAMPLES; ++s) {
-            sum[s][0] = fma((float8)row[s][i], w0, sum[s][0]);
-            sum[s][1] = fma((float8)row[s][i], w1, sum[s][1]);
+    multiply_short(sum, row, panel, 0, min(SHORT, depth));
+    for (int outer = 0; outer < depth; outer += LONG) {
+        float8 part[SAMPLES][2], some[SAMPLES][2];
+        clear(part);
+        for (int i = max(outer, SHORT); i < min(outer + LONG, depth); i += SHORT) {
+            multiply_short(some, row, panel, i, min(i + SHORT, depth));
+            add(part, some);
         }
+        add(sum, part);
     }
 }
 
@@ -130,7 +167,7 @@ kernel void dense_input(global float *restrict dx, const global float *restrict 
 #define OUTPUTS 4 /* outputs of a register block */
 #define ROWS 64   /* samples whose features are brought together first: they lie far apart */
 
-/* Adds to sums (OUTPUTS, 2), of outputs `first` on, those of `count` samples: rows (count, 2), dy
+/* Adds to sums (OUTPUTS, 2), of outputs `first` on, that of `count` samples: rows (count, 2), dy
  * (count, OUT). */
 static void add_rows(float8 (*sums)[2], const global float *dy, const float8 (*rows)[2], int first,
                      int count)
@@ -139,8 +176,7 @@ static void add_rows(float8 (*sums)[2], const global float *dy, const float8 (*r
     int output[OUTPUTS];
 #pragma unroll
     for (int j = 0; j < OUTPUTS; ++j) {
-        sum[j][0] = sums[j][0];
-        sum[j][1] = sums[j][1];
+        sum[j][0] = sum[j][1] = (float8)0.0f;
         output[j] = min(first + j, OUT - 1);
     }
     for (int s = 0; s < count; ++s, dy += OUT)
@@ -151,8 +187,8 @@ static void add_rows(float8 (*sums)[2], const global float *dy, const float8 (*r
         }
 #pragma unroll
     for (int j = 0; j < OUTPUTS; ++j) {
-        sums[j][0] = sum[j][0];
-        sums[j][1] = sum[j][1];
+        sums[j][0] += sum[j][0];
+        sums[j][1] += sum[j][1];
     }
 }
 

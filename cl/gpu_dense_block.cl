@@ -5,7 +5,8 @@
  * Layout: x (N, PLANE, C): feature f = pixel * C + channel here, channel * PLANE + pixel in W.
  * Work-items take features in blocks of TILE_PIXELS by TILE_CHANNELS, so that neighbours read
  * neighbours in both. Sums over features or samples are split among the work-items of a group
- * and added in a fixed order. Any power of two may be the local size, up to GROUP.
+ * and added in a fixed order; a long sum is made in blocks, so that rounding grows with the blocks'
+ * lengths alone. Any power of two may be the local size, up to GROUP.
  *
  * Must be given: C, PLANE, OUT; TILE_PIXELS, a power of two up to 64. With a default: RELU 0 (1:
  * with the ReLU). */
@@ -45,6 +46,7 @@ static float gate(const global float *dy, const global float *y, size_t at)
 #define SAMPLES 4 /* a group's samples and outputs in forward */
 #define OUTPUTS 8
 #define SUMS (SAMPLES * OUTPUTS)
+#define SHORT 128 /* products of a block of a work-item's sum */
 #define OUTPUT_BLOCKS ((OUT + OUTPUTS - 1) / OUTPUTS)
 
 /* y (n, OUT) from x (n, FEATURES). A group takes SAMPLES samples by OUTPUTS outputs. */
@@ -67,6 +69,9 @@ kernel void gpu_dense_forward(global float *restrict y, const global float *rest
 #pragma unroll
     for (int i = 0; i < SUMS; ++i)
         sum[i] = 0.0f;
+    int products = 0;
+    for (int i = 0; i < SUMS; ++i)
+        sums[i * items + item] = 0.0f; /* of the work-item's blocks; nobody else's yet */
     for (int slot = item; slot < BLOCKS * BLOCK; slot += items) {
         int column;
         const int feature = find_feature(&column, slot);
@@ -83,10 +88,16 @@ kernel void gpu_dense_forward(global float *restrict y, const global float *rest
             for (int s = 0; s < SAMPLES; ++s)
                 sum[s * OUTPUTS + j] = fma(value[s], w, sum[s * OUTPUTS + j]);
         }
+        if (++products % SHORT == 0)
+#pragma unroll
+            for (int i = 0; i < SUMS; ++i) {
+                sums[i * items + item] += sum[i];
+                sum[i] = 0.0f;
+            }
     }
 #pragma unroll
     for (int i = 0; i < SUMS; ++i)
-        sums[i * items + item] = sum[i];
+        sums[i * items + item] += sum[i];
     for (int reach = items / 2; reach > 0; reach /= 2) {
         barrier(CLK_LOCAL_MEM_FENCE);
         for (int i = item; i < reach * SUMS; i += items)

@@ -33,6 +33,10 @@ cnn_status cnn_gemm_use(cnn_device *device, const cnn_gemm_tuning *tuning);
 cnn_status cnn_gemm_scratch_bytes(size_t *bytes, cnn_device *device, const cnn_gemm_shape *shape,
                                   size_t stride_a, size_t stride_b, size_t stride_c);
 
+/* Of how many additions one after the other a sum of k products is made, at most: its blocks'
+ * length and their number. */
+double cnn_gemm_sum_length(size_t k);
+
 /* Enqueues C = op(A) * op(B). scratch has at least cnn_gemm_scratch_bytes() bytes; NULL for none.
  * Errors: OPENCL. */
 cnn_status cnn_gemm(cnn_device *device, const cnn_gemm_shape *shape, cnn_matrix a, cnn_matrix b,
