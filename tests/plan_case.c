@@ -110,7 +110,8 @@ plan_result run_reference(const plan_case *at)
     const cnn_network *network = model->network;
     size_t logits = (size_t)at->n * (size_t)network->config.ydim;
     float *before = scratch_copy(model->statistics, network->statistic_count);
-    cnn_ref_pass pass = {at->pass.training, at->pass.seed, at->pass.step};
+    cnn_ref_pass pass = {
+        .training = at->pass.training, .seed = at->pass.seed, .step = at->pass.step};
     plan_result result = {.logits = scratch_floats(logits)};
     double loss;
     if (pass.training)

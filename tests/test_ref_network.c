@@ -144,10 +144,13 @@ START_TEST(dropout_is_drawn_from_seed_and_step)
 {
     batch at = make_batch(0.5);
     size_t bytes = at.logit_count * sizeof(float);
-    float *first = logits_of(&at, (cnn_ref_pass){true, 5, 1});
-    ck_assert_mem_eq(first, logits_of(&at, (cnn_ref_pass){true, 5, 1}), bytes);
-    ck_assert_mem_ne(first, logits_of(&at, (cnn_ref_pass){true, 5, 2}), bytes);
-    ck_assert_mem_ne(first, logits_of(&at, (cnn_ref_pass){true, 6, 1}), bytes);
+    float *first = logits_of(&at, (cnn_ref_pass){.training = true, .seed = 5, .step = 1});
+    ck_assert_mem_eq(first, logits_of(&at, (cnn_ref_pass){.training = true, .seed = 5, .step = 1}),
+                     bytes);
+    ck_assert_mem_ne(first, logits_of(&at, (cnn_ref_pass){.training = true, .seed = 5, .step = 2}),
+                     bytes);
+    ck_assert_mem_ne(first, logits_of(&at, (cnn_ref_pass){.training = true, .seed = 6, .step = 1}),
+                     bytes);
     cnn_model_destroy(at.model);
 }
 END_TEST
@@ -170,7 +173,7 @@ END_TEST
 START_TEST(gradients_are_those_of_the_dropped_network)
 {
     batch at = make_batch(0.5);
-    cnn_ref_pass pass = {true, 5, 1};
+    cnn_ref_pass pass = {.training = true, .seed = 5, .step = 1};
     size_t count = at.model->network->parameter_count;
     float *gradients = new_gradients(at.model), *parameters = at.model->parameters;
     double moved[2], step = 1e-3;

@@ -103,8 +103,9 @@ static double train_batch(reference *at, size_t first, size_t n)
         for (size_t j = 0; j < image; j++)
             x[i * image + j] = (float)images[index * image + j] / 255.0f;
     }
-    check_ok(cnn_ref_network(logits, &loss, at->gradients, at->model, x, labels, (int)n,
-                             (cnn_ref_pass){true, at->options->seed, at->step}));
+    check_ok(cnn_ref_network(
+        logits, &loss, at->gradients, at->model, x, labels, (int)n,
+        (cnn_ref_pass){.training = true, .seed = at->options->seed, .step = at->step}));
     at->step++;
     cnn_ref_adam(at->model->parameters, at->m, at->v, at->gradients, network->parameter_count,
                  at->options->lr, at->step);

@@ -11,13 +11,18 @@ enum { MODEL_SEED = 5 };
 const cnn_plan_kind cnn_plan_kinds[CNN_PLAN_KINDS] = {
     {true, false}, {false, false}, {true, true}, {false, true}};
 
+double cnn_layer_multiplications(const cnn_layer *layer)
+{
+    return cnn_layer_get_class(layer->kind)->forward_flops(layer) / 2.0;
+}
+
 /* Of one sample, forward. */
 static double count_multiplications(const cnn_layer *layers, int count)
 {
-    double flops = 0.0;
+    double multiplications = 0.0;
     for (int i = 0; i < count; i++)
-        flops += cnn_layer_get_class(layers[i].kind)->forward_flops(&layers[i]);
-    return flops / 2.0;
+        multiplications += cnn_layer_multiplications(&layers[i]);
+    return multiplications;
 }
 
 /* Samples of a step: as many as plain C does in that many multiplications, within bounds. Batch
@@ -127,17 +132,15 @@ static cnn_status check_pieces(cnn_check *check, bool fuse)
 {
     enum { STEPS = 2 };
     const cnn_network *network = check->model->network;
-    double losses[CNN_TRACE_STEPS] = {NAN};
     if (is_too_large(check, network->layers, network->layer_count, STEPS * check->n)) {
         check->part = "trace";
         return leave_out(check, "batches in pieces", "");
     }
-    return cnn_check_trace(check, losses, (cnn_plan_kind){fuse, true}, STEPS);
+    return cnn_check_trace(check, (cnn_plan_kind){fuse, true}, STEPS);
 }
 
 static cnn_status check_all(cnn_check *check)
 {
-    double losses[CNN_TRACE_STEPS] = {NAN};
     cnn_status status = CNN_OK;
     CNN_TRY(choose_zones(check));
     CNN_TRY(cnn_profile_open(&check->profile, check->device));
@@ -146,7 +149,7 @@ static cnn_status check_all(cnn_check *check)
     CNN_TRY(check_plan(check, false));
     CNN_TRY(cnn_check_products(check, NULL));
     for (int i = 0; i < CNN_PLAN_KINDS; i++)
-        CNN_TRY(cnn_check_trace(check, losses, cnn_plan_kinds[i], CNN_TRACE_STEPS));
+        CNN_TRY(cnn_check_trace(check, cnn_plan_kinds[i], CNN_TRACE_STEPS));
 out:
     return status;
 }

@@ -38,8 +38,19 @@ typedef struct cnn_tolerance {
     double floor;    /* a root mean square of the difference that is always good */
 } cnn_tolerance;
 
-/* What float sums in another order leave of a step; of the gradients of one. */
+/* What float sums in another order leave of a step; of the gradients of one. Long sums leave more:
+ * cnn_long_tolerance(). */
 extern const cnn_tolerance cnn_forward_tolerance, cnn_backward_tolerance;
+/* The same for sums of so many additions one after the other. */
+cnn_tolerance cnn_long_tolerance(cnn_tolerance tolerance, double length);
+/* Is the difference within the tolerance? */
+bool cnn_is_close(const float *actual, const float *expected, size_t count,
+                  cnn_tolerance tolerance);
+/* Of a layer's pass forward, of one sample. */
+double cnn_layer_multiplications(const cnn_layer *layer);
+/* Of the sums of a layer's pass forward; of its gradients, over n samples. */
+double cnn_layer_sum_length(const cnn_layer *layer, int n);
+double cnn_gradient_sum_length(const cnn_layer *layer, int n);
 
 /* row.c: a row is opened, filled by comparisons and closed. Errors: MEMORY. */
 cnn_status cnn_row_open(cnn_check *check, const char *phase, const char *name, const char *layers,
@@ -79,6 +90,32 @@ void cnn_to_host_layout(float *target, const float *source, cnn_shape shape, int
 /* Gives a model's biases, scales and statistics random values, too: zeros and ones hide errors. */
 void cnn_randomise(cnn_model *model, uint64_t draw);
 
+/* shake.c: how far rounding carries. A run of plain C is made again with values that are moved as
+ * far as rounding may, some times; what comes out moves, too, and the more where the result depends
+ * on the last bits: where a maximum or a ReLU flips, where terms cancel, where batch norm divides
+ * by next to nothing. What a right device gives is no further away than that. */
+typedef struct cnn_shake {
+    cnn_model *model;
+    double longest; /* sum of the layers */
+    double sign;    /* 1 or -1: noise, and the same the other way */
+    uint64_t draw;
+    float *parameters, *statistics; /* the model's, put aside; NULL: the model is as it was */
+    cnn_ref_hook hook;              /* to be run with */
+} cnn_shake;
+
+/* Turns, two for each noise: more where they cost little. multiplications: of a turn. */
+int cnn_shake_turns(double multiplications);
+/* Moves the model's parameters; the run is that of these layers, on n samples. The model is as
+ * before after cnn_shake_end(), which takes {0}, too. Errors: MEMORY. */
+cnn_status cnn_shake_begin(cnn_shake *shake, cnn_model *model, const cnn_layer *layers, int count,
+                           int n, int turn);
+void cnn_shake_end(cnn_shake *shake);
+/* A run's input or its output's gradient (count), moved. */
+void cnn_shake_values(float *moved, const cnn_shake *shake, const float *values, size_t count);
+/* spread (count): the larger one of itself and |moved - values|. */
+void cnn_shake_widen(float *spread, const float *moved, const float *values, size_t count);
+double cnn_root_mean_square(const float *values, size_t count);
+
 /* Each file one kind of checks. */
 cnn_status cnn_check_memory(cnn_check *check);
 /* On n samples, at most the plan's batch. */
@@ -93,9 +130,8 @@ cnn_status cnn_check_products(cnn_check *check, const cnn_plan *plan);
 /* Does CLBlast any in this network's plan? */
 bool cnn_has_products(const cnn_device *device, const cnn_network *network, bool fuse);
 enum { CNN_TRACE_STEPS = 20 };
-/* The steps, at most CNN_TRACE_STEPS. losses (CNN_TRACE_STEPS) of plain C are made where losses[0]
- * is NaN. */
-cnn_status cnn_check_trace(cnn_check *check, double *losses, cnn_plan_kind kind, int steps);
+/* The steps, at least 2 and at most CNN_TRACE_STEPS. */
+cnn_status cnn_check_trace(cnn_check *check, cnn_plan_kind kind, int steps);
 
 /* check.c: the whole, and the fast one: the plan's steps once forward and backward, its matrix
  * products at the size of a pass of `batch` samples, and two batches in pieces where the plan takes

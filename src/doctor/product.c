@@ -65,7 +65,7 @@ static void compare(product_case *at)
             at->c[i * shape->n + j] = at->c[row * shape->n + j];
     }
     cnn_row_compare(at->check, "the product", at->c, at->expected, rows * shape->n,
-                    cnn_forward_tolerance);
+                    cnn_long_tolerance(cnn_forward_tolerance, cnn_gemm_sum_length(shape->k)));
 }
 
 static cnn_status prepare(product_case *at, const size_t counts[MATRIX_COUNT])

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/rounding.h"
 #include "base/status.h"
 #include "doctor/check.h"
 
@@ -116,10 +117,28 @@ void cnn_row_leave_out(cnn_check *check, const char *reason)
     row->error = NAN;
 }
 
+cnn_tolerance cnn_long_tolerance(cnn_tolerance tolerance, double length)
+{
+    tolerance.relative = fmax(tolerance.relative, cnn_rounding(length));
+    return tolerance;
+}
+
 /* What plain C gives is finite. */
 static double distance(float actual, float expected)
 {
     return isfinite(actual) ? fabs((double)actual - expected) : INFINITY;
+}
+
+bool cnn_is_close(const float *actual, const float *expected, size_t count, cnn_tolerance tolerance)
+{
+    double difference = 0.0, norm = 0.0;
+    for (size_t i = 0; i < count; i++) {
+        double at = distance(actual[i], expected[i]);
+        difference += at * at;
+        norm += (double)expected[i] * expected[i];
+    }
+    double limit = fmax(tolerance.floor * sqrt((double)count), tolerance.relative * sqrt(norm));
+    return sqrt(difference) <= limit;
 }
 
 void cnn_row_compare(cnn_check *check, const char *tensor, const float *actual,

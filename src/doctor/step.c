@@ -194,13 +194,14 @@ static cnn_status run_forward(cnn_step_case *at, const char *phase)
         CNN_TRY(cnn_row_stop(check));
     }
     CNN_TRY(read_activation(at, at->in_place ? INPUT : OUTPUT, at->last->out));
-    cnn_row_compare(check, "the output", at->actual,
-                    cnn_ref_run_output(at->run, at->op->layer_count - 1), at->out,
-                    cnn_forward_tolerance);
+    CNN_TRY(cnn_step_compare(at, "the output", at->actual,
+                             cnn_ref_run_output(at->run, at->op->layer_count - 1),
+                             &at->output_spread, 0, at->out, cnn_step_forward_tolerance(at)));
     CNN_TRY(cnn_buffer_read(at->actual, &at->buffers[STATISTICS], 0,
                             statistics_of(at) * sizeof(float)));
-    cnn_row_compare(check, "the running statistics", at->actual, check->model->statistics,
-                    statistics_of(at), cnn_forward_tolerance);
+    CNN_TRY(cnn_step_compare(at, "the running statistics", at->actual, check->model->statistics,
+                             &at->statistic_spread, 0, statistics_of(at),
+                             cnn_step_forward_tolerance(at)));
     CNN_TRY(compare_parameters(at));
     status = cnn_row_close(check, at->detail);
 out:
@@ -233,19 +234,19 @@ static bool is_noise(const cnn_step_case *at, int layer, int param)
            layers[layer + 1]->kind == CNN_LAYER_BATCHNORM;
 }
 
-static void compare_param(cnn_step_case *at, int layer, int index)
+static cnn_status compare_param(cnn_step_case *at, int layer, int index)
 {
     static const double noise_per_term = 1e-6;
     const cnn_layer *owner = at->op->layers[layer];
     const cnn_param *param = &owner->params[index];
     char tensor[CNN_DOCTOR_NAME];
-    cnn_tolerance tolerance = cnn_backward_tolerance;
+    cnn_tolerance tolerance = cnn_step_backward_tolerance(at);
     if (is_noise(at, layer, index))
         tolerance.floor =
             noise_per_term * at->n * (double)cnn_shape_count(owner->out) / owner->out.c;
     snprintf(tensor, sizeof tensor, "the gradient of %s.%s", owner->name, param->suffix);
-    cnn_row_compare(at->check, tensor, at->actual + param->offset, at->gradients + param->offset,
-                    param->count, tolerance);
+    return cnn_step_compare(at, tensor, at->actual + param->offset, at->gradients + param->offset,
+                            &at->gradient_spread, param->offset, param->count, tolerance);
 }
 
 /* The layers' own gradients, and that the others' are untouched: layers lie one after the other. */
@@ -254,17 +255,16 @@ static cnn_status compare_gradients(cnn_step_case *at)
     size_t count = network_of(at)->parameter_count, end = 0;
     cnn_status status =
         cnn_buffer_read(at->actual, &at->buffers[GRADIENTS], 0, count * sizeof(float));
-    if (status != CNN_OK)
-        return status;
-    for (int l = 0; l < at->op->layer_count; l++)
-        for (int i = 0; i < at->op->layers[l]->param_count; i++) {
+    for (int l = 0; status == CNN_OK && l < at->op->layer_count; l++)
+        for (int i = 0; status == CNN_OK && i < at->op->layers[l]->param_count; i++) {
             const cnn_param *param = &at->op->layers[l]->params[i];
-            compare_param(at, l, i);
+            status = compare_param(at, l, i);
             cnn_row_untouched(at->check, "the gradients", at->actual + end, param->offset - end);
             end = param->offset + param->count;
         }
-    cnn_row_untouched(at->check, "the gradients", at->actual + end, count - end);
-    return CNN_OK;
+    if (status == CNN_OK)
+        cnn_row_untouched(at->check, "the gradients", at->actual + end, count - end);
+    return status;
 }
 
 /* What becomes of the gradient of a dropped channel is the dropout's before. */
@@ -280,9 +280,8 @@ static cnn_status compare_input_gradient(cnn_step_case *at)
         at->turned[i] = dropped ? 0.0f : at->dx[i];
         at->actual[i] = dropped && isfinite(at->actual[i]) ? 0.0f : at->actual[i];
     }
-    cnn_row_compare(at->check, "the gradient of the input", at->actual, at->turned, at->in,
-                    cnn_backward_tolerance);
-    return CNN_OK;
+    return cnn_step_compare(at, "the gradient of the input", at->actual, at->turned,
+                            &at->input_spread, 0, at->in, cnn_step_backward_tolerance(at));
 }
 
 static cnn_status run_backward(cnn_step_case *at)
@@ -319,6 +318,11 @@ static void init_case(cnn_step_case *at, cnn_check *check, const cnn_plan *plan,
         at->dropout_before = cnn_op_last_layer(plan->steps[index - 1].op);
     at->in = (size_t)at->n * cnn_shape_count(at->first->in);
     at->out = (size_t)at->n * cnn_shape_count(at->last->out);
+    for (int i = 0; i < at->op->layer_count; i++) {
+        const cnn_layer *layer = at->op->layers[i];
+        at->forward_length = fmax(at->forward_length, cnn_layer_sum_length(layer, n));
+        at->backward_length = fmax(at->backward_length, cnn_gradient_sum_length(layer, n));
+    }
     at->pass = (cnn_pass){.n = at->n, .training = true, .seed = 9, .step = (UINT64_C(3) << 32) + 5};
     name_step(at, step);
 }
@@ -335,6 +339,10 @@ static void finish_case(cnn_step_case *at)
     free(at->statistics);
     free(at->actual);
     free(at->turned);
+    free(at->output_spread);
+    free(at->input_spread);
+    free(at->gradient_spread);
+    free(at->statistic_spread);
 }
 
 /* A batch that is not full, in evaluation mode. */

@@ -21,7 +21,11 @@ typedef struct cnn_step_case {
     float *statistics;      /* flat: before, as the model's are changed */
     float *actual, *turned; /* room for what the device gives */
     cnn_ref_run *run;
-    const float *dx; /* (n, in): plain C's */
+    const float *dx;                        /* (n, in): plain C's */
+    double forward_length, backward_length; /* of the longest sums */
+    bool shaken; /* what follows is made: how far rounding carries (shake.c) */
+    float *output_spread, *input_spread;       /* (n, out), (n, in) */
+    float *gradient_spread, *statistic_spread; /* flat */
     cnn_buffer buffers[CNN_STEP_BUFFERS];
 } cnn_step_case;
 
@@ -29,5 +33,15 @@ typedef struct cnn_step_case {
  * and the model's statistics are those after it. The output's gradient at->dy is zero wherever
  * rounding may rightly decide its way. Errors: MEMORY. */
 cnn_status cnn_step_run_reference(cnn_step_case *at);
+
+/* Compares a tensor (count) of the device's with plain C's. Where it seems wrong, it may be as far
+ * away as rounding carries: spread is one of the step's, `offset` the tensor's place in it. Errors:
+ * MEMORY. */
+cnn_status cnn_step_compare(cnn_step_case *at, const char *tensor, const float *actual,
+                            const float *expected, float *const *spread, size_t offset,
+                            size_t count, cnn_tolerance tolerance);
+/* By the length of the step's sums. */
+cnn_tolerance cnn_step_forward_tolerance(const cnn_step_case *at);
+cnn_tolerance cnn_step_backward_tolerance(const cnn_step_case *at);
 
 #endif

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/rounding.h"
 #include "base/status.h"
 
 /* The scales of the dropout before: those of a plane of one pixel that is 1. */
@@ -29,14 +30,6 @@ static void drop_input(cnn_step_case *at)
     size_t plane = (size_t)at->first->in.h * (size_t)at->first->in.w;
     for (size_t i = 0; i < at->in; i++)
         at->x[i] *= at->kept[i / plane];
-}
-
-static double root_mean_square(const float *values, size_t count)
-{
-    double sum = 0.0;
-    for (size_t i = 0; i < count; i++)
-        sum += (double)values[i] * values[i];
-    return count > 0 ? sqrt(sum / (double)count) : 0.0;
 }
 
 /* Marks the values of a ReLU that are within the margin of zero. */
@@ -85,7 +78,8 @@ static void doubt_pool(uint8_t *doubts, const float *x, const cnn_layer *layer, 
  * the step, ReLU and max pool decide alike everywhere. */
 static cnn_status settle_doubts(cnn_step_case *at)
 {
-    static const double share = 1e-4; /* of the values' size: far above rounding */
+    /* Of the values' size: far above rounding. */
+    const double share = fmax(1e-4, 4.0 * cnn_rounding(at->forward_length));
     uint8_t *doubts = NULL;
     bool rounded = false;
     size_t most = at->in;
@@ -98,7 +92,7 @@ static cnn_status settle_doubts(cnn_step_case *at)
         const cnn_layer *layer = at->op->layers[l];
         const float *x = l > 0 ? cnn_ref_run_output(at->run, l - 1) : at->x;
         size_t count = (size_t)at->n * cnn_shape_count(layer->in);
-        double margin = rounded ? share * root_mean_square(x, count) : 0.0;
+        double margin = rounded ? share * cnn_root_mean_square(x, count) : 0.0;
         rounded = rounded || layer->param_count > 0;
         if (layer->kind == CNN_LAYER_RELU)
             doubt_relu(doubts, x, count, margin);
@@ -131,10 +125,11 @@ static void draw_input(cnn_step_case *at)
 cnn_status cnn_step_run_reference(cnn_step_case *at)
 {
     const cnn_network *network = at->check->model->network;
-    cnn_ref_pass pass = {at->pass.training, at->pass.seed, at->pass.step};
+    cnn_ref_pass pass = {at->pass.training, at->pass.seed, at->pass.step, NULL};
     cnn_status status = CNN_OK;
     cnn_ref_run_destroy(at->run);
     at->run = NULL;
+    at->shaken = false;
     CNN_TRY(cnn_ref_run_create(&at->run, at->check->model, at->first->index, at->op->layer_count,
                                at->n, pass));
     draw_input(at);
@@ -145,6 +140,123 @@ cnn_status cnn_step_run_reference(cnn_step_case *at)
     CNN_TRY(settle_doubts(at));
     memset(at->gradients, 0, network->parameter_count * sizeof(float));
     at->dx = cnn_ref_run_backward(at->run, at->dy, at->gradients);
+out:
+    return status;
+}
+
+/* What a turn's run gives. */
+typedef struct turn_values {
+    float *x, *dy, *gradients;
+} turn_values;
+
+static void widen(cnn_step_case *at, const turn_values *turn, const cnn_ref_run *run,
+                  const float *dx)
+{
+    const cnn_model *model = at->check->model;
+    int last = at->op->layer_count - 1;
+    cnn_shake_widen(at->output_spread, cnn_ref_run_output(run, last),
+                    cnn_ref_run_output(at->run, last), at->out);
+    if (!at->pass.training)
+        return;
+    cnn_shake_widen(at->input_spread, dx, at->dx, at->in);
+    cnn_shake_widen(at->gradient_spread, turn->gradients, at->gradients,
+                    model->network->parameter_count);
+}
+
+/* The step again, with values that are moved. */
+static cnn_status run_turn(cnn_step_case *at, turn_values *turn, int number)
+{
+    cnn_model *model = at->check->model;
+    size_t statistics = model->network->statistic_count;
+    const float *dx = NULL;
+    cnn_ref_run *run = NULL;
+    cnn_shake shake = {0};
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_shake_begin(&shake, model, at->first, at->op->layer_count, at->n, number));
+    const cnn_ref_pass pass = {at->pass.training, at->pass.seed, at->pass.step, &shake.hook};
+    CNN_TRY(cnn_ref_run_create(&run, model, at->first->index, at->op->layer_count, at->n, pass));
+    cnn_shake_values(turn->x, &shake, at->x, at->in);
+    cnn_shake_values(turn->dy, &shake, at->dy, at->out);
+    if (at->pass.training) /* as it was before this step */
+        memcpy(model->statistics, at->statistics, statistics * sizeof(float));
+    cnn_ref_run_forward(run, turn->x);
+    memset(turn->gradients, 0, model->network->parameter_count * sizeof(float));
+    if (at->pass.training)
+        dx = cnn_ref_run_backward(run, turn->dy, turn->gradients);
+    cnn_shake_widen(at->statistic_spread, model->statistics, shake.statistics, statistics);
+    widen(at, turn, run, dx);
+out:
+    cnn_ref_run_destroy(run);
+    cnn_shake_end(&shake);
+    return status;
+}
+
+static cnn_status allocate_spreads(cnn_step_case *at)
+{
+    const cnn_network *network = at->check->model->network;
+    const struct {
+        float **values;
+        size_t count;
+    } all[] = {{&at->output_spread, at->out},
+               {&at->input_spread, at->in},
+               {&at->gradient_spread, network->parameter_count},
+               {&at->statistic_spread, network->statistic_count}};
+    cnn_status status = CNN_OK;
+    for (size_t i = 0; status == CNN_OK && i < sizeof all / sizeof all[0]; i++) {
+        free(*all[i].values);
+        status = cnn_allocate(all[i].values, all[i].count, sizeof(float), "spreads");
+    }
+    return status;
+}
+
+/* Finds out how far rounding carries this pass's results, where that is not known. */
+static cnn_status shake(cnn_step_case *at)
+{
+    turn_values turn = {0};
+    double multiplications = 0.0;
+    bool rounded = false;
+    cnn_status status = CNN_OK;
+    if (at->shaken)
+        return CNN_OK;
+    CNN_TRY(allocate_spreads(at));
+    at->shaken = true;
+    for (int l = 0; l < at->op->layer_count; l++) {
+        multiplications += at->n * cnn_layer_multiplications(at->op->layers[l]);
+        rounded = rounded || at->op->layers[l]->param_count > 0;
+    }
+    CNN_TRY(cnn_allocate(&turn.x, at->in, sizeof(float), "a step's input"));
+    CNN_TRY(cnn_allocate(&turn.dy, at->out, sizeof(float), "a step's gradient"));
+    CNN_TRY(cnn_allocate(&turn.gradients, at->check->model->network->parameter_count, sizeof(float),
+                         "gradients"));
+    for (int i = 0; rounded && i < cnn_shake_turns(multiplications); i++)
+        CNN_TRY(run_turn(at, &turn, i));
+out:
+    free(turn.x);
+    free(turn.dy);
+    free(turn.gradients);
+    return status;
+}
+
+cnn_tolerance cnn_step_forward_tolerance(const cnn_step_case *at)
+{
+    return cnn_long_tolerance(cnn_forward_tolerance, at->forward_length);
+}
+
+cnn_tolerance cnn_step_backward_tolerance(const cnn_step_case *at)
+{
+    return cnn_long_tolerance(cnn_backward_tolerance, at->backward_length);
+}
+
+cnn_status cnn_step_compare(cnn_step_case *at, const char *tensor, const float *actual,
+                            const float *expected, float *const *spread, size_t offset,
+                            size_t count, cnn_tolerance tolerance)
+{
+    cnn_status status = CNN_OK;
+    if (!cnn_is_close(actual, expected, count, tolerance)) {
+        CNN_TRY(shake(at));
+        tolerance.floor = fmax(tolerance.floor, cnn_root_mean_square(*spread + offset, count));
+    }
+    cnn_row_compare(at->check, tensor, actual, expected, count, tolerance);
 out:
     return status;
 }

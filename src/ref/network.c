@@ -195,10 +195,13 @@ void cnn_ref_run_destroy(cnn_ref_run *run)
 
 void cnn_ref_run_forward(cnn_ref_run *run, const float *x)
 {
+    const cnn_ref_hook *hook = run->pass.hook;
     for (int l = 0; l < run->layer_count; l++) {
         record *at = &run->records[l];
         at->x = l > 0 ? run->records[l - 1].y : x;
         operations[at->layer->kind].forward(run, at);
+        if (hook && hook->forward)
+            hook->forward(hook->user, at->layer, at->y, run->n);
     }
 }
 
@@ -217,11 +220,14 @@ static void swap_gradients(cnn_ref_run *run)
 /* Goes back through all layers, beginning with run->dy; leaves the input's gradient there. */
 static void run_backward(cnn_ref_run *run, float *gradients)
 {
+    const cnn_ref_hook *hook = run->pass.hook;
     for (int l = run->layer_count - 1; l >= 0; l--) {
         record *at = &run->records[l];
         for (int i = 0; i < at->layer->param_count; i++)
             at->gradients[i] = gradients + at->layer->params[i].offset;
         operations[at->layer->kind].backward(run, at);
+        if (hook && hook->backward)
+            hook->backward(hook->user, at->layer, run->dx, run->dy, at->x, run->n);
         swap_gradients(run);
     }
 }

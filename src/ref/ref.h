@@ -57,10 +57,22 @@ double cnn_ref_softmax_cross_entropy(float *dlogits, size_t *hits, const float *
 void cnn_ref_adam(float *values, float *m, float *v, const float *gradients, size_t count,
                   double lr, uint64_t step);
 
+/* Is told of each layer of a run when it is done, forward and backward, and may change what the
+ * layer gave: shows how far small changes carry. Either may be NULL. */
+typedef struct cnn_ref_hook {
+    /* y (n, out) */
+    void (*forward)(void *user, const cnn_layer *layer, float *y, int n);
+    /* dx, x (n, in), dy (n, out) */
+    void (*backward)(void *user, const cnn_layer *layer, float *dx, const float *dy, const float *x,
+                     int n);
+    void *user;
+} cnn_ref_hook;
+
 /* What varies from pass to pass. */
 typedef struct cnn_ref_pass {
     bool training;
     uint64_t seed, step;
+    const cnn_ref_hook *hook; /* NULL: none */
 } cnn_ref_pass;
 
 /* Consecutive layers of a model on n samples: `count` of them from `first` on. The model must

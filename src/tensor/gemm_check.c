@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "base/philox.h"
+#include "base/rounding.h"
 #include "base/status.h"
 
 /* A matrix as it is stored: rows of `width` values, `stride` apart, the first at `offset`. */
@@ -85,8 +86,9 @@ static double element(const stored *at, bool transposed, size_t row, size_t colu
 static bool values_are_right(const product *at)
 {
     enum { MOST = 1 << 14 };
-    static const double tolerance = 5e-6; /* float sums of some thousand products */
+    static const double least = 5e-6;
     const cnn_gemm_shape *s = &at->shape;
+    double tolerance = fmax(least, cnn_rounding(cnn_gemm_sum_length(s->k)));
     size_t count = s->m * s->n, step = count / MOST + 1;
     double error = 0.0, norm = 0.0;
     if (step > 1)
