@@ -158,7 +158,7 @@ cnn_status cnn_check_thoroughly(cnn_doctor_device *result, cnn_device *device,
                                 const cnn_network *network, const cnn_doctor_options *options)
 {
     static const double multiplications = 3.2e7;
-    enum { FEWEST = 2, MOST = 8 };
+    enum { FEWEST = 2, MOST = 32 };
     cnn_check check;
     double start = cnn_seconds();
     cnn_status status = open_check(&check, result, device, network, true);
@@ -177,7 +177,7 @@ cnn_status cnn_check_fast(cnn_doctor_device *result, cnn_device *device, const c
                           cnn_plan_kind kind, int batch)
 {
     static const double multiplications = 1.6e7;
-    enum { FEWEST = 2, MOST = 8 };
+    enum { FEWEST = 2, MOST = 32 };
     cnn_check check;
     double start = cnn_seconds(), built = device->build_seconds;
     cnn_status status = open_check(&check, result, device, network, false);

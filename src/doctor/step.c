@@ -372,6 +372,7 @@ cnn_status cnn_check_step(cnn_check *check, const cnn_plan *plan, int index, int
     memcpy(at.statistics, check->model->statistics, statistics);
     CNN_TRY(create_buffers(&at));
     bind(&at);
+    CNN_TRY(cnn_step_choose_masks(&at));
     CNN_TRY(cnn_step_run_reference(&at));
     CNN_TRY(run_forward(&at, "forward"));
     if (plan->steps[index].output_gradient >= 0)

@@ -34,6 +34,11 @@ typedef struct cnn_step_case {
  * rounding may rightly decide its way. Errors: MEMORY. */
 cnn_status cnn_step_run_reference(cnn_step_case *at);
 
+/* Chooses the pass's step so that each dropout keeps some channels and drops others. Errors:
+ * MEMORY.
+ */
+cnn_status cnn_step_choose_masks(cnn_step_case *at);
+
 /* Compares a tensor (count) of the device's with plain C's. Where it seems wrong, it may be as far
  * away as rounding carries: spread is one of the step's, `offset` the tensor's place in it. Errors:
  * MEMORY. */

@@ -108,23 +108,68 @@ static cnn_status settle_doubts(cnn_step_case *at)
     return status;
 }
 
-/* Random values: ties and zeros too, where no rounding can decide them. */
-static void draw_input(cnn_step_case *at)
+/* The first windows of most planes hold four equal values, so that a maximum that the wrong one
+ * passes on shows. */
+static void plant_ties(cnn_step_case *at, float value)
+{
+    size_t h = (size_t)at->first->in.h, w = (size_t)at->first->in.w;
+    if (h < 2 || w < 2)
+        return;
+    for (size_t plane = 0; plane < at->in / (h * w); plane++)
+        if (h * w > 4 || plane % 4 != 3) {
+            float *corner = at->x + plane * h * w;
+            corner[0] = corner[1] = corner[w] = corner[w + 1] = value;
+        }
+}
+
+/* Random values up to `most`: ties and zeros too, where no rounding can decide them. */
+static void draw_input(cnn_step_case *at, double most)
 {
     static const double steps = 8.0;
     cnn_layer_kind kind = at->first->kind;
-    cnn_fill_uniform(at->x, at->in, -1.5, 1.5, at->check->draw++);
+    cnn_fill_uniform(at->x, at->in, -most, most, at->check->draw++);
     if (kind == CNN_LAYER_RELU || kind == CNN_LAYER_MAXPOOL)
         for (size_t i = 0; i < at->in; i++)
             at->x[i] = (float)(round(steps * at->x[i]) / steps);
+    for (int l = 0; l < at->op->layer_count && at->op->layers[l]->param_count == 0; l++)
+        if (at->op->layers[l]->kind == CNN_LAYER_MAXPOOL)
+            plant_ties(at, (float)most);
     draw_kept(at);
     if (at->pass.training)
         drop_input(at);
 }
 
+/* Forward and, in training, backward. */
+static cnn_status run_once(cnn_step_case *at, double most)
+{
+    cnn_model *model = at->check->model;
+    draw_input(at, most);
+    memcpy(model->statistics, at->statistics, model->network->statistic_count * sizeof(float));
+    cnn_ref_run_forward(at->run, at->x);
+    if (!at->pass.training)
+        return CNN_OK;
+    cnn_fill_uniform(at->dy, at->out, -1.0, 1.0, at->check->draw++);
+    cnn_status status = settle_doubts(at);
+    memset(at->gradients, 0, model->network->parameter_count * sizeof(float));
+    if (status == CNN_OK)
+        at->dx = cnn_ref_run_backward(at->run, at->dy, at->gradients);
+    return status;
+}
+
+/* Does anything come through, both ways? */
+static bool is_alive(const cnn_step_case *at)
+{
+    const float *y = cnn_ref_run_output(at->run, at->op->layer_count - 1);
+    return cnn_root_mean_square(y, at->out) > 0.0 &&
+           (!at->pass.training || cnn_root_mean_square(at->dx, at->in) > 0.0);
+}
+
 cnn_status cnn_step_run_reference(cnn_step_case *at)
 {
-    const cnn_network *network = at->check->model->network;
+    /* A few channels may all be dead of one input, which hides errors; another one helps, or one of
+     * larger values than a bias. */
+    enum { TRIES = 12 };
+    static const double usual = 1.5;
     cnn_ref_pass pass = {at->pass.training, at->pass.seed, at->pass.step, NULL};
     cnn_status status = CNN_OK;
     cnn_ref_run_destroy(at->run);
@@ -132,15 +177,45 @@ cnn_status cnn_step_run_reference(cnn_step_case *at)
     at->shaken = false;
     CNN_TRY(cnn_ref_run_create(&at->run, at->check->model, at->first->index, at->op->layer_count,
                                at->n, pass));
-    draw_input(at);
-    cnn_ref_run_forward(at->run, at->x);
-    if (!at->pass.training)
-        return CNN_OK;
-    cnn_fill_uniform(at->dy, at->out, -1.0, 1.0, at->check->draw++);
-    CNN_TRY(settle_doubts(at));
-    memset(at->gradients, 0, network->parameter_count * sizeof(float));
-    at->dx = cnn_ref_run_backward(at->run, at->dy, at->gradients);
+    for (int i = 0; i == 0 || (i < TRIES && !is_alive(at)); i++)
+        CNN_TRY(run_once(at, i < TRIES / 2 ? usual : ldexp(usual, i - TRIES / 2)));
 out:
+    return status;
+}
+
+/* Are channels kept and others dropped? */
+static cnn_status is_mixed(bool *mixed, const cnn_step_case *at, const cnn_layer *dropout)
+{
+    float *kept = NULL;
+    cnn_layer pixel = *dropout;
+    size_t count = (size_t)at->n * (size_t)dropout->in.c, zeros = 0;
+    cnn_status status = cnn_allocate(&kept, count, sizeof *kept, "masks");
+    if (status != CNN_OK)
+        return status;
+    pixel.in = pixel.out = (cnn_shape){pixel.in.c, 1, 1};
+    for (size_t i = 0; i < count; i++)
+        kept[i] = 1.0f;
+    cnn_ref_dropout(kept, kept, &pixel, at->n, at->pass.seed, at->pass.step);
+    for (size_t i = 0; i < count; i++)
+        zeros += kept[i] == 0.0f;
+    *mixed = (zeros > 0 && zeros < count) || dropout->dropout <= 0.0 || count == 1;
+    free(kept);
+    return CNN_OK;
+}
+
+cnn_status cnn_step_choose_masks(cnn_step_case *at)
+{
+    enum { TRIES = 1000 };
+    bool good = false;
+    cnn_status status = CNN_OK;
+    for (int i = 0; status == CNN_OK && !good && i < TRIES; i++, at->pass.step += !good) {
+        good = true;
+        if (at->dropout_before)
+            status = is_mixed(&good, at, at->dropout_before);
+        for (int l = 0; status == CNN_OK && good && l < at->op->layer_count; l++)
+            if (at->op->layers[l]->kind == CNN_LAYER_DROPOUT)
+                status = is_mixed(&good, at, at->op->layers[l]);
+    }
     return status;
 }
 
