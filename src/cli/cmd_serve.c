@@ -23,10 +23,11 @@ static int wait_for_signal(cli_server *server)
 static int serve(const cli_service *service, const cli_options *options)
 {
     cli_server *server = NULL;
+    cli_gate gate;
     char address[CLI_ADDRESS_SIZE];
     int socket, code = 0;
-    CLI_TRY(cli_listen(&socket, address, options->host, options->port));
-    CLI_TRY(cli_server_start(&server, service, socket));
+    CLI_TRY(cli_listen(&socket, &gate, address, options));
+    CLI_TRY(cli_server_start(&server, service, &gate, socket));
     cli_interrupt_catch("cnn-cl: interrupted again and ended at once\n");
     cli_print("listening on http://%s/\n", address);
     CLI_TRY(cli_flush());

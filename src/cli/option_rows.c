@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/serve/gate.h"
+
 enum { MAX_COUNT = 1000000, MAX_PORT = 65535 };
 
 #define FIELD(name) offsetof(cli_options, name)
@@ -60,6 +62,16 @@ static bool set_port(cli_options *options, const cli_option_row *row, const char
     if (!parse_digits(&value, text) || value > MAX_PORT)
         return false;
     options->port = (int)value;
+    return true;
+}
+
+/* May be given again: the names add up. */
+static bool add_allow_host(cli_options *options, const cli_option_row *row, const char *text)
+{
+    (void)row;
+    if (options->allow_host_count == CLI_MAX_ALLOW_HOSTS || !cli_gate_takes_names(text))
+        return false;
+    options->allow_hosts[options->allow_host_count++] = text;
     return true;
 }
 
@@ -166,6 +178,8 @@ const cli_option_row cli_option_rows[] = {
      "an integer of 0 to 65535"},
     {"host", "ADDR", 0, CLI_SERVE, "address to listen on (default 127.0.0.1: this machine alone)",
      set_text, FIELD(host), 0, "an address"},
+    {"allow-host", "NAME,...", 0, CLI_SERVE, "names and addresses that lead here, too",
+     add_allow_host, 0, 0, "up to 32 lists of names or addresses, without scheme and port"},
     {"plan", NULL, 0, CLI_PLAN, "print the steps of training on this device instead", set_true,
      FIELD(plan), 0, NULL},
     {"steps", "N", 0, CLI_BENCH, "batches to measure (default: about a second of them)", set_int,

@@ -36,6 +36,7 @@ typedef enum cli_group {
 enum {
     CLI_DEFAULT_SAMPLES = 25,
     CLI_DEFAULT_PORT = 8080,
+    CLI_MAX_ALLOW_HOSTS = 32,
     CLI_MAX_OPTIONS = 128 /* with the row that ends them */
 };
 
@@ -90,6 +91,8 @@ struct cli_options {
     bool digits, no_preprocess; /* neither: as the model's data says */
     const char *host;           /* NULL for loopback */
     int port;
+    const char *allow_hosts[CLI_MAX_ALLOW_HOSTS]; /* each a list with commas */
+    int allow_host_count;
     bool all_devices;
     bool trust_device;
 

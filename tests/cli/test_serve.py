@@ -24,24 +24,27 @@ def quarter(label, side=8):
 
 
 class Server:
-    """A running server; its address is what it printed."""
+    """A running server; its address is what it printed. It is asked at `host`."""
 
-    def __init__(self, folder, *options):
+    def __init__(self, folder, *options, host="127.0.0.1"):
+        self.host = host
         self.process = subprocess.Popen(
             [CNN_CL, "serve", "--model", "run/cnn.safetensors", "--port", "0", *options],
             cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             text=True)
         line = self.process.stdout.readline()
-        match = re.fullmatch(r"listening on http://(?:127\.0\.0\.1|\[::1\]):(\d+)/\n", line)
+        match = re.fullmatch(r"listening on http://(?:[\d.]+|\[[\da-f:.]+\]):(\d+)/\n", line)
         assert match, line + self.process.stderr.read()
         self.port = int(match[1])
 
-    def connect(self):
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
+    def connect(self, source=None):
+        """From another address of this machine, which makes it another client."""
+        return http.client.HTTPConnection(self.host, self.port, timeout=SECONDS,
+                                          source_address=source and (source, 0))
 
-    def ask(self, method, path, body=None, headers=None):
+    def ask(self, method, path, body=None, headers=None, source=None):
         """(status, headers, body)"""
-        connection = self.connect()
+        connection = self.connect(source)
         try:
             connection.request(method, path, body, headers or {})
             response = connection.getresponse()
@@ -51,7 +54,7 @@ class Server:
 
     def send(self, data, seconds=SECONDS):
         """Bytes as they are; what comes back until the server closes."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=seconds) as connection:
+        with socket.create_connection((self.host, self.port), timeout=seconds) as connection:
             connection.sendall(data)
             connection.shutdown(socket.SHUT_WR)
             found = b""

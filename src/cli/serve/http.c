@@ -11,14 +11,13 @@
 #include <unistd.h>
 
 #include "cli/output.h"
+#include "cli/serve/body.h"
 #include "cli/serve/page.h"
 #include "cli/serve/watch.h"
+#include "cli/session.h"
 
 enum {
-    BODY_LIMIT = 8 << 20,
     DRAIN_LIMIT = 64 << 20, /* a body up to this is read and dropped: then a client sees why */
-    CONNECTION_LIMIT = 128, /* those beyond it are told to come back later */
-    SOCKET_LIMIT = 256,     /* those beyond it are closed */
     IDLE_SECONDS = 10,
     STACK_SIZE = 512 << 10,
     DRAIN_SECONDS = 10,
@@ -28,21 +27,21 @@ enum {
 
 struct cli_server {
     const cli_service *service;
+    const cli_gate *gate;
     struct MHD_Daemon *daemon;
     cli_watch *watch;
+    cli_crowd *crowd;
     int socket;
     pthread_mutex_t lock; /* of what follows */
     int active;           /* requests whose answer is not out yet */
-    int connections;
     bool draining;
 };
 
-/* A request while its body arrives. */
-typedef struct request {
-    char *body;
-    size_t size, room;
-    bool too_large;
-} request;
+/* What is known of a connection; each is NULL where there was no memory. */
+typedef struct guest {
+    cli_watched *watched;
+    cli_visitor *visitor;
+} guest;
 
 static const char json_type[] = "application/json; charset=utf-8";
 static const char too_large_message[] = "expected an image of at most 8 MiB: scale it down";
@@ -96,8 +95,8 @@ static outcome send_answer(cli_server *server, struct MHD_Connection *connection
 
 static outcome send_page(cli_server *server, struct MHD_Connection *connection)
 {
-    struct MHD_Response *response = MHD_create_response_from_buffer(
-        cli_page_size, (void *)cli_page, MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(cli_page_size, (void *)cli_page, MHD_RESPMEM_PERSISTENT);
     return send_response(server, connection, MHD_HTTP_OK, response, "text/html; charset=utf-8",
                          NULL);
 }
@@ -147,44 +146,12 @@ static unsigned long long announced_size(struct MHD_Connection *connection)
     return length ? strtoull(length, NULL, 10) : 0;
 }
 
-static bool is_crowded(cli_server *server)
+static const guest *guest_of(struct MHD_Connection *connection)
 {
-    pthread_mutex_lock(&server->lock);
-    bool crowded = server->connections > CONNECTION_LIMIT;
-    pthread_mutex_unlock(&server->lock);
-    return crowded;
-}
-
-static void append_body(request *asked, const char *data, size_t size)
-{
-    if (asked->too_large)
-        return;
-    if (asked->size + size > BODY_LIMIT) {
-        free(asked->body);
-        asked->body = NULL;
-        asked->size = asked->room = 0;
-        asked->too_large = true;
-        return;
-    }
-    if (asked->size + size > asked->room) {
-        size_t room = 2 * (asked->size + size);
-        char *larger = realloc(asked->body, room);
-        if (!larger) {
-            asked->too_large = true;
-            return;
-        }
-        asked->body = larger;
-        asked->room = room;
-    }
-    memcpy(asked->body + asked->size, data, size);
-    asked->size += size;
-}
-
-static cli_watched *watched_of(struct MHD_Connection *connection)
-{
+    static const guest unknown;
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    return info ? info->socket_context : NULL;
+    return info && info->socket_context ? info->socket_context : &unknown;
 }
 
 static outcome refuse(cli_server *server, struct MHD_Connection *connection, unsigned status,
@@ -201,22 +168,39 @@ static void restart_clock(struct MHD_Connection *connection)
 }
 
 static outcome send_prediction(cli_server *server, struct MHD_Connection *connection,
-                               const request *asked)
+                               cli_body *body)
 {
-    if (asked->too_large)
+    if (body->too_large)
         return refuse(server, connection, MHD_HTTP_CONTENT_TOO_LARGE, too_large_message, NULL);
+    if (body->no_room)
+        return refuse(server, connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+                      "too many images arrive at once: come back later", NULL);
     bool seen = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "seen") != NULL;
-    cli_answer answer = cli_answer_image(server->service, asked->body, asked->size, seen);
+    cli_answer answer = cli_answer_image(server->service, body->data, body->size, seen);
+    cli_body_finish(body, server->crowd, guest_of(connection)->visitor);
     restart_clock(connection);
     return send_answer(server, connection, answer, NULL);
 }
 
+static outcome note_field(void *user, enum MHD_ValueKind kind, const char *key, const char *value)
+{
+    (void)kind;
+    cli_gate_note(user, key, value);
+    return MHD_YES;
+}
+
 /* The headers are there, the body is not. Refuses, or goes on. */
 static outcome begin_request(cli_server *server, struct MHD_Connection *connection,
-                             const char *path, const char *method)
+                             const char *path, const char *method, const char *version)
 {
+    char message[CLI_GATE_MESSAGE];
+    cli_head head = {0};
     const struct route *route = find_route(path);
-    if (is_crowded(server))
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, note_field, &head);
+    unsigned refused = cli_gate_check(message, server->gate, &head, version, method);
+    if (refused)
+        return refuse(server, connection, refused, message, NULL);
+    if (!cli_crowd_serves(server->crowd, guest_of(connection)->visitor))
         return refuse(server, connection, MHD_HTTP_SERVICE_UNAVAILABLE,
                       "too many connections: come back later", NULL);
     if (!route)
@@ -236,83 +220,115 @@ static outcome handle(void *user, struct MHD_Connection *connection, const char 
                       void **state)
 {
     cli_server *server = user;
-    request *asked = *state;
-    (void)version;
-    if (!asked) {
-        asked = *state = calloc(1, sizeof *asked);
-        if (!asked)
+    cli_body *body = *state;
+    if (!body) {
+        body = *state = calloc(1, sizeof *body);
+        if (!body)
             return MHD_NO;
         change_active(server, 1);
-        return begin_request(server, connection, path, method);
+        return begin_request(server, connection, path, method, version);
     }
     if (*size > 0) {
-        append_body(asked, data, *size);
+        if (cli_body_append(body, server->crowd, guest_of(connection)->visitor,
+                            (size_t)announced_size(connection), data, *size))
+            restart_clock(connection);
         *size = 0;
         return MHD_YES;
     }
-    cli_watch_set_busy(server->watch, watched_of(connection), true);
+    cli_watch_set_busy(server->watch, guest_of(connection)->watched, true);
     const struct route *route = find_route(path);
     if (route && route->get)
         return route->get(server, connection);
-    return send_prediction(server, connection, asked);
+    return send_prediction(server, connection, body);
 }
 
 static void end_request(void *user, struct MHD_Connection *connection, void **state,
                         enum MHD_RequestTerminationCode code)
 {
     cli_server *server = user;
-    request *asked = *state;
+    cli_body *body = *state;
     (void)code;
-    if (!asked)
+    if (!body)
         return;
-    free(asked->body);
-    free(asked);
+    cli_body_finish(body, server->crowd, guest_of(connection)->visitor);
+    free(body);
     *state = NULL;
-    cli_watch_set_busy(server->watch, watched_of(connection), false);
+    cli_watch_set_busy(server->watch, guest_of(connection)->watched, false);
     change_active(server, -1);
+}
+
+static outcome may_connect(void *user, const struct sockaddr *address, socklen_t size)
+{
+    cli_server *server = user;
+    (void)size;
+    struct in6_addr client = cli_gate_address(address);
+    return cli_crowd_may_enter(server->crowd, &client) ? MHD_YES : MHD_NO;
+}
+
+static guest *welcome(cli_server *server, struct MHD_Connection *connection)
+{
+    guest *arrived = calloc(1, sizeof *arrived);
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    if (arrived && info)
+        arrived->watched = cli_watch_add(server->watch, info->connect_fd);
+    info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    if (arrived && info) {
+        struct in6_addr client = cli_gate_address(info->client_addr);
+        arrived->visitor = cli_crowd_enter(server->crowd, &client);
+    }
+    return arrived;
 }
 
 static void notice_connection(void *user, struct MHD_Connection *connection, void **context,
                               enum MHD_ConnectionNotificationCode code)
 {
     cli_server *server = user;
-    pthread_mutex_lock(&server->lock);
-    server->connections += code == MHD_CONNECTION_NOTIFY_CLOSED ? -1 : 1;
-    pthread_mutex_unlock(&server->lock);
-    if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-        cli_watch_remove(server->watch, *context);
+    guest *known = *context;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        *context = welcome(server, connection);
+    } else if (known) {
+        cli_watch_remove(server->watch, known->watched);
+        cli_crowd_leave(server->crowd, known->visitor);
+        free(known);
         *context = NULL;
-        return;
     }
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    *context = info ? cli_watch_add(server->watch, info->connect_fd) : NULL;
 }
 
-int cli_server_start(cli_server **server, const cli_service *service, int socket)
+static void destroy(cli_server *server)
 {
-    cli_server *result = *server = calloc(1, sizeof *result);
-    if (result)
-        result->watch = cli_watch_create();
-    if (!result || !result->watch) {
-        free(result);
+    cli_watch_destroy(server->watch);
+    cli_crowd_destroy(server->crowd);
+    pthread_mutex_destroy(&server->lock);
+    free(server);
+}
+
+int cli_server_start(cli_server **server, const cli_service *service, const cli_gate *gate,
+                     int socket)
+{
+    cli_server *result = *server = cli_allocate(1, sizeof *result);
+    if (!result) {
         close(socket);
-        return cli_fail(CLI_EXIT_FAILURE, "out of memory for the server");
+        return CLI_EXIT_FAILURE;
     }
-    result->service = service;
-    result->socket = socket;
+    *result = (cli_server){.service = service,
+                           .gate = gate,
+                           .watch = cli_watch_create(),
+                           .crowd = cli_crowd_create(),
+                           .socket = socket};
     pthread_mutex_init(&result->lock, NULL);
-    result->daemon = MHD_start_daemon(
-        MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_ITC, 0, NULL, NULL,
-        handle, result, MHD_OPTION_LISTEN_SOCKET, socket, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)SOCKET_LIMIT, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
-        MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_SIZE, MHD_OPTION_NOTIFY_COMPLETED, end_request,
-        result, MHD_OPTION_NOTIFY_CONNECTION, notice_connection, result, MHD_OPTION_END);
+    if (result->watch && result->crowd)
+        result->daemon = MHD_start_daemon(
+            MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_ITC, 0,
+            may_connect, result, handle, result, MHD_OPTION_LISTEN_SOCKET, socket,
+            MHD_OPTION_CONNECTION_LIMIT, (unsigned)CLI_CROWD_SOCKETS, MHD_OPTION_CONNECTION_TIMEOUT,
+            (unsigned)IDLE_SECONDS, MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_SIZE,
+            MHD_OPTION_NOTIFY_COMPLETED, end_request, result, MHD_OPTION_NOTIFY_CONNECTION,
+            notice_connection, result, MHD_OPTION_END);
     if (result->daemon)
         return 0;
     close(socket);
-    cli_watch_destroy(result->watch);
-    free(result);
+    destroy(result);
     *server = NULL;
     return cli_fail(CLI_EXIT_FAILURE, "the HTTP server cannot be started: end other programs");
 }
@@ -346,7 +362,5 @@ void cli_server_stop(cli_server *server)
         nanosleep(&pause, NULL);
     }
     MHD_stop_daemon(server->daemon);
-    cli_watch_destroy(server->watch);
-    pthread_mutex_destroy(&server->lock);
-    free(server);
+    destroy(server);
 }
