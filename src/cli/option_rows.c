@@ -178,7 +178,7 @@ const cli_option_row cli_option_rows[] = {
      "an integer of 0 to 65535"},
     {"host", "ADDR", 0, CLI_SERVE, "address to listen on (default 127.0.0.1: this machine alone)",
      set_text, FIELD(host), 0, "an address"},
-    {"allow-host", "NAME,...", 0, CLI_SERVE, "names and addresses that lead here, too",
+    {"allow-host", "NAME", 0, CLI_SERVE, "a name, or several with commas, that leads here, too",
      add_allow_host, 0, 0, "up to 32 lists of names or addresses, without scheme and port"},
     {"plan", NULL, 0, CLI_PLAN, "print the steps of training on this device instead", set_true,
      FIELD(plan), 0, NULL},
