@@ -7,6 +7,7 @@
 #include "check_main.h"
 #include "exchange/exchange.h"
 #include "exchange/onnx.pb-c.h"
+#include "exchange/state_dict.h"
 #include "net/network.h"
 #include "scratch.h"
 
@@ -210,7 +211,8 @@ static bool flip_bit(FILE *file, long bit)
     return fseek(file, bit / 8, SEEK_SET) == 0 && fputc(byte, file) == byte && fflush(file) == 0;
 }
 
-/* Of a header with a flipped bit nearly all are refused. Check takes long to count thousands of
+/* Of a header with a flipped bit nearly all are refused; a count of batches under another name is
+ * let pass, as such may lack. Check takes long to count thousands of
  * assertions, so that one is made at last. */
 START_TEST(import_survives_every_flipped_bit_of_the_header)
 {
@@ -234,7 +236,7 @@ START_TEST(import_survives_every_flipped_bit_of_the_header)
     }
     fclose(file);
     ck_assert_int_eq(good + refused, bits);
-    ck_assert_int_gt(refused, bits - bits / 50);
+    ck_assert_int_gt(refused, bits - bits / 15);
 }
 END_TEST
 
@@ -264,15 +266,31 @@ START_TEST(other_types_become_floats)
     memcpy(text + 8 + length, conversions[_i].bytes, size);
     scratch_write(&at, "x", text, 8 + (size_t)length + size);
     cnn_archive *archive;
+    cnn_state_dict *dict;
+    float values[2];
     const char *path = scratch_path(&at, "x");
     ck_assert_int_eq(cnn_archive_read(&archive, path), CNN_ERROR_DATA);
     assert_message_has("dtype: expected F32 or I64, found");
-    ck_assert_int_eq(cnn_archive_read_any(&archive, path), CNN_OK);
-    const cnn_tensor_info *tensor = cnn_archive_get(archive, 0);
-    ck_assert_int_eq(tensor->type, CNN_FLOAT32);
-    ck_assert_mem_eq(tensor->values, conversions[_i].values, sizeof conversions[_i].values);
-    ck_assert_str_eq(cnn_archive_foreign_type(archive, 0), conversions[_i].type);
-    cnn_archive_destroy(archive);
+    ck_assert_int_eq(cnn_state_dict_read(&dict, path), CNN_OK);
+    const cnn_raw_tensor *tensor = cnn_state_dict_find(dict, "x");
+    ck_assert_str_eq(tensor->dtype->name, conversions[_i].type);
+    ck_assert_int_eq(cnn_raw_to_float(values, tensor, path), CNN_OK);
+    ck_assert_mem_eq(values, conversions[_i].values, sizeof values);
+    cnn_state_dict_destroy(dict);
+}
+END_TEST
+
+START_TEST(names_are_in_natural_order)
+{
+    static const char *const sorted[] = {"a",      "a.1",      "a.2.b",     "a.10",
+                                         "a.10.x", "conv2",    "conv9",     "conv10",
+                                         "fc",     "fc1.bias", "fc1.weight"};
+    for (size_t i = 0; i < sizeof sorted / sizeof sorted[0]; i++)
+        for (size_t j = 0; j < sizeof sorted / sizeof sorted[0]; j++) {
+            int order = cnn_compare_names(sorted[i], sorted[j]);
+            ck_assert_msg((order < 0) == (i < j), "%s, %s", sorted[i], sorted[j]);
+            ck_assert_int_eq(order == 0, i == j);
+        }
 }
 END_TEST
 
@@ -291,6 +309,7 @@ int main(void)
     tcase_add_test(tests, import_survives_every_flipped_bit_of_the_header);
     tcase_add_loop_test(tests, other_types_become_floats, 0,
                         (int)(sizeof conversions / sizeof conversions[0]));
+    tcase_add_test(tests, names_are_in_natural_order);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

@@ -30,14 +30,17 @@ typedef struct cnn_import_options {
 /** The defaults: NULL, NULL, -1. */
 CNN_API void cnn_import_options_init(cnn_import_options *options);
 
-/** A model from a safetensors file with a state_dict of the notebook's network, as PyTorch saves
- * it. cdims, hdims, ksize, ydim and batch norm follow from the tensors' names and shapes; so do the
- * channels of xdim (without a convolution: 1 or 3, what fits), while its plane is taken as square
- * and halved without rest by each pooling. What was assumed or converted (F16, BF16 and F64 become
- * float32) goes to the log as information. A file that has the metadata "cnn-cl.config" says all
- * itself. Errors: FILE, DATA (the tensor, what was expected and found; an xdim that cannot be
- * inferred; a .pt file, with the command that converts it), ARGUMENT (an option out of range),
- * MEMORY. */
+/** A model from a file with a state_dict of the notebook's network: safetensors (one file, or the
+ * JSON index of several), or what torch.save() wrote, in the zip form or the older one, alone or in
+ * a checkpoint. Of a pickle only tensors, numbers, strings and containers are built, any other name
+ * in it is refused, and nothing is run. cdims, hdims, ksize, ydim and batch norm follow from the
+ * tensors' names and shapes, where the names are another network's from the chain of the shapes; so
+ * do the channels of xdim (without a convolution: 1 or 3, what fits). Its plane does not: 28 x 28
+ * or 32 x 32 are taken where only such a network of this family explains the file, else xdim is
+ * asked for. What was assumed, left out or converted (F16, BF16 and F64 become float32) goes to the
+ * log as information. A file that has the metadata "cnn-cl.config" says all itself. Errors: FILE,
+ * DATA (the tensor, what was expected and found; an xdim that cannot be inferred), ARGUMENT (an
+ * option out of range), MEMORY. */
 CNN_API cnn_status cnn_model_import(cnn_model **model, const char *path,
                                     const cnn_import_options *options);
 

@@ -56,7 +56,7 @@ const cli_command cli_commands[] = {
      .min_words = 1,
      .max_words = 1},
     {.name = "import",
-     .summary = "a state_dict of PyTorch's (safetensors) as a saved model",
+     .summary = "a state_dict of PyTorch's (safetensors, .pt) as a saved model",
      .notes = "Prints the network that names and shapes tell, as the options that make it;\n"
               "what was assumed is said on stderr, and these options settle it:\n",
      .groups = CLI_IMPORT,

@@ -1,12 +1,12 @@
 /* A state_dict that PyTorch saved becomes a model. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/status.h"
-#include "base/text.h"
 #include "exchange/exchange.h"
+#include "exchange/fit.h"
+#include "exchange/infer.h"
 #include "model/format.h"
 #include "net/network.h"
 
@@ -38,78 +38,27 @@ static cnn_status check_options(const cnn_import_options *options)
     return cnn_config_check(&config);
 }
 
-/* A file name for a shell, whatever is in it. */
-static void append_quoted(cnn_text *text, const char *path, size_t length)
+static cnn_status find_config(cnn_config *config, bool *by_shape, const cnn_state_dict *dict,
+                              const cnn_import_options *options)
 {
-    for (size_t i = 0; i < length; i++) {
-        cnn_text_append_bytes(text, &path[i], 1);
-        if (path[i] == '\'')
-            cnn_text_append(text, "\\''");
-    }
-}
-
-static cnn_status fail_pickle(const char *path)
-{
-    const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
-    const char *dot = strrchr(name, '.');
-    size_t length = strlen(path), stem = dot && dot > name ? (size_t)(dot - path) : length;
-    cnn_text text = {0};
-    char *paths = NULL;
-    cnn_text_append(&text, "'");
-    append_quoted(&text, path, length);
-    cnn_text_append(&text, "' '");
-    append_quoted(&text, path, stem);
-    cnn_text_append(&text, ".safetensors'");
-    cnn_status status = cnn_text_take(&paths, &text);
-    if (status == CNN_OK)
-        status = cnn_fail(CNN_ERROR_DATA,
-                          "%s: expected a safetensors file, found a zip archive or a pickle: one "
-                          "of torch.save() is converted "
-                          "by: python3 -c \"import sys, torch, safetensors.torch as s; "
-                          "s.save_file(torch.load(sys.argv[1], 'cpu', weights_only=True), "
-                          "sys.argv[2])\" %s",
-                          path, paths);
-    free(paths);
+    const char *json = cnn_state_dict_metadata(dict, CNN_CONFIG_KEY);
+    *by_shape = false;
+    cnn_config_init(config);
+    cnn_status status = json ? cnn_config_from_json(config, json, dict->path)
+                             : cnn_infer(config, by_shape, dict, options);
+    apply(config, options);
     return status;
 }
 
-/* torch.save() writes a zip archive, or a pickle before PyTorch 1.6. Of a safetensors file the
- * first eight bytes are a length, whose upper half is zero. */
-static cnn_status refuse_pickle(const char *path)
+static cnn_status fill(cnn_model *model, const cnn_state_dict *dict, bool by_shape)
 {
-    unsigned char bytes[8] = {0};
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        return cnn_fail(CNN_ERROR_FILE, "%s: cannot be opened: %s", path, strerror(errno));
-    size_t count = fread(bytes, 1, sizeof bytes, file);
-    fclose(file);
-    bool is_length = memcmp(bytes + 4, (unsigned char[4]){0}, 4) == 0;
-    bool is_pickle = memcmp(bytes, "PK\3\4", 4) == 0 || bytes[0] == 0x80;
-    return count == sizeof bytes && is_pickle && !is_length ? fail_pickle(path) : CNN_OK;
-}
-
-static void log_conversions(const cnn_archive *archive)
-{
-    size_t converted = 0, last = 0;
-    for (size_t i = 0; i < cnn_archive_count(archive); i++) {
-        if (!cnn_archive_foreign_type(archive, i))
-            continue;
-        converted++;
-        last = i;
-    }
-    if (converted > 0)
-        cnn_log(CNN_LOG_INFO, "%s: %zu tensors of %s converted to float32",
-                cnn_archive_path(archive), converted, cnn_archive_foreign_type(archive, last));
-}
-
-static cnn_status find_config(cnn_config *config, const cnn_archive *archive,
-                              const cnn_import_options *options)
-{
-    const char *json = cnn_archive_metadata(archive, CNN_CONFIG_KEY);
-    cnn_config_init(config);
-    cnn_status status = json ? cnn_config_from_json(config, json, cnn_archive_path(archive))
-                             : cnn_exchange_infer(config, archive, options);
-    apply(config, options);
+    cnn_fit fit = {0};
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_fit_init(&fit, model, dict, by_shape));
+    CNN_TRY(cnn_model_allocate(model));
+    CNN_TRY(cnn_fit_copy(model, &fit, dict->path));
+out:
+    cnn_fit_finish(&fit);
     return status;
 }
 
@@ -117,18 +66,26 @@ cnn_status cnn_model_import(cnn_model **model, const char *path, const cnn_impor
 {
     *model = NULL;
     cnn_status status = CNN_OK;
-    cnn_archive *archive = NULL;
+    cnn_state_dict *dict = NULL;
+    cnn_model *result = NULL;
     cnn_config config;
+    bool by_shape;
     CNN_TRY(check_options(options));
-    CNN_TRY(refuse_pickle(path));
-    CNN_TRY(cnn_archive_read_any(&archive, path));
-    CNN_TRY(find_config(&config, archive, options));
-    log_conversions(archive);
-    status = cnn_archive_to_model(model, &config, archive);
+    CNN_TRY(cnn_state_dict_read(&dict, path));
+    CNN_TRY(find_config(&config, &by_shape, dict, options));
+    CNN_TRY(cnn_model_describe_file(&result, &config, path));
+    CNN_TRY(cnn_origin_read(&result->origin, cnn_state_dict_metadata(dict, CNN_DATA_KEY),
+                            cnn_state_dict_metadata(dict, CNN_CLASSES_KEY), path));
+    status = fill(result, dict, by_shape);
     if (status == CNN_ERROR_DATA && options->xdim)
         cnn_fail(status, "%s (with --xdim %d,%d,%d)", cnn_error_message(), config.xdim[0],
                  config.xdim[1], config.xdim[2]);
+    if (status != CNN_OK)
+        goto out;
+    *model = result;
+    result = NULL;
 out:
-    cnn_archive_destroy(archive);
+    cnn_model_destroy(result);
+    cnn_state_dict_destroy(dict);
     return status;
 }

@@ -18,10 +18,9 @@
 enum { MAX_RANK = 4 };
 
 typedef struct archive_entry {
-    cnn_tensor_info info;            /* its name belongs to the header */
-    size_t begin, end;               /* bytes within the values */
-    const cnn_foreign_type *foreign; /* its type in the file, where the values are converted */
-    float *converted;                /* then its values, else NULL */
+    cnn_tensor_info info; /* its name belongs to the header */
+    cnn_raw_tensor raw;   /* the same as the file has it */
+    size_t begin, end;    /* bytes within the values */
 } archive_entry;
 
 struct cnn_archive {
@@ -31,7 +30,7 @@ struct cnn_archive {
     size_t count;
     unsigned char *values;
     size_t value_size; /* bytes */
-    bool converts;     /* foreign types are taken */
+    bool any;          /* takes what other programs write: all types, more axes */
 };
 
 static cnn_status fail_tensor(const cnn_archive *archive, const char *name, const char *problem)
@@ -44,30 +43,31 @@ static cnn_status parse_type(archive_entry *entry, const cnn_archive *archive, c
     const char *name = json_string_value(value);
     if (!name)
         return fail_tensor(archive, entry->info.name, "dtype: expected a string");
+    entry->raw.dtype = cnn_dtype_find(name);
     for (int type = 0; type < CNN_ARCHIVE_TYPES; type++) {
         if (strcmp(name, cnn_type_rows[type].name) == 0) {
             entry->info.type = (cnn_type)type;
             return CNN_OK;
         }
     }
-    entry->info.type = CNN_FLOAT32;
-    entry->foreign = archive->converts ? cnn_foreign_type_find(name) : NULL;
-    if (entry->foreign)
+    if (archive->any && entry->raw.dtype)
         return CNN_OK;
     char quoted[CNN_QUOTE_SIZE], problem[CNN_QUOTE_SIZE + 64];
     snprintf(problem, sizeof problem, "dtype: expected %s, found '%s'",
-             archive->converts ? "F32, F16, BF16, F64 or I64" : "F32 or I64",
+             archive->any ? "a type that safetensors files have" : "F32 or I64",
              cnn_quote(quoted, name));
     return fail_tensor(archive, entry->info.name, problem);
 }
 
-static cnn_status parse_shape(cnn_tensor_info *info, const cnn_archive *archive,
-                              const json_t *value)
+static cnn_status parse_shape(archive_entry *entry, const cnn_archive *archive, const json_t *value)
 {
-    size_t rank = json_array_size(value);
-    if (!json_is_array(value) || rank > MAX_RANK)
-        return fail_tensor(archive, info->name, "shape: expected a list of at most 4 sizes");
-    info->rank = (int)rank;
+    cnn_tensor_info *info = &entry->info;
+    size_t rank = json_array_size(value), limit = archive->any ? CNN_RAW_RANK : MAX_RANK;
+    char problem[64];
+    snprintf(problem, sizeof problem, "shape: expected a list of at most %zu sizes", limit);
+    if (!json_is_array(value) || rank > limit)
+        return fail_tensor(archive, info->name, problem);
+    info->rank = entry->raw.rank = (int)rank;
     info->count = 1;
     for (size_t axis = 0; axis < rank; axis++) {
         const json_t *item = json_array_get(value, axis);
@@ -75,7 +75,9 @@ static cnn_status parse_shape(cnn_tensor_info *info, const cnn_archive *archive,
         if (!json_is_integer(item) || size < 0 || size > INT_MAX)
             return fail_tensor(archive, info->name,
                                "shape: expected sizes of 0 to 2147483647, found something else");
-        info->shape[axis] = (int)size;
+        entry->raw.shape[axis] = (int)size;
+        if (axis < MAX_RANK)
+            info->shape[axis] = (int)size;
         if (!cnn_multiply_size(&info->count, info->count, (size_t)size))
             return fail_tensor(archive, info->name, "shape: more values than memory can address");
     }
@@ -99,8 +101,7 @@ static cnn_status parse_offsets(archive_entry *entry, const cnn_archive *archive
         !parse_offset(&entry->end, json_array_get(value, 1)))
         return fail_tensor(archive, name,
                            "data_offsets: expected two byte positions, found something else");
-    size_t width = entry->foreign ? entry->foreign->size : cnn_type_rows[entry->info.type].size;
-    if (!cnn_multiply_size(&size, entry->info.count, width))
+    if (!cnn_multiply_size(&size, entry->info.count, entry->raw.dtype->size))
         return fail_tensor(archive, name, "shape: more bytes than memory can address");
     if (entry->begin > entry->end || entry->end > archive->value_size) {
         snprintf(problem, sizeof problem,
@@ -125,7 +126,7 @@ static cnn_status parse_entry(cnn_archive *archive, const char *name, const json
     if (!json_is_object(value))
         return fail_tensor(archive, name, "expected an object of dtype, shape and data_offsets");
     CNN_TRY(parse_type(entry, archive, json_object_get(value, "dtype")));
-    CNN_TRY(parse_shape(&entry->info, archive, json_object_get(value, "shape")));
+    CNN_TRY(parse_shape(entry, archive, json_object_get(value, "shape")));
     CNN_TRY(parse_offsets(entry, archive, json_object_get(value, "data_offsets")));
     archive->count++;
 out:
@@ -250,18 +251,17 @@ static cnn_status read_lengths(size_t *length, cnn_archive *archive, FILE *file)
     return CNN_OK;
 }
 
-static cnn_status take_values(archive_entry *entry, const cnn_archive *archive)
+static void bind_values(archive_entry *entry, const cnn_archive *archive)
 {
-    const unsigned char *bytes = archive->values + entry->begin;
     entry->info.values = archive->values + entry->begin;
-    if (!entry->foreign)
-        return CNN_OK;
-    cnn_status status =
-        cnn_allocate(&entry->converted, entry->info.count, sizeof(float), archive->path);
-    for (size_t i = 0; status == CNN_OK && i < entry->info.count; i++)
-        entry->converted[i] = entry->foreign->to_float(bytes + i * entry->foreign->size);
-    entry->info.values = entry->converted;
-    return status;
+    entry->raw.name = entry->info.name;
+    entry->raw.count = entry->info.count;
+    entry->raw.values = archive->values + entry->begin;
+    size_t stride = 1;
+    for (int axis = entry->raw.rank - 1; axis >= 0; axis--) {
+        entry->raw.strides[axis] = stride;
+        stride *= (size_t)entry->raw.shape[axis];
+    }
 }
 
 static cnn_status read_all(cnn_archive *archive, FILE *file, bool sealed)
@@ -283,13 +283,13 @@ static cnn_status read_all(cnn_archive *archive, FILE *file, bool sealed)
         CNN_TRY(cnn_seal_check(header, archive->path, pieces, sizeof pieces / sizeof pieces[0]));
     }
     for (size_t i = 0; i < archive->count; i++)
-        CNN_TRY(take_values(&archive->entries[i], archive));
+        bind_values(&archive->entries[i], archive);
 out:
     free(header);
     return status;
 }
 
-static cnn_status read_archive(cnn_archive **archive, const char *path, bool sealed, bool converts)
+static cnn_status read_archive(cnn_archive **archive, const char *path, bool sealed, bool any)
 {
     *archive = NULL;
     cnn_status status = CNN_OK;
@@ -301,7 +301,7 @@ static cnn_status read_archive(cnn_archive **archive, const char *path, bool sea
     cnn_text_append(&text, "%s", path);
     CNN_TRY(cnn_allocate(&result, 1, sizeof *result, path));
     CNN_TRY(cnn_text_take(&result->path, &text));
-    result->converts = converts;
+    result->any = any;
     CNN_TRY(read_all(result, file, sealed));
     *archive = result;
     result = NULL;
@@ -331,8 +331,6 @@ void cnn_archive_destroy(cnn_archive *archive)
 {
     if (!archive)
         return;
-    for (size_t i = 0; archive->entries && i < archive->count; i++)
-        free(archive->entries[i].converted);
     json_decref(archive->header);
     free(archive->entries);
     free(archive->values);
@@ -361,10 +359,9 @@ const cnn_tensor_info *cnn_archive_get(const cnn_archive *archive, size_t index)
     return &archive->entries[index].info;
 }
 
-const char *cnn_archive_foreign_type(const cnn_archive *archive, size_t index)
+const cnn_raw_tensor *cnn_archive_raw(const cnn_archive *archive, size_t index)
 {
-    const cnn_foreign_type *foreign = archive->entries[index].foreign;
-    return foreign ? foreign->name : NULL;
+    return &archive->entries[index].raw;
 }
 
 const cnn_tensor_info *cnn_archive_find(const cnn_archive *archive, const char *name)

@@ -8,6 +8,8 @@
 
 #include <cnncl/model.h>
 
+#include "model/format.h"
+
 typedef struct cnn_metadata {
     const char *key, *value;
 } cnn_metadata;
@@ -26,12 +28,25 @@ cnn_status cnn_archive_write_sealed(const char *path, const cnn_tensor_info *ten
                                     size_t tensor_count, const cnn_metadata *metadata,
                                     size_t metadata_count);
 
+enum { CNN_RAW_RANK = 8 };
+
+/* A named tensor as a file has it: of any type, its values not aligned and not dense. */
+typedef struct cnn_raw_tensor {
+    const char *name;
+    const cnn_dtype *dtype;
+    int rank, shape[CNN_RAW_RANK];
+    size_t strides[CNN_RAW_RANK]; /* values from one place of an axis to the next */
+    size_t count;
+    const unsigned char *values;
+} cnn_raw_tensor;
+
 typedef struct cnn_archive cnn_archive;
 
 /* Reads and checks a whole file. Takes no memory that the file's size does not account for. Errors:
  * FILE, DATA (the tensor or field, what was expected and found), MEMORY. */
 cnn_status cnn_archive_read(cnn_archive **archive, const char *path);
-/* Also takes F16, BF16 and F64: their values become float32. */
+/* Also takes what other programs write, all types and up to CNN_RAW_RANK axes: for
+ * cnn_archive_raw(), as cnn_archive_get() knows neither. */
 cnn_status cnn_archive_read_any(cnn_archive **archive, const char *path);
 /* The same of a file whose seal must be there and be right: a flipped bit is an error. */
 cnn_status cnn_archive_read_sealed(cnn_archive **archive, const char *path);
@@ -45,8 +60,8 @@ size_t cnn_archive_count(const cnn_archive *archive);
 /* In the header's order; index below the count. The values may be unaligned: copy them with
  * memcpy() or cnn_archive_copy(). Owned by the archive, as are the names. */
 const cnn_tensor_info *cnn_archive_get(const cnn_archive *archive, size_t index);
-/* The type in the file, "F16", of a tensor that was converted; else NULL. */
-const char *cnn_archive_foreign_type(const cnn_archive *archive, size_t index);
+/* The tensor as the file has it. Owned by the archive. */
+const cnn_raw_tensor *cnn_archive_raw(const cnn_archive *archive, size_t index);
 /* NULL where there is no such tensor. */
 const cnn_tensor_info *cnn_archive_find(const cnn_archive *archive, const char *name);
 
@@ -59,6 +74,9 @@ cnn_status cnn_archive_copy(const cnn_tensor_info *wanted, const cnn_archive *ar
 /* True for integers. */
 bool cnn_tensor_is_finite(const cnn_tensor_info *tensor);
 
+/* cnn_model_describe(), where a network that cannot be is the file's fault, not the caller's.
+ * Errors: DATA, MEMORY. */
+cnn_status cnn_model_describe_file(cnn_model **model, const cnn_config *config, const char *path);
 /* A model of this configuration with the archive's tensors, which must be those of its network, all
  * of them and no others. Errors: DATA, also where the network cannot be; MEMORY. */
 cnn_status cnn_archive_to_model(cnn_model **model, const cnn_config *config,

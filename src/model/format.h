@@ -10,6 +10,10 @@
 /* What a saved model says of itself: this program's version, and the network's options as JSON. */
 #define CNN_VERSION_KEY "cnn-cl.version"
 #define CNN_CONFIG_KEY "cnn-cl.config"
+/* What it was trained on, and a JSON array of the classes' names; absent where they are not known.
+ */
+#define CNN_DATA_KEY "cnn-cl.data"
+#define CNN_CLASSES_KEY "cnn-cl.classes"
 
 enum {
     CNN_ARCHIVE_LENGTH_SIZE = 8,          /* bytes of the header's length */
@@ -26,14 +30,15 @@ typedef struct cnn_type_row {
 /* Indexed by cnn_type. */
 extern const cnn_type_row cnn_type_rows[CNN_ARCHIVE_TYPES];
 
-/* A type of other programs' files: each value becomes a float. */
-typedef struct cnn_foreign_type {
+/* A type of values in files, of this program and of others. */
+typedef struct cnn_dtype {
     const char *name; /* safetensors' */
     size_t size;      /* bytes of a value */
-    float (*to_float)(const unsigned char *bytes);
-} cnn_foreign_type;
+    bool is_integer;
+    double (*to_double)(const unsigned char *bytes); /* NULL: no number that is taken */
+} cnn_dtype;
 
 /* NULL where the name is none of them. */
-const cnn_foreign_type *cnn_foreign_type_find(const char *name);
+const cnn_dtype *cnn_dtype_find(const char *name);
 
 #endif

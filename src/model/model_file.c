@@ -10,9 +10,6 @@
 #include "model/format.h"
 #include "net/network.h"
 
-#define DATA_KEY "cnn-cl.data"       /* what it was trained on; absent where that is not known */
-#define CLASSES_KEY "cnn-cl.classes" /* a JSON array of names; absent where there are none */
-
 enum { METADATA_LIMIT = 5 };
 
 static void add_metadata(cnn_metadata *metadata, size_t *count, const char *key, const char *value)
@@ -36,8 +33,8 @@ cnn_status cnn_model_save(const cnn_model *model, const char *path)
     add_metadata(metadata, &count, "format", "pt");
     add_metadata(metadata, &count, CNN_VERSION_KEY, cnn_version());
     add_metadata(metadata, &count, CNN_CONFIG_KEY, config);
-    add_metadata(metadata, &count, DATA_KEY, model->origin.data);
-    add_metadata(metadata, &count, CLASSES_KEY, classes);
+    add_metadata(metadata, &count, CNN_DATA_KEY, model->origin.data);
+    add_metadata(metadata, &count, CNN_CLASSES_KEY, classes);
     CNN_TRY(cnn_archive_write(path, tensors, model->slot_count, metadata, count));
 out:
     free(tensors);
@@ -59,8 +56,7 @@ static cnn_status read_config(cnn_config *config, const cnn_archive *archive)
     return cnn_config_from_json(config, json, path);
 }
 
-/* A network that cannot be is the file's fault here, not the caller's. */
-static cnn_status describe_model(cnn_model **model, const cnn_config *config, const char *path)
+cnn_status cnn_model_describe_file(cnn_model **model, const cnn_config *config, const char *path)
 {
     cnn_status status = cnn_model_describe(model, config);
     if (status == CNN_ERROR_ARGUMENT)
@@ -106,10 +102,11 @@ cnn_status cnn_archive_to_model(cnn_model **model, const cnn_config *config,
     *model = NULL;
     cnn_status status = CNN_OK;
     cnn_model *result = NULL;
-    CNN_TRY(describe_model(&result, config, cnn_archive_path(archive)));
+    CNN_TRY(cnn_model_describe_file(&result, config, cnn_archive_path(archive)));
     CNN_TRY(refuse_extra(result, archive));
-    CNN_TRY(cnn_origin_read(&result->origin, cnn_archive_metadata(archive, DATA_KEY),
-                            cnn_archive_metadata(archive, CLASSES_KEY), cnn_archive_path(archive)));
+    CNN_TRY(cnn_origin_read(&result->origin, cnn_archive_metadata(archive, CNN_DATA_KEY),
+                            cnn_archive_metadata(archive, CNN_CLASSES_KEY),
+                            cnn_archive_path(archive)));
     for (size_t i = 0; i < result->slot_count; i++)
         CNN_TRY(cnn_archive_check(&result->slots[i].info, archive));
     CNN_TRY(cnn_model_allocate(result));

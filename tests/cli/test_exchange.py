@@ -23,20 +23,35 @@ def shapes(**changes):
     return {name: entry for name, entry in result.items() if entry}
 
 
+def renamed(**names):
+    """The same under names that tell nothing; a value of None leaves one out."""
+    names = {"conv2d_00": "conv1", "conv2d_04": "conv2", "linear_09": "fc1", "linear_11": "fc2", **names}
+    return {names[key.split(".")[1]] + "." + key.split(".")[2]: entry
+            for key, entry in shapes().items() if names[key.split(".")[1]]}
+
+
+def network(convs, linears, kernel=3):
+    """Layers of (outputs, inputs) under names that tell their kind alone."""
+    result = {}
+    for i, (outputs, inputs) in enumerate(convs):
+        result[f"features.{3 * i}.weight"] = ("F32", [outputs, inputs, kernel, kernel])
+        result[f"features.{3 * i}.bias"] = ("F32", [outputs])
+    for i, (outputs, inputs) in enumerate(linears):
+        result[f"classifier.{2 * i}.weight"] = ("F32", [outputs, inputs])
+        result[f"classifier.{2 * i}.bias"] = ("F32", [outputs])
+    return result
+
+
 # What is wrong with a state_dict, and what is said of it.
 BAD = [
     (shapes(net__conv2d_04__bias=None), r"'net\.conv2d_04\.bias': expected it in the file"),
     (shapes(net__conv2d_00__weight=None, net__conv2d_00__bias=None), r"'net\.conv2d_04\.weight': the "
-     r"network has no such tensor; it has 'net\.conv2d_00\.weight', which is missing"),
+     r"network has no such tensor; it has 'net\.conv2d_00\.weight', which is missing \(6 missing: "
+     r"net\.conv2d_00\.weight \(2, 3, 3, 3\), .*; 6 of the file fit nowhere: net\.conv2d_04"),
     (shapes(net__conv2d_04__weight=None, net__conv2d_04__bias=None, net__conv2d_03__weight=[2, 3, 3, 3],
             net__conv2d_03__bias=[2]), r"'net\.conv2d_03\.weight': the network has no such tensor; it "
      r"has 'net\.conv2d_04\.weight', which is missing"),
-    (shapes(net__conv2d_04__gain=[2]), r"'net\.conv2d_04\.gain': the network has no such tensor$"),
     (shapes(net__batchnorm2d_01__weight=[3]), r"'net\..*: the network has no such tensor; it has "),
-    (shapes(module__conv1__weight=[3]), r"'module\.conv1\.weight': expected a name of the notebook's"),
-    (shapes(net__conv2d_x__weight=[3]), r"'net\.conv2d_x\.weight': expected a name of the notebook's"),
-    (shapes(net__conv2d_4__weight=[3]), r"'net\.conv2d_4\.weight': expected a name of the notebook's"),
-    (shapes(net__linear_99999999__weight=[3]), r"'net\.linear_99999999\.weight': expected a name"),
     (shapes(net__conv2d_00__weight=[3, 1, 9]), r"'net\.conv2d_00\.weight': shape: expected 4 sizes "
      r"above 0, found \(3, 1, 9\)"),
     (shapes(net__linear_09__weight=[5, 0]), r"'net\.linear_09\.weight': shape: expected 2 sizes above "),
@@ -58,6 +73,50 @@ BAD = [
     (shapes(net__conv2d_00__bias=("U8", [3])), r"'net\.conv2d_00\.bias': dtype: expected F32, F16, "
      r"BF16, F64 or I64, found 'U8'"),
     (shapes(net__conv2d_00__bias=("I64", [3])), r"'net\.conv2d_00\.bias': dtype: expected F32, found"),
+    # under other names
+    ({**renamed(), "aux.weight": ("F32", [4, 2])}, r"expected linear layers that follow each other in one "
+     r"way, .* found no such order of 3: aux\.weight \(4, 2\), fc1\.weight \(5, 8\)"),
+    ({**renamed(), "ln.weight": ("F32", [5]), "ln.bias": ("F32", [5])}, r"'ln\.weight': \(5,\): "
+     r"expected weights of 2D convolutions"),
+    ({**renamed(), "rnn.weight_ih_l0": ("F32", [5, 5])}, r"'rnn\.weight_ih_l0': \(5, 5\): expected"),
+    ({**renamed(), "bn.running_mean": ("F32", [3]), "bn.running_var": ("F32", [3])},
+     r"'bn\.running_mean': expected a batch norm with weight and bias"),
+    ({**renamed(), "bn.running_mean": ("F32", [3]), "bn.running_var": ("F32", [3]),
+      "bn.weight": ("F32", [3]), "bn.bias": ("F32", [3])},
+     "expected a batch norm behind each of 2 convolutions or none, found 1"),
+    (network([(8, 4), (4, 16), (16, 8), (32, 8), (8, 32)], [(10, 8 * 49)]), "convolutions that follow .* "
+     "found "),
+    # whose images cannot be told
+    (network([(32, 1), (64, 32)], [(128, 64 * 12 * 12), (10, 128)]), "convolutions that do not pad, with "
+     "one pool behind the last, leave of images of 28 x 28"),
+    (network([(32, 1), (64, 32)], [(128, 64 * 5 * 5), (10, 128)]), "do not pad, with a pool after each, "
+     "leave of images of 28 x 28"),
+    (network([(6, 3), (16, 6)], [(120, 400), (84, 120), (10, 84)], 5), "do not pad, with a pool after each, "
+     "leave of images of 32 x 32"),
+    (network([(10, 1), (20, 10)], [(50, 320), (10, 50)], 5), "do not pad, .* images of 28 x 28"),
+    (network([(8, 1), (8, 8)], [(10, 8 * 24 * 24)]), "do not pad, without pools, leave of images of 28"),
+    (network([(8, 3), (8, 8), (16, 8), (16, 16)], [(10, 16 * 64)]), "convolutions with fewer pools leave "
+     "of images of 32 x 32"),
+    (network([(8, 1), (16, 8)], [(10, 16)]), "16 planes of 1 x 1, and the images' shape does not follow"),
+    (network([(8, 1), (16, 8)], [(10, 16 * 17 * 17)]), "17 x 17, and the images' shape does not follow"),
+]
+
+# What is left out, or told by shapes, and what is said of it.
+GOOD = [
+    (shapes(net__conv2d_04__gain=[2]), r"1 tensor is not the network's, left out: net\.conv2d_04\.gain \(2,\)"),
+    (shapes(total_ops=("F64", [1]), net__conv2d_4__weight=[3]), "2 tensors are not the network's, left out: "),
+    ({"module." + name: entry for name, entry in shapes().items()}, None),
+    ({**{"module." + name: entry for name, entry in shapes().items()}, "n_averaged": ("I64", [])},
+     r"left out: n_averaged \(\)"),
+    ({"module._orig_mod." + name: entry for name, entry in shapes().items()}, None),
+    ({name.replace("net.", "net._orig_mod."): entry for name, entry in shapes().items()}, None),
+    ({"encoder." + name: entry for name, entry in shapes().items()}, None),
+    ({name.replace("net.", ""): entry for name, entry in shapes().items()}, None),
+    (renamed(), "matched by the chain of shapes: conv1 -> net.conv2d_00, conv2 -> net.conv2d_04, "
+     "fc1 -> net.linear_09, fc2 -> net.linear_11"),
+    (renamed(conv2d_00="z", conv2d_04="c", linear_09="b", linear_11="a"), "z -> net.conv2d_00, "
+     "c -> net.conv2d_04, b -> net.linear_09, a -> net.linear_11"),
+    ({"module." + name: entry for name, entry in renamed().items()}, "conv1 -> net.conv2d_00"),
 ]
 
 
@@ -142,16 +201,35 @@ class Import(Exchange):
         self.source = self.folder
         self.refuse("expected a regular file")
 
-    def test_tells_how_a_pickle_is_converted(self):
-        for content in (b"PK\3\4\0\0\x08\x08\0\0archive/data.pkl", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j"):
-            for name, new in (("m.pt", "m"), (".pth", ".pth"), ("a.b.pth", "a.b"), ("it's", "it'\\''s")):
-                with open(f"{self.folder}/made/{name}", "wb") as file:
-                    file.write(content)
-                path = f"made/{name}".replace("'", "'\\''")
-                result = self.assert_refused(["import", f"made/{name}", self.model], 1,
-                                             r"converted by: python3 -c \"import sys, torch, .*\"")
-                self.assertTrue(result.stderr.endswith(f" '{path}' 'made/{new}.safetensors'\n"),
-                                result.stderr)
+    def test_takes_what_is_named_otherwise(self):
+        for tensors, pattern in GOOD:
+            with self.subTest(pattern):
+                write(self.source, tensors)
+                result = self.run_command("import", self.source, self.model)
+                self.assertIn("--xdim 1,8,8 --ksize 3 --cdims 3,2 --hdims 5 --ydim 4 ", result.stdout)
+                self.assertRegex(result.stderr, pattern or "saved in")
+                self.assertEqual(len(result.stderr.splitlines()), 3 + bool(pattern), result.stderr)
+
+    def test_several_files_with_an_index(self):
+        tensors = list(shapes().items())
+        folder = f"{self.folder}/made/"
+        for i in range(2):
+            write(f"{folder}part-{i}", dict(tensors[i::2]))
+        places = {name: f"part-{i % 2}" for i, (name, _) in enumerate(tensors)}
+        good = {"metadata": {"total_size": 1}, "weight_map": places}
+        bad = [({"weight_map": {}}, "expected an index"), ({"weights": places}, "expected an index"),
+               ({"weight_map": {**places, "more": "part-0"}}, "'more': weight_map: expected it in 'part-0'"),
+               ({"weight_map": {**places, "x": "../part-0"}}, "'x': weight_map: expected the name of a file"),
+               ({"weight_map": {**places, "x": 5}}, "'x': weight_map: expected the name of a file"),
+               ({"weight_map": {**places, "x": "theirs"}}, "theirs: expected tensors, found another index"),
+               ({"weight_map": {**places, "x": "none"}}, "none: cannot be opened")]
+        for index, pattern in bad:
+            with open(self.source, "w", encoding="utf-8") as file:
+                json.dump(index, file)
+            self.refuse(pattern)
+        with open(self.source, "w", encoding="utf-8") as file:
+            json.dump(good, file, indent=2)
+        self.assertIn("--cdims 3,2 ", self.run_command("import", self.source, self.model).stdout)
 
     def test_an_output_that_cannot_be_written(self):
         write(self.source, shapes())

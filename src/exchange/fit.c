@@ -1,0 +1,356 @@
+#include "exchange/fit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/status.h"
+
+enum { NAME_SIZE = 512, SHAPE_TEXT = 96 };
+
+static const char family_prefix[] = "net.", counter[] = "num_batches_tracked";
+
+/* The slot's name without the part that a Sequential of the notebook's does not have. */
+static const char *stem_of(const cnn_slot *slot)
+{
+    const char *name = slot->name;
+    return cnn_starts_with(name, family_prefix) ? name + strlen(family_prefix) : name;
+}
+
+void cnn_list_tensor(cnn_text *text, size_t listed, const char *name, const int *shape, int rank)
+{
+    char quoted[CNN_QUOTE_SIZE], shape_text[SHAPE_TEXT];
+    if (listed > CNN_LISTED)
+        return;
+    if (listed == CNN_LISTED) {
+        cnn_text_append(text, ", ...");
+        return;
+    }
+    cnn_shape_to_text(shape_text, sizeof shape_text, shape, rank);
+    cnn_text_append(text, "%s%s %s", listed ? ", " : "", cnn_quote(quoted, name), shape_text);
+}
+
+/* The tensor of a prefix's and a slot's name. */
+static const cnn_raw_tensor *find(const cnn_state_dict *dict, const char *prefix, size_t length,
+                                  const cnn_slot *slot)
+{
+    char name[NAME_SIZE];
+    int size = snprintf(name, sizeof name, "%.*s%s", (int)length, prefix, stem_of(slot));
+    return size > 0 && (size_t)size < sizeof name ? cnn_state_dict_find(dict, name) : NULL;
+}
+
+static size_t count_found(const cnn_model *model, const cnn_state_dict *dict, const char *prefix,
+                          size_t length)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < model->slot_count; i++)
+        found += find(dict, prefix, length, &model->slots[i]) != NULL;
+    return found;
+}
+
+/* Does the name end with the stem, alone or behind a dot? Then what is before it. */
+static bool split(size_t *length, const char *name, const char *stem)
+{
+    size_t whole = strlen(name), tail = strlen(stem);
+    *length = whole - tail;
+    return whole >= tail && strcmp(name + *length, stem) == 0 &&
+           (*length == 0 || name[*length - 1] == '.');
+}
+
+/* The part before the model's names with which most of them are there. Returns how many. */
+static size_t find_prefix(const char **prefix, size_t *length, const cnn_model *model,
+                          const cnn_state_dict *dict)
+{
+    size_t best = 0, at;
+    *prefix = "";
+    *length = 0;
+    for (size_t i = 0; i < model->slot_count && best == 0; i++) {
+        for (size_t j = 0; j < dict->count; j++) {
+            const char *name = dict->tensors[j].name;
+            if (!split(&at, name, stem_of(&model->slots[i])))
+                continue;
+            size_t found = count_found(model, dict, name, at);
+            if (found <= best)
+                continue;
+            best = found;
+            *prefix = name;
+            *length = at;
+        }
+    }
+    return best;
+}
+
+static bool is_source(const cnn_fit *fit, const cnn_model *model, const cnn_raw_tensor *tensor)
+{
+    for (size_t i = 0; i < model->slot_count; i++)
+        if (fit->sources[i] == tensor)
+            return true;
+    return false;
+}
+
+static bool is_missing(const cnn_fit *fit, const cnn_model *model, size_t index)
+{
+    const char *name = model->slots[index].name;
+    const char *dot = strrchr(name, '.');
+    return !fit->sources[index] && !(dot && strcmp(dot + 1, counter) == 0);
+}
+
+/* What of the model lacks, as a list. Returns how many; *first is the first. */
+static size_t list_missing(cnn_text *text, const cnn_slot **first, const cnn_fit *fit,
+                           const cnn_model *model)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < model->slot_count; i++) {
+        const cnn_tensor_info *info = &model->slots[i].info;
+        if (!is_missing(fit, model, i))
+            continue;
+        if (count == 0)
+            *first = &model->slots[i];
+        cnn_list_tensor(text, count++, info->name, info->shape, info->rank);
+    }
+    return count;
+}
+
+/* The file's tensor of a module, "conv1." and "bias". */
+static const cnn_raw_tensor *member(const cnn_state_dict *dict, const cnn_raw_tensor *weight,
+                                    const char *suffix)
+{
+    char name[NAME_SIZE];
+    const char *dot = strrchr(weight->name, '.');
+    int length = dot ? (int)(dot + 1 - weight->name) : 0;
+    int size = snprintf(name, sizeof name, "%.*s%s", length, weight->name, suffix);
+    return size > 0 && (size_t)size < sizeof name ? cnn_state_dict_find(dict, name) : NULL;
+}
+
+/* What of the file no slot gets. */
+static size_t list_extra(cnn_text *text, const cnn_raw_tensor **first, const cnn_fit *fit,
+                         const cnn_model *model, const cnn_state_dict *dict)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < dict->count; i++) {
+        const cnn_raw_tensor *tensor = &dict->tensors[i];
+        if (is_source(fit, model, tensor))
+            continue;
+        if (count == 0)
+            *first = tensor;
+        cnn_list_tensor(text, count++, tensor->name, tensor->shape, tensor->rank);
+    }
+    const cnn_raw_tensor *weight = *first ? member(dict, *first, "weight") : NULL;
+    if (weight && !is_source(fit, model, weight))
+        *first = weight; /* tells more than its bias */
+    return count;
+}
+
+static cnn_status fail_missing(const cnn_fit *fit, const cnn_model *model,
+                               const cnn_state_dict *dict)
+{
+    cnn_text missing_text = {0}, extra_text = {0}, problem = {0};
+    char *missing_list = NULL, *extra_list = NULL, *whole = NULL;
+    const cnn_slot *missing = NULL;
+    const cnn_raw_tensor *extra = NULL;
+    size_t missing_count = list_missing(&missing_text, &missing, fit, model);
+    size_t extra_count = list_extra(&extra_text, &extra, fit, model, dict);
+    cnn_status status = cnn_text_take(&missing_list, &missing_text);
+    cnn_status other = cnn_text_take(&extra_list, &extra_text);
+    if (extra)
+        cnn_text_append(&problem, "the network has no such tensor; it has '%s', which is missing",
+                        missing->name);
+    else
+        cnn_text_append(&problem, "expected it in the file, it is missing");
+    if (missing_count + extra_count > 1 + (extra != NULL)) {
+        cnn_text_append(&problem, " (%zu missing: %s", missing_count, missing_list);
+        if (extra)
+            cnn_text_append(&problem, "; %zu of the file fit nowhere: %s", extra_count, extra_list);
+        cnn_text_append(&problem, ")");
+    }
+    cnn_status last = cnn_text_take(&whole, &problem);
+    status = status != CNN_OK ? status : other != CNN_OK ? other : last;
+    if (status == CNN_OK)
+        status = cnn_archive_fail(dict->path, extra ? extra->name : missing->name, whole);
+    free(missing_list);
+    free(extra_list);
+    free(whole);
+    return status;
+}
+
+static bool has_shape(const cnn_tensor_info *wanted, const cnn_raw_tensor *found)
+{
+    return wanted->rank == found->rank &&
+           memcmp(wanted->shape, found->shape, sizeof(int) * (size_t)wanted->rank) == 0;
+}
+
+static cnn_status check_shape(const cnn_tensor_info *wanted, const cnn_raw_tensor *found,
+                              const char *path)
+{
+    char texts[2][SHAPE_TEXT], problem[3 * SHAPE_TEXT];
+    if (has_shape(wanted, found) || (wanted->rank == 0 && found->count == 1))
+        return CNN_OK;
+    cnn_shape_to_text(texts[0], SHAPE_TEXT, wanted->shape, wanted->rank);
+    cnn_shape_to_text(texts[1], SHAPE_TEXT, found->shape, found->rank);
+    snprintf(problem, sizeof problem, "shape: expected %s, found %s", texts[0], texts[1]);
+    return cnn_archive_fail(path, found->name, problem);
+}
+
+/* All that the model needs is there, with its shape. */
+static cnn_status check(cnn_fit *fit, const cnn_model *model, const cnn_state_dict *dict)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < model->slot_count; i++) {
+        if (is_missing(fit, model, i))
+            return fail_missing(fit, model, dict);
+        used += fit->sources[i] != NULL;
+    }
+    for (size_t i = 0; i < model->slot_count; i++) {
+        cnn_status status = fit->sources[i]
+                                ? check_shape(&model->slots[i].info, fit->sources[i], dict->path)
+                                : CNN_OK;
+        if (status != CNN_OK)
+            return status;
+    }
+    fit->extra_count = dict->count - used;
+    return CNN_OK;
+}
+
+static const char *suffix_of(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return dot ? dot + 1 : name;
+}
+
+/* Slots first to last - 1 are a layer's: do the tensors beside this weight have their shapes? */
+static bool layer_fits(const cnn_model *model, size_t first, size_t last,
+                       const cnn_state_dict *dict, const cnn_raw_tensor *weight)
+{
+    for (size_t i = first; i < last; i++) {
+        const cnn_slot *slot = &model->slots[i];
+        const cnn_raw_tensor *found = member(dict, weight, suffix_of(slot->name));
+        if (found ? !has_shape(&slot->info, found) && slot->info.rank > 0
+                  : strcmp(suffix_of(slot->name), counter) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* Gives a layer's slots the first module that fits. */
+static void take_module(cnn_fit *fit, const cnn_model *model, size_t first, size_t last,
+                        const cnn_state_dict *dict)
+{
+    for (size_t j = 0; j < dict->count; j++) {
+        const cnn_raw_tensor *weight = &dict->tensors[j];
+        if (strcmp(suffix_of(weight->name), "weight") != 0 || is_source(fit, model, weight) ||
+            !layer_fits(model, first, last, dict, weight))
+            continue;
+        for (size_t i = first; i < last; i++)
+            fit->sources[i] = member(dict, weight, suffix_of(model->slots[i].name));
+        return;
+    }
+}
+
+static void match_shapes(cnn_fit *fit, const cnn_model *model, const cnn_state_dict *dict)
+{
+    for (size_t first = 0, last; first < model->slot_count; first = last) {
+        last = first + 1;
+        while (last < model->slot_count && model->slots[last].layer == model->slots[first].layer)
+            last++;
+        take_module(fit, model, first, last, dict);
+    }
+    fit->by_shape = true;
+}
+
+/* "conv1 -> net.conv2d_00, fc1 -> net.linear_09" */
+static void log_matches(const cnn_fit *fit, const cnn_model *model, const cnn_state_dict *dict)
+{
+    cnn_text text = {0};
+    char *list, quoted[CNN_QUOTE_SIZE];
+    for (size_t i = 0; i < model->slot_count; i++) {
+        const char *name = model->slots[i].name;
+        if (strcmp(suffix_of(name), "weight") != 0)
+            continue;
+        const char *from = cnn_quote(quoted, fit->sources[i]->name), *dot = strrchr(from, '.');
+        cnn_text_append(&text, "%s%.*s -> %.*s", i ? ", " : "", dot ? (int)(dot - from) : 6, from,
+                        (int)(suffix_of(name) - name - 1), name);
+    }
+    if (cnn_text_take(&list, &text) != CNN_OK)
+        return;
+    cnn_log(CNN_LOG_INFO, "%s: names of another network, matched by the chain of shapes: %s",
+            dict->path, list);
+    free(list);
+}
+
+static void log_extra(const cnn_fit *fit, const cnn_model *model, const cnn_state_dict *dict)
+{
+    cnn_text text = {0};
+    char *list;
+    const cnn_raw_tensor *first = NULL;
+    size_t count = list_extra(&text, &first, fit, model, dict);
+    if (cnn_text_take(&list, &text) != CNN_OK)
+        return;
+    cnn_log(CNN_LOG_INFO, "%s: %zu tensor%s not the network's, left out: %s", dict->path, count,
+            count == 1 ? " is" : "s are", list);
+    free(list);
+}
+
+cnn_status cnn_fit_init(cnn_fit *fit, const cnn_model *model, const cnn_state_dict *dict,
+                        bool by_shape)
+{
+    const char *prefix;
+    size_t length;
+    *fit = (cnn_fit){0};
+    cnn_status status =
+        cnn_allocate(&fit->sources, model->slot_count, sizeof *fit->sources, dict->path);
+    if (status != CNN_OK)
+        return status;
+    if (find_prefix(&prefix, &length, model, dict) > 0 || !by_shape)
+        for (size_t i = 0; i < model->slot_count; i++)
+            fit->sources[i] = find(dict, prefix, length, &model->slots[i]);
+    else
+        match_shapes(fit, model, dict);
+    status = check(fit, model, dict);
+    if (status == CNN_OK && fit->by_shape)
+        log_matches(fit, model, dict);
+    if (status == CNN_OK && fit->extra_count > 0)
+        log_extra(fit, model, dict);
+    return status;
+}
+
+void cnn_fit_finish(cnn_fit *fit)
+{
+    free(fit->sources);
+    *fit = (cnn_fit){0};
+}
+
+static void log_conversions(const cnn_fit *fit, const cnn_model *model, const char *path)
+{
+    size_t converted = 0, last = 0;
+    for (size_t i = 0; i < model->slot_count; i++) {
+        if (model->slots[i].info.type != CNN_FLOAT32 || !fit->sources[i] ||
+            strcmp(fit->sources[i]->dtype->name, "F32") == 0)
+            continue;
+        converted++;
+        last = i;
+    }
+    if (converted > 0)
+        cnn_log(CNN_LOG_INFO, "%s: %zu tensors of %s converted to float32", path, converted,
+                fit->sources[last]->dtype->name);
+}
+
+cnn_status cnn_fit_copy(cnn_model *model, const cnn_fit *fit, const char *path)
+{
+    cnn_status status = CNN_OK;
+    for (size_t i = 0; i < model->slot_count; i++) {
+        const cnn_tensor_info *info = &model->slots[i].info;
+        const cnn_raw_tensor *source = fit->sources[i];
+        if (!source)
+            continue; /* a count of batches: zero, as PyTorch has it */
+        if (info->type == CNN_INT64)
+            CNN_TRY(cnn_raw_to_int64(info->values, source, path));
+        else
+            CNN_TRY(cnn_raw_to_float(info->values, source, path));
+        if (!cnn_tensor_is_finite(info))
+            return cnn_archive_fail(path, source->name, "expected finite values, found inf or NaN");
+    }
+    log_conversions(fit, model, path);
+out:
+    return status;
+}

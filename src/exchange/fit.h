@@ -1,0 +1,32 @@
+/* Which tensor of a file each tensor of a network gets: by name, or by shape. Knows nothing of what
+ * kind of network it is. */
+#ifndef EXCHANGE_FIT_H
+#define EXCHANGE_FIT_H
+
+#include "base/text.h"
+#include "exchange/state_dict.h"
+#include "net/network.h"
+
+typedef struct cnn_fit {
+    const cnn_raw_tensor **sources; /* per slot of the model; NULL: not in the file, zero */
+    size_t extra_count;             /* tensors of the file that no slot gets */
+    bool by_shape;
+} cnn_fit;
+
+/* By name: the file's names may have a common part before the model's, and "net." may lack. Where
+ * no name fits and by_shape is set: each of the model's layers, in order, gets the first module of
+ * the file, in natural order of names, that has its tensors' shapes. Counts of batches may lack.
+ * The model may be only described. What is left over, and what was matched by shape, is logged.
+ * Errors: DATA (what does not fit: the first names, how many), MEMORY. */
+cnn_status cnn_fit_init(cnn_fit *fit, const cnn_model *model, const cnn_state_dict *dict,
+                        bool by_shape);
+/* Copies all values to the model. Errors: DATA, also where a value is not finite. */
+cnn_status cnn_fit_copy(cnn_model *model, const cnn_fit *fit, const char *path);
+void cnn_fit_finish(cnn_fit *fit);
+
+enum { CNN_LISTED = 10 };
+/* "a.weight (3, 2), b.bias (3,), ..." of at most CNN_LISTED tensors: call it for each, with how
+ * many are in the list already. */
+void cnn_list_tensor(cnn_text *text, size_t listed, const char *name, const int *shape, int rank);
+
+#endif
