@@ -6,59 +6,106 @@
 #include <sys/stat.h>
 
 #include "base/memory.h"
+#include "base/signature.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "exchange/state_dict.h"
 
-enum { HEAD_SIZE = 16, PICKLE_PROTOCOL = 0x80, LAST_PROTOCOL = 5 };
+enum { HEAD_SIZE = CNN_SIGNATURE_BYTES + 1, PICKLE_PROTOCOL = 0x80, LAST_PROTOCOL = 5 };
 
 /* A length in eight bytes, whose upper half is zero, then JSON. */
-static bool is_safetensors(const unsigned char head[HEAD_SIZE])
+static bool is_safetensors(const unsigned char head[HEAD_SIZE], size_t size)
 {
-    return memcmp(head + 4, (unsigned char[4]){0}, 4) == 0 && head[8] == '{';
+    return size > 8 && memcmp(head + 4, (unsigned char[4]){0}, 4) == 0 && head[8] == '{';
 }
 
-static bool is_zip(const unsigned char head[HEAD_SIZE])
+static bool is_torch_zip(const unsigned char head[HEAD_SIZE], size_t size)
 {
-    return memcmp(head, "PK\3\4", 4) == 0 || memcmp(head, "PK\5\6", 4) == 0;
+    const cnn_signature *signature = cnn_signature_find(head, size);
+    return signature &&
+           (strcmp(signature->name, "PyTorch") == 0 || strcmp(signature->name, "zip") == 0);
 }
 
-static bool is_pickle(const unsigned char head[HEAD_SIZE])
+static bool is_pickle(const unsigned char head[HEAD_SIZE], size_t size)
 {
-    return head[0] == PICKLE_PROTOCOL && head[1] <= LAST_PROTOCOL && !is_safetensors(head);
+    return size > 1 && head[0] == PICKLE_PROTOCOL && head[1] <= LAST_PROTOCOL;
 }
 
-static bool is_json(const unsigned char head[HEAD_SIZE])
+static bool is_json(const unsigned char head[HEAD_SIZE], size_t size)
 {
-    size_t blanks = strspn((const char *)head, " \t\r\n");
-    return head[blanks] == '{' && !is_safetensors(head);
+    (void)size;
+    return head[strspn((const char *)head, " \t\r\n")] == '{';
 }
 
+/* The first that fits counts. */
 static const struct {
-    bool (*is)(const unsigned char head[HEAD_SIZE]);
+    bool (*is)(const unsigned char head[HEAD_SIZE], size_t size);
     cnn_status (*read)(cnn_state_dict *dict, const char *path);
 } formats[] = {
-    {is_zip, cnn_read_torch_zip},
+    {is_safetensors, cnn_read_safetensors},
+    {is_torch_zip, cnn_read_torch_zip},
     {is_pickle, cnn_read_torch_old},
     {is_json, cnn_read_shards},
 };
 
-cnn_status cnn_read_tensors(cnn_state_dict *dict, const char *path)
+/* How formats of others become one that is read, by the name of their signature. */
+static const struct {
+    const char *name, *conversion;
+} conversions[] = {
+    {"npz", ": python3 -c \"import sys, numpy, safetensors.numpy as s; "
+            "s.save_file(dict(numpy.load(sys.argv[1])), sys.argv[2])\" FILE FILE.safetensors"},
+    {"ONNX", ": python3 -c \"import sys, onnx, onnx.numpy_helper as n, safetensors.numpy as s; "
+             "s.save_file({t.name: n.to_array(t) for t in "
+             "onnx.load(sys.argv[1]).graph.initializer}, sys.argv[2])\" FILE FILE.safetensors "
+             "takes its tensors by name"},
+    {"HDF5", ": load it where it was made and save its tensors, in PyTorch's shapes, with "
+             "safetensors.numpy.save_file()"},
+    {"Keras", ": load it where it was made and save its tensors, in PyTorch's shapes, with "
+              "safetensors.numpy.save_file()"},
+    {"tar", " (PyTorch before 0.2 saved such, too: load and save it with a later one)"},
+};
+
+static cnn_status fail_format(const char *path, const unsigned char *head, size_t size)
 {
-    unsigned char head[HEAD_SIZE] = {0};
+    char found[CNN_SIGNATURE_TEXT];
+    const char *conversion = "";
+    const cnn_signature *signature = cnn_signature_find(head, size);
+    for (size_t i = 0; signature && i < sizeof conversions / sizeof conversions[0]; i++)
+        if (strcmp(signature->name, conversions[i].name) == 0)
+            conversion = conversions[i].conversion;
+    return cnn_fail(CNN_ERROR_DATA,
+                    "%s: expected safetensors or a file of torch.save(), found %s%s", path,
+                    cnn_signature_found(found, head, size), conversion);
+}
+
+/* The first bytes of the file. */
+static cnn_status read_head(unsigned char head[HEAD_SIZE], size_t *size, const char *path)
+{
     struct stat info;
     FILE *file = fopen(path, "rb");
     if (!file)
         return cnn_fail(CNN_ERROR_FILE, "%s: cannot be opened: %s", path, strerror(errno));
     bool regular = fstat(fileno(file), &info) == 0 && S_ISREG(info.st_mode);
-    size_t count = regular ? fread(head, 1, sizeof head - 1, file) : 0;
+    *size = regular ? fread(head, 1, HEAD_SIZE - 1, file) : 0;
+    bool failed = regular && ferror(file);
     fclose(file);
     if (!regular)
         return cnn_fail(CNN_ERROR_FILE, "%s: expected a regular file", path);
-    for (size_t i = 0; count > 0 && i < sizeof formats / sizeof formats[0]; i++)
-        if (formats[i].is(head))
+    return failed ? cnn_fail(CNN_ERROR_FILE, "%s: cannot be read: %s", path, strerror(errno))
+                  : CNN_OK;
+}
+
+cnn_status cnn_read_tensors(cnn_state_dict *dict, const char *path)
+{
+    unsigned char head[HEAD_SIZE] = {0};
+    size_t size = 0;
+    cnn_status status = read_head(head, &size, path);
+    if (status != CNN_OK)
+        return status;
+    for (size_t i = 0; size > 0 && i < sizeof formats / sizeof formats[0]; i++)
+        if (formats[i].is(head, size))
             return formats[i].read(dict, path);
-    return cnn_read_safetensors(dict, path);
+    return fail_format(path, head, size);
 }
 
 /* Do all names below a module begin with the part? */

@@ -100,8 +100,8 @@ static cnn_status find_folder(torch_zip *at)
         return CNN_OK;
     }
     return cnn_fail(CNN_ERROR_DATA,
-                    "%s: expected a zip archive of torch.save(), found one without data.pkl: for "
-                    "npz files, convert the arrays with safetensors.numpy.save_file()",
+                    "%s: expected safetensors or a file of torch.save(), found a zip archive with "
+                    "other files in it: unpack it and name what is inside",
                     at->path);
 }
 

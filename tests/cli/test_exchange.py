@@ -59,7 +59,7 @@ BAD = [
     (shapes(net__conv2d_00__weight=[3, 1, 13, 13]), r"--ksize: expected 1 to 11, found 13"),
     (shapes(net__conv2d_04__weight=[2, 4, 3, 3]), r"expected \(2, 3, 3, 3\), found \(2, 4, 3, 3\)"),
     (shapes(net__conv2d_00__bias=[4]), r"'net\.conv2d_00\.bias': shape: expected \(3,\), found \(4,\)"),
-    (shapes(net__linear_11__weight=[300, 5]), r"--ydim: expected 1 to 256, found 300"),
+    (shapes(net__linear_11__weight=[70000, 5]), r"--ydim: expected 1 to 65535, found 70000"),
     (shapes(net__linear_11__weight=[4, 6]), r"'net\.linear_11\.weight': shape: expected \(4, 5\)"),
     (shapes(net__linear_09__weight=[5, 7]), r"'net\.linear_09\.weight': its 7 inputs are no square "
      r"planes of the last convolution's channels: .*give --xdim C,H,W$"),
@@ -198,6 +198,20 @@ class Import(Exchange):
             with open(self.source, "wb") as file:
                 file.write(content)
             self.refuse("theirs: .*safetensors")
+        for content, pattern in (
+                (b"\x89HDF\r\n\x1a\n" + bytes(8), "found an HDF5 file .*: load it where it was made"),
+                (b"\x08\x08\x12\x07pytorch" + bytes(20), "found an ONNX network: python3 -c .* takes its tensors"),
+                (b"PK\3\4" + bytes(22) + b"\5\0\0\0a.npy", r"found arrays of NumPy's \(npz\): python3 -c "),
+                (b"RIFF\0\0\0\0WEBPVP8 ", "found a WebP picture; convert it"),
+                (b"<!DOCTYPE html>", "found a page of the web .*download"), (b"", "found an empty file"),
+                (b"hello", "found text that starts with 'hello'"),
+                (b"\x80\4\x95\3\0\0\0\0\0\0\0K\1.", "found another pickle: save the weights with torch.save")):
+            with open(self.source, "wb") as file:
+                file.write(content)
+            self.refuse("theirs: expected .*safetensors.*" + pattern)
+            if content[:4] in (b"\x89HDF", b"RIFF"):
+                self.assert_refused(["eval", "--model", self.source], 1, r"theirs: expected a saved model "
+                                    r"\(safetensors\), found (an HDF5 file .*|a WebP picture)")
         self.source = self.folder
         self.refuse("expected a regular file")
 
