@@ -17,6 +17,13 @@ build=$1
 shift
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 
+for command in meson ninja python3; do
+    command -v "$command" >/dev/null 2>&1 || {
+        echo "build.sh: expected $command, found none: run scripts/setup.sh first" >&2
+        exit 1
+    }
+done
+
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 trap 'exit 130' INT

@@ -2,6 +2,7 @@
 # Fetches MNIST's four files: fetch_mnist.sh [DIR]   (data/mnist of this repository without DIR)
 # Takes them from the mirrors in turn, checks the SHA-256 of what is inside, and gives a file its
 # name only when it is right. Files that are already right are left alone.
+# Where neither curl nor wget is there, setup.sh --fetch installs what is missing.
 # CNN_CL_MNIST_MIRRORS: base addresses to use instead, separated by blanks.
 set -eu
 
@@ -12,7 +13,8 @@ if [ $# -gt 1 ]; then
     echo "fetch_mnist.sh: expected one folder, found $# arguments" >&2
     exit 2
 fi
-directory=${1:-$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)/data/mnist}
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+directory=${1:-$root/data/mnist}
 temporary=
 created=
 
@@ -46,13 +48,10 @@ download() {
     if command -v curl >/dev/null 2>&1; then
         curl -fsSL --connect-timeout 5 --speed-limit 1000 --speed-time 10 --max-time 300 \
             --max-filesize 50000000 -o "$2" "$1"
-    elif command -v wget >/dev/null 2>&1; then
+    else
         bound=
         ! command -v timeout >/dev/null 2>&1 || bound='timeout 300'
         $bound wget -q -t 1 -T 5 -O "$2" "$1"
-    else
-        echo 'fetch_mnist.sh: expected curl or wget, found neither; install one' >&2
-        exit 1
     fi
 }
 
@@ -101,6 +100,10 @@ if [ -z "$missing" ]; then
     exit 0
 fi
 
+command -v curl >/dev/null 2>&1 || command -v wget >/dev/null 2>&1 || "$root/scripts/setup.sh" --fetch || {
+    echo 'fetch_mnist.sh: expected curl or wget, found neither; install one' >&2
+    exit 1
+}
 [ -d "$directory" ] || created=yes
 if ! mkdir -p "$directory"; then
     echo "fetch_mnist.sh: cannot make the folder $directory" >&2

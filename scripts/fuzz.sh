@@ -10,14 +10,19 @@ build=${BUILD_DIR:-$root/build/fuzz}
 seconds=${1:-600}
 [ $# -eq 0 ] || shift
 
+"$root/scripts/setup.sh" --tests
 command -v clang >/dev/null 2>&1 || {
-    echo 'fuzz.sh: expected clang with its runtime, found none; install clang and libclang-rt-14-dev' >&2
+    echo 'fuzz.sh: expected clang with its runtime, found none; install clang and libclang-rt-dev' >&2
     exit 1
 }
 
 # The archive of the whole library is shared with the ordinary tests: every file is watched for coverage.
 if [ ! -f "$build/build.ninja" ]; then
-    CC=clang meson setup "$build" "$root" -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false \
+    wipe=
+    # A configuration that was interrupted.
+    [ ! -f "$build/meson-private/coredata.dat" ] || wipe=--wipe
+    # shellcheck disable=SC2086  # an option or nothing
+    CC=clang meson setup $wipe "$build" "$root" -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false \
         -Dbuildtype=debugoptimized -Dc_args="-fsanitize=fuzzer-no-link -fno-omit-frame-pointer \
 -fsanitize-coverage-ignorelist=$root/tests/fuzz/uncounted.txt" >&2
 fi
@@ -28,7 +33,7 @@ for name in $names; do
     targets="$targets tests/fuzz/fuzz_$name"
 done
 # shellcheck disable=SC2086  # a list of words
-ninja --quiet -C "$build" $targets >&2
+"$root/scripts/build.sh" --tests "$build" $targets
 
 export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1
 export LSAN_OPTIONS="suppressions=$root/tests/lsan.supp:print_suppressions=0"

@@ -1,11 +1,15 @@
 #!/bin/sh
 # Static analysis of src/: clang-tidy (.clang-tidy says which checks) and cppcheck. A finding fails.
-#   lint.sh [BUILD_DIR]    the folder that meson made; build/ without it
+#   lint.sh [BUILD_DIR]    a folder that is built, as it is; without it, build/ is set up and built
 # Exits with 77, as a skipped test does, where neither program is installed.
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 build=${1:-$root/build}
+if [ $# -eq 0 ]; then
+    "$root/scripts/setup.sh" --tests
+    "$root/scripts/build.sh" --tests "$build"
+fi
 cd "$root"
 
 [ -f "$build/compile_commands.json" ] || {

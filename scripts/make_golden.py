@@ -18,11 +18,15 @@ import copy
 import json
 import os
 import struct
+import sys
 
-import numpy as np
-import torch
-import torch.nn as nn
-import torch.nn.functional as F
+try:
+    import numpy as np
+    import torch
+    import torch.nn as nn
+    import torch.nn.functional as F
+except ImportError as error:
+    sys.exit(f"make_golden.py: expected PyTorch and NumPy, found none ({error}): scripts/setup.sh --tests installs them")
 
 GOLDEN_DIR = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "golden")
 VALUES_PER_LINE = 8

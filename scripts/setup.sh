@@ -1,9 +1,10 @@
 #!/bin/sh
 # Installs by name the Debian or Ubuntu packages that are missing, and is silent when none is:
 #   setup.sh [--tests] [--bench] [--fashion-mnist]
+#   setup.sh --fetch
 # Without options: what building and training need; --tests: what the tests add; --bench: what the
-# comparison with PyTorch adds; --fashion-mnist: Debian's data set in MNIST's format. Elsewhere it
-# prints the names and fails, unless the tools are there.
+# comparison with PyTorch adds; --fashion-mnist: Debian's data set in MNIST's format. --fetch: only what
+# fetch_mnist.sh needs. Elsewhere it prints the names and fails, unless the tools are there.
 set -eu
 
 needed='build-essential meson ninja-build pkg-config python3 opencl-headers ocl-icd-opencl-dev
@@ -15,6 +16,12 @@ commands='cc meson ninja pkg-config python3 protoc-c'
 libraries='OpenCL clblast zlib jansson nettle cairo libzip libprotobuf-c libpng libjpeg libmicrohttpd'
 optional=
 
+if [ "$*" = --fetch ]; then
+    needed='gzip curl ca-certificates'
+    commands='gzip curl'
+    libraries=
+    shift
+fi
 for argument; do
     case $argument in
         --tests)
@@ -22,7 +29,7 @@ for argument; do
             libraries="$libraries check"
             # Not in every release: the tests that want one of them are skipped without it.
             optional='python3-torch oclgrind mesa-opencl-icd dataset-fashion-mnist shellcheck
-                clang clang-tidy cppcheck doxygen mandoc chromium chromium-driver'
+                clang libclang-rt-dev clang-tidy cppcheck doxygen mandoc chromium chromium-driver'
             ;;
         # PyTorch is many times slower on the reference BLAS that it comes with.
         --bench) needed="$needed python3-torch libopenblas0-pthread" ;;
