@@ -22,13 +22,14 @@ NETWORK = {"xdim": [1, 28, 28], "ksize": 3, "cdims": [32, 64], "hdims": [32], "y
 CASES = [
     ({}, []),
     ({"batchnorm": True}, []),
-    ({"xdim": [3, 32, 32], "cdims": [6, 5, 4], "hdims": [20, 12], "batchnorm": True}, []),
+    ({"xdim": [3, 32, 32], "cdims": [6, 5, 4], "hdims": [20, 12], "batchnorm": True},
+     ["--mean", "0.4914,0.4822,0.4465", "--std", "0.247,0.2435,0.2616"]),
     ({"ksize": 4, "cdims": [4, 3]}, []),
     ({"ksize": 1, "cdims": [3]}, []),
     ({"xdim": [1, 12, 20], "ksize": 5, "cdims": [3, 4]}, ["--xdim", "1,12,20"]),
     ({"xdim": [2, 9, 14], "ksize": 2, "cdims": [3, 4]}, ["--xdim", "2,9,14"]),
     ({"xdim": [1, 30, 30], "cdims": [5, 4]}, ["--xdim", "1,30,30"]),
-    ({"cdims": [], "hdims": [24]}, []),
+    ({"cdims": [], "hdims": [24]}, ["--mean", "0.1307", "--std", "0.3081"]),
     ({"xdim": [3, 10, 10], "cdims": [], "hdims": []}, []),
     ({"xdim": [2, 3, 7], "cdims": [], "hdims": [5]}, ["--xdim", "2,3,7"]),
     ({"hdims": [], "cdims": [4], "dropout": 0.25, "ydim": 3}, ["--dropout", "0.25"]),
@@ -60,14 +61,22 @@ def run_import(cnn_cl, source, path, more=()):
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
-def difference_of(model_logits, folder, path, network, config):
+def normalised(batch, more):
+    """What PyTorch's transforms.Normalize gives."""
+    given = dict(zip(more[::2], more[1::2]))
+    mean, std = ([float(part) for part in given.get(option, default).split(",")]
+                 for option, default in (("--mean", "0"), ("--std", "1")))
+    return (batch - torch.tensor(mean).view(-1, 1, 1)) / torch.tensor(std).view(-1, 1, 1)
+
+
+def difference_of(model_logits, folder, path, network, config, more):
     images, logits = os.path.join(folder, "images"), os.path.join(folder, "logits")
     batch = torch.rand(5, *config["xdim"])
     batch.numpy().tofile(images)
     subprocess.run([model_logits, path, images, logits, "5"], check=True)
     ours = np.fromfile(logits, "f4").reshape(5, config["ydim"])
     with torch.no_grad():
-        theirs = network(batch).numpy()
+        theirs = network(normalised(batch, more)).numpy()
     return np.linalg.norm(theirs - ours) / np.linalg.norm(theirs)
 
 
@@ -82,7 +91,8 @@ def check(cnn_cl, model_logits, folder, changes, more):
     assert ("--xdim settles it" in result.stderr) == ("--xdim" not in more), result.stderr
     assert ("--dropout settles it" in result.stderr) == (
         bool(config["cdims"]) and "--dropout" not in more), result.stderr
-    difference = difference_of(model_logits, folder, path, network, config)
+    assert ("pixels from 0 to 1 are assumed" in result.stderr) == ("--std" not in more), result.stderr
+    difference = difference_of(model_logits, folder, path, network, config, more)
     assert difference <= TOLERANCE, difference
     # and back: PyTorch takes it, and what is known of a file of cnn-cl's is taken from it
     tensors, metadata = read_safetensors(path)

@@ -46,6 +46,9 @@ def write_model(save_model, path, options, draw):
             tensors[name] = draw.normal(0, 0.3, values.shape).astype("f4")
         elif name.endswith("running_var"):
             tensors[name] = draw.uniform(0.3, 3, values.shape).astype("f4")
+    channels = json.loads(metadata["cnn-cl.config"])["xdim"][0]
+    if channels == 3 or not options:
+        metadata["cnn-cl.normalize"] = ":".join(",".join([number] * channels) for number in ("0.25", "0.5"))
     write_safetensors(path, tensors, metadata)
     return tensors, metadata
 
@@ -60,10 +63,18 @@ def check_file(model, tensors, metadata):
     assert said == {key: metadata[key] for key in ("cnn-cl.version", "cnn-cl.config")}
     assert model.graph.name == config["name"]
     found = {one.name: onnx.numpy_helper.to_array(one) for one in model.graph.initializer}
+    normal = {name: found.pop(name) for name in ("normalize.mean", "normalize.std") if name in found}
+    shape = (config["xdim"][0], 1, 1)
+    if "cnn-cl.normalize" in metadata:
+        assert np.array_equal(normal["normalize.mean"], np.full(shape, 0.25, "f4"))
+        assert np.array_equal(normal["normalize.std"], np.full(shape, 0.5, "f4"))
     wanted = {name: values for name, values in tensors.items() if values.dtype == np.float32}
     assert list(found) == list(wanted)
     assert all(np.array_equal(found[name], wanted[name]) for name in wanted)
     kinds = [node.op_type for node in model.graph.node]
+    if normal:
+        assert kinds[:2] == ["Sub", "Div"], kinds
+        kinds = kinds[2:]
     assert set(kinds) <= OPERATORS
     assert kinds.count("Conv") == kinds.count("MaxPool") == len(config["cdims"])
     assert kinds.count("BatchNormalization") == len(config["cdims"]) * config["batchnorm"]

@@ -160,6 +160,7 @@ START_TEST(import_gives_back_the_model)
     options.name = "tiny";
     options.xdim = xdim;
     options.dropout = 0.125;
+    options.normalization = "0.5,1e-3:2";
     const char *path = write_state(model);
     ck_assert_msg(cnn_model_import(&imported, path, &options) == CNN_OK, "%s", cnn_error_message());
     ck_assert_str_eq(last_line, "");
@@ -167,6 +168,7 @@ START_TEST(import_gives_back_the_model)
     ck_assert_str_eq(config->name, "tiny");
     ck_assert_mem_eq(config->xdim, xdim, sizeof xdim);
     ck_assert_double_eq(config->dropout, 0.125);
+    ck_assert_str_eq(cnn_model_normalization(imported), "0.5,0.001:2.0,2.0");
     ck_assert(config->batchnorm);
     ck_assert_int_eq(config->ksize, 4);
     size_t bytes = model->network->parameter_count * sizeof(float);

@@ -22,12 +22,14 @@ CNN_API cnn_status cnn_model_export_npz(const cnn_model *model, const char *path
 
 /** What the tensors of a state_dict do not say. */
 typedef struct cnn_import_options {
-    const char *name; /**< of the network; NULL: the file's own, else "cnn" */
-    const int *xdim;  /**< channels, height, width; NULL: the file's own, else inferred */
-    double dropout;   /**< in [0, 1); below 0: the file's own, else 0.5 */
+    const char *name;          /**< of the network; NULL: the file's own, else "cnn" */
+    const int *xdim;           /**< channels, height, width; NULL: the file's own, else inferred */
+    double dropout;            /**< in [0, 1); below 0: the file's own, else 0.5 */
+    const char *normalization; /**< as of cnn_model_set_normalization(), what the network's pixels
+                                  were in training; NULL: the file's own, else none */
 } cnn_import_options;
 
-/** The defaults: NULL, NULL, -1. */
+/** The defaults: NULL, NULL, -1, NULL. */
 CNN_API void cnn_import_options_init(cnn_import_options *options);
 
 /** A model from a file with a state_dict of the notebook's network: safetensors (one file, or the

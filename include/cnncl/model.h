@@ -39,6 +39,14 @@ CNN_API const char *cnn_model_data(const cnn_model *model);
 /** The name of a class, or its number as text; owned by the model. */
 CNN_API const char *cnn_model_class_name(const cnn_model *model, int label);
 
+/** What pixels, from 0 to 1, become before they go through the network, wherever that is: in
+ * training, evaluation, prediction and exported ONNX: (pixel - mean) / deviation. text is
+ * "MEANS:STDS", numbers with commas between them, one for all channels or one for each; "none" or
+ * NULL for pixels as they are. Saved with the model. Errors: ARGUMENT, MEMORY. */
+CNN_API cnn_status cnn_model_set_normalization(cnn_model *model, const char *text);
+/** "0.5,0.4,0.5:0.2,0.2,0.2", a number for each channel, or "none". Owned by the model. */
+CNN_API const char *cnn_model_normalization(const cnn_model *model);
+
 /** The type of a tensor's values. */
 typedef enum cnn_type {
     CNN_FLOAT32, /**< float */

@@ -54,6 +54,10 @@ static void describe(const cnn_model *model, int format, const char *path)
             path, config->xdim[0], config->xdim[1], config->xdim[2], config->ydim);
     else
         cli_info("%s: %zu arrays under PyTorch's names", path, cnn_model_tensor_count(model));
+    if (formats[format].write == cnn_model_export_npz &&
+        strcmp(cnn_model_normalization(model), "none") != 0)
+        cli_info("%s: the pixels' normalisation is not in it: %s", path,
+                 cnn_model_normalization(model));
 }
 
 int cmd_export(cli_options *options)

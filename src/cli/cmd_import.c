@@ -1,8 +1,12 @@
 /* import: a state_dict that PyTorch saved becomes a saved model. */
+#include <stdlib.h>
+#include <string.h>
+
 #include <cnncl/exchange.h>
 
 #include "cli/commands.h"
 #include "cli/output.h"
+#include "cli/session.h"
 
 static void print_widths(const char *option, const int *widths, int count)
 {
@@ -29,6 +33,7 @@ int cmd_import(cli_options *options)
 {
     const char *source = options->words[0], *path = options->words[1];
     cnn_model *model = NULL;
+    char *normalization = NULL;
     cnn_import_options import;
     int code = 0;
     if (!cli_ends_with(path, ".safetensors"))
@@ -41,11 +46,22 @@ int cmd_import(cli_options *options)
         import.xdim = options->config.xdim;
     if (options->dropout_given)
         import.dropout = options->config.dropout;
+    if (options->mean || options->std) {
+        normalization = cli_concatenate((const char *[]){options->mean ? options->mean : "0", ":",
+                                                         options->std ? options->std : "1", NULL});
+        if (!normalization)
+            return CLI_EXIT_FAILURE;
+        import.normalization = normalization;
+    }
     CLI_TRY(cli_check(cnn_model_import(&model, source, &import)));
     CLI_TRY(cli_check(cnn_model_save(model, path)));
     print_network(cnn_network_config(cnn_model_network(model)));
+    if (strcmp(cnn_model_normalization(model), "none") != 0)
+        cli_info("pixels are normalised, (pixel - mean) / deviation: %s",
+                 cnn_model_normalization(model));
     cli_info("model saved in %s", path);
 out:
+    free(normalization);
     cnn_model_destroy(model);
     return code;
 }

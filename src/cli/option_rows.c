@@ -103,6 +103,12 @@ static bool set_split(cli_options *options, const cli_option_row *row, const cha
     return options->split == CNN_SPLIT_TRAIN || strcmp(text, "test") == 0;
 }
 
+static bool set_numbers(cli_options *options, const cli_option_row *row, const char *text)
+{
+    *(const char **)field_of(options, row) = text;
+    return text[0] != '\0' && text[strspn(text, "0123456789.,eE+-")] == '\0';
+}
+
 static bool set_format(cli_options *options, const cli_option_row *row, const char *text)
 {
     (void)row;
@@ -126,6 +132,7 @@ static bool set_network(cli_options *options, const cli_option_row *row, const c
 
 static const char count_expected[] = "an integer of 1 to 1000000";
 static const char count_or_none_expected[] = "an integer of 0 to 1000000";
+static const char numbers_expected[] = "a number, or one for each channel with commas between";
 static const char file_expected[] = "a path";
 
 const cli_option_row cli_option_rows[] = {
@@ -225,6 +232,11 @@ const cli_option_row cli_option_rows[] = {
      NULL},
     {"dropout", "P", 0, CLI_NETWORK | CLI_IMPORT, "probability of dropping a channel (default 0.5)",
      set_network, 0, 0, NULL},
+
+    {"mean", "M,...", 0, CLI_IMPORT, "of its pixels in training, from 0 to 1 (default 0)",
+     set_numbers, FIELD(mean), 0, numbers_expected},
+    {"std", "S,...", 0, CLI_IMPORT, "pixels are (pixel - M) / S there (default 1)", set_numbers,
+     FIELD(std), 0, numbers_expected},
 
     {"device", "SEL", 0, CLI_GLOBAL, "index, P:D or part of a name (default: the best)", set_text,
      FIELD(device), 0, "an index, P:D or part of a name"},

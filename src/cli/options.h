@@ -83,6 +83,7 @@ struct cli_options {
     bool evaluation;
     const char *trace;  /* NULL for none */
     const char *format; /* of an export; NULL: as the output's name ends */
+    const char *mean, *std; /* of an import; NULL: not given */
     bool no_bench;
     bool tune;
 

@@ -50,6 +50,23 @@ static cnn_status find_config(cnn_config *config, bool *by_shape, const cnn_stat
     return status;
 }
 
+/* Kept beside the weights: a mean that is folded into a convolution would not be there where it
+ * pads with zeros. */
+static cnn_status normalize(cnn_model *model, const cnn_state_dict *dict,
+                            const cnn_import_options *options)
+{
+    const char *own = cnn_state_dict_metadata(dict, CNN_NORMALIZE_KEY);
+    cnn_status status = options->normalization
+                            ? cnn_model_set_normalization(model, options->normalization)
+                            : cnn_model_normalize_file(model, own, dict->path);
+    if (status == CNN_OK && !options->normalization && !own &&
+        !cnn_state_dict_metadata(dict, CNN_CONFIG_KEY))
+        cnn_log(CNN_LOG_INFO,
+                "%s: pixels from 0 to 1 are assumed: --mean and --std keep another normalisation",
+                dict->path);
+    return status;
+}
+
 static cnn_status fill(cnn_model *model, const cnn_state_dict *dict, bool by_shape)
 {
     cnn_fit fit = {0};
@@ -76,6 +93,7 @@ cnn_status cnn_model_import(cnn_model **model, const char *path, const cnn_impor
     CNN_TRY(cnn_model_describe_file(&result, &config, path));
     CNN_TRY(cnn_origin_read(&result->origin, cnn_state_dict_metadata(dict, CNN_DATA_KEY),
                             cnn_state_dict_metadata(dict, CNN_CLASSES_KEY), path));
+    CNN_TRY(normalize(result, dict, options));
     status = fill(result, dict, by_shape);
     if (status == CNN_ERROR_DATA && options->xdim)
         cnn_fail(status, "%s (with --xdim %d,%d,%d)", cnn_error_message(), config.xdim[0],

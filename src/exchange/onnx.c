@@ -48,6 +48,15 @@ typedef struct value {
     Onnx__TensorShapeProto__Dimension *dim_list[BATCH_AND_SHAPE];
 } value;
 
+/* What pixels become before the first layer. */
+enum { NORMAL_COUNT = 2 };
+static const struct {
+    const char *operator, * output, *tensor;
+} normal_rows[NORMAL_COUNT] = {
+    {"Sub", "normalize.centred", "normalize.mean"},
+    {"Div", "normalize", "normalize.std"},
+};
+
 typedef struct graph {
     Onnx__GraphProto proto;
     node *nodes;
@@ -191,6 +200,42 @@ static char *add_node(graph *to, const cnn_model *model, const cnn_layer *layer,
     return at->outputs[0];
 }
 
+/* A node with one number for each channel. Returns the name of its output. */
+static char *add_normal(graph *to, int row, float *values, int channels, char *input)
+{
+    node *at = &to->nodes[to->proto.n_node];
+    tensor *constant = &to->tensors[to->proto.n_initializer];
+    onnx__node_proto__init(&at->proto);
+    onnx__tensor_proto__init(&constant->proto);
+    at->inputs[0] = input;
+    at->inputs[1] = constant->proto.name = TEXT(normal_rows[row].tensor);
+    at->outputs[0] = at->proto.name = TEXT(normal_rows[row].output);
+    at->proto.op_type = TEXT(normal_rows[row].operator);
+    at->proto.n_input = 2;
+    at->proto.n_output = 1;
+    at->proto.input = at->inputs;
+    at->proto.output = at->outputs;
+    constant->dims[0] = channels;
+    constant->dims[1] = constant->dims[2] = 1; /* of (batch, C, H, W) */
+    constant->proto.n_dims = 3;
+    constant->proto.dims = constant->dims;
+    constant->proto.has_data_type = constant->proto.has_raw_data = true;
+    constant->proto.data_type = ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT;
+    constant->proto.raw_data =
+        (ProtobufCBinaryData){(size_t)channels * sizeof(float), (uint8_t *)values};
+    to->tensor_list[to->proto.n_initializer++] = &constant->proto;
+    to->node_list[to->proto.n_node++] = &at->proto;
+    return at->outputs[0];
+}
+
+static char *add_normalization(graph *to, const cnn_normalization *normalization, char *input)
+{
+    if (normalization->channels == 0)
+        return input;
+    input = add_normal(to, 0, normalization->means, normalization->channels, input);
+    return add_normal(to, 1, normalization->deviations, normalization->channels, input);
+}
+
 /* A float32 tensor (batch, shape...). */
 static void describe_value(value *at, char *name, const char *text, const int *shape, size_t rank)
 {
@@ -236,13 +281,14 @@ static cnn_status graph_init(graph *to, const cnn_model *model, const char *path
 {
     cnn_status status = CNN_OK;
     const cnn_network *network = model->network;
-    size_t layers = (size_t)network->layer_count, tensors = model->slot_count;
+    size_t layers = (size_t)network->layer_count + NORMAL_COUNT;
+    size_t tensors = model->slot_count + NORMAL_COUNT;
     onnx__graph_proto__init(&to->proto);
     CNN_TRY(cnn_allocate(&to->nodes, layers, sizeof *to->nodes, path));
     CNN_TRY(cnn_allocate(&to->node_list, layers, sizeof *to->node_list, path));
     CNN_TRY(cnn_allocate(&to->tensors, tensors, sizeof *to->tensors, path));
     CNN_TRY(cnn_allocate(&to->tensor_list, tensors, sizeof *to->tensor_list, path));
-    char *name = input_name;
+    char *name = add_normalization(to, &model->normalization, input_name);
     for (int i = 0; i < network->layer_count; i++)
         name = add_node(to, model, &network->layers[i], name);
     to->proto.node = to->node_list;

@@ -77,6 +77,8 @@ bool cnn_tensor_is_finite(const cnn_tensor_info *tensor);
 /* cnn_model_describe(), where a network that cannot be is the file's fault, not the caller's.
  * Errors: DATA, MEMORY. */
 cnn_status cnn_model_describe_file(cnn_model **model, const cnn_config *config, const char *path);
+/* cnn_model_set_normalization(), where the text, which may be NULL, is a file's. Errors: DATA. */
+cnn_status cnn_model_normalize_file(cnn_model *model, const char *text, const char *path);
 /* A model of this configuration with the archive's tensors, which must be those of its network, all
  * of them and no others. Errors: DATA, also where the network cannot be; MEMORY. */
 cnn_status cnn_archive_to_model(cnn_model **model, const cnn_config *config,

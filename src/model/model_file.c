@@ -10,7 +10,7 @@
 #include "model/format.h"
 #include "net/network.h"
 
-enum { METADATA_LIMIT = 5 };
+enum { METADATA_LIMIT = 6 };
 
 static void add_metadata(cnn_metadata *metadata, size_t *count, const char *key, const char *value)
 {
@@ -35,6 +35,7 @@ cnn_status cnn_model_save(const cnn_model *model, const char *path)
     add_metadata(metadata, &count, CNN_CONFIG_KEY, config);
     add_metadata(metadata, &count, CNN_DATA_KEY, model->origin.data);
     add_metadata(metadata, &count, CNN_CLASSES_KEY, classes);
+    add_metadata(metadata, &count, CNN_NORMALIZE_KEY, model->normalization.text);
     CNN_TRY(cnn_archive_write(path, tensors, model->slot_count, metadata, count));
 out:
     free(tensors);
@@ -61,6 +62,15 @@ cnn_status cnn_model_describe_file(cnn_model **model, const cnn_config *config, 
     cnn_status status = cnn_model_describe(model, config);
     if (status == CNN_ERROR_ARGUMENT)
         status = cnn_fail(CNN_ERROR_DATA, "%s: %s", path, cnn_error_message());
+    return status;
+}
+
+cnn_status cnn_model_normalize_file(cnn_model *model, const char *text, const char *path)
+{
+    cnn_status status = cnn_model_set_normalization(model, text);
+    if (status == CNN_ERROR_ARGUMENT)
+        status =
+            cnn_fail(CNN_ERROR_DATA, "%s: " CNN_NORMALIZE_KEY ": %s", path, cnn_error_message());
     return status;
 }
 
@@ -107,6 +117,8 @@ cnn_status cnn_archive_to_model(cnn_model **model, const cnn_config *config,
     CNN_TRY(cnn_origin_read(&result->origin, cnn_archive_metadata(archive, CNN_DATA_KEY),
                             cnn_archive_metadata(archive, CNN_CLASSES_KEY),
                             cnn_archive_path(archive)));
+    CNN_TRY(cnn_model_normalize_file(result, cnn_archive_metadata(archive, CNN_NORMALIZE_KEY),
+                                     cnn_archive_path(archive)));
     for (size_t i = 0; i < result->slot_count; i++)
         CNN_TRY(cnn_archive_check(&result->slots[i].info, archive));
     CNN_TRY(cnn_model_allocate(result));

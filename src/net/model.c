@@ -171,6 +171,7 @@ void cnn_model_destroy(cnn_model *model)
     free(model->batches);
     free(model->slots);
     cnn_origin_finish(&model->origin);
+    cnn_normalization_finish(&model->normalization);
     free(model);
 }
 
@@ -192,6 +193,23 @@ cnn_tensor_info cnn_model_tensor(const cnn_model *model, size_t index)
 uint64_t cnn_model_parameter_count(const cnn_model *model)
 {
     return model->network->parameter_count;
+}
+
+cnn_status cnn_model_set_normalization(cnn_model *model, const char *text)
+{
+    cnn_normalization normalization;
+    cnn_status status = cnn_normalization_init(&normalization, text, model->network->layers[0].in.c,
+                                               "normalisation");
+    if (status != CNN_OK)
+        return status;
+    cnn_normalization_finish(&model->normalization);
+    model->normalization = normalization;
+    return CNN_OK;
+}
+
+const char *cnn_model_normalization(const cnn_model *model)
+{
+    return model->normalization.text ? model->normalization.text : "none";
 }
 
 cnn_status cnn_model_rename(cnn_model *model, const char *name)

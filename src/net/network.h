@@ -7,6 +7,7 @@
 #include <cnncl/network.h>
 
 #include "layers/layer.h"
+#include "net/normalize.h"
 
 struct cnn_network {
     cnn_config config;
@@ -42,6 +43,7 @@ struct cnn_model {
     size_t slot_count;
     cnn_slot *slots; /* every tensor, in PyTorch's order */
     cnn_origin origin;
+    cnn_normalization normalization; /* of pixels, before the network */
 };
 
 /* A model without memory for its values: the names, types and shapes of its tensors. For a reader,

@@ -2,17 +2,43 @@
 
 #include <stdio.h>
 
+#include "base/status.h"
+
+static cnn_status init_kernel(cnn_gather *gather, cnn_device *device, const char *more)
+{
+    char options[96];
+    cnn_shape shape = gather->shape;
+    snprintf(options, sizeof options, "-DC=%d -DPLANE=%d%s", shape.c, shape.h * shape.w, more);
+    return cnn_kernel_init(&gather->kernel, device, "gather.cl", options, "gather");
+}
+
 cnn_status cnn_gather_init(cnn_gather *gather, cnn_device *device, cnn_shape shape)
 {
-    char options[64];
-    gather->shape = shape;
-    snprintf(options, sizeof options, "-DC=%d -DPLANE=%d", shape.c, shape.h * shape.w);
-    return cnn_kernel_init(&gather->kernel, device, "gather.cl", options, "gather");
+    *gather = (cnn_gather){.shape = shape};
+    return init_kernel(gather, device, "");
+}
+
+cnn_status cnn_gather_normalize(cnn_gather *gather, const float *values)
+{
+    cnn_device *device = gather->kernel.device;
+    size_t size = 2 * (size_t)gather->shape.c * sizeof *values;
+    cnn_status status = CNN_OK;
+    if (!values && !gather->normal.mem)
+        return CNN_OK;
+    cnn_gather_finish(gather);
+    CNN_TRY(init_kernel(gather, device, values ? " -DNORMALIZE" : ""));
+    if (!values)
+        return CNN_OK;
+    CNN_TRY(cnn_buffer_init(&gather->normal, device, size, "the normalisation"));
+    status = cnn_buffer_write(&gather->normal, 0, values, size);
+out:
+    return status;
 }
 
 void cnn_gather_finish(cnn_gather *gather)
 {
     cnn_kernel_finish(&gather->kernel);
+    cnn_buffer_finish(&gather->normal);
 }
 
 cnn_status cnn_gather_run(cnn_gather *gather, cl_mem x, cl_mem labels,
@@ -22,6 +48,11 @@ cnn_status cnn_gather_run(cnn_gather *gather, cl_mem x, cl_mem labels,
     bool ordered = source->order != NULL;
     /* A kernel argument needs some buffer, even where it is not read. */
     cl_mem order = ordered ? source->order : source->labels;
+    if (gather->normal.mem)
+        return CNN_LAUNCH(&gather->kernel, cnn_kernel_items(gather->kernel.device, pixels),
+                          cnn_arg_mem(x), cnn_arg_mem(labels), cnn_arg_mem(source->images),
+                          cnn_arg_mem(source->labels), cnn_arg_mem(order), cnn_arg_int(ordered),
+                          cnn_arg_uint(first), cnn_arg_int(n), cnn_arg_mem(gather->normal.mem));
     return CNN_LAUNCH(&gather->kernel, cnn_kernel_items(gather->kernel.device, pixels),
                       cnn_arg_mem(x), cnn_arg_mem(labels), cnn_arg_mem(source->images),
                       cnn_arg_mem(source->labels), cnn_arg_mem(order), cnn_arg_int(ordered),

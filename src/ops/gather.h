@@ -3,14 +3,19 @@
 #define OPS_GATHER_H
 
 #include "layers/layer.h"
+#include "ocl/buffer.h"
 #include "ocl/launch.h"
 
 typedef struct cnn_gather {
     cnn_shape shape;
     cnn_kernel kernel;
+    cnn_buffer normal; /* means (C), then deviations (C); none: pixels as they are */
 } cnn_gather;
 
 cnn_status cnn_gather_init(cnn_gather *gather, cnn_device *device, cnn_shape shape);
+/* From here on x is (pixel - mean) / deviation, with means (C) and deviations (C) one behind the
+ * other; NULL leaves pixels as they are. */
+cnn_status cnn_gather_normalize(cnn_gather *gather, const float *values);
 void cnn_gather_finish(cnn_gather *gather);
 
 /* Where samples come from: images (total, C, H, W), bytes, and labels (total), 16 bits. */

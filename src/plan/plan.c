@@ -181,6 +181,7 @@ cnn_status cnn_plan_upload(cnn_plan *plan, const cnn_model *model)
                              network->parameter_count * sizeof(float)));
     CNN_TRY(cnn_buffer_write(&plan->statistics, 0, model->statistics,
                              network->statistic_count * sizeof(float)));
+    CNN_TRY(cnn_gather_normalize(&plan->gather, model->normalization.means));
 out:
     return status;
 }

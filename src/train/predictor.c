@@ -49,15 +49,20 @@ void cnn_predictor_destroy(cnn_predictor *predictor)
     free(predictor);
 }
 
-/* (N, C, H, W) of the caller's to (N, H, W, C) of the device. */
-static void to_channels_last(float *target, const float *source, cnn_shape shape, int n)
+/* (N, C, H, W) of the caller's to (N, H, W, C) of the device, normalised as in training. */
+static void to_channels_last(float *target, const float *source, cnn_shape shape, int n,
+                             const cnn_normalization *how)
 {
     size_t plane = (size_t)shape.h * (size_t)shape.w, channels = (size_t)shape.c;
-    for (size_t sample = 0; sample < (size_t)n; sample++)
-        for (size_t c = 0; c < channels; c++)
+    for (size_t sample = 0; sample < (size_t)n; sample++) {
+        for (size_t c = 0; c < channels; c++) {
+            float mean = how->channels > 0 ? how->means[c] : 0.0f;
+            float deviation = how->channels > 0 ? how->deviations[c] : 1.0f;
             for (size_t p = 0; p < plane; p++)
                 target[(sample * plane + p) * channels + c] =
-                    source[(sample * channels + c) * plane + p];
+                    (source[(sample * channels + c) * plane + p] - mean) / deviation;
+        }
+    }
 }
 
 static cnn_status run_batch(float *logits, cnn_predictor *predictor, const float *images, int n)
@@ -67,7 +72,7 @@ static cnn_status run_batch(float *logits, cnn_predictor *predictor, const float
     size_t classes = (size_t)predictor->model->network->config.ydim;
     cnn_pass pass = {.n = n};
     cnn_status status = CNN_OK;
-    to_channels_last(predictor->pixels, images, shape, n);
+    to_channels_last(predictor->pixels, images, shape, n, &predictor->model->normalization);
     CNN_TRY(cnn_buffer_write(cnn_plan_input(plan), 0, predictor->pixels,
                              (size_t)n * cnn_shape_count(shape) * sizeof(float)));
     CNN_TRY(cnn_plan_forward(plan, &pass));

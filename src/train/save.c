@@ -105,11 +105,13 @@ static cnn_status write_state(const cnn_trainer *trainer, const cnn_state *state
     const cnn_metadata metadata[] = {{"format", "pt"},
                                      {"cnn-cl.version", cnn_version()},
                                      {CNN_CHECKPOINT_CONFIG_KEY, config},
-                                     {CNN_CHECKPOINT_KEY, text}};
+                                     {CNN_CHECKPOINT_KEY, text},
+                                     {CNN_NORMALIZE_KEY, trainer->model->normalization.text}};
+    size_t count = sizeof metadata / sizeof metadata[0];
+    count -= trainer->model->normalization.text == NULL;
     if (previous)
         CNN_TRY(keep(path, previous));
-    CNN_TRY(cnn_archive_write_sealed(path, state->tensors, state->count, metadata,
-                                     sizeof metadata / sizeof metadata[0]));
+    CNN_TRY(cnn_archive_write_sealed(path, state->tensors, state->count, metadata, count));
 out:
     free(config);
     free(text);

@@ -1,6 +1,8 @@
 """export and import: what they say, what they leave, and the files that are none."""
 import json
 import os
+import random
+import re
 import struct
 import unittest
 
@@ -157,7 +159,9 @@ class Import(Exchange):
         result = self.run_command("import", self.source, self.model, "--name", "theirs")
         self.assertEqual(result.stdout, "--name theirs --xdim 1,8,8 --ksize 3 --cdims 3,2 --hdims 5 "
                                         "--ydim 4 --dropout 0.5\n")
-        shape, dropout, saved = result.stderr.splitlines()
+        shape, dropout, pixels, saved = result.stderr.splitlines()
+        self.assertTrue(pixels.endswith(": pixels from 0 to 1 are assumed: --mean and --std keep another "
+                                        "normalisation"), pixels)
         self.assertIn(": images of 1,8,8: square and halved without rest, as 'net.linear_09.weight' "
                       "has 8 inputs; ", shape)
         self.assertIn(": dropout 0.5 is assumed", dropout)
@@ -172,7 +176,7 @@ class Import(Exchange):
         write(self.source, shapes())
         options = ["--xdim", "1,11,9", "--dropout", "0"]
         result = self.run_command("import", self.source, self.model, *options)
-        self.assertEqual(result.stderr, f"model saved in {self.model}\n")
+        self.assertRegex(result.stderr, rf"\A.*: pixels from 0 to 1 .*\nmodel saved in {self.model}\n\Z")
         self.assertIn("--xdim 1,11,9 ", result.stdout)
         self.assertIn("--dropout 0\n", result.stdout)
         self.refuse(r"'net\.linear_09\.weight': shape: expected \(5, 18\), found \(5, 8\) \(with --xdim "
@@ -222,7 +226,7 @@ class Import(Exchange):
                 result = self.run_command("import", self.source, self.model)
                 self.assertIn("--xdim 1,8,8 --ksize 3 --cdims 3,2 --hdims 5 --ydim 4 ", result.stdout)
                 self.assertRegex(result.stderr, pattern or "saved in")
-                self.assertEqual(len(result.stderr.splitlines()), 3 + bool(pattern), result.stderr)
+                self.assertEqual(len(result.stderr.splitlines()), 4 + bool(pattern), result.stderr)
 
     def test_several_files_with_an_index(self):
         tensors = list(shapes().items())
@@ -249,6 +253,76 @@ class Import(Exchange):
         write(self.source, shapes())
         self.assertRegex(self.run_command("import", self.source, "none/x.safetensors", code=1).stderr,
                          r"(?m)^cnn-cl: none/x\.safetensors: cannot be written in its folder: No such")
+
+
+class Normalisation(Exchange):
+    """y = W (p - m) / s + b is what a network of the weights W / s and biases b - W m / s computes."""
+
+    def setUp(self):
+        super().setUp()
+        draw = random.Random(7)
+        weights = [[draw.gauss(0, 0.3) for _ in range(64)] for _ in range(4)]
+        biases = [draw.gauss(0, 0.3) for _ in range(4)]
+        folded = [[value / 0.25 for value in row] for row in weights]
+        moved = [bias - sum(row) * 0.5 / 0.25 for row, bias in zip(weights, biases)]
+        for name, (rows, column) in {"theirs": (weights, biases), "folded": (folded, moved)}.items():
+            write(f"{self.folder}/made/{name}", {"fc.weight": ("F32", [4, 64]), "fc.bias": ("F32", [4])})
+            with open(f"{self.folder}/made/{name}", "r+b") as file:
+                file.seek(-4 * 4 * 65, os.SEEK_END)
+                file.write(struct.pack("<260f", *(value for row in rows for value in row), *column))
+
+    def imported(self, source, *more):
+        out = f"made/{source}{len(more)}.safetensors"
+        self.run_command("import", "made/" + source, out, *more)
+        return out
+
+    def loss(self, model):
+        return json.loads(self.run_command("eval", "--json", "--data", self.data, "--model", model).stdout)["loss"]
+
+    def test_is_applied_wherever_pixels_are(self):
+        normal = self.imported("theirs", "--mean", "0.5", "--std", "0.25")
+        plain, folded = self.imported("theirs"), self.imported("folded")
+        self.assertAlmostEqual(self.loss(normal), self.loss(folded), 4)
+        self.assertNotAlmostEqual(self.loss(normal), self.loss(plain), 2)
+        picture = b"P5 8 8 255\n" + bytes(range(0, 256, 4))
+        with open(self.folder + "/made/own.pgm", "wb") as file:
+            file.write(picture)
+        said = [self.run_command("predict", "--json", "--model", model, "--top", "4", "--no-preprocess",
+                                 "made/own.pgm").stdout.split('"images"')[1] for model in (normal, folded, plain)]
+        numbers = [[round(float(number), 4) for number in re.findall(r'"probability": ([^},]*)', one)]
+                   for one in said]
+        self.assertEqual(numbers[0], numbers[1])
+        self.assertNotEqual(numbers[0], numbers[2])
+
+    def test_stays_with_the_model(self):
+        normal = self.imported("theirs", "--mean", "0.5", "--std", "0.25")
+        self.assertEqual(self.saved(normal), "0.5:0.25")
+        options = ["--data", self.data, "--epochs", "1", "--batch", "64"]
+        self.run_command("train", "--model", normal, "--out", "run", *options)
+        self.assertEqual(self.saved("run/cnn.safetensors"), "0.5:0.25")
+        self.run_command("train", "--resume", "--out", "run", "--epochs", "2")
+        self.assertEqual(self.saved("run/cnn.safetensors"), "0.5:0.25")
+        result = self.run_command("export", "--model", normal, "made/a.npz")
+        self.assertIn("the pixels' normalisation is not in it: 0.5:0.25", result.stderr)
+
+    def saved(self, model):
+        return read_safetensors(f"{self.folder}/{model}")[1].get("cnn-cl.normalize")
+
+    def test_numbers_that_are_none(self):
+        for options, code, pattern in (
+                (["--mean", "x"], 2, "--mean: expected a number, or one for each channel"),
+                (["--std", "0"], 2, "expected MEANS:STDS, .* found '0:0'"),
+                (["--std", "-1"], 2, "expected MEANS:STDS"), (["--std", "1e-60"], 2, "expected MEANS:STDS"),
+                (["--mean", "1e39"], 2, "expected MEANS:STDS"), (["--mean", "0.1,0.2"], 2, r"\(1\), found '0.1,0.2:1'"),
+                (["--mean", ","], 2, "expected MEANS:STDS"), (["--mean", "nan"], 2, "--mean: expected")):
+            self.assert_refused(["import", "-q", self.source, self.model, *options], code, pattern)
+        self.assert_left("folded", "theirs")
+        normal = self.imported("theirs", "--mean", "0.5", "--std", "0.25")
+        text = self.read(normal).replace(b'"0.5:0.25"', b'"0.5;0.25"')
+        with open(f"{self.folder}/{normal}", "wb") as file:
+            file.write(text)
+        self.assert_refused(["eval", "--model", normal, "--data", self.data], 1,
+                            "cnn-cl.normalize: normalisation: expected MEANS:STDS, .* found '0.5;0.25'")
 
 
 class Export(Exchange):

@@ -1,0 +1,109 @@
+#include "net/normalize.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/memory.h"
+#include "base/status.h"
+#include "base/text.h"
+
+enum { NUMBER_SIZE = 32 };
+
+static const char expected[] =
+    "MEANS:STDS, numbers in units of pixels from 0 to 1, with commas between them, one for all "
+    "channels or one for each, STDS above 0";
+
+/* Numbers up to the end, one or as many as there are channels. */
+static bool parse_list(float *values, int channels, const char *text, size_t length, bool positive)
+{
+    int count = 0;
+    const char *end = text + length;
+    for (const char *at = text; at <= end; count++) {
+        char item[NUMBER_SIZE];
+        const char *comma = memchr(at, ',', (size_t)(end - at));
+        size_t size = (size_t)((comma ? comma : end) - at);
+        double value;
+        if (size >= sizeof item || count == channels)
+            return false;
+        memcpy(item, at, size);
+        item[size] = '\0';
+        if (!cnn_parse_double(&value, item))
+            return false;
+        values[count] = (float)value;
+        if (!isfinite(values[count]) || (positive && !(values[count] >= 0x1p-126f)))
+            return false;
+        at += size + 1;
+    }
+    for (int i = 1; count == 1 && i < channels; i++)
+        values[i] = values[0];
+    return count == 1 || count == channels;
+}
+
+/* As few digits as give the float back. jansson writes a decimal point in every locale. */
+static void append_number(cnn_text *text, float number, const char *before)
+{
+    json_t *real = json_real((double)number);
+    char *digits = NULL;
+    double back = NAN;
+    for (size_t precision = 6; precision <= 9 && (float)back != number; precision++) {
+        free(digits);
+        digits = json_dumps(real, JSON_ENCODE_ANY | JSON_REAL_PRECISION(precision));
+        if (!digits || !cnn_parse_double(&back, digits))
+            break;
+    }
+    cnn_text_append(text, "%s%s", before, digits ? digits : "");
+    text->failed = text->failed || !digits;
+    free(digits);
+    json_decref(real);
+}
+
+static cnn_status write_text(cnn_normalization *normalization)
+{
+    cnn_text text = {0};
+    for (int i = 0; i < 2 * normalization->channels; i++)
+        append_number(&text, normalization->means[i],
+                      i == 0                         ? ""
+                      : i == normalization->channels ? ":"
+                                                     : ",");
+    return cnn_text_take(&normalization->text, &text);
+}
+
+static cnn_status parse(cnn_normalization *result, const char *text, const char *source)
+{
+    const char *colon = strchr(text, ':');
+    char quoted[CNN_QUOTE_SIZE];
+    if (colon && parse_list(result->means, result->channels, text, (size_t)(colon - text), false) &&
+        parse_list(result->deviations, result->channels, colon + 1, strlen(colon + 1), true))
+        return CNN_OK;
+    return cnn_fail(CNN_ERROR_ARGUMENT, "%s: expected %s (%d), found '%s'", source, expected,
+                    result->channels, cnn_quote(quoted, text));
+}
+
+cnn_status cnn_normalization_init(cnn_normalization *normalization, const char *text, int channels,
+                                  const char *source)
+{
+    cnn_normalization result = {.channels = channels};
+    cnn_status status = CNN_OK;
+    *normalization = (cnn_normalization){0};
+    if (!text || strcmp(text, "none") == 0)
+        return CNN_OK;
+    CNN_TRY(cnn_allocate(&result.means, 2 * (size_t)channels, sizeof *result.means,
+                         "the normalisation"));
+    result.deviations = result.means + channels;
+    CNN_TRY(parse(&result, text, source));
+    CNN_TRY(write_text(&result));
+    *normalization = result;
+    return CNN_OK;
+out:
+    cnn_normalization_finish(&result);
+    return status;
+}
+
+void cnn_normalization_finish(cnn_normalization *normalization)
+{
+    free(normalization->means);
+    free(normalization->text);
+    *normalization = (cnn_normalization){0};
+}

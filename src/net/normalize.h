@@ -1,0 +1,23 @@
+/* What pixels become before they go through a network. */
+#ifndef NET_NORMALIZE_H
+#define NET_NORMALIZE_H
+
+#include <cnncl/error.h>
+
+#define CNN_NORMALIZE_KEY "cnn-cl.normalize" /* its text, in files */
+
+/* A pixel p of 0 to 1 becomes (p - mean) / deviation of its channel. Start from {0}: as it is. */
+typedef struct cnn_normalization {
+    int channels;      /* 0: none */
+    float *means;      /* (channels); the deviations lie behind, so that one write takes both */
+    float *deviations; /* (channels) */
+    char *text;        /* "0.5,0.5:0.25,0.5" */
+} cnn_normalization;
+
+/* From "MEANS:STDS", numbers with commas between them, one for all channels or one for each; "none"
+ * and NULL are none. source names the text in messages. Errors: ARGUMENT, MEMORY. */
+cnn_status cnn_normalization_init(cnn_normalization *normalization, const char *text, int channels,
+                                  const char *source);
+void cnn_normalization_finish(cnn_normalization *normalization);
+
+#endif
