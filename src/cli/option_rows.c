@@ -233,10 +233,10 @@ const cli_option_row cli_option_rows[] = {
     {"dropout", "P", 0, CLI_NETWORK | CLI_IMPORT, "probability of dropping a channel (default 0.5)",
      set_network, 0, 0, NULL},
 
-    {"mean", "M,...", 0, CLI_IMPORT, "of its pixels in training, from 0 to 1 (default 0)",
+    {"mean", "M,...", 0, CLI_IMPORT, "mean of its pixels, from 0 to 1, in training (default 0)",
      set_numbers, FIELD(mean), 0, numbers_expected},
-    {"std", "S,...", 0, CLI_IMPORT, "pixels are (pixel - M) / S there (default 1)", set_numbers,
-     FIELD(std), 0, numbers_expected},
+    {"std", "S,...", 0, CLI_IMPORT, "and their deviation: they were (pixel - M) / S (default 1)",
+     set_numbers, FIELD(std), 0, numbers_expected},
 
     {"device", "SEL", 0, CLI_GLOBAL, "index, P:D or part of a name (default: the best)", set_text,
      FIELD(device), 0, "an index, P:D or part of a name"},
