@@ -9,7 +9,7 @@
 #include <cnncl/model.h>
 
 #include "check_main.h"
-#include "data/idx.h"
+#include "image/idx.h"
 #include "net/network.h"
 #include "scratch.h"
 

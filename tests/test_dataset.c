@@ -5,7 +5,7 @@
 #include <cnncl/dataset.h>
 
 #include "check_main.h"
-#include "data/folder.h"
+#include "data/place.h"
 #include "scratch.h"
 
 static scratch at;
@@ -169,17 +169,18 @@ START_TEST(passes_over_what_is_absent_and_stops_at_what_is_broken)
 {
     char missing[SCRATCH_PATH_SIZE + 16];
     snprintf(missing, sizeof missing, "%s/absent", at.folder);
+    const cnn_data_options options = {0};
     const cnn_place places[] = {{missing, false}, {at.folder, false}};
     cnn_dataset *dataset;
-    ck_assert_int_eq(cnn_dataset_load_first(&dataset, places, 2), CNN_ERROR_FILE);
+    ck_assert_int_eq(cnn_dataset_load_first(&dataset, places, 2, &options), CNN_ERROR_FILE);
     assert_message_has(missing);
     assert_message_has("fetch_mnist.sh");
     write_folder();
-    ck_assert_int_eq(cnn_dataset_load_first(&dataset, places, 2), CNN_OK);
+    ck_assert_int_eq(cnn_dataset_load_first(&dataset, places, 2, &options), CNN_OK);
     ck_assert_str_eq(cnn_dataset_source(dataset), at.folder);
     cnn_dataset_destroy(dataset);
     ck_assert_int_eq(remove(scratch_path(&at, "train-labels-idx1-ubyte")), 0);
-    ck_assert_int_eq(cnn_dataset_load_first(&dataset, places, 2), CNN_ERROR_FILE);
+    ck_assert_int_eq(cnn_dataset_load_first(&dataset, places, 2, &options), CNN_ERROR_FILE);
     assert_message_has("train-labels-idx1-ubyte");
     assert_message_has("is missing");
 }

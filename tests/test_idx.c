@@ -2,7 +2,7 @@
 #include <zlib.h>
 
 #include "check_main.h"
-#include "data/idx.h"
+#include "image/idx.h"
 #include "scratch.h"
 
 static scratch at;

@@ -1,32 +1,59 @@
 /** @file
- * A labelled image data set: a training and a test split in host memory. */
+ * A labelled image data set: a training, a test and a validation split in host memory. */
 #ifndef CNNCL_DATASET_H
 #define CNNCL_DATASET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <cnncl/error.h>
+#include <cnncl/image.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/** The two parts of a data set. */
+/** The parts of a data set. */
 typedef enum cnn_split {
     CNN_SPLIT_TRAIN = 0, /**< what a network is trained on */
-    CNN_SPLIT_TEST = 1   /**< what it has not seen */
+    CNN_SPLIT_TEST = 1,  /**< what it has not seen */
+    CNN_SPLIT_VAL = 2    /**< what the best model is chosen by; empty where the data has none */
 } cnn_split;
+
+/** How a data set is loaded. Start from cnn_data_options_init(). */
+typedef struct cnn_data_options {
+    int height; /**< of the images, 1 to 65535; 0: as they are. Both are 0 or neither */
+    int width;
+    /** Channels, height, width of the network that the data is for: what pictures from files are
+     * brought to. Zeros: 3 channels, and the size that all have, or 224 x 224 where they differ. */
+    int input[3];
+    cnn_picture_fit fit; /**< where a size is changed */
+    double val_split;    /**< what is held out where the data has one split: 0 to 1; 0: a fifth */
+    bool coarse_labels;  /**< CIFAR-100's 20 classes instead of its 100 */
+    bool skip_broken;    /**< go on without pictures that cannot be read */
+    int class_count;     /**< classes that folders of pictures are of, by their names; 0: theirs */
+    const char *const *class_names; /**< (class_count), or NULL */
+} cnn_data_options;
+
+/** The defaults: zeros. */
+CNN_API void cnn_data_options_init(cnn_data_options *options);
 
 /** Images and labels. */
 typedef struct cnn_dataset cnn_dataset;
 
-/** Loads the four IDX files (gzipped or not) of a folder. With directory NULL: $CNN_CL_DATA,
+/** Loads a data set: a folder with the four IDX files (gzipped or not) of MNIST, EMNIST, QMNIST and
+ * the like, by the names that they are passed on under; one of the files, or FOLDER/PREFIX, takes
+ * the set that it belongs to. With path NULL: $CNN_CL_DATA,
  * data/mnist below the working directory, the installed data directory, Debian's Fashion-MNIST, the
  * first that is there. A place that was named (here or in CNN_CL_DATA), or that holds some of the
  * files, and is broken is an error; one that is absent is passed over. Errors: FILE, DATA, MEMORY.
  */
-CNN_API cnn_status cnn_dataset_load(cnn_dataset **dataset, const char *directory);
+CNN_API cnn_status cnn_dataset_load(cnn_dataset **dataset, const char *path);
+
+/** The same with options; NULL: the defaults. Errors: those, ARGUMENT (an option). */
+CNN_API cnn_status cnn_dataset_open(cnn_dataset **dataset, const char *path,
+                                    const cnn_data_options *options);
 
 /** A data set from arrays of the caller's, which are copied. shape is channels, height, width;
  * images are (N, C, H, W) bytes, scaled by 1/255 when they are used; labels are (N), below 65535.
@@ -46,7 +73,21 @@ CNN_API size_t cnn_dataset_count(const cnn_dataset *dataset, cnn_split split);
 CNN_API const uint8_t *cnn_dataset_images(const cnn_dataset *dataset, cnn_split split);
 /** The labels of a split, (N). Owned by the data set. */
 CNN_API const uint16_t *cnn_dataset_labels(const cnn_dataset *dataset, cnn_split split);
-/** The largest label of both splits plus one. */
+/** The options that it was loaded with, but for the classes' names. Owned by the data set. */
+CNN_API const cnn_data_options *cnn_dataset_options(const cnn_dataset *dataset);
+/** Is it made of files of pictures? They were brought to the data set's shape by *fit (which may be
+ * NULL). */
+CNN_API bool cnn_dataset_is_of_pictures(const cnn_dataset *dataset, cnn_picture_fit *fit);
+/** The part of the training samples that was held out as the validation split, as the data has no
+ * other; 0: none. */
+CNN_API double cnn_dataset_held_out(const cnn_dataset *dataset);
+/** The split that shows what a model can do: the test split, or where that is empty the validation
+ * split. */
+CNN_API cnn_split cnn_dataset_judge(const cnn_dataset *dataset);
+/** "train", "test" or "val". */
+CNN_API const char *cnn_split_name(cnn_split split);
+/** The largest label of all splits plus one, or the number of the classes' names where the data
+ * names all. */
 CNN_API int cnn_dataset_class_count(const cnn_dataset *dataset);
 /** The name of a class from labels.txt, or its number as text; owned by the data set. */
 CNN_API const char *cnn_dataset_class_name(const cnn_dataset *dataset, int label);

@@ -52,6 +52,25 @@ CNN_API bool cnn_images_are_idx(const cnn_images *images);
  * times of grey. Errors: ARGUMENT (channels that cannot be converted), MEMORY. */
 CNN_API cnn_status cnn_image_to_input(float *values, const int shape[3], const cnn_image *image);
 
+/** How a picture is brought to a size. */
+typedef enum cnn_picture_fit {
+    CNN_FIT_CROP = 0,   /**< the shorter side to the size over 0.875, then the centre is cut out */
+    CNN_FIT_PAD = 1,    /**< the whole picture, black beside it */
+    CNN_FIT_STRETCH = 2 /**< both sides by their own factors */
+} cnn_picture_fit;
+
+/** "crop", "pad" or "stretch". */
+CNN_API const char *cnn_picture_fit_name(cnn_picture_fit fit);
+/** The fit of a name; false where there is none. */
+CNN_API bool cnn_picture_fit_find(cnn_picture_fit *fit, const char *name);
+
+/** pixels (C, H, W) from an image of 1 or 3 channels, resampled by Pillow's bilinear filter; one of
+ * exactly this size is only copied. CNN_FIT_CROP is what torchvision's evaluation transforms do.
+ * Grey of colour, or the same three times of grey. Errors: ARGUMENT (channels that cannot be
+ * converted), MEMORY. */
+CNN_API cnn_status cnn_image_fit(uint8_t *pixels, const int shape[3], const cnn_image *image,
+                                 cnn_picture_fit fit);
+
 /** values (C, H, W) of 0 to 1, as MNIST's images were made (Y. LeCun, C. Cortes, C. J. C. Burges,
  * "The MNIST database of handwritten digits"): what differs from the ground is ink, white on black;
  * it is cropped, scaled with its aspect into 20 of 28 parts of the plane, and its centre of mass is

@@ -34,6 +34,11 @@ CNN_API const cnn_network *cnn_model_network(const cnn_model *model);
 /** Remembers what the model is trained on: what cnn_dataset_known() says, and the names of the
  * classes where they have some. Saved with the model; the trainer calls it. Errors: MEMORY. */
 CNN_API cnn_status cnn_model_set_data(cnn_model *model, const cnn_dataset *dataset);
+/** How many classes it knows by their names: all, or none. */
+CNN_API int cnn_model_class_count(const cnn_model *model);
+/** Was it trained on files of pictures? They were brought to its input by *fit, which stays as it
+ * is where not, and may be NULL. */
+CNN_API bool cnn_model_is_of_pictures(const cnn_model *model, cnn_picture_fit *fit);
 /** "mnist", "fashion-mnist", or "" where the data set is not known. Owned by the model. */
 CNN_API const char *cnn_model_data(const cnn_model *model);
 /** The name of a class, or its number as text; owned by the model. */

@@ -35,6 +35,8 @@ CNN_API const char *cnn_run_data(const cnn_run *run);
 CNN_API int cnn_run_batch(const cnn_run *run);
 /** Its option --micro-batch; 0 where it has none, or is not known. */
 CNN_API int cnn_run_micro_batch(const cnn_run *run);
+/** Its option --val-split; 0 where it has none, or is not known. */
+CNN_API double cnn_run_val_split(const cnn_run *run);
 /** Its option --seed; false where it is not known. */
 CNN_API bool cnn_run_seed(uint64_t *seed, const cnn_run *run);
 /** Was its plan fused? false (and *fuse as it was) where it is not known. */

@@ -18,8 +18,8 @@ static void print_json(const cnn_evaluation *result, const cli_evaluation *class
     cli_print_json_string(cnn_dataset_source(classes->dataset));
     cli_print(",\n  \"split\": \"%s\",\n  \"loss\": %.9g,\n  \"accuracy\": %.9g,\n"
               "  \"hits\": %zu,\n  \"count\": %zu,\n",
-              options->split == CNN_SPLIT_TRAIN ? "train" : "test", result->loss, result->accuracy,
-              result->hits, result->count);
+              cnn_split_name(options->split), result->loss, result->accuracy, result->hits,
+              result->count);
     cli_evaluation_print_json(classes);
     cli_print("\n}\n");
 }
@@ -54,6 +54,7 @@ int cmd_eval(cli_options *options)
     size_t *counts = NULL;
     int code = 0;
     CLI_TRY(cli_session_load(&session, options));
+    cli_session_choose_split(&session, options);
     CLI_TRY(cli_session_open_device(&session, options));
     CLI_TRY(evaluate(&result, &counts, &session, options));
     cli_evaluation classes = {session.dataset, counts,

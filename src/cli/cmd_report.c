@@ -45,7 +45,10 @@ static int load_data(cli_session *session, cli_report *report, const cnn_run *ru
                         folder);
         return 0;
     }
-    cnn_status status = cnn_dataset_load(&session->dataset, folder);
+    cli_options as_trained = *options;
+    if (!cli_option_is_given(options, "val-split"))
+        as_trained.train.val_split = cnn_run_val_split(run);
+    cnn_status status = cli_session_open_data(session, &as_trained, folder);
     if (folder && status != CNN_OK)
         return cli_check(status);
     if (status != CNN_OK) {

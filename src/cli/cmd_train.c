@@ -80,12 +80,16 @@ static bool keep_failure(train_run *run, cnn_status status)
     return true;
 }
 
+/* The split for testing is left out where there is none, but another that judges. */
 static void print_accuracies(const cnn_epoch *epoch)
 {
-    cli_print("train_accr:[%.3f] ", epoch->train_accuracy);
-    if (isfinite(epoch->val_accuracy))
-        cli_print("val_accr:[%.3f] ", epoch->val_accuracy);
-    cli_print("test_accr:[%.3f].\n", epoch->test_accuracy);
+    bool validated = isfinite(epoch->val_accuracy);
+    cli_print("train_accr:[%.3f]", epoch->train_accuracy);
+    if (validated)
+        cli_print(" val_accr:[%.3f]", epoch->val_accuracy);
+    if (isfinite(epoch->test_accuracy) || !validated)
+        cli_print(" test_accr:[%.3f]", epoch->test_accuracy);
+    cli_print(".\n");
 }
 
 static void print_epoch(const cnn_epoch *epoch)

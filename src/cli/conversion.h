@@ -11,6 +11,8 @@ typedef struct cli_conversion {
     size_t size;       /* values of it */
     bool digits;       /* as MNIST's images were made */
     bool digits_asked; /* by the user: then also images that fit as they are */
+    bool fitted;       /* as the pictures that it was trained on */
+    cnn_picture_fit fit;
 } cli_conversion;
 
 /* --digits, --no-preprocess, and what the model was trained on. */

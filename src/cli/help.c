@@ -77,12 +77,21 @@ void cli_help_print(const cli_command *command)
         print_program_help();
         return;
     }
-    bool brief = (command->groups & CLI_NETWORK) && count_rows(command->groups) > SCREEN_ROWS;
+    unsigned shown = command->groups, named = 0;
+    static const unsigned elsewhere[] = {CLI_NETWORK, CLI_PREPARE};
+    for (int i = 0; i < 2; i++)
+        if ((shown & elsewhere[i]) && count_rows(shown) > SCREEN_ROWS) {
+            named |= elsewhere[i];
+            shown &= ~elsewhere[i];
+        }
     cli_print("Usage: cnn-cl %s [options]%s%s\n%s.\n%s%s", command->name, command->words ? " " : "",
               command->words ? command->words : "", command->summary, command->notes,
-              brief ? "" : "\n");
-    print_rows(brief ? command->groups & ~(unsigned)CLI_NETWORK : command->groups);
-    if (brief)
-        print_names("The network ('cnn-cl params --help' explains):", CLI_NETWORK);
+              named ? "" : "\n");
+    print_rows(shown);
+    if (named)
+        print_names(named & CLI_PREPARE
+                        ? "The network and data ('cnn-cl params --help', 'eval --help'):"
+                        : "The network ('cnn-cl params --help' explains):",
+                    named);
     cli_print("Also --device SEL, --seed N, -q, -v, -h: see 'cnn-cl --help'.\n");
 }

@@ -11,13 +11,14 @@ const cli_command cli_commands[] = {
     {.name = "train",
      .summary = "train on a data set; one line per epoch",
      .notes = "",
-     .groups = CLI_DATA | CLI_TRAIN | CLI_BATCH | CLI_FUSE | CLI_MODEL | CLI_NETWORK,
+     .groups = CLI_DATA | CLI_PREPARE | CLI_TRAIN | CLI_BATCH | CLI_FUSE | CLI_MODEL | CLI_NETWORK,
      .run = cmd_train},
     {.name = "eval",
      .summary = "loss and accuracy of a model on a data set",
      .notes = "JSON keys: model, data, split, loss, accuracy, hits, count; confusion (a row for\n"
               "each true class), classes, precision, recall.\n",
-     .groups = CLI_MODEL | CLI_NETWORK | CLI_DATA | CLI_SPLIT | CLI_BATCH | CLI_FUSE | CLI_JSON,
+     .groups = CLI_MODEL | CLI_NETWORK | CLI_DATA | CLI_PREPARE | CLI_SPLIT | CLI_BATCH | CLI_FUSE |
+               CLI_JSON,
      .run = cmd_eval},
     {.name = "predict",
      .summary = "label pictures, or random test images; draw them",
@@ -25,8 +26,8 @@ const cli_command cli_commands[] = {
               "images: path, index, label, name, probability, top; or path, index, error.\n"
               "Without: model, data, hits, count, samples: index, predicted, label,\n"
               "predicted_name, label_name.\n",
-     .groups = CLI_MODEL | CLI_NETWORK | CLI_DATA | CLI_SAMPLES | CLI_PICTURES | CLI_CONVERT |
-               CLI_FUSE | CLI_JSON,
+     .groups = CLI_MODEL | CLI_NETWORK | CLI_DATA | CLI_PREPARE | CLI_SAMPLES | CLI_PICTURES |
+               CLI_CONVERT | CLI_FUSE | CLI_JSON,
      .words = "[IMAGE...]",
      .max_words = INT_MAX,
      .run = cmd_predict},
@@ -68,7 +69,7 @@ const cli_command cli_commands[] = {
      .summary = "a page about a run: curves, confusion, mistakes, filters, time",
      .notes = "Writes RUN_DIR/report.html, and its curves.svg, confusion.png, filters.png.\n"
               "Without --name, --data or --model: those of the run in the folder.\n",
-     .groups = CLI_DATA | CLI_REPORT,
+     .groups = CLI_DATA | CLI_PREPARE | CLI_REPORT,
      .run = cmd_report,
      .words = "RUN_DIR",
      .min_words = 1,

@@ -2,6 +2,7 @@
 #include "cli/option_rows.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,8 +100,37 @@ static bool set_share(cli_options *options, const cli_option_row *row, const cha
 static bool set_split(cli_options *options, const cli_option_row *row, const char *text)
 {
     (void)row;
-    options->split = strcmp(text, "train") == 0 ? CNN_SPLIT_TRAIN : CNN_SPLIT_TEST;
-    return options->split == CNN_SPLIT_TRAIN || strcmp(text, "test") == 0;
+    for (int i = CNN_SPLIT_TRAIN; i <= CNN_SPLIT_VAL; i++)
+        if (strcmp(text, cnn_split_name((cnn_split)i)) == 0) {
+            options->split = (cnn_split)i;
+            return true;
+        }
+    return false;
+}
+
+static bool set_size(cli_options *options, const cli_option_row *row, const char *text)
+{
+    int end = 0;
+    cnn_data_options *prepare = &options->prepare;
+    (void)row;
+    return text[0] >= '1' && text[0] <= '9' && strlen(text) < sizeof "65535,65535" &&
+           sscanf(text, "%d,%d%n", &prepare->height, &prepare->width, &end) == 2 &&
+           text[end] == '\0' && strspn(text, "0123456789,") == strlen(text) &&
+           prepare->height <= UINT16_MAX && prepare->width >= 1 && prepare->width <= UINT16_MAX;
+}
+
+static bool set_fit(cli_options *options, const cli_option_row *row, const char *text)
+{
+    (void)row;
+    options->fit_given = true;
+    return cnn_picture_fit_find(&options->prepare.fit, text);
+}
+
+static bool set_labels(cli_options *options, const cli_option_row *row, const char *text)
+{
+    (void)row;
+    options->prepare.coarse_labels = strcmp(text, "coarse") == 0;
+    return options->prepare.coarse_labels || strcmp(text, "fine") == 0;
 }
 
 static bool set_numbers(cli_options *options, const cli_option_row *row, const char *text)
@@ -126,6 +156,7 @@ static bool set_network(cli_options *options, const cli_option_row *row, const c
 {
     options->network_given = row->name;
     options->xdim_given = options->xdim_given || strcmp(row->name, "xdim") == 0;
+    options->ydim_given = options->ydim_given || strcmp(row->name, "ydim") == 0;
     options->dropout_given = options->dropout_given || strcmp(row->name, "dropout") == 0;
     return cnn_config_set(&options->config, row->name, text ? text : "true") == CNN_OK;
 }
@@ -140,8 +171,16 @@ const cli_option_row cli_option_rows[] = {
      set_true, FIELD(list_devices), 0, NULL},
     {"version", NULL, 0, CLI_PROGRAM, "print the version", set_true, FIELD(version), 0, NULL},
 
-    {"data", "DIR", 0, CLI_DATA, "folder of the four IDX files (default: the usual places)",
-     set_text, FIELD(data), 0, file_expected},
+    {"data", "PATH", 0, CLI_DATA, "a data set (default: the usual places)", set_text, FIELD(data),
+     0, file_expected},
+    {"size", "H,W", 0, CLI_PREPARE, "the images' height and width (default: as they are)", set_size,
+     0, 0, "two integers of 1 to 65535: height,width"},
+    {"fit", "KIND", 0, CLI_PREPARE, "crop, pad or stretch to a size (default crop)", set_fit, 0, 0,
+     "crop, pad or stretch"},
+    {"skip-broken", NULL, 0, CLI_PREPARE, "go on without pictures that cannot be read", set_true,
+     FIELD(prepare.skip_broken), 0, NULL},
+    {"labels", "KIND", 0, CLI_PREPARE, "CIFAR-100's coarse or fine classes (default fine)",
+     set_labels, 0, 0, "coarse or fine"},
     {"out", "DIR", 0, CLI_TRAIN, "folder of model, checkpoint, report (default runs/NAME)",
      set_text, FIELD(out), 0, file_expected},
     {"epochs", "N", 0, CLI_TRAIN, "passes over the training split (default 10)", set_int,
@@ -149,7 +188,7 @@ const cli_option_row cli_option_rows[] = {
     {"lr", "RATE", 0, CLI_TRAIN, "learning rate (default 1e-3)", set_number, 0, 0, NULL},
     {"print-every", "N", 0, CLI_TRAIN, "evaluate every N epochs, and after the last (default 1)",
      set_int, FIELD(train.print_every), 1, count_expected},
-    {"val-split", "F", 0, CLI_TRAIN, "hold out this part of the training split to validate",
+    {"val-split", "F", 0, CLI_PREPARE, "hold out this part of the training split to validate",
      set_share, 0, 0, "a number between 0 and 1"},
     {"early-stop", "N", 0, CLI_TRAIN, "stop after N evaluations that validate no better", set_int,
      FIELD(train.early_stop), 1, count_expected},
@@ -167,7 +206,7 @@ const cli_option_row cli_option_rows[] = {
      set_true, FIELD(train.stream), 0, NULL},
     {"no-clobber", NULL, 0, CLI_TRAIN, "refuse a folder that has this run's files already",
      set_true, FIELD(no_clobber), 0, NULL},
-    {"split", "SPLIT", 0, CLI_SPLIT, "train or test (default test)", set_split, 0, 0,
+    {"split", "SPLIT", 0, CLI_SPLIT, "train, val or test (default test)", set_split, 0, 0,
      "train or test"},
     {"samples", "N", 0, CLI_SAMPLES, "how many random test images (default 25)", set_int,
      FIELD(samples), 1, count_expected},
@@ -227,7 +266,8 @@ const cli_option_row cli_option_rows[] = {
      set_network, 0, 0, NULL},
     {"hdims", "N,...", 0, CLI_NETWORK, "widths of the hidden layers, or none (default 32)",
      set_network, 0, 0, NULL},
-    {"ydim", "N", 0, CLI_NETWORK, "classes (default 10)", set_network, 0, 0, NULL},
+    {"ydim", "N", 0, CLI_NETWORK, "classes (default 10, or as many more as the data has)",
+     set_network, 0, 0, NULL},
     {"batchnorm", NULL, 0, CLI_NETWORK, "batch norm after each convolution", set_network, 0, 0,
      NULL},
     {"dropout", "P", 0, CLI_NETWORK | CLI_IMPORT, "probability of dropping a channel (default 0.5)",

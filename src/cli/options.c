@@ -120,7 +120,8 @@ static int check_training(const cli_options *options)
     if (options->resume && options->no_clobber)
         return cli_fail(CLI_EXIT_USAGE,
                         "--resume and --no-clobber exclude each other: leave one out");
-    if (options->train.early_stop > 0 && options->train.val_split == 0.0 && !resumes)
+    if (options->train.early_stop > 0 && options->train.val_split == 0.0 && !resumes &&
+        !options->data) /* data may have a validation split */
         return cli_fail(CLI_EXIT_USAGE,
                         "--early-stop needs --val-split: the test images are no judge of when to "
                         "stop");
@@ -178,6 +179,7 @@ static void set_defaults(cli_options *options, char **argv)
     cnn_config_init(&options->config);
     cnn_train_options_init(&options->train);
     options->split = CNN_SPLIT_TEST;
+    cnn_data_options_init(&options->prepare);
     options->samples = CLI_DEFAULT_SAMPLES;
     options->port = CLI_DEFAULT_PORT;
 }

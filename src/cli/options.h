@@ -30,7 +30,8 @@ typedef enum cli_group {
     CLI_PICTURES = 1 << 16, /* predict IMAGE */
     CLI_CONVERT = 1 << 17,  /* how pictures become input */
     CLI_SERVE = 1 << 18,
-    CLI_DOCTOR = 1 << 19
+    CLI_DOCTOR = 1 << 19,
+    CLI_PREPARE = 1 << 20 /* how the data is loaded */
 } cli_group;
 
 enum {
@@ -65,7 +66,7 @@ struct cli_options {
 
     const char *model; /* NULL for a fresh network */
     cnn_config config;
-    bool name_given, xdim_given, dropout_given;
+    bool name_given, xdim_given, ydim_given, dropout_given;
     const char *network_given; /* a network option other than name that was given, else NULL */
 
     const char *data; /* NULL for the usual places */
@@ -76,6 +77,8 @@ struct cli_options {
     const char *log_json;    /* NULL for none */
     cnn_train_options train; /* batch and fuse serve the other commands too */
     cnn_split split;
+    cnn_data_options prepare; /* how the data is loaded */
+    bool fit_given;
     int samples;
     const char *grid; /* NULL for no picture */
     bool plan;

@@ -28,9 +28,10 @@ static int limit_batch(const cli_options *options, const cli_session *session, c
 int cli_report_evaluate(cli_report *report, const cli_session *session, const cli_options *options)
 {
     static const double backward = 2.5; /* a training step's time beside an evaluated batch's */
-    size_t count = cnn_dataset_count(session->dataset, CNN_SPLIT_TEST);
+    cnn_split judge = cnn_dataset_judge(session->dataset);
+    size_t count = cnn_dataset_count(session->dataset, judge);
     cnn_predictor *predictor = NULL;
-    int code = 0, batch = limit_batch(options, session, CNN_SPLIT_TEST);
+    int code = 0, batch = limit_batch(options, session, judge);
     if (count == 0) {
         cli_report_note(report, "%s has no test images: nothing was evaluated.",
                         cnn_dataset_source(session->dataset));
@@ -43,7 +44,7 @@ int cli_report_evaluate(cli_report *report, const cli_session *session, const cl
                                            options->train.fuse)));
     double start = cli_seconds();
     CLI_TRY(cli_check(cnn_predictor_evaluate_samples(&report->evaluation, report->predictions,
-                                                     predictor, session->dataset, CNN_SPLIT_TEST)));
+                                                     predictor, session->dataset, judge)));
     size_t batches = (count - 1) / (size_t)batch + 1;
     report->step_seconds = backward * (cli_seconds() - start) / (double)batches;
 out:
@@ -121,7 +122,8 @@ static int draw_predictions(const cli_report *report, const cli_session *session
     }
     CLI_TRY(cli_samples_take(&samples, session, options, CLI_DEFAULT_SAMPLES, report->predictions));
     CLI_TRY(cli_samples_draw(&samples, session->dataset, path));
-    cli_info("predictions of %zu test images drawn in %s", samples.count, path);
+    cli_info("predictions of %zu %s images drawn in %s", samples.count,
+             cnn_dataset_judge(session->dataset) == CNN_SPLIT_TEST ? "test" : "validation", path);
 out:
     cli_samples_finish(&samples);
     return code;

@@ -25,14 +25,14 @@ static int largest(const float *logits, int count)
 
 int cli_samples_label(const cli_samples *samples, const cnn_dataset *dataset, size_t index)
 {
-    return cnn_dataset_labels(dataset, CNN_SPLIT_TEST)[samples->indices[index]];
+    return cnn_dataset_labels(dataset, cnn_dataset_judge(dataset))[samples->indices[index]];
 }
 
 /* The chosen images as pixels of 0 to 1. */
 static void gather(float *images, const cli_samples *samples, const cnn_dataset *dataset)
 {
     size_t size = image_size(dataset);
-    const uint8_t *bytes = cnn_dataset_images(dataset, CNN_SPLIT_TEST);
+    const uint8_t *bytes = cnn_dataset_images(dataset, cnn_dataset_judge(dataset));
     for (size_t i = 0; i < samples->count; i++)
         for (size_t j = 0; j < size; j++)
             images[i * size + j] = (float)bytes[samples->indices[i] * size + j] / 255.0f;
@@ -55,13 +55,18 @@ out:
 static int choose(cli_samples *samples, const cli_session *session, const cli_options *options,
                   size_t count)
 {
-    size_t total = cnn_dataset_count(session->dataset, CNN_SPLIT_TEST);
+    cnn_split judge = cnn_dataset_judge(session->dataset);
+    size_t total = cnn_dataset_count(session->dataset, judge);
     if (total == 0)
         return cli_fail(CLI_EXIT_FAILURE, "%s: expected test images, found none",
                         cnn_dataset_source(session->dataset));
     samples->count = count < total ? count : total;
     if (count > total && count != CLI_DEFAULT_SAMPLES)
-        cli_info("the test split has %zu images: all of them are taken", total);
+        cli_info("the %s split has %zu images: all of them are taken", cnn_split_name(judge),
+                 total);
+    if (judge == CNN_SPLIT_VAL)
+        cli_info("%s has no test images: the validation images are taken",
+                 cnn_dataset_source(session->dataset));
     samples->indices = cli_allocate(samples->count, sizeof *samples->indices);
     samples->predicted = cli_allocate(samples->count, sizeof *samples->predicted);
     if (!samples->indices || !samples->predicted)
@@ -116,7 +121,7 @@ static int square_side(size_t count)
 int cli_samples_draw(const cli_samples *samples, const cnn_dataset *dataset, const char *path)
 {
     int code = CLI_EXIT_FAILURE;
-    const uint8_t *images = cnn_dataset_images(dataset, CNN_SPLIT_TEST);
+    const uint8_t *images = cnn_dataset_images(dataset, cnn_dataset_judge(dataset));
     cnn_grid_cell *cells = cli_allocate(samples->count, sizeof *cells);
     char(*titles)[TITLE_SIZE] = cli_allocate(samples->count, sizeof *titles);
     if (cells && titles) {

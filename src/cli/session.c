@@ -62,15 +62,107 @@ int cli_session_load_model(cli_session *session, const cli_options *options)
     return cli_check(cnn_model_create(&session->model, &options->config, options->seed));
 }
 
+/* What was not said of the network follows from the data; more classes than usual are told. */
+static void adopt_data(cli_options *options, const cnn_dataset *dataset)
+{
+    int classes = cnn_dataset_class_count(dataset);
+    if (!options->xdim_given)
+        memcpy(options->config.xdim, cnn_dataset_shape(dataset), sizeof options->config.xdim);
+    bool more = classes > options->config.ydim || cnn_dataset_is_of_pictures(dataset, NULL);
+    if (!options->ydim_given && !options->model && more) {
+        cli_info("%d classes, as in %s (--ydim)", classes, cnn_dataset_source(dataset));
+        options->config.ydim = classes;
+    }
+}
+
+void cli_session_choose_split(const cli_session *session, cli_options *options)
+{
+    cnn_split judge = cnn_dataset_judge(session->dataset);
+    if (options->split != CNN_SPLIT_TEST || judge == CNN_SPLIT_TEST)
+        return;
+    cli_info("%s has no test images: the validation images are taken",
+             cnn_dataset_source(session->dataset));
+    options->split = judge;
+}
+
+/* Pictures are brought to what the network takes, as the model's were; their classes are those of
+ * the model, where it knows them by name. Names are to be freed. */
+static int choose_preparation(cnn_data_options *prepare, const char ***names,
+                              const cli_session *session, const cli_options *options)
+{
+    const cnn_model *model = session->model;
+    const cnn_config *config = model                 ? cnn_network_config(cnn_model_network(model))
+                               : options->xdim_given ? &options->config
+                                                     : NULL;
+    int count = model ? cnn_model_class_count(model) : 0;
+    *prepare = options->prepare;
+    *names = NULL;
+    prepare->val_split = options->train.val_split;
+    if (config)
+        memcpy(prepare->input, config->xdim, sizeof prepare->input);
+    if (model && !options->fit_given)
+        cnn_model_is_of_pictures(model, &prepare->fit);
+    if (count == 0)
+        return 0;
+    *names = cli_allocate((size_t)count, sizeof **names);
+    if (!*names)
+        return CLI_EXIT_FAILURE;
+    for (int i = 0; i < count; i++)
+        (*names)[i] = cnn_model_class_name(model, i);
+    prepare->class_names = *names;
+    prepare->class_count = count;
+    return 0;
+}
+
+cnn_status cli_session_open_data(cli_session *session, const cli_options *options, const char *path)
+{
+    cnn_data_options prepare;
+    const char **names;
+    cnn_status status = CNN_ERROR_MEMORY;
+    if (choose_preparation(&prepare, &names, session, options) == 0)
+        status = cnn_dataset_open(&session->dataset, path, &prepare);
+    free(names);
+    return status;
+}
+
+/* A share that is held out by default is one of training's. */
+static int load_data(cli_session *session, cli_options *options)
+{
+    int code = cli_check(cli_session_open_data(session, options, options->data));
+    if (code == 0 && cnn_dataset_held_out(session->dataset) > 0.0)
+        options->train.val_split = cnn_dataset_held_out(session->dataset);
+    return code;
+}
+
+/* The data of a training may have what its options need. */
+static int check_judge(const cli_session *session, const cli_options *options)
+{
+    size_t apart = cnn_dataset_count(session->dataset, CNN_SPLIT_VAL);
+    bool asked = options->train.val_split > 0.0;
+    if (asked && apart > 0 && cnn_dataset_held_out(session->dataset) == 0.0)
+        return cli_fail(CLI_EXIT_USAGE,
+                        "--val-split: %s has a validation split of its own: leave the option out",
+                        cnn_dataset_source(session->dataset));
+    if (options->train.early_stop > 0 && !asked && apart == 0)
+        return cli_fail(CLI_EXIT_USAGE,
+                        "--early-stop needs --val-split: the test images are no judge of when to "
+                        "stop");
+    return 0;
+}
+
+int cli_session_load_data(cli_session *session, cli_options *options)
+{
+    int code = load_data(session, options);
+    return code == 0 ? check_judge(session, options) : code;
+}
+
 int cli_session_load(cli_session *session, cli_options *options)
 {
     int code = 0;
     if (options->model && !session->model)
         CLI_TRY(cli_session_load_model(session, options));
-    CLI_TRY(cli_check(cnn_dataset_load(&session->dataset, options->data)));
-    if (!options->xdim_given)
-        memcpy(options->config.xdim, cnn_dataset_shape(session->dataset),
-               sizeof options->config.xdim);
+    CLI_TRY(cli_session_load_data(session, options));
+    adopt_data(options, session->dataset);
     const cnn_config *config =
         session->model ? cnn_network_config(cnn_model_network(session->model)) : &options->config;
     CLI_TRY(check_fit(config, session->dataset, options->model));

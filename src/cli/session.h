@@ -16,7 +16,16 @@ typedef struct cli_session {
 /* The data set, and the model, unless there is one already, that --model or the network's options
  * say. Refuses a network that
  * the data does not fit. Returns an exit code. */
+/* Loads data from a path, NULL for the usual places, as the options, the model or the network want
+ * it.
+ */
+cnn_status cli_session_open_data(cli_session *session, const cli_options *options,
+                                 const char *path);
+/* Loads the data alone. */
+int cli_session_load_data(cli_session *session, cli_options *options);
 int cli_session_load(cli_session *session, cli_options *options);
+/* Validation images take the place of test images where there are none, and this is said. */
+void cli_session_choose_split(const cli_session *session, cli_options *options);
 /* The model alone, for commands without data. */
 int cli_session_load_model(cli_session *session, const cli_options *options);
 /* Refuses a data set that does not fit the model of this file. */

@@ -58,13 +58,25 @@ static void take_fields(void *target, const void *source, const field *fields,
                    fields->size);
 }
 
+/* How the pictures were prepared, but for what the command line says. */
+static void take_preparation(cli_options *options, const cnn_checkpoint *checkpoint)
+{
+    cnn_data_options *prepare = &options->prepare, before = *prepare;
+    cnn_checkpoint_data_options(prepare, checkpoint);
+    if (options->fit_given)
+        prepare->fit = before.fit;
+    prepare->coarse_labels = prepare->coarse_labels || before.coarse_labels;
+    prepare->skip_broken = prepare->skip_broken || before.skip_broken;
+}
+
 static void take_options(train_run *run)
 {
     cli_options *options = run->options;
     take_fields(&options->train, cnn_checkpoint_options(run->checkpoint), train_fields, options);
     take_fields(&options->config, cnn_checkpoint_config(run->checkpoint), config_fields, options);
     options->seed = options->train.seed;
-    options->xdim_given = true;
+    options->xdim_given = options->ydim_given = true;
+    take_preparation(options, run->checkpoint);
     const char *data = cnn_checkpoint_data(run->checkpoint);
     if (!options->data && strcmp(data, "memory") != 0)
         options->data = data;
@@ -210,7 +222,7 @@ int cli_train_load(train_run *run)
     int code = 0;
     if (!run->checkpoint)
         return cli_session_load(session, options);
-    CLI_TRY(cli_check(cnn_dataset_load(&session->dataset, options->data)));
+    CLI_TRY(cli_session_load_data(session, options));
     CLI_TRY(cli_check(cnn_checkpoint_check(run->checkpoint, &options->config, &options->train,
                                            session->dataset)));
     CLI_TRY(cli_check(cnn_checkpoint_model(&session->model, run->checkpoint)));

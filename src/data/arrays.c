@@ -4,8 +4,8 @@
 
 #include "base/memory.h"
 #include "base/status.h"
-#include "data/idx.h"
 #include "data/source.h"
+#include "image/idx.h"
 
 static cnn_status check_split(const char *name, const uint8_t *images, const uint16_t *labels,
                               size_t count)
@@ -71,7 +71,7 @@ cnn_status cnn_dataset_create(cnn_dataset **dataset, const int shape[3],
                        train_count));
     CNN_TRY(
         copy_split(&sources.splits[CNN_SPLIT_TEST], shape, test_images, test_labels, test_count));
-    status = cnn_dataset_from_sources(dataset, &sources, NULL);
+    status = cnn_dataset_from_sources(dataset, &sources, NULL, NULL);
 out:
     cnn_sources_finish(&sources);
     return status;

@@ -2,12 +2,11 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/memory.h"
 #include "base/status.h"
 
-enum { BYTE_LABELS = 256, SPLITS = 2 };
+enum { BYTE_LABELS = 256, SPLITS = CNN_SPLIT_VAL + 1 };
 
 static size_t label_size(const cnn_dataset *dataset)
 {
@@ -26,28 +25,40 @@ static cnn_status pack_labels(uint8_t **packed, const cnn_dataset *dataset, cnn_
     return status;
 }
 
+/* A validation split is named only where there is one: the hashes of other data are older. */
+static int describe(char *text, size_t size, const cnn_dataset *dataset)
+{
+    const int *shape = cnn_dataset_shape(dataset);
+    size_t counts[SPLITS];
+    for (int i = 0; i < SPLITS; i++)
+        counts[i] = cnn_dataset_count(dataset, (cnn_split)i);
+    int length = snprintf(text, size, "%d,%d,%d %zu %zu", shape[0], shape[1], shape[2],
+                          counts[CNN_SPLIT_TRAIN], counts[CNN_SPLIT_TEST]);
+    if (counts[CNN_SPLIT_VAL] > 0)
+        length += snprintf(text + length, size - (size_t)length, " %zu", counts[CNN_SPLIT_VAL]);
+    return length + snprintf(text + length, size - (size_t)length, "\n");
+}
+
 cnn_status cnn_dataset_hash(char text[CNN_HASH_SIZE], const cnn_dataset *dataset)
 {
-    char sizes[128];
-    uint8_t *labels[SPLITS] = {NULL, NULL};
+    char head[160];
+    uint8_t *labels[SPLITS] = {NULL};
+    cnn_piece pieces[1 + 2 * SPLITS];
     const int *shape = cnn_dataset_shape(dataset);
     size_t image = (size_t)shape[0] * (size_t)shape[1] * (size_t)shape[2];
-    size_t train = cnn_dataset_count(dataset, CNN_SPLIT_TRAIN);
-    size_t test = cnn_dataset_count(dataset, CNN_SPLIT_TEST);
-    size_t size = label_size(dataset);
     cnn_status status = CNN_OK;
     text[0] = '\0';
-    snprintf(sizes, sizeof sizes, "%d,%d,%d %zu %zu\n", shape[0], shape[1], shape[2], train, test);
-    CNN_TRY(pack_labels(&labels[0], dataset, CNN_SPLIT_TRAIN));
-    CNN_TRY(pack_labels(&labels[1], dataset, CNN_SPLIT_TEST));
-    const cnn_piece pieces[] = {
-        {sizes, strlen(sizes)},    {cnn_dataset_images(dataset, CNN_SPLIT_TRAIN), train * image},
-        {labels[0], train * size}, {cnn_dataset_images(dataset, CNN_SPLIT_TEST), test * image},
-        {labels[1], test * size},
-    };
+    pieces[0] = (cnn_piece){head, (size_t)describe(head, sizeof head, dataset)};
+    for (int i = 0; i < SPLITS; i++) {
+        cnn_split split = (cnn_split)i;
+        size_t count = cnn_dataset_count(dataset, split);
+        CNN_TRY(pack_labels(&labels[i], dataset, split));
+        pieces[1 + 2 * i] = (cnn_piece){cnn_dataset_images(dataset, split), count * image};
+        pieces[2 + 2 * i] = (cnn_piece){labels[i], count * label_size(dataset)};
+    }
     cnn_hash(text, pieces, sizeof pieces / sizeof pieces[0]);
 out:
-    free(labels[0]);
-    free(labels[1]);
+    for (int i = 0; i < SPLITS; i++)
+        free(labels[i]);
     return status;
 }

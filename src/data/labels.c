@@ -4,7 +4,8 @@
 
 #include "base/file.h"
 #include "base/status.h"
-#include "data/folder.h"
+#include "base/text.h"
+#include "data/place.h"
 
 /* H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST", 2017, table 2. */
 static const char *const fashion_names[] = {"T-shirt/top", "Trouser",   "Pullover", "Dress",
@@ -18,11 +19,11 @@ static bool is_same_folder(const char *a, const char *b)
            one.st_ino == other.st_ino;
 }
 
-cnn_status cnn_labels_read(cnn_names *names, const char *directory, int class_count)
+cnn_status cnn_labels_read(cnn_names *names, const char *folder, int class_count)
 {
     cnn_status status = CNN_OK;
     char *path = NULL;
-    CNN_TRY(cnn_path_join(&path, directory, "labels.txt"));
+    CNN_TRY(cnn_path_join(&path, folder, "labels.txt"));
     if (cnn_file_exists(path)) {
         cnn_names_finish(names);
         CNN_TRY(cnn_names_read(names, path, CNN_CLASS_LIMIT));
@@ -31,7 +32,7 @@ cnn_status cnn_labels_read(cnn_names *names, const char *directory, int class_co
                               "%s: expected %d names, one a line, as the labels go up to %d, found "
                               "%d",
                               path, class_count, class_count - 1, names->count);
-    } else if (names->count == 0 && is_same_folder(directory, CNN_DEBIAN_FASHION_MNIST)) {
+    } else if (names->count == 0 && is_same_folder(folder, CNN_DEBIAN_FASHION_MNIST)) {
         for (size_t i = 0; i < sizeof fashion_names / sizeof fashion_names[0]; i++)
             CNN_TRY(cnn_names_add(names, fashion_names[i]));
     }

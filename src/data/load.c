@@ -1,39 +1,41 @@
 /* The places where a data set is looked for. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
-#include "base/file.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "build_config.h"
-#include "data/folder.h"
-#include "data/idx_source.h"
+#include "data/place.h"
+#include "image/idx.h"
 
-static cnn_status load_folder(cnn_dataset **dataset, const char *directory,
-                              const cnn_folder *folder)
+static cnn_status look(cnn_site *site)
 {
-    cnn_sources sources = {0};
-    cnn_status status = cnn_idx_sources(&sources, folder);
-    if (status == CNN_OK)
-        status = cnn_dataset_from_sources(dataset, &sources, directory);
-    cnn_sources_finish(&sources);
-    return status;
+    struct stat info;
+    if (stat(site->path, &info) != 0)
+        return CNN_OK;
+    site->kind = S_ISDIR(info.st_mode) ? CNN_SITE_FOLDER : CNN_SITE_FILE;
+    return site->kind == CNN_SITE_FOLDER ? cnn_listing_read(&site->listing, site->path) : CNN_OK;
 }
 
 /* Leaves *dataset NULL where the place is absent and may be. */
-static cnn_status load_place(cnn_dataset **dataset, const cnn_place *place)
+static cnn_status load_place(cnn_dataset **dataset, const cnn_place *place,
+                             const cnn_data_options *options)
 {
-    cnn_folder folder;
+    cnn_site site = {.path = place->path, .kind = CNN_SITE_ABSENT};
+    cnn_sources sources = {0};
+    bool taken = false;
+    cnn_status status = CNN_OK;
     *dataset = NULL;
-    cnn_status status = cnn_folder_find(&folder, place->directory);
-    if (status != CNN_OK)
-        return status;
-    if (folder.found > 0 || place->named) {
-        status = cnn_folder_check(&folder, place->directory);
-        if (status == CNN_OK)
-            status = load_folder(dataset, place->directory, &folder);
-    }
-    cnn_folder_finish(&folder);
+    CNN_TRY(look(&site));
+    CNN_TRY(cnn_site_open(&sources, &taken, &site, options));
+    if (taken)
+        status = cnn_dataset_from_sources(dataset, &sources, place->path, options);
+    else if (place->named)
+        status = cnn_site_refuse(&site);
+out:
+    cnn_sources_finish(&sources);
+    cnn_listing_finish(&site.listing);
     return status;
 }
 
@@ -42,7 +44,7 @@ static cnn_status fail_nowhere(const cnn_place *places, size_t count)
     cnn_text text = {0};
     char *list;
     for (size_t i = 0; i < count; i++)
-        cnn_text_append(&text, "%s%s", i ? ", " : "", places[i].directory);
+        cnn_text_append(&text, "%s%s", i ? ", " : "", places[i].path);
     cnn_status status = cnn_text_take(&list, &text);
     if (status != CNN_OK)
         return status;
@@ -54,30 +56,62 @@ static cnn_status fail_nowhere(const cnn_place *places, size_t count)
     return status;
 }
 
-cnn_status cnn_dataset_load_first(cnn_dataset **dataset, const cnn_place *places, size_t count)
+cnn_status cnn_dataset_load_first(cnn_dataset **dataset, const cnn_place *places, size_t count,
+                                  const cnn_data_options *options)
 {
     *dataset = NULL;
     for (size_t i = 0; i < count; i++) {
-        cnn_status status = load_place(dataset, &places[i]);
+        cnn_status status = load_place(dataset, &places[i], options);
         if (status != CNN_OK || *dataset)
             return status;
     }
     return fail_nowhere(places, count);
 }
 
-cnn_status cnn_dataset_load(cnn_dataset **dataset, const char *directory)
+cnn_status cnn_dataset_load(cnn_dataset **dataset, const char *path)
 {
+    return cnn_dataset_open(dataset, path, NULL);
+}
+
+void cnn_data_options_init(cnn_data_options *options)
+{
+    *options = (cnn_data_options){0};
+}
+
+static cnn_status check_options(const cnn_data_options *options)
+{
+    int height = options->height, width = options->width;
+    if (height < 0 || width < 0 || height > CNN_IDX_MAX_SIDE || width > CNN_IDX_MAX_SIDE ||
+        (height == 0) != (width == 0))
+        return cnn_fail(CNN_ERROR_ARGUMENT, "--size: expected two numbers of 1 to %d, found %d,%d",
+                        CNN_IDX_MAX_SIDE, height, width);
+    if (!(options->val_split >= 0.0 && options->val_split < 1.0))
+        return cnn_fail(CNN_ERROR_ARGUMENT, "--val-split: expected a number in [0, 1), found %g",
+                        options->val_split);
+    return CNN_OK;
+}
+
+cnn_status cnn_dataset_open(cnn_dataset **dataset, const char *path,
+                            const cnn_data_options *options)
+{
+    static const cnn_data_options defaults = {0};
+    *dataset = NULL;
+    options = options ? options : &defaults;
+    cnn_status checked = check_options(options);
+    if (checked != CNN_OK)
+        return checked;
     const char *variable = getenv("CNN_CL_DATA");
-    if (!directory && variable && *variable)
-        directory = variable;
-    if (directory)
-        return cnn_dataset_load_first(dataset, &(cnn_place){directory, true}, 1);
+    if (!path && variable && *variable)
+        path = variable;
+    if (path)
+        return cnn_dataset_load_first(dataset, &(cnn_place){path, true}, 1, options);
     static const cnn_place places[] = {
         {"data/mnist", false},
         {CNN_DATA_INSTALL_DIR, false},
         {CNN_DEBIAN_FASHION_MNIST, false},
     };
-    cnn_status status = cnn_dataset_load_first(dataset, places, sizeof places / sizeof places[0]);
+    cnn_status status =
+        cnn_dataset_load_first(dataset, places, sizeof places / sizeof places[0], options);
     const cnn_dataset *found = *dataset;
     if (status == CNN_OK && found &&
         strcmp(cnn_dataset_source(found), CNN_DEBIAN_FASHION_MNIST) == 0)

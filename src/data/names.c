@@ -1,6 +1,5 @@
 #include "data/names.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,12 +40,12 @@ void cnn_names_finish(cnn_names *names)
 }
 
 /* jansson takes nothing but UTF-8, which is what pictures and pages need. */
-static bool is_text(const char *line)
+bool cnn_is_line(const char *text)
 {
-    for (const char *at = line; *at; at++)
+    for (const char *at = text; *at; at++)
         if ((unsigned char)*at < ' ' || *at == '\x7f')
             return false;
-    json_t *string = json_string(line);
+    json_t *string = json_string(text);
     bool good = string != NULL;
     json_decref(string);
     return good;
@@ -63,6 +62,12 @@ static char *cut_line(char *line)
     return next && *next ? next : NULL;
 }
 
+/* Is there anything but blank lines? */
+static bool has_more(const char *lines)
+{
+    return lines && lines[strspn(lines, " \t\r\n")] != '\0';
+}
+
 static cnn_status split_lines(cnn_names *names, char *text, const char *path, int limit)
 {
     static const char mark[] = "\xef\xbb\xbf"; /* some editors open UTF-8 files with it */
@@ -70,10 +75,12 @@ static cnn_status split_lines(cnn_names *names, char *text, const char *path, in
     cnn_status status = CNN_OK;
     while (status == CNN_OK && line && *line) {
         char *next = cut_line(line);
+        if (!*line && !has_more(next))
+            return CNN_OK;
         if (names->count == limit)
             return cnn_fail(CNN_ERROR_DATA, "%s: expected at most %d names, found more", path,
                             limit);
-        if (!*line || !is_text(line))
+        if (!*line || !cnn_is_line(line))
             return cnn_fail(CNN_ERROR_DATA, "%s: line %d: expected a class's name in UTF-8, %s",
                             path, names->count + 1, *line ? "found other bytes" : "found nothing");
         status = cnn_names_add(names, line);

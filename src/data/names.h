@@ -2,6 +2,7 @@
 #ifndef DATA_NAMES_H
 #define DATA_NAMES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <cnncl/error.h>
@@ -16,6 +17,9 @@ typedef struct cnn_names {
 /* Adds a copy. Errors: MEMORY. */
 cnn_status cnn_names_add(cnn_names *names, const char *name);
 void cnn_names_finish(cnn_names *names);
+
+/* Is it printable UTF-8 without the end of a line? */
+bool cnn_is_line(const char *text);
 
 /* Adds a name for each line of a text file: one that is not empty, and is printable UTF-8. path
  * names the file, limit is the most names that are taken. Errors: FILE, DATA, MEMORY. */

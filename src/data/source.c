@@ -32,15 +32,15 @@ static uint16_t get_label(const cnn_source *source, size_t index)
     return ((const memory_source *)source)->labels[index];
 }
 
-static cnn_status fill(uint8_t *image, const cnn_source *source, size_t index, const int shape[3])
+static cnn_status fill(uint8_t *image, const cnn_source *source, size_t index, const cnn_aim *aim)
 {
     const memory_source *from = (const memory_source *)source;
     const int *have = source->shape;
     size_t size = (size_t)have[0] * (size_t)have[1] * (size_t)have[2];
-    if (memcmp(have, shape, sizeof source->shape) != 0)
-        return cnn_fail(CNN_ERROR_DATA, "expected images of %d x %d x %d, found %d x %d x %d",
-                        shape[0], shape[1], shape[2], have[0], have[1], have[2]);
-    memcpy(image, from->images + index * size, size);
+    const cnn_image whole = {{have[0], have[1], have[2]}, from->images + index * size};
+    if (memcmp(have, aim->shape, sizeof source->shape) != 0)
+        return cnn_image_fit(image, aim->shape, &whole, aim->fit);
+    memcpy(image, whole.pixels, size);
     return CNN_OK;
 }
 
@@ -61,7 +61,7 @@ static void destroy(cnn_source *source)
 cnn_status cnn_source_from_memory(cnn_source **source, const int shape[3], size_t count,
                                   uint8_t *images, uint16_t *labels)
 {
-    static const cnn_source_class kind = {get_label, fill, take, destroy};
+    static const cnn_source_class kind = {get_label, fill, NULL, take, destroy};
     memory_source *result = NULL;
     cnn_status status = cnn_allocate(&result, 1, sizeof *result, "a data set");
     *source = NULL;

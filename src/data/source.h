@@ -2,6 +2,7 @@
 #ifndef DATA_SOURCE_H
 #define DATA_SOURCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -9,17 +10,27 @@
 
 #include "data/names.h"
 
-enum { CNN_SPLITS = 2, CNN_CLASS_LIMIT = 65535 };
+enum { CNN_SPLITS = 3, CNN_CLASS_LIMIT = 65535 };
 
 typedef struct cnn_source cnn_source;
+
+/* What samples are brought to. */
+typedef struct cnn_aim {
+    int shape[3]; /* channels, height, width */
+    cnn_picture_fit fit;
+    bool exact; /* samples of another height or width are refused */
+} cnn_aim;
 
 /* What a format must do. */
 typedef struct cnn_source_class {
     /* A sample's class, below CNN_CLASS_LIMIT. */
     uint16_t (*label)(const cnn_source *source, size_t index);
-    /* A sample as bytes (C, H, W) of this shape. Errors: DATA (it cannot be read, or be brought to
-     * the shape), FILE, MEMORY. */
-    cnn_status (*fill)(uint8_t *image, const cnn_source *source, size_t index, const int shape[3]);
+    /* A sample as bytes (C, H, W) of the aim; called from several threads at once. Errors: DATA (it
+     * cannot be read), FILE, ARGUMENT (it has another size, where the aim is exact), MEMORY. */
+    cnn_status (*fill)(uint8_t *image, const cnn_source *source, size_t index, const cnn_aim *aim);
+    /* NULL, or: sets the source's shape where finding it takes time: that of its first sample that
+     * can be read, (3, 0, 0) without such. Errors: MEMORY. */
+    cnn_status (*measure)(cnn_source *source);
     /* NULL, or: hands all images over, (count, C, H, W) of the source's shape, which is to be freed
      * with free(); nothing is filled afterwards. */
     uint8_t *(*take)(cnn_source *source);
@@ -35,6 +46,12 @@ struct cnn_source {
 
 void cnn_source_destroy(cnn_source *source);
 
+/* Every sample's image, (count, C, H, W), by several threads. Where skip is not NULL, samples that
+ * cannot be read are marked there (count), told of in a line, and no failure. Errors: that of the
+ * first sample that failed. To be freed with free(). */
+cnn_status cnn_source_fill(uint8_t **images, bool *skip, const cnn_source *source,
+                           const cnn_aim *aim);
+
 /* Samples that lie in memory: images (count, C, H, W) and labels (count), which it owns from now
  * on, also when it fails. Errors: MEMORY. */
 cnn_status cnn_source_from_memory(cnn_source **source, const int shape[3], size_t count,
@@ -44,12 +61,19 @@ cnn_status cnn_source_from_memory(cnn_source **source, const int shape[3], size_
 typedef struct cnn_sources {
     cnn_source *splits[CNN_SPLITS]; /* of cnn_split; NULL where there is none; owned */
     cnn_names names;                /* of the classes, as far as the files name them */
+    bool closed;                    /* the names are those of all classes */
 } cnn_sources;
 
 void cnn_sources_finish(cnn_sources *sources);
 
 /* A data set of all samples of the sources, which are used up; path is where they are from. Errors:
  * as those of the sources, MEMORY. */
-cnn_status cnn_dataset_from_sources(cnn_dataset **dataset, cnn_sources *sources, const char *path);
+cnn_status cnn_dataset_from_sources(cnn_dataset **dataset, cnn_sources *sources, const char *path,
+                                    const cnn_data_options *options);
+
+/* Holds a part of the training source out as the validation split: the same samples for the same
+ * count and share, in the order in which they lie. Errors: ARGUMENT (nothing would be left, or
+ * held out), MEMORY. */
+cnn_status cnn_sources_divide(cnn_sources *sources, double share);
 
 #endif

@@ -15,12 +15,17 @@ typedef struct cnn_encoded {
     size_t size;
     const char *source;
     size_t pixel_limit;
+    /* 0, or: what is wanted of it. A larger picture may come scaled down, to no less than twice
+     * these sides. */
+    int least_width, least_height;
 } cnn_encoded;
 
 /* Start from {0}. */
 typedef struct cnn_picture {
     int width, height;
     uint8_t *pixels; /* (3, height, width); owned */
+    /* Where a decoder scaled it down: by 2, 4 or 8, and what it was before; else zeros. */
+    int reduction, full_width, full_height;
 } cnn_picture;
 
 /* Memory for a picture of this size, black. Errors: DATA (a side of 0 or too long, too many
@@ -32,6 +37,10 @@ void cnn_picture_set_row(cnn_picture *picture, int y, const uint8_t *row);
 /* Turns it by an Exif orientation of 1 to 8. Errors: MEMORY. */
 cnn_status cnn_picture_orient(cnn_picture *picture, int orientation);
 void cnn_picture_finish(cnn_picture *picture);
+
+/* In any format that is known by its first bytes. Errors: DATA (none such; damaged, truncated, too
+ * large), MEMORY; the picture then owns nothing. */
+cnn_status cnn_decode_picture(cnn_picture *picture, const cnn_encoded *from);
 
 /* Errors of each: DATA (damaged, truncated, too large), MEMORY; the picture then owns nothing. */
 cnn_status cnn_decode_png(cnn_picture *picture, const cnn_encoded *from);

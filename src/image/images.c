@@ -8,8 +8,8 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/status.h"
-#include "data/idx.h"
 #include "image/decode.h"
+#include "image/idx.h"
 
 enum { FILE_LIMIT = 1 << 30, ORIENTATIONS = 9 };
 
@@ -107,7 +107,9 @@ cnn_status cnn_picture_orient(cnn_picture *picture, int orientation)
                 turned[c * plane + to] = picture->pixels[c * plane + from];
         }
     free(picture->pixels);
-    *picture = (cnn_picture){.width = width, .height = height, .pixels = turned};
+    picture->width = width;
+    picture->height = height;
+    picture->pixels = turned;
     return CNN_OK;
 }
 
@@ -140,6 +142,12 @@ static cnn_status refuse(const uint8_t *data, size_t size, const char *source)
                     source, found);
 }
 
+cnn_status cnn_decode_picture(cnn_picture *picture, const cnn_encoded *from)
+{
+    const struct format *format = find_format(from->data, from->size);
+    return format ? format->decode(picture, from) : refuse(from->data, from->size, from->source);
+}
+
 cnn_status cnn_images_decode(cnn_images **images, const void *data, size_t size, const char *source,
                              size_t pixel_limit)
 {
@@ -152,7 +160,9 @@ cnn_status cnn_images_decode(cnn_images **images, const void *data, size_t size,
         return refuse(data, size, source);
     if (pixel_limit == 0 || pixel_limit > CNN_IMAGE_PIXEL_LIMIT)
         pixel_limit = CNN_IMAGE_PIXEL_LIMIT;
-    CNN_TRY(format->decode(&picture, &(cnn_encoded){data, size, source, pixel_limit}));
+    CNN_TRY(format->decode(
+        &picture,
+        &(cnn_encoded){.data = data, .size = size, .source = source, .pixel_limit = pixel_limit}));
     CNN_TRY(cnn_allocate(&result, 1, sizeof *result, source));
     *result = (cnn_images){.count = 1,
                            .shape = {CNN_PICTURE_CHANNELS, picture.height, picture.width},

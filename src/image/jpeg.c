@@ -14,6 +14,7 @@ enum {
     EXIF_LIMIT = 0xffff,
     MOST_SCANS = 200, /* of a progressive file: each costs a pass over the picture */
     PRINT_COLORS = 4,
+    MIRRORED = 4, /* the last orientation that does not swap the sides */
 };
 
 typedef struct jpeg_reader {
@@ -63,6 +64,36 @@ static void start_reader(jpeg_reader *reader, const cnn_encoded *from)
     decoder->out_color_space = print ? JCS_CMYK : JCS_RGB;
 }
 
+static int orientation_of(const jpeg_reader *reader)
+{
+    for (jpeg_saved_marker_ptr at = reader->decoder.marker_list; at; at = at->next) {
+        int orientation = cnn_exif_orientation(at->data, at->data_length);
+        if (orientation != 1)
+            return orientation;
+    }
+    return 1;
+}
+
+/* libjpeg scales while it decodes, which takes a fraction of the time. */
+static void choose_scale(cnn_picture *picture, struct jpeg_decompress_struct *decoder,
+                         const cnn_encoded *from, bool turned)
+{
+    unsigned width = (unsigned)(turned ? from->least_height : from->least_width);
+    unsigned height = (unsigned)(turned ? from->least_width : from->least_height);
+    if (width == 0 || height == 0)
+        return;
+    for (unsigned part = 8; part > 1; part /= 2)
+        if (decoder->image_width / part >= 2 * width &&
+            decoder->image_height / part >= 2 * height) {
+            decoder->scale_num = 1;
+            decoder->scale_denom = part;
+            picture->reduction = (int)part;
+            picture->full_width = (int)(turned ? decoder->image_height : decoder->image_width);
+            picture->full_height = (int)(turned ? decoder->image_width : decoder->image_height);
+            return;
+        }
+}
+
 /* Cyan, magenta, yellow and black to red, green and blue, in place. Adobe's files have them
  * inverted. */
 static void convert_print_colors(uint8_t *row, unsigned width, bool inverted)
@@ -91,16 +122,6 @@ static void read_rows(jpeg_reader *reader, cnn_picture *picture)
     }
 }
 
-static int orientation_of(const jpeg_reader *reader)
-{
-    for (jpeg_saved_marker_ptr at = reader->decoder.marker_list; at; at = at->next) {
-        int orientation = cnn_exif_orientation(at->data, at->data_length);
-        if (orientation != 1)
-            return orientation;
-    }
-    return 1;
-}
-
 /* libjpeg comes back here by longjmp() when it fails: what must survive that is in memory. */
 static cnn_status read_picture(cnn_picture *picture, jpeg_reader *reader, const cnn_encoded *from)
 {
@@ -109,9 +130,11 @@ static cnn_status read_picture(cnn_picture *picture, jpeg_reader *reader, const 
         return cnn_fail(CNN_ERROR_DATA, "%s: damaged or truncated JPEG: %s", from->source,
                         reader->message);
     start_reader(reader, from);
-    CNN_TRY(cnn_picture_allocate(picture, reader->decoder.image_width, reader->decoder.image_height,
-                                 from));
-    CNN_TRY(cnn_allocate(&reader->row, reader->decoder.image_width, PRINT_COLORS, from->source));
+    choose_scale(picture, &reader->decoder, from, orientation_of(reader) > MIRRORED);
+    jpeg_calc_output_dimensions(&reader->decoder);
+    CNN_TRY(cnn_picture_allocate(picture, reader->decoder.output_width,
+                                 reader->decoder.output_height, from));
+    CNN_TRY(cnn_allocate(&reader->row, reader->decoder.output_width, PRINT_COLORS, from->source));
     read_rows(reader, picture);
     status = cnn_picture_orient(picture, orientation_of(reader));
 out:

@@ -10,7 +10,9 @@
 #include "model/format.h"
 #include "net/network.h"
 
-enum { METADATA_LIMIT = 6 };
+#define PREPARATION_KEY "cnn-cl.preparation" /* JSON; absent where it is of no pictures */
+
+enum { METADATA_LIMIT = 7 };
 
 static void add_metadata(cnn_metadata *metadata, size_t *count, const char *key, const char *value)
 {
@@ -21,10 +23,11 @@ static void add_metadata(cnn_metadata *metadata, size_t *count, const char *key,
 cnn_status cnn_model_save(const cnn_model *model, const char *path)
 {
     cnn_status status = CNN_OK;
-    char *config = NULL, *classes = NULL;
+    char *config = NULL, *classes = NULL, *preparation = NULL;
     cnn_tensor_info *tensors = NULL;
     CNN_TRY(cnn_config_to_json(&config, cnn_network_config(model->network)));
     CNN_TRY(cnn_origin_classes_to_json(&classes, &model->origin));
+    CNN_TRY(cnn_origin_preparation_to_json(&preparation, &model->origin));
     CNN_TRY(cnn_allocate(&tensors, model->slot_count, sizeof *tensors, path));
     for (size_t i = 0; i < model->slot_count; i++)
         tensors[i] = model->slots[i].info;
@@ -36,11 +39,13 @@ cnn_status cnn_model_save(const cnn_model *model, const char *path)
     add_metadata(metadata, &count, CNN_DATA_KEY, model->origin.data);
     add_metadata(metadata, &count, CNN_CLASSES_KEY, classes);
     add_metadata(metadata, &count, CNN_NORMALIZE_KEY, model->normalization.text);
+    add_metadata(metadata, &count, PREPARATION_KEY, preparation);
     CNN_TRY(cnn_archive_write(path, tensors, model->slot_count, metadata, count));
 out:
     free(tensors);
     free(config);
     free(classes);
+    free(preparation);
     return status;
 }
 
@@ -119,6 +124,9 @@ cnn_status cnn_archive_to_model(cnn_model **model, const cnn_config *config,
                             cnn_archive_path(archive)));
     CNN_TRY(cnn_model_normalize_file(result, cnn_archive_metadata(archive, CNN_NORMALIZE_KEY),
                                      cnn_archive_path(archive)));
+    CNN_TRY(cnn_origin_read_preparation(&result->origin,
+                                        cnn_archive_metadata(archive, PREPARATION_KEY),
+                                        cnn_archive_path(archive)));
     for (size_t i = 0; i < result->slot_count; i++)
         CNN_TRY(cnn_archive_check(&result->slots[i].info, archive));
     CNN_TRY(cnn_model_allocate(result));

@@ -32,6 +32,8 @@ typedef struct cnn_origin {
     int class_count;
     char **classes; /* (class_count) names; none where the classes have only numbers */
     int class_room;
+    bool of_pictures; /* files, brought to the network's input by `fit` */
+    cnn_picture_fit fit;
 } cnn_origin;
 
 struct cnn_model {
@@ -57,6 +59,10 @@ void cnn_origin_init(cnn_origin *origin);
 /* The names of the classes as a JSON array, to be freed with free(); NULL where there are none.
  * Errors: MEMORY. */
 cnn_status cnn_origin_classes_to_json(char **json, const cnn_origin *origin);
+/* The same of how its pictures were prepared. */
+cnn_status cnn_origin_preparation_to_json(char **json, const cnn_origin *origin);
+/* From the text of a file, NULL for none. Errors: DATA. */
+cnn_status cnn_origin_read_preparation(cnn_origin *origin, const char *json, const char *source);
 /* From the two texts of a file, either of which may be NULL; source names them in messages. Errors:
  * DATA, MEMORY. */
 cnn_status cnn_origin_read(cnn_origin *origin, const char *data, const char *classes,

@@ -67,6 +67,7 @@ cnn_status cnn_model_set_data(cnn_model *model, const cnn_dataset *dataset)
         CNN_TRY(copy_string(&origin.data, known));
     for (int i = 0; i < named; i++)
         CNN_TRY(add_class(&origin, cnn_dataset_class_name(dataset, i)));
+    origin.of_pictures = cnn_dataset_is_of_pictures(dataset, &origin.fit);
     cnn_origin_finish(&model->origin);
     model->origin = origin;
     return CNN_OK;
@@ -78,6 +79,18 @@ out:
 const char *cnn_model_data(const cnn_model *model)
 {
     return model->origin.data ? model->origin.data : "";
+}
+
+int cnn_model_class_count(const cnn_model *model)
+{
+    return model->origin.class_count;
+}
+
+bool cnn_model_is_of_pictures(const cnn_model *model, cnn_picture_fit *fit)
+{
+    if (model->origin.of_pictures && fit)
+        *fit = model->origin.fit;
+    return model->origin.of_pictures;
 }
 
 const char *cnn_model_class_name(const cnn_model *model, int label)
@@ -101,6 +114,32 @@ cnn_status cnn_origin_classes_to_json(char **json, const cnn_origin *origin)
         *json = json_dumps(names, JSON_COMPACT);
     json_decref(names);
     return *json ? CNN_OK : cnn_fail(CNN_ERROR_MEMORY, "out of memory for the classes' names");
+}
+
+cnn_status cnn_origin_preparation_to_json(char **json, const cnn_origin *origin)
+{
+    *json = NULL;
+    if (!origin->of_pictures)
+        return CNN_OK;
+    json_t *root = json_pack("{s:s}", "fit", cnn_picture_fit_name(origin->fit));
+    if (root)
+        *json = json_dumps(root, JSON_COMPACT);
+    json_decref(root);
+    return *json ? CNN_OK : cnn_fail(CNN_ERROR_MEMORY, "out of memory for a model's preparation");
+}
+
+cnn_status cnn_origin_read_preparation(cnn_origin *origin, const char *json, const char *source)
+{
+    if (!json)
+        return CNN_OK;
+    json_t *root = json_loads(json, 0, NULL);
+    const char *name = json_string_value(json_object_get(root, "fit"));
+    origin->of_pictures = name && cnn_picture_fit_find(&origin->fit, name);
+    json_decref(root);
+    if (origin->of_pictures)
+        return CNN_OK;
+    return cnn_fail(CNN_ERROR_DATA,
+                    "%s: cnn-cl.preparation: expected \"fit\" as crop, pad or stretch", source);
 }
 
 /* A name is printed as it is: it must not steer a terminal. */

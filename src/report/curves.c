@@ -117,11 +117,13 @@ static void append_file(cnn_text *svg, const curves *of)
 static void append_before(cnn_text *html, const cnn_metric *before)
 {
     char train[CNN_FIGURE_SIZE], test[CNN_FIGURE_SIZE];
+    bool tested = !isnan(before->test_accuracy);
     cnn_text_append(html,
                     "<p class=\"intro\">Before training: %s of the training images were right, %s "
-                    "of the test images.</p>\n",
+                    "of the %s images.</p>\n",
                     cnn_figure_percent(train, before->train_accuracy),
-                    cnn_figure_percent(test, before->test_accuracy));
+                    cnn_figure_percent(test, tested ? before->test_accuracy : before->val_accuracy),
+                    tested ? "test" : "validation");
 }
 
 cnn_status cnn_page_add_curves(cnn_page *page)

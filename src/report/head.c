@@ -26,8 +26,9 @@ static double last_value(const cnn_run *run, size_t field)
 static double test_accuracy(const cnn_page *page)
 {
     const cnn_evaluation *evaluation = page->content->evaluation;
-    return evaluation ? evaluation->accuracy
-                      : last_value(page->run, offsetof(cnn_metric, test_accuracy));
+    return evaluation && strcmp(cnn_page_judge(page), "test") == 0
+               ? evaluation->accuracy
+               : last_value(page->run, offsetof(cnn_metric, test_accuracy));
 }
 
 static void add_accuracies(cnn_page *page)

@@ -34,6 +34,8 @@ void cnn_page_add_facts(cnn_page *page);
 /* "<section id=...><h2>", and a line below it where intro is no NULL; both are markup. */
 void cnn_page_open_section(cnn_page *page, const char *id, const char *title, const char *intro);
 void cnn_page_close_section(cnn_page *page);
+/* "test" or "validation": the images that were evaluated. */
+const char *cnn_page_judge(const cnn_page *page);
 /* A row of a table of two columns; both are escaped. */
 void cnn_page_add_fact(cnn_page *page, const char *name, const char *value);
 

@@ -49,7 +49,7 @@ static cnn_status count_confusion(cnn_page *page)
     for (int i = 0; i < classes; i++)
         page->names[i] = cnn_dataset_class_name(content->dataset, i);
     cnn_confusion_count(page->counts, classes, content->predictions,
-                        cnn_dataset_labels(content->dataset, CNN_SPLIT_TEST),
+                        cnn_dataset_labels(content->dataset, cnn_dataset_judge(content->dataset)),
                         content->evaluation->count);
     page->classes = classes;
 out:
@@ -83,13 +83,20 @@ static void open_page(cnn_page *page)
     cnn_html_text(&page->html, page->run->name);
     if (page->content->evaluation) {
         char percent[CNN_FIGURE_SIZE];
-        cnn_text_append(&page->html, ": %s of the test images right",
-                        cnn_figure_percent(percent, page->content->evaluation->accuracy));
+        cnn_text_append(&page->html, ": %s of the %s images right",
+                        cnn_figure_percent(percent, page->content->evaluation->accuracy),
+                        cnn_page_judge(page));
     }
     cnn_text_append(&page->html, "</title>\n<style>\n");
     for (const char *const *piece = cnn_page_style; *piece; piece++)
         cnn_text_append(&page->html, "%s", *piece);
     cnn_text_append(&page->html, "%s</style>\n</head>\n<body>\n", cnn_chart_style());
+}
+
+const char *cnn_page_judge(const cnn_page *page)
+{
+    const cnn_dataset *dataset = page->content->dataset;
+    return dataset && cnn_dataset_judge(dataset) == CNN_SPLIT_VAL ? "validation" : "test";
 }
 
 static void close_page(cnn_page *page)

@@ -193,6 +193,13 @@ int cnn_run_micro_batch(const cnn_run *run)
     return find_count(run, "micro_batch");
 }
 
+double cnn_run_val_split(const cnn_run *run)
+{
+    double share =
+        json_number_value(json_object_get(json_object_get(run->json, "options"), "val_split"));
+    return share > 0.0 && share < 1.0 ? share : 0.0;
+}
+
 bool cnn_run_seed(uint64_t *seed, const cnn_run *run)
 {
     return cnn_json_get_uint64(seed,

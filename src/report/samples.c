@@ -20,15 +20,21 @@ static const char *name_of(const cnn_page *page, int label)
     return cnn_dataset_class_name(page->content->dataset, label);
 }
 
+static int label_of(const cnn_page *page, size_t index)
+{
+    const cnn_dataset *dataset = page->content->dataset;
+    return cnn_dataset_labels(dataset, cnn_dataset_judge(dataset))[index];
+}
+
 /* The image; its words stand beside it for everyone. */
 static cnn_status append_image(cnn_page *page, size_t index)
 {
     const cnn_dataset *dataset = page->content->dataset;
-    const uint8_t *images = cnn_dataset_images(dataset, CNN_SPLIT_TEST);
+    const uint8_t *images = cnn_dataset_images(dataset, cnn_dataset_judge(dataset));
     char alt[64];
     cnn_text png = {0};
     int width, height;
-    snprintf(alt, sizeof alt, "test image %zu", index);
+    snprintf(alt, sizeof alt, "%s image %zu", cnn_page_judge(page), index);
     cnn_status status = cnn_image_to_png(
         &png, &width, &height, images + index * image_size(dataset), cnn_dataset_shape(dataset));
     if (status == CNN_OK)
@@ -40,7 +46,7 @@ static cnn_status append_image(cnn_page *page, size_t index)
 static cnn_status append_sample(cnn_page *page, size_t index)
 {
     cnn_prediction prediction = page->content->predictions[index];
-    int label = cnn_dataset_labels(page->content->dataset, CNN_SPLIT_TEST)[index];
+    int label = label_of(page, index);
     cnn_text_append(&page->html, "<li>");
     cnn_status status = append_image(page, index);
     bool right = prediction.label == label;
@@ -81,7 +87,8 @@ out:
 static size_t find_mistakes(size_t found[MISTAKES], const cnn_page *page)
 {
     const cnn_prediction *predictions = page->content->predictions;
-    const uint16_t *labels = cnn_dataset_labels(page->content->dataset, CNN_SPLIT_TEST);
+    const cnn_dataset *dataset = page->content->dataset;
+    const uint16_t *labels = cnn_dataset_labels(dataset, cnn_dataset_judge(dataset));
     size_t count = 0;
     for (size_t i = 0; i < page->content->evaluation->count; i++) {
         if (predictions[i].label == labels[i])
@@ -100,7 +107,7 @@ static cnn_status append_mistake(cnn_page *page, size_t index)
 {
     char percent[CNN_FIGURE_SIZE];
     cnn_prediction prediction = page->content->predictions[index];
-    int label = cnn_dataset_labels(page->content->dataset, CNN_SPLIT_TEST)[index];
+    int label = label_of(page, index);
     cnn_text_append(&page->html, "<li>");
     cnn_status status = append_image(page, index);
     cnn_text_append(&page->html, "<span><b>");
@@ -120,11 +127,12 @@ cnn_status cnn_page_add_mistakes(cnn_page *page)
         return CNN_OK;
     size_t count = find_mistakes(found, page);
     cnn_page_open_section(page, "mistakes", "The mistakes it was surest of",
-                          count > 0 ? "Red: what the test image was taken for, and with which "
+                          count > 0 ? "Red: what the image was taken for, and with which "
                                       "probability. Below: what it is."
                                     : NULL);
     if (count == 0)
-        cnn_text_append(&page->html, "<p>None: all test images are right.</p>\n");
+        cnn_text_append(&page->html, "<p>None: all %s images are right.</p>\n",
+                        cnn_page_judge(page));
     else
         cnn_text_append(&page->html, "<ul class=\"images wrong\">\n");
     for (size_t i = 0; i < count; i++)

@@ -194,6 +194,17 @@ out:
     return status;
 }
 
+/* Checkpoints of earlier versions say nothing of it. */
+void cnn_checkpoint_data_options(cnn_data_options *options, const cnn_checkpoint *checkpoint)
+{
+    const json_t *data = json_object_get(checkpoint->json, "data");
+    const char *name = json_string_value(json_object_get(data, "fit"));
+    if (name)
+        cnn_picture_fit_find(&options->fit, name);
+    options->coarse_labels = json_is_true(json_object_get(data, "coarse"));
+    options->skip_broken = json_is_true(json_object_get(data, "skip_broken"));
+}
+
 cnn_status cnn_checkpoint_check(const cnn_checkpoint *checkpoint, const cnn_config *config,
                                 const cnn_train_options *options, const cnn_dataset *dataset)
 {

@@ -109,11 +109,7 @@ cnn_status cnn_train_options_check(const cnn_train_options *options)
     CNN_TRY(check_whole(options->early_stop, "--early-stop", 0));
     CNN_TRY(check_whole(options->checkpoint_every, "--checkpoint-every", 0));
     CNN_TRY(check_whole(options->checkpoint_steps, "--checkpoint-steps", 0));
-    CNN_TRY(check_numbers(options));
-    if (options->early_stop > 0 && options->val_split == 0.0)
-        status = cnn_fail(CNN_ERROR_ARGUMENT,
-                          "--early-stop: expected --val-split with it, found none: the test split "
-                          "is no judge of when to stop");
+    status = check_numbers(options);
 out:
     return status;
 }

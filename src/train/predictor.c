@@ -98,10 +98,12 @@ cnn_status cnn_predictor_run(float *logits, cnn_predictor *predictor, const floa
 static cnn_status check_split(const cnn_predictor *predictor, const cnn_dataset *dataset,
                               cnn_split split)
 {
+    static const char *const names[] = {
+        [CNN_SPLIT_TRAIN] = "training", [CNN_SPLIT_TEST] = "test", [CNN_SPLIT_VAL] = "validation"};
     cnn_status status = cnn_check_dataset(predictor->model->network, dataset);
     if (status == CNN_OK && cnn_dataset_count(dataset, split) == 0)
         status = cnn_fail(CNN_ERROR_DATA, "%s: the %s split is empty", cnn_dataset_source(dataset),
-                          split == CNN_SPLIT_TRAIN ? "training" : "test");
+                          names[split]);
     return status;
 }
 

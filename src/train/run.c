@@ -72,18 +72,20 @@ static bool judge(cnn_trainer *trainer, int epoch, const evaluation *result)
 static cnn_status evaluate_all(cnn_epoch *epoch, evaluation *decisive, cnn_trainer *trainer)
 {
     evaluation train, val = {NAN, NAN}, test;
-    bool held = trainer->val_count > 0;
+    bool held = trainer->held_count > 0, apart = trainer->val_count > trainer->held_count;
     cnn_status status = CNN_OK;
     CNN_TRY(evaluate(&train, trainer, &trainer->train, held ? trainer->members : NULL,
                      trainer->train_count, "eval train"));
     if (held)
         CNN_TRY(evaluate(&val, trainer, &trainer->train, trainer->members + trainer->train_count,
-                         trainer->val_count, "eval val"));
+                         trainer->held_count, "eval val"));
+    if (apart)
+        CNN_TRY(evaluate(&val, trainer, &trainer->val, NULL, 0, "eval val"));
     CNN_TRY(evaluate(&test, trainer, &trainer->test, NULL, 0, "eval test"));
     epoch->train_accuracy = train.accuracy;
     epoch->val_accuracy = val.accuracy;
     epoch->test_accuracy = test.accuracy;
-    *decisive = held ? val : isnan(test.accuracy) ? train : test;
+    *decisive = held || apart ? val : isnan(test.accuracy) ? train : test;
 out:
     return status;
 }
@@ -93,7 +95,7 @@ static void shuffle(cnn_trainer *trainer)
     size_t count = trainer->train_count;
     cnn_philox_permutation(trainer->order, (uint32_t)count, trainer->options.seed,
                            CNN_STREAM_SHUFFLE, 0, (uint64_t)trainer->loop.epoch);
-    if (trainer->val_count > 0)
+    if (trainer->held_count > 0)
         for (size_t i = 0; i < count; i++)
             trainer->order[i] = trainer->members[trainer->order[i]];
 }

@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/status.h"
-#include "data/folder.h"
+#include "data/place.h"
 #include "train/options.h"
 #include "train/trainer.h"
 

@@ -8,8 +8,8 @@
 
 #include "base/status.h"
 #include "base/text.h"
-#include "data/folder.h"
 #include "data/hash.h"
+#include "data/place.h"
 #include "train/epoch.h"
 #include "train/fingerprint.h"
 #include "train/options.h"
@@ -46,8 +46,11 @@ static json_t *position_to_json(const cnn_loop *loop)
 
 static json_t *data_to_json(const cnn_trainer *trainer)
 {
-    return json_pack("{s:o, s:s}", "source", cnn_json_string(cnn_dataset_home(trainer->dataset)),
-                     "sha256", trainer->data_hash);
+    const cnn_data_options *options = cnn_dataset_options(trainer->dataset);
+    return json_pack("{s:o, s:s, s:s, s:b, s:b}", "source",
+                     cnn_json_string(cnn_dataset_home(trainer->dataset)), "sha256",
+                     trainer->data_hash, "fit", cnn_picture_fit_name(options->fit), "coarse",
+                     options->coarse_labels, "skip_broken", options->skip_broken);
 }
 
 /* The trainer as text; to be freed with free(). */

@@ -16,9 +16,11 @@ static bool must_stream(const cnn_trainer *trainer)
     const cnn_device_info *info = &trainer->device->info;
     uint64_t train = cnn_feed_resident_bytes(trainer->dataset, CNN_SPLIT_TRAIN);
     uint64_t test = cnn_feed_resident_bytes(trainer->dataset, CNN_SPLIT_TEST);
+    uint64_t val = cnn_feed_resident_bytes(trainer->dataset, CNN_SPLIT_VAL);
     uint64_t largest = train > test ? train : test;
     double left = (double)info->memory - (double)trainer->device->allocated;
-    return largest > info->max_allocation || (double)(train + test) > share * left;
+    largest = largest > val ? largest : val;
+    return largest > info->max_allocation || (double)(train + test + val) > share * left;
 }
 
 static cnn_status init_feeds(cnn_trainer *trainer)
@@ -34,6 +36,8 @@ static cnn_status init_feeds(cnn_trainer *trainer)
                           plan->batch, trainer->streaming));
     CNN_TRY(cnn_feed_init(&trainer->test, trainer->device, dataset, CNN_SPLIT_TEST, plan->whole,
                           plan->batch, trainer->streaming));
+    CNN_TRY(cnn_feed_init(&trainer->val, trainer->device, dataset, CNN_SPLIT_VAL, plan->whole,
+                          plan->batch, trainer->streaming));
 out:
     return status;
 }
@@ -42,12 +46,21 @@ out:
 static cnn_status divide(cnn_trainer *trainer)
 {
     const cnn_dataset *dataset = trainer->dataset;
-    double share = trainer->options.val_split;
+    size_t apart = cnn_dataset_count(dataset, CNN_SPLIT_VAL);
+    double share = apart > 0 ? 0.0 : trainer->options.val_split;
     size_t count = cnn_dataset_count(dataset, CNN_SPLIT_TRAIN);
     size_t held = (size_t)(share * (double)count + 0.5), kept = count - held;
     if (count == 0)
         return cnn_fail(CNN_ERROR_DATA, "%s: the training split is empty",
                         cnn_dataset_source(dataset));
+    if (apart > 0 && trainer->options.val_split > 0.0 && cnn_dataset_held_out(dataset) == 0.0)
+        return cnn_fail(CNN_ERROR_ARGUMENT,
+                        "--val-split: %s has a validation split of its own: leave the option out",
+                        cnn_dataset_source(dataset));
+    if (trainer->options.early_stop > 0 && held + apart == 0)
+        return cnn_fail(CNN_ERROR_ARGUMENT,
+                        "--early-stop: expected --val-split with it, found none: the test split "
+                        "is no judge of when to stop");
     if (share > 0.0 && (held == 0 || kept == 0))
         return cnn_fail(CNN_ERROR_DATA,
                         "--val-split: expected some of the %zu training images to be held out and "
@@ -60,7 +73,8 @@ static cnn_status divide(cnn_trainer *trainer)
         cnn_philox_permutation(trainer->members, (uint32_t)count, trainer->options.seed,
                                CNN_STREAM_HOLDOUT, 0, 0);
     trainer->train_count = kept;
-    trainer->val_count = held;
+    trainer->held_count = held;
+    trainer->val_count = held + apart;
 out:
     return status;
 }
@@ -139,6 +153,7 @@ void cnn_trainer_destroy(cnn_trainer *trainer)
         return;
     cnn_feed_finish(&trainer->train);
     cnn_feed_finish(&trainer->test);
+    cnn_feed_finish(&trainer->val);
     cnn_plan_destroy(trainer->plan);
     cnn_model_destroy(trainer->best.model);
     json_decref(trainer->resumed);

@@ -22,9 +22,10 @@ struct cnn_trainer {
     const cnn_dataset *dataset;
     cnn_train_options options;
     cnn_plan *plan;
-    cnn_feed train, test;
-    size_t train_count, val_count;  /* of the training split: trained on, and held out */
-    uint32_t *members;              /* (train_count + val_count): first those trained on */
+    cnn_feed train, test, val;
+    size_t train_count, val_count;  /* trained on; validated by, of whichever split */
+    size_t held_count;              /* of the training split, held out to validate */
+    uint32_t *members;              /* (train_count + held_count): first those trained on */
     uint32_t *order;                /* (train_count): an epoch's */
     float *parameters, *statistics; /* on their way to the model: as in the model */
     cnn_loop loop;                  /* the pass of training that is next or under way */

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <zlib.h>
 
-#include "data/idx.h"
+#include "image/idx.h"
 #include "fuzz.h"
 
 enum { COMMANDS = 3, GZIP_WRAPPER = 16 + MAX_WBITS };

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/folder.h"
+#include "data/place.h"
 #include "fuzz.h"
 
 enum { CLASSES = 2 };

@@ -34,11 +34,8 @@ static void make_page(const cnn_run *run)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static char name[] = "run";
-    cnn_run run = {.folder = name,
-                   .name = name,
-                   .model_path = name,
-                   .metrics_path = name,
-                   .json_path = name};
+    cnn_run run = {
+        .folder = name, .name = name, .model_path = name, .metrics_path = name, .json_path = name};
     uint64_t seed;
     read_run(&run, data, size);
     if (cnn_run_batch(&run) < 0 || !(cnn_run_step_seconds(&run) >= 0.0))

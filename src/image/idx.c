@@ -1,6 +1,6 @@
 /* The format: two zero bytes, the element type, the number of dimensions; each dimension as a
  * big-endian 32-bit number; the values, row-major. zlib reads gzipped and plain files alike. */
-#include "data/idx.h"
+#include "image/idx.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +16,7 @@
 
 enum {
     UNSIGNED_BYTE = 0x08,
+    IMAGE_RANK = 3, /* and above */
     MAGIC_SIZE = 4,
     DIMENSION_SIZE = 4,
     BUFFER_SIZE = 128 * 1024,
@@ -26,7 +27,7 @@ enum {
 
 static const char *const dimension_names[CNN_IDX_MAX_RANK + 1][CNN_IDX_MAX_RANK] = {
     [1] = {"count"},
-    [2] = {"count", "width"},
+    [2] = {"count", "columns"},
     [3] = {"count", "height", "width"},
     [4] = {"count", "channels", "height", "width"},
 };
@@ -121,6 +122,30 @@ static cnn_status check_end(const idx_reader *reader)
     return check_stream(reader);
 }
 
+/* The types that labels may have. */
+static const struct element {
+    uint8_t code;
+    int width;
+    bool is_signed;
+} elements[] = {{UNSIGNED_BYTE, 1, false}, {0x09, 1, true}, {0x0b, 2, true}, {0x0c, 4, true}};
+
+static const struct element *find_element(uint8_t code)
+{
+    for (size_t i = 0; i < sizeof elements / sizeof elements[0]; i++)
+        if (elements[i].code == code)
+            return &elements[i];
+    return NULL;
+}
+
+static cnn_status check_type(uint8_t code, const char *path, int high)
+{
+    if (code == UNSIGNED_BYTE || (high < IMAGE_RANK && find_element(code)))
+        return CNN_OK;
+    return cnn_fail(CNN_ERROR_DATA,
+                    "%s: element type: expected 0x08 (unsigned byte)%s, found 0x%02x", path,
+                    high < IMAGE_RANK ? " or another type of whole numbers" : "", code);
+}
+
 static cnn_status check_magic(const uint8_t magic[MAGIC_SIZE], const char *path, int low, int high)
 {
     if (magic[0] != 0 || magic[1] != 0)
@@ -128,13 +153,9 @@ static cnn_status check_magic(const uint8_t magic[MAGIC_SIZE], const char *path,
                         "%s: magic: expected an IDX file, which starts with the bytes 00 00, "
                         "found %02x %02x",
                         path, magic[0], magic[1]);
-    if (magic[2] != UNSIGNED_BYTE)
-        return cnn_fail(CNN_ERROR_DATA,
-                        "%s: element type: expected 0x08 (unsigned byte), found 0x%02x", path,
-                        magic[2]);
     if (magic[3] >= low && magic[3] <= high)
-        return CNN_OK;
-    if (low == high)
+        return check_type(magic[2], path, high);
+    if (high < IMAGE_RANK)
         return cnn_fail(CNN_ERROR_DATA,
                         "%s: dimensions: expected %d (labels), found %d: is it a file of "
                         "images?",
@@ -159,6 +180,8 @@ static cnn_status read_header(cnn_idx *idx, const idx_reader *reader, int low, i
     CNN_TRY(read_bytes(reader, magic, sizeof magic, "the header"));
     CNN_TRY(check_magic(magic, reader->path, low, high));
     idx->rank = magic[3];
+    idx->width = find_element(magic[2])->width;
+    idx->is_signed = find_element(magic[2])->is_signed;
     for (int axis = 0; axis < idx->rank; axis++) {
         uint8_t bytes[DIMENSION_SIZE];
         CNN_TRY(read_bytes(reader, bytes, sizeof bytes, "the header"));
@@ -190,7 +213,7 @@ static cnn_status fail_too_large(const cnn_idx *idx, const idx_reader *reader)
 static cnn_status read_values(cnn_idx *idx, const idx_reader *reader)
 {
     cnn_status status = CNN_OK;
-    size_t size = 1;
+    size_t size = (size_t)idx->width;
     bool fits = true;
     for (int axis = 0; fits && axis < idx->rank; axis++)
         fits = cnn_multiply_size(&size, size, idx->shape[axis]);
@@ -219,6 +242,16 @@ out:
     if (status != CNN_OK)
         cnn_idx_finish(idx);
     return status;
+}
+
+int64_t cnn_idx_label(const cnn_idx *idx, size_t index)
+{
+    size_t columns = idx->rank > 1 ? idx->shape[1] : 1, width = (size_t)idx->width;
+    const uint8_t *at = idx->values + index * columns * width;
+    int64_t value = idx->is_signed && at[0] > INT8_MAX ? -1 : 0;
+    for (size_t i = 0; i < width; i++)
+        value = value * 256 + at[i];
+    return value;
 }
 
 void cnn_idx_finish(cnn_idx *idx)

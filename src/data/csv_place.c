@@ -1,0 +1,126 @@
+/* Which files of a folder are a data set's tables: train.csv and test.csv, mnist_train.csv, ... */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "data/csv.h"
+#include "data/place.h"
+
+static bool ends_with(const char *name, const char *end)
+{
+    size_t length = strlen(name), size = strlen(end);
+    if (length < size)
+        return false;
+    for (size_t i = 0; i < size; i++)
+        if (tolower((unsigned char)name[length - size + i]) != end[i])
+            return false;
+    return true;
+}
+
+static bool is_table(const char *name)
+{
+    return ends_with(name, ".csv") || ends_with(name, ".csv.gz");
+}
+
+static const struct {
+    const char *word;
+    int split;
+} words[] = {{"train", CNN_SPLIT_TRAIN}, {"test", CNN_SPLIT_TEST}, {"val", CNN_SPLIT_VAL}};
+
+/* The split that a table's name tells; -1 where it tells none. */
+static int split_of(const char *name)
+{
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (cnn_contains_ignoring_case(name, words[i].word))
+            return words[i].split;
+    return -1;
+}
+
+/* The folder's tables of the splits; with one table alone that. */
+static cnn_status choose(const char *names[CNN_SPLITS], const cnn_site *site)
+{
+    const char *only = NULL;
+    size_t tables = 0;
+    for (size_t i = 0; i < site->listing.count; i++) {
+        const cnn_entry *entry = &site->listing.entries[i];
+        int split = split_of(entry->name);
+        if (entry->is_folder || !is_table(entry->name))
+            continue;
+        tables++;
+        only = entry->name;
+        if (split >= 0 && names[split])
+            return cnn_fail(CNN_ERROR_DATA,
+                            "%s: expected one table for each split, found %s and %s: name one file",
+                            site->path, names[split], entry->name);
+        if (split >= 0)
+            names[split] = entry->name;
+    }
+    if (tables == 1 && !names[CNN_SPLIT_TRAIN]) {
+        memset(names, 0, CNN_SPLITS * sizeof *names);
+        names[CNN_SPLIT_TRAIN] = only;
+    }
+    if (tables > 0 && !names[CNN_SPLIT_TRAIN])
+        return cnn_fail(CNN_ERROR_FILE,
+                        "%s: expected train.csv (and test.csv), found tables of other names: name "
+                        "one file",
+                        site->path);
+    return CNN_OK;
+}
+
+static cnn_status check_side(const cnn_sources *sources, int split, const char *path)
+{
+    const int *found = sources->splits[split]->shape;
+    const int *expected = sources->splits[CNN_SPLIT_TRAIN]->shape;
+    if (found[1] == expected[1])
+        return CNN_OK;
+    return cnn_fail(CNN_ERROR_DATA,
+                    "%s: expected images of %d x %d, as those to train on, found %d x %d", path,
+                    expected[1], expected[2], found[1], found[2]);
+}
+
+static cnn_status open_table(cnn_sources *sources, int split, const char *path)
+{
+    cnn_status status = cnn_csv_read(&sources->splits[split], path);
+    if (status != CNN_OK)
+        return status;
+    if (sources->splits[split])
+        return check_side(sources, split, path);
+    if (split == CNN_SPLIT_TRAIN)
+        return cnn_fail(CNN_ERROR_DATA,
+                        "%s: expected a label beside each image's pixels, found pixels alone",
+                        path);
+    cnn_log(CNN_LOG_INFO, "%s has no labels: it is left out", path);
+    return CNN_OK;
+}
+
+cnn_status cnn_csv_open(cnn_sources *sources, bool *taken, const cnn_site *site,
+                        const cnn_data_options *options)
+{
+    const char *names[CNN_SPLITS] = {NULL};
+    cnn_status status = CNN_OK;
+    (void)options;
+    if (site->kind == CNN_SITE_FILE && is_table(site->path)) {
+        uint8_t head[CNN_SIGNATURE_BYTES];
+        size_t size;
+        *taken = true;
+        CNN_TRY(cnn_site_head(head, &size, site->path));
+        return open_table(sources, CNN_SPLIT_TRAIN, site->path);
+    }
+    CNN_TRY(choose(names, site));
+    for (int i = 0; status == CNN_OK && i < CNN_SPLITS; i++) {
+        char *path = NULL;
+        if (!names[i])
+            continue;
+        *taken = true;
+        status = cnn_path_join(&path, site->path, names[i]);
+        if (status == CNN_OK)
+            status = open_table(sources, i, path);
+        free(path);
+    }
+out:
+    return status;
+}

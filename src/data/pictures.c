@@ -1,0 +1,108 @@
+#include "data/pictures.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/status.h"
+#include "image/decode.h"
+#include "image/fit.h"
+
+enum { FILE_LIMIT = 1 << 30, COLORS = 3 };
+
+typedef struct picture_source {
+    cnn_source base;
+    cnn_tree tree;
+    uint16_t *labels;
+} picture_source;
+
+static uint16_t get_label(const cnn_source *source, size_t index)
+{
+    return ((const picture_source *)source)->labels[index];
+}
+
+/* aim: what it is for; NULL: the whole picture. */
+static cnn_status decode(cnn_picture *picture, const cnn_source *source, size_t index,
+                         const cnn_aim *aim)
+{
+    const char *path = ((const picture_source *)source)->tree.paths[index];
+    void *data = NULL;
+    size_t size;
+    cnn_encoded from = {.source = path, .pixel_limit = CNN_IMAGE_PIXEL_LIMIT};
+    cnn_status status = cnn_file_read(&data, &size, path, FILE_LIMIT);
+    if (status != CNN_OK)
+        return status;
+    from.data = data;
+    from.size = size;
+    if (aim && !aim->exact)
+        cnn_fit_least(&from.least_height, &from.least_width, aim->shape, aim->fit);
+    status = cnn_decode_picture(picture, &from);
+    free(data);
+    return status;
+}
+
+static cnn_status fill(uint8_t *image, const cnn_source *source, size_t index, const cnn_aim *aim)
+{
+    cnn_picture picture = {0};
+    cnn_status status = decode(&picture, source, index, aim);
+    if (status != CNN_OK)
+        return status;
+    cnn_reduced from = {{{COLORS, picture.height, picture.width}, picture.pixels},
+                        {picture.height, picture.width},
+                        1};
+    if (picture.reduction > 0)
+        from =
+            (cnn_reduced){from.image, {picture.full_height, picture.full_width}, picture.reduction};
+    if (aim->exact && (picture.height != aim->shape[1] || picture.width != aim->shape[2]))
+        status = cnn_fail(CNN_ERROR_ARGUMENT, "%s: a picture of another size",
+                          ((const picture_source *)source)->tree.paths[index]);
+    else
+        status = cnn_fit_reduced(image, aim->shape, &from, aim->fit);
+    cnn_picture_finish(&picture);
+    return status;
+}
+
+/* Of the first picture that can be read; without any it stays as it is. */
+static cnn_status measure(cnn_source *source)
+{
+    cnn_picture picture = {0};
+    cnn_status status = CNN_ERROR_DATA;
+    for (size_t i = 0; status != CNN_OK && i < source->count; i++) {
+        status = decode(&picture, source, i, NULL);
+        if (status == CNN_ERROR_MEMORY)
+            return status;
+    }
+    source->shape[0] = COLORS;
+    if (status == CNN_OK) {
+        source->shape[1] = picture.height;
+        source->shape[2] = picture.width;
+    }
+    cnn_picture_finish(&picture);
+    return CNN_OK;
+}
+
+static void destroy(cnn_source *source)
+{
+    cnn_tree_finish(&((picture_source *)source)->tree);
+    free(((picture_source *)source)->labels);
+    free(source);
+}
+
+cnn_status cnn_source_from_pictures(cnn_source **source, cnn_tree *tree, uint16_t *labels)
+{
+    static const cnn_source_class kind = {get_label, fill, measure, NULL, destroy};
+    picture_source *result = NULL;
+    cnn_status status = cnn_allocate(&result, 1, sizeof *result, "a data set");
+    *source = NULL;
+    if (status != CNN_OK) {
+        cnn_tree_finish(tree);
+        free(labels);
+        return status;
+    }
+    *result = (picture_source){
+        .base = {.kind = &kind, .count = tree->count}, .tree = *tree, .labels = labels};
+    *tree = (cnn_tree){0};
+    *source = &result->base;
+    return CNN_OK;
+}

@@ -1,0 +1,185 @@
+#include "data/tree.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/status.h"
+#include "data/listing.h"
+#include "data/names.h"
+
+enum { MOST_DEPTH = 64, FIRST_ROOM = 64 };
+
+bool cnn_is_picture_name(const char *name)
+{
+    static const char *const ends[] = {".jpg", ".jpeg", ".png",  ".ppm", ".bmp",
+                                       ".pgm", ".tif",  ".tiff", ".webp"};
+    size_t length = strlen(name);
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        size_t size = strlen(ends[i]), at = 0;
+        if (length < size)
+            continue;
+        while (at < size && tolower((unsigned char)name[length - size + at]) == ends[i][at])
+            at++;
+        if (at == size)
+            return true;
+    }
+    return false;
+}
+
+/* The folders on the way to one. */
+typedef struct way {
+    const struct way *above;
+    dev_t device;
+    ino_t inode;
+    int depth;
+} way;
+
+static bool step(way *here, const way *above, const char *path)
+{
+    struct stat info;
+    *here = (way){.above = above, .depth = above ? above->depth + 1 : 0};
+    if (here->depth > MOST_DEPTH || stat(path, &info) != 0)
+        return false;
+    here->device = info.st_dev;
+    here->inode = info.st_ino;
+    for (; above; above = above->above)
+        if (above->device == here->device && above->inode == here->inode)
+            return false;
+    return true;
+}
+
+/* The folder and all in it, each after the one that it lies in. */
+static cnn_status collect_folders(cnn_names *folders, const char *folder, const way *above)
+{
+    cnn_listing listing = {0};
+    way here;
+    cnn_status status = CNN_OK;
+    if (!step(&here, above, folder))
+        return CNN_OK;
+    CNN_TRY(cnn_names_add(folders, folder));
+    CNN_TRY(cnn_listing_read(&listing, folder));
+    for (size_t i = 0; i < listing.count; i++) {
+        char *path = NULL;
+        if (!listing.entries[i].is_folder)
+            continue;
+        CNN_TRY(cnn_path_join(&path, folder, listing.entries[i].name));
+        status = collect_folders(folders, path, &here);
+        free(path);
+        if (status != CNN_OK)
+            goto out;
+    }
+out:
+    cnn_listing_finish(&listing);
+    return status;
+}
+
+static int compare(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static cnn_status add_path(cnn_tree *tree, char *path)
+{
+    if (tree->count == tree->room) {
+        size_t room = tree->room ? 2 * tree->room : FIRST_ROOM;
+        char **larger = realloc(tree->paths, room * sizeof *larger);
+        if (!larger) {
+            free(path);
+            return cnn_fail_memory(room * sizeof *larger, "the pictures' paths");
+        }
+        tree->paths = larger;
+        tree->room = room;
+    }
+    tree->paths[tree->count++] = path;
+    return CNN_OK;
+}
+
+static cnn_status add_files(cnn_tree *tree, const char *folder)
+{
+    cnn_listing listing = {0};
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_listing_read(&listing, folder));
+    for (size_t i = 0; i < listing.count; i++) {
+        const cnn_entry *entry = &listing.entries[i];
+        char *path = NULL;
+        if (entry->is_folder)
+            continue;
+        bool picture = cnn_is_picture_name(entry->name);
+        tree->others += !picture;
+        if (!picture && tree->other)
+            continue;
+        CNN_TRY(cnn_path_join(&path, folder, entry->name));
+        if (picture)
+            CNN_TRY(add_path(tree, path));
+        else
+            tree->other = path;
+    }
+out:
+    cnn_listing_finish(&listing);
+    return status;
+}
+
+cnn_status cnn_tree_add(cnn_tree *tree, const char *folder)
+{
+    cnn_names folders = {0};
+    char *parent = NULL;
+    way above;
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_path_directory(&parent, folder));
+    bool known = step(&above, NULL, parent); /* a link back to all classes is a loop, too */
+    CNN_TRY(collect_folders(&folders, folder, known ? &above : NULL));
+    if (folders.count > 1)
+        qsort(folders.at, (size_t)folders.count, sizeof *folders.at, compare);
+    for (int i = 0; i < folders.count; i++)
+        CNN_TRY(add_files(tree, folders.at[i]));
+out:
+    cnn_names_finish(&folders);
+    free(parent);
+    return status;
+}
+
+static cnn_status look_for(bool *found, const char *folder, const way *above)
+{
+    cnn_listing listing = {0};
+    way here;
+    cnn_status status = CNN_OK;
+    if (!step(&here, above, folder))
+        return CNN_OK;
+    status = cnn_listing_read(&listing, folder);
+    if (status != CNN_OK)
+        return status == CNN_ERROR_FILE ? CNN_OK : status;
+    for (size_t i = 0; i < listing.count && !*found; i++)
+        *found = !listing.entries[i].is_folder && cnn_is_picture_name(listing.entries[i].name);
+    for (size_t i = 0; i < listing.count && !*found; i++) {
+        char *path = NULL;
+        if (!listing.entries[i].is_folder)
+            continue;
+        CNN_TRY(cnn_path_join(&path, folder, listing.entries[i].name));
+        status = look_for(found, path, &here);
+        free(path);
+        if (status != CNN_OK)
+            goto out;
+    }
+out:
+    cnn_listing_finish(&listing);
+    return status;
+}
+
+cnn_status cnn_tree_has_pictures(bool *found, const char *folder)
+{
+    *found = false;
+    return look_for(found, folder, NULL);
+}
+
+void cnn_tree_finish(cnn_tree *tree)
+{
+    for (size_t i = 0; i < tree->count; i++)
+        free(tree->paths[i]);
+    free(tree->paths);
+    free(tree->other);
+    *tree = (cnn_tree){0};
+}

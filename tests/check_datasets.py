@@ -1,0 +1,122 @@
+"""npz files of NumPy's as data sets: check_datasets.py DUMP_DATASET"""
+import os
+import subprocess
+import sys
+import tempfile
+
+try:
+    import numpy as np
+except ImportError as missing:
+    print(f"skipped: {missing}")
+    sys.exit(77)
+
+DUMP = sys.argv[1]
+draw = np.random.default_rng(1)
+
+
+def dump(path, *options):
+    """The splits, (labels, images) each, the names of the classes, and what was said."""
+    ran = subprocess.run([DUMP, path, *options], capture_output=True, check=False)
+    if ran.returncode != 0:
+        return None, None, ran.stderr.decode()
+    head, rest = ran.stdout.split(b"\n", 1)
+    c, h, w, train, test, val, classes = map(int, head.split())
+    names = []
+    for _ in range(classes):
+        name, rest = rest.split(b"\n", 1)
+        names.append(name.decode())
+    splits = []
+    for count in (train, test, val):
+        labels = np.frombuffer(rest[:2 * count], np.uint16)
+        size = count * c * h * w
+        images = np.frombuffer(rest[2 * count:2 * count + size], np.uint8).reshape(count, c, h, w)
+        rest = rest[2 * count + size:]
+        splits.append((labels, images))
+    assert not rest
+    return splits, names, ran.stderr.decode()
+
+
+def check(folder, expected, said="", save=np.savez, **arrays):
+    """expected: images and labels of the splits as they must come out."""
+    path = os.path.join(folder, "data.npz")
+    save(path, **arrays)
+    splits, _, words = dump(path)
+    assert splits, words
+    assert said in words, words
+    for (labels, images), (wanted, classes) in zip(splits, expected):
+        assert np.array_equal(images, wanted), (images.shape, wanted.shape)
+        assert np.array_equal(labels, classes)
+
+
+def refused(folder, part, **arrays):
+    path = os.path.join(folder, "data.npz")
+    np.savez(path, **arrays)
+    splits, _, words = dump(path)
+    assert splits is None and words.count("\n") == 1 and part in words, words
+
+
+def good(folder):
+    grey = draw.integers(0, 256, (6, 5, 4), np.uint8)
+    color = draw.integers(0, 256, (6, 5, 4, 3), np.uint8)
+    y = np.arange(6)
+    one, three = grey[:, None], color.transpose(0, 3, 1, 2)
+    pair = [(one, y), (one[:2], y[:2])]
+    check(folder, pair, x_train=grey, y_train=y, x_test=grey[:2], y_test=y[:2])
+    check(folder, pair + [(one[:3], y[:3])], save=np.savez_compressed, train_images=grey[..., None],
+          train_labels=y[:, None], test_images=grey[:2, ..., None], test_labels=y[:2, None],
+          val_images=grey[:3, ..., None], val_labels=y[:3, None])
+    check(folder, [(three, y), (three, y)], X_train=color, Y_train=y.astype("u1"),
+          X_test=np.ascontiguousarray(three), Y_test=y.astype(">i2"))
+    check(folder, [(three, y), (three, y)], x_train=np.asfortranarray(color), y_train=y.astype("f4"),
+          x_test=np.asfortranarray(three), y_test=y)
+    for kind in ("<i2", ">i4", "<u8", ">f4", "<f8"):
+        check(folder, pair, x_train=grey.astype(kind), y_train=y, x_test=grey[:2].astype(kind),
+              y_test=y[:2])
+    shares = (grey / 255).astype("f4")
+    shares[:2] = 0  # a dark split is scaled as that to train on
+    dark = one.copy()
+    dark[:2] = 0
+    check(folder, [(dark, y), (dark[:2], y[:2])], "pixels from 0 to 1 are taken as 0 to 255",
+          x_train=shares, y_train=y, x_test=shares[:2], y_test=y[:2])
+    bits = grey > 99
+    check(folder, [(one * 0 + 255 * (one > 99), y), (one[:0], y[:0])][:1] * 2, x_train=bits,
+          y_train=y, x_test=bits, y_test=y)
+    flat = grey[:, :4].reshape(6, 16)
+    check(folder, [(one[:, :, :4], y)] * 2, x_train=flat, y_train=y, x_test=flat, y_test=y)
+
+
+def bad(folder):
+    grey, y = np.zeros((4, 3, 3), np.uint8), np.arange(4)
+    test = {"x_test": grey, "y_test": y}
+    refused(folder, "found a.npy, b.npy", a=grey, b=y)
+    refused(folder, "expected the arrays", x_train=grey, **test)
+    refused(folder, "expected 4 labels, one for each image, found 3", x_train=grey, y_train=y[:3], **test)
+    refused(folder, "found values from 0 to 2.5", x_train=grey + 2.5 * np.eye(3), y_train=y, **test)
+    refused(folder, "found values from -1 to -1", x_train=grey.astype("i2") - 1, y_train=y, **test)
+    refused(folder, "found values from 256 to 256", x_train=grey.astype("i2") + 256, y_train=y, **test)
+    refused(folder, "NaN", x_train=grey * np.nan, y_train=y, **test)
+    refused(folder, "with several columns", x_train=grey, y_train=np.zeros((4, 3), int), **test)
+    refused(folder, "pickled objects", x_train=np.array([None, 1]), y_train=y, **test)
+    refused(folder, "the type '<f2'", x_train=grey.astype("f2"), y_train=y, **test)
+    refused(folder, "the type '<U1'", x_train=grey, y_train=np.array(list("abcd")), **test)
+    refused(folder, "found (4, 5, 5, 2)", x_train=np.zeros((4, 5, 5, 2)), y_train=y, **test)
+    refused(folder, "found (4, 7)", x_train=np.zeros((4, 7)), y_train=y, **test)
+    refused(folder, "label 0: expected a whole number", x_train=grey, y_train=y + 0.5, **test)
+    refused(folder, "label 0: expected a whole number of 0 to 65534, found -1", x_train=grey,
+            y_train=y - 1, **test)
+    refused(folder, "expected images of 1 x 3 x 3", x_train=grey, y_train=y,
+            x_test=np.zeros((4, 2, 2), np.uint8), y_test=y)
+    path = os.path.join(folder, "data.npz")
+    np.savez(path, x_train=grey, y_train=y, **test)
+    with open(path, "rb") as file:
+        whole = file.read()
+    for end in range(0, len(whole), 7):  # truncated anywhere
+        with open(path, "wb") as file:
+            file.write(whole[:end])
+        splits, _, words = dump(path)
+        assert splits is None and words.count("\n") == 1, (end, words)
+
+
+with tempfile.TemporaryDirectory() as place:
+    good(place)
+    bad(place)

@@ -1,0 +1,107 @@
+"""Data that is no IDX file: folders of pictures from training to prediction, CSV, what is refused."""
+import os
+import shutil
+import unittest
+
+from support import CLASSES, NETWORK, SHAPE, CommandTest, make_split
+
+NAMES = ["cat", "dog", "eel", "fox"]
+# As the other tests' data, so that no other kernels are compiled.
+INPUT = ["--xdim", ",".join(map(str, SHAPE))]
+
+
+def write_pictures(folder, count, seed):
+    images, labels = make_split(count, seed)
+    size = SHAPE[1] * SHAPE[2]
+    for i, label in enumerate(labels):
+        path = os.path.join(folder, NAMES[label])
+        os.makedirs(path, exist_ok=True)
+        with open(os.path.join(path, f"{i:03}.pgm"), "wb") as file:
+            file.write(b"P5 %d %d 255\n" % (SHAPE[2], SHAPE[1]) + images[i * size:(i + 1) * size])
+
+
+class Pictures(CommandTest):
+    def setUp(self):
+        for name in ("photos", "some", "run"):
+            shutil.rmtree(self.path(name), ignore_errors=True)
+        write_pictures(self.path("photos/train"), 120, 1)
+        write_pictures(self.path("photos/val"), 40, 2)
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def learn(self, *options, code=0):
+        return self.run_command("train", "--data", "photos", *INPUT, *NETWORK, "--epochs", "2", "--batch",
+                                "32", "--lr", "1e-2", "--out", "run", *options, code=code)
+
+    def test_from_training_to_prediction(self):
+        done = self.learn("--fit", "pad", "--early-stop", "5")
+        lines = done.stdout.splitlines()
+        self.assertRegex(lines[0], r"^train_accr:\[0\.\d{3}\] val_accr:\[0\.\d{3}\]\.$")
+        self.assertRegex(lines[2], r"^epoch:\[0\] loss:\[\d\.\d{3}\] train_accr:\[[01]\.\d{3}\] "
+                                   r"val_accr:\[[01]\.\d{3}\]\.$")
+        self.assertIn("validation images are taken", done.stderr)
+        self.assertTrue(os.path.exists(self.path("run/predictions.png")))
+        model = ["--model", "run/cnn.safetensors"]
+        judged = self.run_command("eval", "--data", "photos", *model)
+        self.assertIn("photos has no test images: the validation images are taken", judged.stderr)
+        accuracy = lines[3].split("val_accr:[")[1][:5]
+        self.assertIn(f"accr:[{accuracy}].", judged.stdout)
+        self.assertEqual(self.run_command("eval", "--data", "photos", *model, "--split", "val").stdout,
+                         judged.stdout)
+        # A folder of one class gets the label that training gave it.
+        os.makedirs(self.path("some/train"))
+        os.rename(self.path("photos/val/eel"), self.path("some/train/eel"))
+        part = self.run_command("eval", "--data", "some", *model, "--split", "train")
+        self.assertRegex(part.stdout, r"(?m)^2 eel +(0\.\d{3}|1\.000|-) ")
+        said = self.run_command("predict", *model, "photos/val/dog/" +
+                                os.listdir(self.path("photos/val/dog"))[0]).stdout
+        self.assertRegex(said, r"pred:\[(cat|dog|eel|fox)\]")
+        self.assertNotIn("No data", self.run_command("report", "run").stderr)
+
+    def test_goes_on_as_it_began(self):
+        self.learn("--epochs", "1", "--fit", "stretch", "--skip-broken")
+        with open(self.path("photos/train/cat/broken.jpg"), "wb") as file:
+            file.write(b"\xff\xd8\xff")
+        done = self.run_command("train", "--resume", "--out", "run", "--epochs", "2")
+        self.assertIn("1 of 121 pictures cannot be read and is left out", done.stderr)
+        self.assertIn("epoch:[1]", done.stdout)
+
+    def test_what_is_wrong_is_named(self):
+        self.assert_named(self.learn("--val-split", "0.5", code=2), "has a validation split of its own")
+        with open(self.path("photos/train/cat/broken.png"), "wb") as file:
+            file.write(b"nothing")
+        self.assert_named(self.learn(code=1), "photos/train/cat/broken.png")
+        os.remove(self.path("photos/train/cat/broken.png"))
+        self.assert_named(self.learn("--size", "9,9", code=1), "--xdim")
+        self.assert_named(self.run_command("train", "--data", "photos/train/cat", code=1),
+                          "photos/train/cat: expected a data set")
+
+    def assert_named(self, done, part):
+        self.assertIn(part, done.stderr)
+        self.assertEqual(done.stdout, "")
+
+
+class Tables(CommandTest):
+    def test_one_table_is_divided(self):
+        images, labels = make_split(100, 3)
+        size = SHAPE[1] * SHAPE[2]
+        with open(os.path.join(self.folder, "all.csv"), "w", encoding="utf-8") as file:
+            for i, label in enumerate(labels):
+                file.write(",".join(map(str, [label, *images[i * size:(i + 1) * size]])) + "\n")
+        done = self.run_command("train", "--data", "all.csv", *NETWORK, "--epochs", "1", "--batch", "32",
+                                "--out", "run", "--val-split", "0.3")
+        self.assertIn("0.3 of it (30 of 100 images) is held out to validate", done.stderr)
+        self.assertIn("val_accr", done.stdout)
+        self.assertNotIn("test_accr", done.stdout)
+        self.run_command("train", "--resume", "--out", "run", "--epochs", "2")
+        seen = self.run_command("eval", "--data", "all.csv", "--val-split", "0.3", "--json", "--model",
+                                "run/cnn.safetensors").stdout
+        self.assertIn('"split": "val"', seen)
+        self.assertIn('"count": 30', seen)
+
+
+assert len(NAMES) == CLASSES
+
+if __name__ == "__main__":
+    unittest.main()

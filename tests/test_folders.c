@@ -1,0 +1,256 @@
+/* Folders of pictures: classes, splits, sizes, what is passed over and what is refused. */
+#include <unistd.h>
+
+#include "check_main.h"
+#include "data_folder.h"
+
+static scratch at;
+static char lines[8192];
+
+static void keep_line(cnn_log_level level, const char *line, void *user)
+{
+    (void)level;
+    (void)user;
+    size_t length = strlen(lines);
+    snprintf(lines + length, sizeof lines - length, "%s\n", line);
+}
+
+static void begin(void)
+{
+    scratch_init(&at);
+    lines[0] = '\0';
+    cnn_log_set_callback(keep_line, NULL);
+}
+
+static void end(void)
+{
+    cnn_log_set_callback(NULL, NULL);
+    nested_finish(&at);
+}
+
+static void assert_said(const char *part)
+{
+    ck_assert_msg(strstr(lines, part) != NULL, "'%s' is not in '%s'", part, lines);
+}
+
+/* A picture of one colour. */
+static void write_picture(const char *name, int height, int width, uint8_t color)
+{
+    char data[4096];
+    int head = snprintf(data, sizeof data, "P6\n%d %d\n255\n", width, height);
+    memset(data + head, color, (size_t)(3 * height * width));
+    nested_write(&at, name, data, (size_t)(head + 3 * height * width));
+}
+
+/* Two classes of two pictures each. */
+static void write_train(int height, int width)
+{
+    write_picture("train/b/2.ppm", height, width, 20);
+    write_picture("train/b/1.PPM", height, width, 21);
+    write_picture("train/a b/deep/x.pgm.ppm", height, width, 10);
+    write_picture("train/a b/z.ppm", height, width, 11);
+}
+
+static cnn_dataset *open_with(const cnn_data_options *options)
+{
+    cnn_dataset *dataset;
+    ck_assert_msg(cnn_dataset_open(&dataset, at.folder, options) == CNN_OK, "%s",
+                  cnn_error_message());
+    return dataset;
+}
+
+static void assert_shape(const cnn_dataset *dataset, int channels, int height, int width)
+{
+    const int shape[] = {channels, height, width};
+    ck_assert_mem_eq(cnn_dataset_shape(dataset), shape, sizeof shape);
+}
+
+START_TEST(classes_and_pictures_are_in_the_order_of_their_names)
+{
+    static const uint8_t colors[] = {11, 10, 21, 20};
+    write_train(2, 3);
+    write_picture("val/b/v.ppm", 2, 3, 30);
+    write_picture("test/a b/t.ppm", 2, 3, 40);
+    nested_write(&at, "train/b/Thumbs.db", "x", 1);
+    nested_write(&at, "train/.hidden/x.ppm", "x", 1);
+    cnn_dataset *dataset = open_with(NULL);
+    assert_shape(dataset, 3, 2, 3);
+    ck_assert_uint_eq(cnn_dataset_count(dataset, CNN_SPLIT_TRAIN), 4);
+    ck_assert_int_eq(cnn_dataset_class_count(dataset), 2);
+    ck_assert_str_eq(cnn_dataset_class_name(dataset, 0), "a b");
+    for (size_t i = 0; i < 4; i++) {
+        ck_assert_int_eq(cnn_dataset_labels(dataset, CNN_SPLIT_TRAIN)[i], (int)i / 2);
+        ck_assert_int_eq(cnn_dataset_images(dataset, CNN_SPLIT_TRAIN)[i * 18 + 17], colors[i]);
+    }
+    ck_assert_int_eq(cnn_dataset_labels(dataset, CNN_SPLIT_VAL)[0], 1);
+    ck_assert_int_eq(cnn_dataset_labels(dataset, CNN_SPLIT_TEST)[0], 0);
+    ck_assert(cnn_dataset_is_of_pictures(dataset, NULL));
+    cnn_dataset_destroy(dataset);
+    assert_said("a file that is no picture by its name is passed over: Thumbs.db");
+}
+END_TEST
+
+START_TEST(one_split_is_divided)
+{
+    write_train(2, 2);
+    for (int i = 0; i < 6; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "train/b/more%d.ppm", i);
+        write_picture(name, 2, 2, 1);
+    }
+    cnn_dataset *dataset = open_with(NULL);
+    ck_assert_uint_eq(cnn_dataset_count(dataset, CNN_SPLIT_TRAIN), 8);
+    ck_assert_uint_eq(cnn_dataset_count(dataset, CNN_SPLIT_VAL), 2);
+    ck_assert(cnn_dataset_held_out(dataset) == 0.2);
+    cnn_dataset_destroy(dataset);
+    assert_loads(&dataset, scratch_path(&at, "train")); /* DIR/CLASS */
+    ck_assert_uint_eq(cnn_dataset_count(dataset, CNN_SPLIT_VAL), 2);
+    cnn_dataset_destroy(dataset);
+}
+END_TEST
+
+START_TEST(sizes_follow_the_option_the_network_or_the_pictures)
+{
+    cnn_data_options options;
+    cnn_data_options_init(&options);
+    write_train(4, 6);
+    write_picture("val/b/v.ppm", 4, 6, 30);
+    options.input[0] = 1;
+    options.input[1] = options.input[2] = 5;
+    cnn_dataset *dataset = open_with(&options);
+    assert_shape(dataset, 1, 5, 5);
+    cnn_dataset_destroy(dataset);
+    options.height = 2;
+    options.width = 7;
+    dataset = open_with(&options);
+    assert_shape(dataset, 1, 2, 7);
+    cnn_dataset_destroy(dataset);
+    write_picture("val/b/w.ppm", 6, 4, 30);
+    dataset = open_with(NULL);
+    assert_shape(dataset, 3, 224, 224);
+    cnn_dataset_destroy(dataset);
+    assert_said("the pictures differ in size: all are brought to 224 x 224 (--size), cropped");
+}
+END_TEST
+
+START_TEST(a_models_classes_come_first)
+{
+    static const char *const names[] = {"z", "b", "a b"};
+    cnn_data_options options;
+    cnn_data_options_init(&options);
+    write_train(2, 2);
+    write_picture("val/b/v.ppm", 2, 2, 30);
+    options.class_names = names;
+    options.class_count = 3;
+    cnn_dataset *dataset = open_with(&options);
+    ck_assert_int_eq(cnn_dataset_class_count(dataset), 3);
+    ck_assert_int_eq(cnn_dataset_labels(dataset, CNN_SPLIT_TRAIN)[0], 2);
+    ck_assert_int_eq(cnn_dataset_labels(dataset, CNN_SPLIT_VAL)[0], 1);
+    cnn_dataset_destroy(dataset);
+    options.class_count = 2;
+    ck_assert_int_eq(cnn_dataset_open(&dataset, at.folder, &options), CNN_ERROR_DATA);
+    assert_message_has("the class a b is not one of those to train on");
+}
+END_TEST
+
+START_TEST(broken_pictures_are_named_or_left_out)
+{
+    cnn_data_options options;
+    cnn_data_options_init(&options);
+    write_train(2, 2);
+    write_picture("val/b/v.ppm", 2, 2, 30);
+    nested_write(&at, "train/a b/y.jpg", "\xff\xd8\xff broken", 10);
+    nested_write(&at, "train/b/0.png", "no picture", 10);
+    assert_refused(at.folder, "y.jpg: damaged or truncated JPEG");
+    assert_message_has("--skip-broken");
+    options.skip_broken = true;
+    cnn_dataset *dataset = open_with(&options);
+    ck_assert_uint_eq(cnn_dataset_count(dataset, CNN_SPLIT_TRAIN), 4);
+    ck_assert_int_eq(cnn_dataset_labels(dataset, CNN_SPLIT_TRAIN)[2], 1);
+    ck_assert_int_eq(cnn_dataset_images(dataset, CNN_SPLIT_TRAIN)[2 * 12], 21);
+    cnn_dataset_destroy(dataset);
+    assert_said("2 of 6 pictures cannot be read and are left out; the first: ");
+}
+END_TEST
+
+START_TEST(links_in_a_circle_end)
+{
+    write_train(2, 2);
+    write_picture("val/b/v.ppm", 2, 2, 30);
+    ck_assert_int_eq(symlink("..", scratch_path(&at, "train/b/all")), 0);
+    ck_assert_int_eq(symlink(".", scratch_path(&at, "train/b/self")), 0);
+    cnn_dataset *dataset = open_with(NULL);
+    ck_assert_uint_eq(cnn_dataset_count(dataset, CNN_SPLIT_TRAIN), 4);
+    cnn_dataset_destroy(dataset);
+}
+END_TEST
+
+static const struct {
+    const char *name, *part; /* a picture more, and what is said */
+} bad_folders[] = {
+    {"val/c/x.ppm", "the class c is not one of those to train on"},
+    {"train/c/x.txt", "train/c: expected pictures of the class"},
+    {"train/c\nd/x.ppm", "the name of the class 'c?d' is not one line of UTF-8"},
+    {"train/\xff/x.ppm", "the name of the class '?' is not one line of UTF-8"},
+    {"Train/c/x.ppm", "expected one folder for each split"},
+};
+
+START_TEST(bad_folders_are_refused)
+{
+    write_train(2, 2);
+    write_picture("val/b/v.ppm", 2, 2, 30);
+    write_picture(bad_folders[_i].name, 2, 2, 1);
+    assert_refused(at.folder, bad_folders[_i].part);
+}
+END_TEST
+
+START_TEST(one_class_or_none_is_refused)
+{
+    write_picture("val/b/v.ppm", 2, 2, 30);
+    assert_refused(at.folder, "expected a folder train");
+    write_picture("train/b/v.ppm", 2, 2, 30);
+    assert_refused(at.folder, "two or more classes, found b alone");
+}
+END_TEST
+
+START_TEST(classes_that_differ_by_case_are_told)
+{
+    write_train(2, 2);
+    write_picture("train/B/v.ppm", 2, 2, 30);
+    cnn_dataset *dataset = open_with(NULL);
+    ck_assert_int_eq(cnn_dataset_class_count(dataset), 3);
+    ck_assert_str_eq(cnn_dataset_class_name(dataset, 0), "B");
+    cnn_dataset_destroy(dataset);
+    assert_said("B and b are two classes: their names differ by case");
+}
+END_TEST
+
+START_TEST(a_table_beside_the_classes_is_no_data)
+{
+    write_train(2, 2);
+    nested_write(&at, "labels.csv", "id,breed\n1,2\n", 13);
+    cnn_dataset *dataset = open_with(NULL);
+    ck_assert(cnn_dataset_is_of_pictures(dataset, NULL));
+    cnn_dataset_destroy(dataset);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("folders");
+    TCase *tests = tcase_create("folders");
+    tcase_add_checked_fixture(tests, begin, end);
+    tcase_add_test(tests, classes_and_pictures_are_in_the_order_of_their_names);
+    tcase_add_test(tests, one_split_is_divided);
+    tcase_add_test(tests, sizes_follow_the_option_the_network_or_the_pictures);
+    tcase_add_test(tests, a_models_classes_come_first);
+    tcase_add_test(tests, broken_pictures_are_named_or_left_out);
+    tcase_add_test(tests, links_in_a_circle_end);
+    tcase_add_loop_test(tests, bad_folders_are_refused, 0,
+                        (int)(sizeof bad_folders / sizeof bad_folders[0]));
+    tcase_add_test(tests, one_class_or_none_is_refused);
+    tcase_add_test(tests, classes_that_differ_by_case_are_told);
+    tcase_add_test(tests, a_table_beside_the_classes_is_no_data);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
