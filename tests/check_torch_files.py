@@ -131,10 +131,25 @@ def refusals(import_files, paths):
     return [line.split(" ", 1) for line in lines]
 
 
+def check_no_sums(import_files, folder):
+    """PyTorch can be told to compute no checksums of what it writes: they are zero."""
+    path = os.path.join(folder, "no_sums.pt")
+    data = bytearray(as_zip(state()))
+    for signature, place in ((b"PK\3\4", 14), (b"PK\1\2", 16)):
+        at = data.find(signature)
+        while at >= 0:
+            data[at + place:at + place + 4] = bytes(4)
+            at = data.find(signature, at + 1)
+    with open(path, "wb") as file:
+        file.write(data)
+    assert refusals(import_files, [path])[0][0] == "0", refusals(import_files, [path])
+    print("ok: no checksums")
+
+
 def check_words(import_files, folder):
     """What is no state_dict is told what would be one."""
     network = make()
-    cases = [(network, "'check_saved_model.Network' in it: .*save the weights"), (torch.zeros(3), "one tensor"),
+    cases = [(network, "'check_saved_model.Network' in it: .*save the weights alone"), (torch.zeros(3), "one tensor"),
              ([torch.zeros(3)], "a list"), ({"a": 1}, "a dict without"), (5, "another value"),
              ({"a": {"x": torch.ones(1)}, "b": {"y": torch.ones(1)}}, "those of 'a' and of 'b'")]
     for new in (True, False):
@@ -367,6 +382,7 @@ def zips():
     yield "a storage that is longer", build({**good, "x/data/0": bytes(33)})
     yield "a storage that is shorter", build({**good, "x/data/0": bytes(31)})
     yield "no entries", build({})
+    yield "no parameters", build({**good, "x/data.pkl": b"\x80\2}."})
     data = bytearray(build({**good, "x/data/0": b"abcd" * 8}))
     data[data.index(b"abcd")] ^= 1
     yield "a flipped bit", bytes(data)
@@ -378,5 +394,6 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as scratch:
         check_forms(sys.argv[1], scratch)
         check_words(sys.argv[2], scratch)
+        check_no_sums(sys.argv[2], scratch)
         check_cuts(sys.argv[2], scratch)
         check_harmful(sys.argv[2], scratch)

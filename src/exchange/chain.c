@@ -73,7 +73,8 @@ static cnn_status classify(bool *is_weight, cnn_layer_kind *kind, const cnn_stat
         return cnn_archive_fail(dict->path, tensor->name,
                                 "expected a batch norm with weight and bias");
     if (!*is_weight)
-        return cnn_starts_with(part, "weight") || cnn_contains_ignoring_case(part, "proj_weight")
+        return cnn_starts_with(part, "weight") || strstr(part, "proj_weight") ||
+                       strstr(tensor->name, "parametrizations.")
                    ? fail_layer(tensor, dict->path)
                    : CNN_OK;
     if (!is_positive(tensor))

@@ -201,7 +201,7 @@ static char *add_node(graph *to, const cnn_model *model, const cnn_layer *layer,
 }
 
 /* A node with one number for each channel. Returns the name of its output. */
-static char *add_normal(graph *to, int row, float *values, int channels, char *input)
+static char *add_normal(graph *to, int row, const float *values, int channels, char *input)
 {
     node *at = &to->nodes[to->proto.n_node];
     tensor *constant = &to->tensors[to->proto.n_initializer];

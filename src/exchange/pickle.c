@@ -56,7 +56,7 @@ static cnn_status add_chunk(cnn_pickle *pickle, size_t size)
 {
     size_t bytes = size > CHUNK_SIZE ? size : CHUNK_SIZE;
     size_t limit = pickle->size < MOST_MEMORY / BYTES_PER_BYTE
-                       ? pickle->size * BYTES_PER_BYTE + 2 * CHUNK_SIZE
+                       ? pickle->size * BYTES_PER_BYTE + 2 * (size_t)CHUNK_SIZE
                        : MOST_MEMORY;
     cnn_pickle_chunk *chunk;
     if (bytes > limit - pickle->taken)
@@ -102,9 +102,9 @@ cnn_status cnn_pickle_append(cnn_pickle_value *list, cnn_pickle *pickle, cnn_pic
 {
     if (list->list.count == list->list.room) {
         size_t room = list->list.room ? 2 * list->list.room : FIRST_LIST;
-        cnn_pickle_value **items;
+        cnn_pickle_value **items = NULL;
         cnn_status status = cnn_pickle_allocate(&items, pickle, room * sizeof(cnn_pickle_value *));
-        if (status != CNN_OK)
+        if (status != CNN_OK || !items)
             return status;
         if (list->list.count > 0)
             memcpy(items, list->list.items, list->list.count * sizeof(cnn_pickle_value *));

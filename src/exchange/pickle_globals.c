@@ -272,7 +272,7 @@ cnn_status cnn_pickle_find_global(cnn_pickle_value **value, cnn_pickle *pickle, 
     char quoted[2][CNN_QUOTE_SIZE];
     return cnn_fail(CNN_ERROR_DATA,
                     "%s: refused for '%s.%s' in it: only tensors, numbers, strings and containers "
-                    "are taken, and nothing in a file is run; of a whole module save the weights: "
+                    "are taken, and nothing in a file is run; save the weights alone: "
                     "torch.save(model.state_dict(), FILE)",
                     pickle->path, cnn_quote(quoted[0], module), cnn_quote(quoted[1], name));
 }

@@ -47,8 +47,8 @@ cnn_status cnn_pickle_pop_mark(cnn_pickle_value ***items, size_t *count, cnn_pic
     if (pickle->mark_count == 0)
         return cnn_pickle_fail(pickle, "expected a mark on its stack, found none");
     size_t height = pickle->marks[--pickle->mark_count];
-    *items = pickle->stack + height;
     *count = pickle->count - height;
+    *items = *count > 0 ? pickle->stack + height : NULL;
     pickle->count = height;
     return CNN_OK;
 }

@@ -81,6 +81,8 @@ BAD = [
     ({**renamed(), "ln.weight": ("F32", [5]), "ln.bias": ("F32", [5])}, r"'ln\.weight': \(5,\): "
      r"expected weights of 2D convolutions"),
     ({**renamed(), "rnn.weight_ih_l0": ("F32", [5, 5])}, r"'rnn\.weight_ih_l0': \(5, 5\): expected"),
+    ({"parametrizations.weight.original0": ("F32", [10, 1]), "bias": ("F32", [10])}, "original0': "
+     r"\(10, 1\): expected weights of 2D convolutions"),
     ({**renamed(), "bn.running_mean": ("F32", [3]), "bn.running_var": ("F32", [3])},
      r"'bn\.running_mean': expected a batch norm with weight and bias"),
     ({**renamed(), "bn.running_mean": ("F32", [3]), "bn.running_var": ("F32", [3]),
