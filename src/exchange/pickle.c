@@ -164,9 +164,10 @@ cnn_status cnn_pickle_copy_text(const char **copy, cnn_pickle *pickle,
     if (size > 0 && memchr(value->text.bytes, '\0', size))
         return cnn_pickle_fail(pickle, "expected a text, found a zero byte in it");
     cnn_status status = cnn_pickle_allocate(&bytes, pickle, size + 1);
-    if (status == CNN_OK && size > 0)
+    if (status != CNN_OK || !bytes)
+        return status;
+    if (size > 0)
         memcpy(bytes, value->text.bytes, size);
-    if (status == CNN_OK)
-        *copy = bytes;
-    return status;
+    *copy = bytes;
+    return CNN_OK;
 }

@@ -66,10 +66,10 @@ cnn_status cnn_pickle_take(const unsigned char **bytes, cnn_pickle *pickle, uint
 
 cnn_status cnn_pickle_take_number(uint64_t *number, cnn_pickle *pickle, size_t width)
 {
-    const unsigned char *bytes;
+    const unsigned char *bytes = NULL;
     cnn_status status = cnn_pickle_take(&bytes, pickle, width);
     *number = 0;
-    for (size_t i = 0; status == CNN_OK && i < width; i++)
+    for (size_t i = 0; bytes && i < width; i++)
         *number |= (uint64_t)bytes[i] << 8 * i;
     return status;
 }
