@@ -134,7 +134,7 @@ WRONG = [
     ("train --cdims 32,,64", "--cdims: expected .* or none, found '32,,64'"),
     ("train --cdims 0", "--cdims: expected .*, found '0'"),
     ("train --hdims 32,", "--hdims: expected .* or none, found '32,'"),
-    ("train --ydim 257", "--ydim: expected an integer of 1 to 256, found '257'"),
+    ("train --ydim 65536", "--ydim: expected an integer of 1 to 65535, found '65536'"),
     ("train --xdim 28,28", "--xdim: expected three integers .*, found '28,28'"),
     ("train --xdim 0,1,1", "--xdim: expected three integers .*, found '0,1,1'"),
     ("train --name a/b", "--name: expected a name .*, found 'a/b'"),
