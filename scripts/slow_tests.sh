@@ -4,13 +4,14 @@
 #   torture   every OpenCL call of training, evaluation and prediction fails, once and for good
 #   files     every call on the files of each command fails, or is the last before kill -9
 #   long      thousands of epochs and models, a million predictions: memory and objects stay as they were
+#   networks  200 random networks pass the doctor and the check before training, on each driver; wrong kernels do not
 #   sanitize  all tests of modules, devices and commands under AddressSanitizer and UBSan, on pocl
 # Without names: all. BUILD_DIR is the build folder, build/ without it.
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 build=${BUILD_DIR:-$root/build}
-names=${*:-kill torture files long sanitize}
+names=${*:-kill torture files long networks sanitize}
 
 "$root/scripts/setup.sh" --tests
 "$root/scripts/build.sh" --tests "$build"
@@ -39,11 +40,14 @@ for name in $names; do
             done
             python3 "$root/tests/long/command.py" "$build/src/cli/cnn-cl" 2000
             ;;
+        networks)
+            NETWORKS=200 CNN_TEST_COMMAND="$build/src/cli/cnn-cl" python3 "$root/tests/cli/test_networks.py"
+            ;;
         sanitize)
             "$root/tests/sanitize.sh" "$root" "$build/tests/sanitize" all
             ;;
         *)
-            echo "slow_tests.sh: expected kill, torture, files, long or sanitize, found '$name'" >&2
+            echo "slow_tests.sh: expected kill, torture, files, long, networks or sanitize, found '$name'" >&2
             exit 2
             ;;
     esac

@@ -111,19 +111,30 @@ static double find_scale(const cnn_shake *shake, const cnn_layer *layer, const f
     return fabs(weight) / sqrt(squares / count + CNN_BATCHNORM_EPSILON);
 }
 
+/* Adds the same to all. */
+static void shift(float *values, size_t count, double by)
+{
+    for (size_t i = 0; i < count; i++)
+        values[i] = (float)(values[i] + by);
+}
+
 /* Batch norm takes from a gradient what it has in common with others: little may be left, with the
- * rounding of all. */
+ * rounding of all; and what is taken away, which is rounded too, is the same for a channel. */
 static void move_normalised(const cnn_shake *shake, const cnn_layer *layer, float *dx,
                             const float *dy, const float *x, int n)
 {
     size_t plane = (size_t)layer->in.h * (size_t)layer->in.w, channels = (size_t)layer->in.c;
     double share = cnn_rounding(cnn_layer_sum_length(layer, n));
+    uint64_t draw = draw_of(shake, layer->index, BACKWARD);
     for (int c = 0; c < layer->in.c; c++) {
+        uint32_t word = cnn_philox_value(seed, CNN_STREAM_USER, 3, draw, (uint64_t)c);
         double scale = find_scale(shake, layer, x, n, c);
+        double common = shake->sign * (word & 1 ? share : -share);
         for (int sample = 0; sample < n; sample++) {
             size_t at = ((size_t)sample * channels + (size_t)c) * plane;
-            add_noise(dx + at, plane, share, scale * cnn_root_mean_square(dy + at, plane),
-                      shake->sign, draw_of(shake, layer->index, BACKWARD) + (at << 8));
+            double size = scale * cnn_root_mean_square(dy + at, plane);
+            add_noise(dx + at, plane, share, size, shake->sign, draw + (at << 8));
+            shift(dx + at, plane, common * size);
         }
     }
 }

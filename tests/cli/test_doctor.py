@@ -5,6 +5,7 @@ import re
 import shutil
 import unittest
 
+from faults import FAULTS
 from support import CommandTest, environment, kernels_with
 
 CRASHES_AT_LOAD = os.environ["CNN_TEST_CRASHES_AT_LOAD"]
@@ -17,42 +18,6 @@ SMALL = ["--xdim", "2,9,8", "--cdims", "5", "--hdims", "6", "--ydim", "3", "--ba
 HUGE = ["--xdim", "1,224,224", "--cdims", "none", "--hdims", "none", "--ydim", "2", "--batch", "1000000"]
 NORM = ["--xdim", "2,7,6", "--cdims", "3", "--hdims", "none", "--ydim", "3", "--batch", "20",
         "--batchnorm"]
-
-# A kernel's fault (file, text, what takes its place), the part, phase and name of a row that fails
-# for it, and what that says.
-FAULTS = {
-    "a wrong value": ("dropout.cl", "= x[pixel * C + c] * scale[c]",
-                      "= x[pixel * C + c] * scale[c] * 1.001f",
-                      "plain +forward +dropout", "the output: relative error"),
-    "an output left out": ("conv.cl", "gradients[row ==", "if (row) gradients[row ==",
-                           "plain +backward +conv ", "the gradient of conv2d_00.weight: .* inf "),
-    "a write behind the end": ("adam.cl", "FOR_EACH (i, count)", "FOR_EACH (i, count + 1)",
-                               "fused +update", "bytes behind its end"),
-    "a write before the begin": ("adam.cl", "m[i] = first;", "m[i] = first; if (i == 0) m[-1] = 1.0f;",
-                                 "fused +update", "first moments .* 4 bytes before its begin"),
-    "the other one of a tie": ("maxpool.cl", "d > best", "d >= best", "plain +backward +maxpool",
-                               "the gradient of the input"),
-    "a gradient in another's place": ("linear.cl", "gradients[offset + o]", "gradients[offset + o - 1]",
-                                      "plain +backward +linear", "the gradient of linear_0"),
-    "a fused step": ("conv_block_backward.cl", "amount, vload8", "amount * 1.01f, vload8",
-                     "fused +backward +conv", "the gradient of"),
-    "a wrong label": ("gather.cl", "batch_labels[sample] = labels[index]",
-                      "batch_labels[sample] = labels[first]", "fused +gather", r"label \d+ of the batch"),
-    "a wrong loss": ("softmax.cl", "exp(z[j] - most);", "exp(z[j] - most) + 1e-3f;", "fused +loss",
-                     "relative error"),
-    "a NaN that is not marked": ("softmax.cl", "!isfinite(loss)", "loss - loss > 0.0f",
-                                 r"fused +loss +NaN among the logits",
-                                 "the loss -?nan is not marked as not finite"),
-    "a NaN that is lost": ("softmax.cl", "return log(sum) + most - z[label]",
-                           "return fmax(log(sum) + most - z[label], 0.0f)", "fused +loss +NaN among the logits",
-                           "the NaN is lost: the loss is "),
-    "a NaN that is lost on its way": ("relu.cl", "x[i] < 0.0f ? 0.0f : x[i]", "fmax(x[i], 0.0f)",
-                                      "plain +evaluate +NaN in the images", "the NaN is lost: the loss is "),
-    "NaN": ("adam.cl", "sqrt(second)", "sqrt(-second)", "trace +20 steps, fused",
-            "the loss of step 1 is not finite"),
-    "a piece left out": ("adam.cl", "sum[i] + gradients[i]", "gradients[i]",
-                         "trace +20 steps, batches in pieces", "the losses of the steps"),
-}
 
 
 class Right(CommandTest):
