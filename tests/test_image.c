@@ -272,9 +272,9 @@ static const struct {
     const char *message;
 } wrong[] = {
     {TEXT(""), "expected a PNG, JPEG, PGM/PPM or IDX file, found an empty file"},
-    {TEXT("x"), "starts with the bytes 78 00 00 00"},
-    {TEXT("GIF89a"), "starts with the bytes 47 49 46 38"},
-    {TEXT("P7\nWIDTH 1"), "starts with the bytes 50 37 0a 57"},
+    {TEXT("x"), "found text that starts with 'x'"},
+    {TEXT("GIF89a"), "found a GIF picture; convert it: convert "},
+    {TEXT("P7\nWIDTH 1"), "found a PAM or PFM picture; convert it: "},
     {TEXT("\x1f\x8b\x08\0\0"), "IDX and gzipped files are read by their path alone"},
     {TEXT("\0\0\x08\x03\0\0\0\1"), "IDX and gzipped files are read by their path alone"},
     {TEXT("\x89PNG\r\n\x1a\n"), "damaged or truncated PNG"},
@@ -364,6 +364,44 @@ START_TEST(cameras_that_were_turned)
 }
 END_TEST
 
+/* A PNG file of two pixels, black and white, turned to the right by its chunk eXIf. */
+START_TEST(png_files_that_are_turned)
+{
+    static const uint8_t column[] = {0, 0, 0, 255, 255, 255};
+    png_text png;
+    put_png(&png, 2, 1, 8, 0, "eXIf", TEXT("MM\0*\0\0\0\x08\0\1\1\x12\0\3\0\0\0\1\0\6\0\0"),
+            TEXT("\0\0\xff"));
+    check_pixels(decode(png.data, png.size), 1, 2, column);
+    put_png(&png, 2, 1, 8, 0, "eXIf", TEXT("II*\0\xff\xff"), TEXT("\0\0\xff"));
+    check_pixels(decode(png.data, png.size), 2, 1, column);
+}
+END_TEST
+
+/* White ink on nothing does not vanish; ink that is seen on white lies on white. */
+START_TEST(bright_ink_on_transparency_lies_on_black)
+{
+    static const uint8_t on_black[] = {0, 0, 0, 255, 255, 255, 128, 128, 128, 0, 0, 0};
+    static const uint8_t on_white[] = {255, 255, 255, 0, 0, 0, 255, 255, 255, 255, 255, 255};
+    png_text png;
+    put_png(&png, 2, 2, 8, 4, NULL, NULL, 0, TEXT("\0\xff\0\xff\xff\0\xff\x80\xff\0"));
+    check_pixels(decode(png.data, png.size), 2, 2, on_black);
+    put_png(&png, 2, 2, 8, 4, NULL, NULL, 0, TEXT("\0\xff\0\0\xff\0\xff\x80\xff\0"));
+    check_pixels(decode(png.data, png.size), 2, 2, on_white);
+}
+END_TEST
+
+/* 12 and 10 bits in 16. */
+START_TEST(fewer_bits_than_the_file_has)
+{
+    static const uint8_t range[] = {0, 0, 0, 255, 255, 255, 51, 51, 51, 102, 102, 102};
+    png_text png;
+    put_png(&png, 2, 2, 16, 0, NULL, NULL, 0, TEXT("\0\0\0\x0f\xff\0\x03\x33\x06\x66"));
+    check_pixels(decode(png.data, png.size), 2, 2, range);
+    put_png(&png, 2, 2, 16, 0, NULL, NULL, 0, TEXT("\0\0\0\x03\xff\0\0\xcc\x01\x99"));
+    check_pixels(decode(png.data, png.size), 2, 2, range);
+}
+END_TEST
+
 START_TEST(exif_data_of_any_kind)
 {
     static const char big[] = "Exif\0\0MM\0*\0\0\0\x08\0\1\1\x12\0\3\0\0\0\1\0\6\0\0";
@@ -429,6 +467,9 @@ int main(void)
     tcase_add_loop_test(tests, wrong_files_are_named, 0, sizeof wrong / sizeof wrong[0]);
     tcase_add_loop_test(tests, large_pictures_are_refused, 0, FORMATS);
     tcase_add_loop_test(tests, cameras_that_were_turned, 1, 9);
+    tcase_add_test(tests, png_files_that_are_turned);
+    tcase_add_test(tests, bright_ink_on_transparency_lies_on_black);
+    tcase_add_test(tests, fewer_bits_than_the_file_has);
     tcase_add_test(tests, exif_data_of_any_kind);
     tcase_add_test(tests, idx_files_have_many_images);
     suite_add_tcase(suite, tests);

@@ -46,6 +46,55 @@ START_TEST(nothing_is_known_at_first)
 }
 END_TEST
 
+enum { SIDE = 28, COUNT = 40 };
+
+/* Pictures of a ring whose longer side has `size` pixels, `off` from the middle. */
+static cnn_dataset *make_rings(int size, int off, bool inverted)
+{
+    static uint8_t pixels[COUNT * SIDE * SIDE];
+    static uint16_t labels[COUNT];
+    cnn_dataset *dataset;
+    int first = (SIDE - size) / 2;
+    for (int i = 0; i < COUNT * SIDE * SIDE; i++) {
+        int x = i % SIDE - first - off, y = i / SIDE % SIDE - first;
+        bool in = x >= 2 && x < size - 2 && y >= 0 && y < size;
+        bool hole = x >= 5 && x < size - 5 && y >= 3 && y < size - 3;
+        pixels[i] = (in && !hole) != inverted ? 250 : 0;
+    }
+    for (int i = 0; i < COUNT; i++)
+        labels[i] = (uint16_t)(i % 10);
+    ck_assert_int_eq(
+        cnn_dataset_create(&dataset, (int[]){1, SIDE, SIDE}, pixels, labels, COUNT, NULL, NULL, 0),
+        CNN_OK);
+    return dataset;
+}
+
+/* What is made as MNIST is remembered, and saved; what only has its shape is not. */
+START_TEST(digits_are_known_by_how_they_are_made)
+{
+    static const struct {
+        int size, off;
+        bool inverted, expected;
+    } cases[] = {
+        {20, 0, false, true},  {26, 0, false, false}, {12, 0, false, false},
+        {20, 3, false, false}, {20, 0, true, false},
+    };
+    ck_assert(!cnn_model_digits(model));
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        cnn_dataset *dataset = make_rings(cases[i].size, cases[i].off, cases[i].inverted);
+        ck_assert(cnn_dataset_is_like_mnist(dataset) == cases[i].expected);
+        ck_assert_int_eq(cnn_model_set_data(model, dataset), CNN_OK);
+        ck_assert(cnn_model_digits(model) == cases[i].expected);
+        save_and_load();
+        ck_assert(cnn_model_digits(model) == cases[i].expected);
+        cnn_dataset_destroy(dataset);
+    }
+    cnn_model_set_digits(model, true);
+    save_and_load();
+    ck_assert(cnn_model_digits(model));
+}
+END_TEST
+
 START_TEST(numbers_are_no_names)
 {
     const uint8_t pixels[2] = {0, 1};
@@ -101,7 +150,8 @@ START_TEST(wrong_names_are_refused)
 {
     cnn_origin origin;
     cnn_origin_init(&origin);
-    ck_assert_int_eq(cnn_origin_read(&origin, "mnist", wrong[_i].classes, "x"), CNN_ERROR_DATA);
+    ck_assert_int_eq(cnn_origin_read(&origin, "mnist", wrong[_i].classes, NULL, "x"),
+                     CNN_ERROR_DATA);
     assert_message_has(wrong[_i].message);
     cnn_origin_finish(&origin);
 }
@@ -116,7 +166,7 @@ START_TEST(too_many_names_are_refused)
         end = stpcpy(end, ",\"a\"");
     stpcpy(end, "]");
     cnn_origin_init(&origin);
-    ck_assert_int_eq(cnn_origin_read(&origin, NULL, classes, "x"), CNN_ERROR_DATA);
+    ck_assert_int_eq(cnn_origin_read(&origin, NULL, classes, NULL, "x"), CNN_ERROR_DATA);
     ck_assert_int_eq(origin.class_count, 0);
     cnn_origin_finish(&origin);
 }
@@ -128,6 +178,7 @@ int main(void)
     TCase *tests = tcase_create("origin");
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, nothing_is_known_at_first);
+    tcase_add_test(tests, digits_are_known_by_how_they_are_made);
     tcase_add_test(tests, numbers_are_no_names);
     tcase_add_test(tests, names_travel_with_the_model);
     tcase_add_loop_test(tests, wrong_names_are_refused, 0, sizeof wrong / sizeof wrong[0]);

@@ -94,6 +94,9 @@ CNN_API const char *cnn_dataset_class_name(const cnn_dataset *dataset, int label
 /** "mnist" or "fashion-mnist" where both splits have, value for value, what those have (whatever
  * the folder is called), else "". */
 CNN_API const char *cnn_dataset_known(const cnn_dataset *dataset);
+/** Is it made as MNIST is, whatever its size: 1 x 28 x 28, at most ten classes, white ink on black,
+ * of 20 pixels along its longer side, with its centre of mass in the middle? */
+CNN_API bool cnn_dataset_is_like_mnist(const cnn_dataset *dataset);
 /** The folder it came from; "memory" for arrays. Owned by the data set. */
 CNN_API const char *cnn_dataset_source(const cnn_dataset *dataset);
 

@@ -20,8 +20,9 @@ enum { CNN_IMAGE_PIXEL_LIMIT = 64 * 1024 * 1024 };
 /** What a file holds: one picture, or the many images of an IDX file. */
 typedef struct cnn_images cnn_images;
 
-/** From a file: PNG, JPEG (turned as its Exif data says), PBM/PGM/PPM, or IDX, gzipped or not.
- * Transparency lies on white. Errors: FILE, DATA (not such a file, damaged, truncated, more than
+/** From a file: PNG, JPEG (both turned as their Exif data say), PBM/PGM/PPM, or IDX, gzipped or not.
+ * Transparency lies on white, on black where the ink is so bright that it would vanish; 16 bits of
+ * which only 10 or 12 are used fill the range. Errors: FILE, DATA (not such a file, damaged, truncated, more than
  * CNN_IMAGE_PIXEL_LIMIT pixels), MEMORY. */
 CNN_API cnn_status cnn_images_load(cnn_images **images, const char *path);
 /** The same from memory, except for IDX files. `source` names it in messages; pixel_limit is 0 for
@@ -72,11 +73,16 @@ CNN_API cnn_status cnn_image_fit(uint8_t *pixels, const int shape[3], const cnn_
                                  cnn_picture_fit fit);
 
 /** values (C, H, W) of 0 to 1, as MNIST's images were made (Y. LeCun, C. Cortes, C. J. C. Burges,
- * "The MNIST database of handwritten digits"): what differs from the ground is ink, white on black;
- * it is cropped, scaled with its aspect into 20 of 28 parts of the plane, and its centre of mass is
+ * "The MNIST database of handwritten digits"): what differs from the ground around it is ink, white
+ * on black, whatever light lies on the picture; of all ink the piece is taken that looks most like
+ * a digit (no line, bar, frame, blob, or edge of the sheet), with the strokes that belong to it; it
+ * is cropped, scaled with its aspect into 20 of 28 parts of the plane, and its centre of mass is
  * put into the middle. Specks are dropped, and strokes far thinner or thicker than MNIST's are made
  * like those. Every channel gets the same. Errors: DATA (no ink), MEMORY. */
 CNN_API cnn_status cnn_image_to_digit(float *values, const int shape[3], const cnn_image *image);
+/** The same, and *found is how many pieces look like digits: the largest of them is taken. */
+CNN_API cnn_status cnn_image_to_largest_digit(float *values, int *found, const int shape[3],
+                                              const cnn_image *image);
 
 #ifdef __cplusplus
 }

@@ -41,6 +41,12 @@ CNN_API int cnn_model_class_count(const cnn_model *model);
 CNN_API bool cnn_model_is_of_pictures(const cnn_model *model, cnn_picture_fit *fit);
 /** "mnist", "fashion-mnist", or "" where the data set is not known. Owned by the model. */
 CNN_API const char *cnn_model_data(const cnn_model *model);
+/** Does it read pictures that were made as MNIST's, so that others are to be converted by
+ * cnn_image_to_digit()? Saved with the model; cnn_model_set_data() finds out: ten classes, and
+ * cnn_dataset_is_like_mnist(). Of files of earlier versions: was it trained on "mnist"? */
+CNN_API bool cnn_model_digits(const cnn_model *model);
+/** Says so, or not. */
+CNN_API void cnn_model_set_digits(cnn_model *model, bool digits);
 /** The name of a class, or its number as text; owned by the model. */
 CNN_API const char *cnn_model_class_name(const cnn_model *model, int label);
 

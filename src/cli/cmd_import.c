@@ -5,6 +5,7 @@
 #include <cnncl/exchange.h>
 
 #include "cli/commands.h"
+#include "cli/conversion.h"
 #include "cli/output.h"
 #include "cli/session.h"
 
@@ -35,6 +36,7 @@ int cmd_import(cli_options *options)
     cnn_model *model = NULL;
     char *normalization = NULL;
     cnn_import_options import;
+    cli_conversion conversion;
     int code = 0;
     if (!cli_ends_with(path, ".safetensors"))
         return cli_fail(CLI_EXIT_USAGE,
@@ -54,11 +56,16 @@ int cmd_import(cli_options *options)
         import.normalization = normalization;
     }
     CLI_TRY(cli_check(cnn_model_import(&model, source, &import)));
+    if (options->digits)
+        cnn_model_set_digits(model, true);
     CLI_TRY(cli_check(cnn_model_save(model, path)));
     print_network(cnn_network_config(cnn_model_network(model)));
     if (strcmp(cnn_model_normalization(model), "none") != 0)
         cli_info("pixels are normalised, (pixel - mean) / deviation: %s",
                  cnn_model_normalization(model));
+    conversion = cli_conversion_choose(model, &(cli_options){0});
+    if (conversion.digits || conversion.may_be_digits)
+        cli_conversion_say(&conversion);
     cli_info("model saved in %s", path);
 out:
     free(normalization);

@@ -53,6 +53,7 @@ int cmd_serve(cli_options *options)
     CLI_TRY(cli_session_open_device(&session, options));
     service.model = session.model;
     service.conversion = cli_conversion_choose(session.model, options);
+    cli_conversion_say(&service.conversion);
     CLI_TRY(cli_batcher_create(&service.batcher, session.device, session.model, MOST_TOGETHER,
                                options->train.fuse));
     CLI_TRY(serve(&service, options));

@@ -1,16 +1,24 @@
 #include "cli/conversion.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "cli/output.h"
+
+enum { DIGITS = 10, SIDE = 28 };
 
 cli_conversion cli_conversion_choose(const cnn_model *model, const cli_options *options)
 {
     const cnn_config *config = cnn_network_config(cnn_model_network(model));
-    bool is_mnist = strcmp(cnn_model_data(model), "mnist") == 0;
+    bool knows = cnn_model_digits(model);
     cli_conversion conversion = {.size = 1,
-                                 .digits = options->digits || (is_mnist && !options->no_preprocess),
-                                 .digits_asked = options->digits};
+                                 .digits = options->digits || (knows && !options->no_preprocess),
+                                 .digits_asked = options->digits,
+                                 .may_be_digits = config->xdim[0] == 1 && config->xdim[1] == SIDE &&
+                                                  config->xdim[2] == SIDE &&
+                                                  config->ydim == DIGITS};
     conversion.fitted = cnn_model_is_of_pictures(model, &conversion.fit) && !options->digits;
     if (options->fit_given) {
         conversion.fitted = true;
@@ -35,12 +43,39 @@ static cnn_status fit(float *values, const cli_conversion *conversion, const cnn
     return status;
 }
 
-cnn_status cli_conversion_apply(float *values, const cli_conversion *conversion,
-                                const cnn_image *image, bool is_idx)
+void cli_conversion_say(const cli_conversion *conversion)
 {
+    const int *shape = conversion->shape;
+    if (conversion->digits)
+        cli_info("pictures are converted as MNIST's digits were (%s): the ink alone, white on "
+                 "black, centred%s",
+                 conversion->digits_asked ? "--digits" : "the model was trained on such",
+                 conversion->digits_asked ? "" : "; --no-preprocess only scales them");
+    else if (conversion->fitted)
+        cli_info("pictures are fitted to %d x %d x %d as in training, unless --fit says otherwise",
+                 shape[0], shape[1], shape[2]);
+    else
+        cli_info("pictures are only scaled to %d x %d x %d%s", shape[0], shape[1], shape[2],
+                 conversion->may_be_digits
+                     ? "; --digits converts handwritten digits as MNIST's were"
+                     : "");
+}
+
+cnn_status cli_conversion_apply(float *values, char warning[CLI_WARNING_SIZE],
+                                const cli_conversion *conversion, const cnn_image *image,
+                                bool is_idx)
+{
+    int found = 0;
+    warning[0] = '\0';
+
     bool fits = is_idx && memcmp(image->shape, conversion->shape, sizeof conversion->shape) == 0;
-    if (conversion->digits && (conversion->digits_asked || !fits))
-        return cnn_image_to_digit(values, conversion->shape, image);
+    if (conversion->digits && (conversion->digits_asked || !fits)) {
+        cnn_status status = cnn_image_to_largest_digit(values, &found, conversion->shape, image);
+        if (status == CNN_OK && found > 1)
+            snprintf(warning, CLI_WARNING_SIZE,
+                     "found %d pieces that look like digits; the largest was read", found);
+        return status;
+    }
     return conversion->fitted ? fit(values, conversion, image)
                               : cnn_image_to_input(values, conversion->shape, image);
 }

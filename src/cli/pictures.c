@@ -15,9 +15,10 @@ enum { NOT_IDX = -1, ERROR_SIZE = 512, STDIN_LIMIT = 1 << 28, STDIN_CHUNK = 1 <<
 /* An image and what became of it. */
 typedef struct entry {
     const char *path;
-    long long index;        /* within an IDX file, or NOT_IDX */
-    size_t slot;            /* in the batch, where nothing failed */
-    char error[ERROR_SIZE]; /* empty where nothing failed */
+    long long index;                /* within an IDX file, or NOT_IDX */
+    size_t slot;                    /* in the batch, where nothing failed */
+    char error[ERROR_SIZE];         /* empty where nothing failed */
+    char warning[CLI_WARNING_SIZE]; /* empty where there is none */
 } entry;
 
 typedef struct pictures {
@@ -104,7 +105,12 @@ static void print_json_entry(pictures *run, const entry *at, const float *probab
         print_name(run, run->order[i]);
         cli_print(", \"probability\": %.6g}", (double)probabilities[run->order[i]]);
     }
-    cli_print("]}");
+    cli_print("]");
+    if (at->warning[0]) {
+        cli_print(", \"warning\": ");
+        cli_print_json_string(at->warning);
+    }
+    cli_print("}");
 }
 
 /* The message of an image that could not be read, in its entry and on stderr. */
@@ -116,6 +122,14 @@ static void fail_entry(pictures *run, entry *at, const char *message)
     snprintf(at->error, sizeof at->error, "%s%s: %s", at->path, number, message);
     cli_fail(CLI_EXIT_FAILURE, "%s", at->error);
     run->failed = true;
+}
+
+static void warn_entry(const entry *at)
+{
+    if (at->index == NOT_IDX)
+        cli_info("%s: %s", at->path, at->warning);
+    else
+        cli_info("%s#%lld: %s", at->path, at->index, at->warning);
 }
 
 static void print_entry(pictures *run, entry *at)
@@ -161,10 +175,13 @@ static int add_entry(pictures *run, const char *path, long long index, const cnn
     float *input = run->inputs + run->slot_count * run->conversion.size;
     if (!image)
         fail_entry(run, at, message);
-    else if (cli_conversion_apply(input, &run->conversion, image, index != NOT_IDX) != CNN_OK)
+    else if (cli_conversion_apply(input, at->warning, &run->conversion, image, index != NOT_IDX) !=
+             CNN_OK)
         fail_entry(run, at, cnn_error_message());
     else
         run->slot_count++;
+    if (at->warning[0])
+        warn_entry(at);
     return run->entry_count == (size_t)run->options->train.batch ? run_batch(run) : 0;
 }
 
@@ -242,9 +259,7 @@ static int prepare(pictures *run)
     run->order = cli_allocate((size_t)run->classes, sizeof *run->order);
     if (!run->inputs || !run->outputs || !run->entries || !run->order)
         return CLI_EXIT_FAILURE;
-    if (run->conversion.digits && !run->conversion.digits_asked)
-        cli_info("a model of MNIST's digits: images are converted as MNIST's were "
-                 "(--no-preprocess: as they are)");
+    cli_conversion_say(&run->conversion);
 out:
     return code;
 }

@@ -92,7 +92,8 @@ cnn_status cnn_model_import(cnn_model **model, const char *path, const cnn_impor
     CNN_TRY(find_config(&config, &by_shape, dict, options));
     CNN_TRY(cnn_model_describe_file(&result, &config, path));
     CNN_TRY(cnn_origin_read(&result->origin, cnn_state_dict_metadata(dict, CNN_DATA_KEY),
-                            cnn_state_dict_metadata(dict, CNN_CLASSES_KEY), path));
+                            cnn_state_dict_metadata(dict, CNN_CLASSES_KEY),
+                            cnn_state_dict_metadata(dict, CNN_PICTURES_KEY), path));
     CNN_TRY(normalize(result, dict, options));
     status = fill(result, dict, by_shape);
     if (status == CNN_ERROR_DATA && options->xdim)

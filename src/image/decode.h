@@ -47,8 +47,8 @@ cnn_status cnn_decode_png(cnn_picture *picture, const cnn_encoded *from);
 cnn_status cnn_decode_jpeg(cnn_picture *picture, const cnn_encoded *from);
 cnn_status cnn_decode_pnm(cnn_picture *picture, const cnn_encoded *from);
 
-/* The orientation, 1 to 8, that the content of a JPEG file's APP1 marker says; 1 where it says
- * nothing that can be read. */
+/* The orientation, 1 to 8, that Exif data say (a JPEG file's APP1 marker, a PNG file's chunk eXIf);
+ * 1 where they say nothing that can be read. */
 int cnn_exif_orientation(const uint8_t *data, size_t size);
 
 #endif

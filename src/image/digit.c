@@ -134,13 +134,14 @@ static void put_into_middle(float *values, const int shape[3], const cnn_plane *
                    (size_t)ink->width * sizeof *values);
 }
 
-cnn_status cnn_image_to_digit(float *values, const int shape[3], const cnn_image *image)
+cnn_status cnn_image_to_largest_digit(float *values, int *found, const int shape[3],
+                                      const cnn_image *image)
 {
     cnn_plane ink = {0}, digit = {0};
     cnn_box box;
     cnn_status status = CNN_OK;
     int side = shape[1] < shape[2] ? shape[1] : shape[2];
-    CNN_TRY(cnn_ink_find(&ink, image));
+    CNN_TRY(cnn_ink_find(&ink, found, image));
     CNN_TRY(cnn_ink_clean(&box, &ink));
     CNN_TRY(adjust_width(&ink, &box));
     CNN_TRY(scale_box(&digit, &ink, &box, scaled(side, BOX, SIDE)));
@@ -149,4 +150,10 @@ out:
     cnn_plane_finish(&ink);
     cnn_plane_finish(&digit);
     return status;
+}
+
+cnn_status cnn_image_to_digit(float *values, const int shape[3], const cnn_image *image)
+{
+    int found;
+    return cnn_image_to_largest_digit(values, &found, shape, image);
 }

@@ -1,6 +1,6 @@
 /* How a camera was held: tag 0x0112 of the Exif data (CIPA DC-008, "Exchangeable image file
- * format", section 4.6). The data is a TIFF structure behind six bytes: a byte order, the place of
- * a directory, and in it entries of twelve bytes. */
+ * format", section 4.6). The data is a TIFF structure, in JPEG files behind six bytes: a byte
+ * order, the place of a directory, and in it entries of twelve bytes. */
 #include <stdbool.h>
 #include <string.h>
 
@@ -27,9 +27,12 @@ static uint32_t number_at(const tiff *from, size_t at, size_t bytes)
 
 int cnn_exif_orientation(const uint8_t *data, size_t size)
 {
-    if (size < HEAD_SIZE + TIFF_SIZE || memcmp(data, "Exif\0\0", HEAD_SIZE) != 0)
+    bool has_head = size >= HEAD_SIZE && memcmp(data, "Exif\0\0", HEAD_SIZE) == 0;
+    size_t head = has_head ? HEAD_SIZE : 0;
+    tiff from = {.data = data + head, .size = size - head};
+    if (from.size < TIFF_SIZE ||
+        (memcmp(from.data, "II*\0", 4) != 0 && memcmp(from.data, "MM\0*", 4) != 0))
         return 1;
-    tiff from = {.data = data + HEAD_SIZE, .size = size - HEAD_SIZE};
     from.little = from.data[0] == 'I';
     size_t directory = number_at(&from, 4, 4);
     uint32_t count = number_at(&from, directory, 2);

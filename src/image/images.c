@@ -1,5 +1,4 @@
 /* Files of images: which format it is, and the picture or the IDX file behind it. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/signature.h"
 #include "base/status.h"
 #include "image/decode.h"
 #include "image/idx.h"
@@ -131,15 +131,14 @@ static bool is_idx(const uint8_t *data, size_t size)
 
 static cnn_status refuse(const uint8_t *data, size_t size, const char *source)
 {
-    char found[64] = "an empty file";
+    char found[CNN_SIGNATURE_TEXT];
     if (is_gzip(data, size) || is_idx(data, size))
-        return cnn_fail(CNN_ERROR_DATA, "%s: IDX and gzipped files are read by their path alone",
+        return cnn_fail(CNN_ERROR_DATA,
+                        "%s: expected a PNG, JPEG or PGM/PPM picture here: IDX and gzipped files "
+                        "are read by their path alone",
                         source);
-    if (size > 0)
-        snprintf(found, sizeof found, "a file that starts with the bytes %02x %02x %02x %02x",
-                 data[0], size > 1 ? data[1] : 0, size > 2 ? data[2] : 0, size > 3 ? data[3] : 0);
     return cnn_fail(CNN_ERROR_DATA, "%s: expected a PNG, JPEG, PGM/PPM or IDX file, found %s",
-                    source, found);
+                    source, cnn_signature_found(found, data, size));
 }
 
 cnn_status cnn_decode_picture(cnn_picture *picture, const cnn_encoded *from)

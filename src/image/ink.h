@@ -4,16 +4,12 @@
 
 #include <cnncl/image.h>
 
-#include "image/plane.h"
+#include "image/pieces.h"
 
-/* Where something is, in pixels. */
-typedef struct cnn_box {
-    int left, top, width, height;
-} cnn_box;
-
-/* How much ink each pixel has, 0 to 1, of a picture that was made smaller where it is large.
+/* How much ink of a digit each pixel has, 0 to 1, of a picture that was made smaller where it is
+ * large. Of several pieces that look like digits the largest is taken; *found is their number.
  * Errors: DATA (nothing differs from the ground), MEMORY. */
-cnn_status cnn_ink_find(cnn_plane *ink, const cnn_image *image);
+cnn_status cnn_ink_find(cnn_plane *ink, int *found, const cnn_image *image);
 /* Removes specks, and finds what is left. Errors: MEMORY. */
 cnn_status cnn_ink_clean(cnn_box *box, cnn_plane *ink);
 /* The mean width of strokes, in pixels. */

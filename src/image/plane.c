@@ -21,6 +21,15 @@ cnn_status cnn_plane_init(cnn_plane *plane, int width, int height)
     return cnn_allocate(&plane->values, (size_t)width * (size_t)height, sizeof(float), "an image");
 }
 
+cnn_status cnn_plane_copy(cnn_plane *plane, const cnn_plane *from)
+{
+    cnn_status status = cnn_plane_init(plane, from->width, from->height);
+    if (status == CNN_OK)
+        memcpy(plane->values, from->values,
+               (size_t)from->width * (size_t)from->height * sizeof *plane->values);
+    return status;
+}
+
 void cnn_plane_finish(cnn_plane *plane)
 {
     free(plane->values);

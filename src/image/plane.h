@@ -14,6 +14,8 @@ typedef struct cnn_plane {
 
 /* All zero. Errors: MEMORY. */
 cnn_status cnn_plane_init(cnn_plane *plane, int width, int height);
+/* A copy. Errors: MEMORY. */
+cnn_status cnn_plane_copy(cnn_plane *plane, const cnn_plane *from);
 void cnn_plane_finish(cnn_plane *plane);
 
 /* A rectangle of what is to be scaled: of bytes or of floats, whichever is not NULL. */

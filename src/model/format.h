@@ -14,6 +14,9 @@
  */
 #define CNN_DATA_KEY "cnn-cl.data"
 #define CNN_CLASSES_KEY "cnn-cl.classes"
+/* "digits" where pictures are to be made as MNIST's; absent elsewhere, and in files of earlier
+ * versions, which tell by what they were trained on. */
+#define CNN_PICTURES_KEY "cnn-cl.pictures"
 
 enum {
     CNN_ARCHIVE_LENGTH_SIZE = 8,          /* bytes of the header's length */

@@ -12,7 +12,7 @@
 
 #define PREPARATION_KEY "cnn-cl.preparation" /* JSON; absent where it is of no pictures */
 
-enum { METADATA_LIMIT = 7 };
+enum { METADATA_LIMIT = 8 };
 
 static void add_metadata(cnn_metadata *metadata, size_t *count, const char *key, const char *value)
 {
@@ -40,6 +40,7 @@ cnn_status cnn_model_save(const cnn_model *model, const char *path)
     add_metadata(metadata, &count, CNN_CLASSES_KEY, classes);
     add_metadata(metadata, &count, CNN_NORMALIZE_KEY, model->normalization.text);
     add_metadata(metadata, &count, PREPARATION_KEY, preparation);
+    add_metadata(metadata, &count, CNN_PICTURES_KEY, model->origin.digits ? "digits" : NULL);
     CNN_TRY(cnn_archive_write(path, tensors, model->slot_count, metadata, count));
 out:
     free(tensors);
@@ -121,6 +122,7 @@ cnn_status cnn_archive_to_model(cnn_model **model, const cnn_config *config,
     CNN_TRY(refuse_extra(result, archive));
     CNN_TRY(cnn_origin_read(&result->origin, cnn_archive_metadata(archive, CNN_DATA_KEY),
                             cnn_archive_metadata(archive, CNN_CLASSES_KEY),
+                            cnn_archive_metadata(archive, CNN_PICTURES_KEY),
                             cnn_archive_path(archive)));
     CNN_TRY(cnn_model_normalize_file(result, cnn_archive_metadata(archive, CNN_NORMALIZE_KEY),
                                      cnn_archive_path(archive)));

@@ -28,7 +28,8 @@ enum { CNN_ORIGIN_CLASSES = 65535 };
 
 /* What a model was trained on. */
 typedef struct cnn_origin {
-    char *data; /* of cnn_dataset_known(); NULL where it is not known */
+    char *data;  /* of cnn_dataset_known(); NULL where it is not known */
+    bool digits; /* its pictures are made as MNIST's */
     int class_count;
     char **classes; /* (class_count) names; none where the classes have only numbers */
     int class_room;
@@ -63,10 +64,10 @@ cnn_status cnn_origin_classes_to_json(char **json, const cnn_origin *origin);
 cnn_status cnn_origin_preparation_to_json(char **json, const cnn_origin *origin);
 /* From the text of a file, NULL for none. Errors: DATA. */
 cnn_status cnn_origin_read_preparation(cnn_origin *origin, const char *json, const char *source);
-/* From the two texts of a file, either of which may be NULL; source names them in messages. Errors:
+/* From the texts of a file, any of which may be NULL; source names them in messages. Errors:
  * DATA, MEMORY. */
 cnn_status cnn_origin_read(cnn_origin *origin, const char *data, const char *classes,
-                           const char *source);
+                           const char *pictures, const char *source);
 void cnn_origin_finish(cnn_origin *origin);
 
 /* Errors: ARGUMENT (a value out of range, named as its option). */

@@ -8,6 +8,8 @@
 #include "base/text.h"
 #include "net/network.h"
 
+enum { DIGITS = 10 };
+
 void cnn_origin_init(cnn_origin *origin)
 {
     *origin = (cnn_origin){0};
@@ -68,12 +70,24 @@ cnn_status cnn_model_set_data(cnn_model *model, const cnn_dataset *dataset)
     for (int i = 0; i < named; i++)
         CNN_TRY(add_class(&origin, cnn_dataset_class_name(dataset, i)));
     origin.of_pictures = cnn_dataset_is_of_pictures(dataset, &origin.fit);
+    origin.digits =
+        cnn_network_config(model->network)->ydim == DIGITS && cnn_dataset_is_like_mnist(dataset);
     cnn_origin_finish(&model->origin);
     model->origin = origin;
     return CNN_OK;
 out:
     cnn_origin_finish(&origin);
     return status;
+}
+
+bool cnn_model_digits(const cnn_model *model)
+{
+    return model->origin.digits;
+}
+
+void cnn_model_set_digits(cnn_model *model, bool digits)
+{
+    model->origin.digits = digits;
 }
 
 const char *cnn_model_data(const cnn_model *model)
@@ -172,12 +186,16 @@ static cnn_status read_classes(cnn_origin *origin, const json_t *names, const ch
 }
 
 cnn_status cnn_origin_read(cnn_origin *origin, const char *data, const char *classes,
-                           const char *source)
+                           const char *pictures, const char *source)
 {
     cnn_status status = CNN_OK;
     json_t *names = NULL;
     if (data)
         CNN_TRY(copy_string(&origin->data, data));
+    origin->digits = strcmp(pictures ? pictures
+                            : data   ? data
+                                     : "",
+                            pictures ? "digits" : "mnist") == 0;
     if (classes) {
         names = json_loads(classes, 0, NULL);
         CNN_TRY(read_classes(origin, names, source));

@@ -17,7 +17,7 @@ COMMANDS = {
     "bench": "steps eval trace tune batch no-fuse json model name xdim ksize cdims hdims ydim batchnorm "
              "dropout",
     "export": "format model name xdim ksize cdims hdims ydim batchnorm dropout",
-    "import": "name xdim dropout mean std",
+    "import": "digits name xdim dropout mean std",
     "report": "data size fit skip-broken labels val-split no-bench model name",
     "serve": "digits no-preprocess port host no-fuse model",
 }

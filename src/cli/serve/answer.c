@@ -86,7 +86,7 @@ cli_answer cli_answer_model(const cli_service *service)
 }
 
 static cli_answer answer_prediction(const cli_service *service, const float *probabilities,
-                                    const float *input, bool seen)
+                                    const float *input, const char *warning, bool seen)
 {
     document json;
     int classes = cnn_network_config(cnn_model_network(service->model))->ydim, best = 0;
@@ -102,6 +102,10 @@ static cli_answer answer_prediction(const cli_service *service, const float *pro
     for (int i = 0; i < classes; i++)
         fprintf(json.file, "%s%.6g", i ? ", " : "", (double)probabilities[i]);
     fputs("]", json.file);
+    if (warning[0]) {
+        fputs(", \"warning\": ", json.file);
+        cli_json_write_string(json.file, warning);
+    }
     if (seen) {
         fputs(", \"seen\": {", json.file);
         write_shape(json.file, service->conversion.shape);
@@ -116,15 +120,15 @@ static cli_answer answer_prediction(const cli_service *service, const float *pro
 
 /* The image's input (C, H, W). On failure *http is HTTP's status, and cnn_error_message() says why.
  */
-static cnn_status decode(float *input, unsigned *http, const cli_service *service, const void *data,
-                         size_t size)
+static cnn_status decode(float *input, char warning[CLI_WARNING_SIZE], unsigned *http,
+                         const cli_service *service, const void *data, size_t size)
 {
     cnn_images *images = NULL;
     *http = BAD;
     cnn_status status = cnn_images_decode(&images, data, size, "the image", PIXEL_LIMIT);
     if (status == CNN_OK) {
         cnn_image image = cnn_images_get(images, 0);
-        status = cli_conversion_apply(input, &service->conversion, &image, false);
+        status = cli_conversion_apply(input, warning, &service->conversion, &image, false);
         cnn_images_destroy(images);
         *http = UNFIT;
     }
@@ -133,20 +137,19 @@ static cnn_status decode(float *input, unsigned *http, const cli_service *servic
     return status;
 }
 
-static cli_answer convert(float *input, const cli_service *service, const void *data, size_t size)
+static cli_answer convert(float *input, char warning[CLI_WARNING_SIZE], const cli_service *service,
+                          const void *data, size_t size)
 {
     unsigned http;
     if (size == 0)
         return cli_answer_error(BAD, "expected an image as the request's body, found nothing");
-    if (!cnn_image_format(data, size))
-        return cli_answer_error(NO_IMAGE, "expected the bytes of a PNG, JPEG, PGM or PPM image as "
-                                          "the request's body, found something else");
+    bool is_image = cnn_image_format(data, size) != NULL; /* if not, that costs nothing */
     while (sem_wait(service->decoders) != 0)
         continue;
-    cnn_status status = decode(input, &http, service, data, size);
+    cnn_status status = decode(input, warning, &http, service, data, size);
     sem_post(service->decoders);
     return status == CNN_OK ? (cli_answer){.status = OK}
-                            : cli_answer_error(http, cnn_error_message());
+                            : cli_answer_error(is_image ? http : NO_IMAGE, cnn_error_message());
 }
 
 cli_answer cli_answer_image(const cli_service *service, const void *data, size_t size, bool seen)
@@ -156,8 +159,9 @@ cli_answer cli_answer_image(const cli_service *service, const void *data, size_t
     float *input = calloc(service->conversion.size, sizeof *input);
     float *logits = calloc((size_t)classes, sizeof *logits);
     cli_answer answer = {.status = BROKEN};
+    char warning[CLI_WARNING_SIZE] = "";
     if (input && logits)
-        answer = convert(input, service, data, size);
+        answer = convert(input, warning, service, data, size);
     if (answer.status == OK) {
         if (cli_batcher_run(message, logits, service->batcher, input) != CNN_OK)
             answer = cli_answer_error(BROKEN, message);
@@ -165,7 +169,7 @@ cli_answer cli_answer_image(const cli_service *service, const void *data, size_t
             answer = cli_answer_error(BROKEN, "the network's output is not finite: train it again "
                                               "with a smaller --lr");
         else
-            answer = answer_prediction(service, logits, input, seen);
+            answer = answer_prediction(service, logits, input, warning, seen);
     }
     free(input);
     free(logits);

@@ -1,0 +1,168 @@
+#include "image/choice.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "image/cut.h"
+#include "image/lines.h"
+
+enum { LEVELS = 256 };
+
+static const float levels[] = {0.08f, 0.12f, 0.17f, 0.24f, 0.34f, 0.48f, 0.66f};
+enum {
+    LEVEL_COUNT = sizeof levels / sizeof levels[0],
+    COARSE = 4
+}; /* from here on, on grounds as coarse as wood */
+
+/* The median of a map's contrast, and of how far from it the values are. */
+static void measure_ground(double *middle, double *deviation, const cnn_plane *contrast)
+{
+    int counts[2][LEVELS] = {{0}}, count = contrast->width * contrast->height;
+    double found[2] = {0.0, 0.0};
+    for (int way = 0; way < 2; way++) {
+        for (int i = 0; i < count; i++) {
+            double value = (double)contrast->values[i];
+            value = way ? (value > found[0] ? value - found[0] : found[0] - value) : value;
+            counts[way][(int)(value * (LEVELS - 1) + 0.5)]++;
+        }
+        int level = 0;
+        for (int below = counts[way][0]; 2 * below < count; below += counts[way][level])
+            level++;
+        found[way] = (double)level / (LEVELS - 1);
+    }
+    *middle = found[0];
+    *deviation = 1.4826 * found[1];
+}
+
+/* Looks at the pieces of ink (the contrast, with lines or without) above a level. *lines says
+ * whether lines may be among them. */
+static cnn_status look(cnn_place *best, bool *lines, const cnn_plane *ink, cnn_place at,
+                       double factor)
+{
+    cnn_pieces pieces = {0};
+    cnn_status status = cnn_pieces_find(&pieces, ink, at.level, &at.map->grey);
+    *lines = false;
+    for (int i = 1; status == CNN_OK && i <= pieces.count; i++) {
+        *lines = *lines || cnn_may_be_line(&pieces.all[i], ink);
+        double rate = factor * cnn_rate_piece(&pieces, i, at.map, at.level, best->rate / factor);
+        if (rate <= best->rate)
+            continue;
+        *best = at;
+        best->number = i;
+        best->rate = rate;
+    }
+    cnn_pieces_finish(&pieces);
+    return status;
+}
+
+static cnn_status look_at_level(cnn_place *best, const cnn_map *map, float level)
+{
+    cnn_plane cleared = {0};
+    bool lines, removed;
+    cnn_status status = CNN_OK;
+    cnn_place at = {.map = map, .level = level};
+    CNN_TRY(look(best, &lines, &map->contrast, at, 1.0));
+    if (!lines)
+        goto out;
+    CNN_TRY(cnn_plane_copy(&cleared, &map->contrast));
+    CNN_TRY(cnn_lines_remove(&cleared, &removed, level));
+    at.without_lines = true;
+    if (removed)
+        CNN_TRY(look(best, &lines, &cleared, at, 0.8));
+out:
+    cnn_plane_finish(&cleared);
+    return status;
+}
+
+static cnn_status look_everywhere(cnn_place *best, const cnn_map maps[], int count)
+{
+    cnn_status status = CNN_OK;
+    for (int i = 0; i < count; i++) {
+        double middle, deviation;
+        measure_ground(&middle, &deviation, &maps[i].contrast);
+        for (int j = 0; j < LEVEL_COUNT; j++)
+            if ((double)levels[j] > middle + (j < COARSE ? 4.0 : 2.0) * deviation)
+                CNN_TRY(look_at_level(best, &maps[i], levels[j]));
+    }
+out:
+    return status;
+}
+
+static bool is_within(const cnn_box *box, const cnn_box *outer)
+{
+    return box->left > outer->left && box->top > outer->top &&
+           box->left + box->width < outer->left + outer->width &&
+           box->top + box->height < outer->top + outer->height;
+}
+
+/* A sheet on a table is light "ink" with the digit as a hole: of ink of the other kind the piece
+ * within the box that looks most like a digit. Its strokes are thinner than the sheet's margins
+ * (`square` is the side of the largest there), other than the holes of an 8. */
+static cnn_status look_within(cnn_place *best, const cnn_map *map, const cnn_box *box, int square)
+{
+    cnn_pieces pieces = {0};
+    cnn_status status = CNN_OK;
+    int longest = box->width > box->height ? box->width : box->height;
+    for (int j = 0; j < LEVEL_COUNT; j++) {
+        CNN_TRY(cnn_pieces_find(&pieces, &map->contrast, levels[j], &map->grey));
+        for (int i = 1; i <= pieces.count; i++) {
+            const cnn_piece *piece = &pieces.all[i];
+            int length = cnn_piece_length(piece);
+            if (!is_within(&piece->box, box) || length < 0.25 * longest ||
+                cnn_piece_width(piece) > 0.2 * length ||
+                cnn_piece_square(&pieces, i) > 0.45 * square)
+                continue;
+            double rate = cnn_rate_piece(&pieces, i, map, levels[j], best->rate);
+            if (rate > best->rate)
+                *best = (cnn_place){map, levels[j], false, i, rate};
+        }
+        cnn_pieces_finish(&pieces);
+    }
+out:
+    cnn_pieces_finish(&pieces);
+    return status;
+}
+
+/* If the best is such a sheet. */
+static cnn_status leave_sheet(cnn_place *best, const cnn_map maps[])
+{
+    const cnn_map *other = maps + ((best->map - maps) ^ 1);
+    cnn_pieces pieces = {0};
+    cnn_place inner = {0};
+    cnn_status status = CNN_OK;
+    if (best->without_lines)
+        return CNN_OK;
+    CNN_TRY(cnn_pieces_find(&pieces, &best->map->contrast, best->level, NULL));
+    const cnn_piece *piece = &pieces.all[best->number];
+    int square = cnn_piece_square(&pieces, best->number);
+    if (piece->area > 0.45 * piece->box.width * piece->box.height &&
+        square > 0.18 * cnn_piece_length(piece))
+        CNN_TRY(look_within(&inner, other, &piece->box, square));
+    if (inner.map)
+        *best = inner;
+out:
+    cnn_pieces_finish(&pieces);
+    return status;
+}
+
+cnn_status cnn_choose_digit(cnn_plane *ink, int *found, const cnn_map maps[], int count)
+{
+    cnn_place best = {0};
+    bool removed;
+    cnn_status status = CNN_OK;
+    CNN_TRY(look_everywhere(&best, maps, count));
+    if (!best.map) {
+        status =
+            cnn_fail(CNN_ERROR_DATA, "expected ink on a ground, found none: the image is blank");
+        goto out;
+    }
+    CNN_TRY(leave_sheet(&best, maps));
+    CNN_TRY(cnn_plane_copy(ink, &best.map->contrast));
+    if (best.without_lines)
+        CNN_TRY(cnn_lines_remove(ink, &removed, best.level));
+    CNN_TRY(cnn_cut_out(ink, found, best));
+out:
+    return status;
+}
