@@ -285,7 +285,7 @@ static cnn_status allocate_spreads(cnn_step_case *at)
 }
 
 /* Finds out how far rounding carries this pass's results, where that is not known. */
-static cnn_status shake(cnn_step_case *at)
+static cnn_status find_spreads(cnn_step_case *at)
 {
     turn_values turn = {0};
     double multiplications = 0.0;
@@ -328,7 +328,7 @@ cnn_status cnn_step_compare(cnn_step_case *at, const char *tensor, const float *
 {
     cnn_status status = CNN_OK;
     if (!cnn_is_close(actual, expected, count, tolerance)) {
-        CNN_TRY(shake(at));
+        CNN_TRY(find_spreads(at));
         tolerance.floor = fmax(tolerance.floor, cnn_root_mean_square(*spread + offset, count));
     }
     cnn_row_compare(at->check, tensor, actual, expected, count, tolerance);
