@@ -135,7 +135,7 @@ static bool lies_within(const cnn_pickle_tensor *tensor, size_t offset)
 static cnn_status fill_shape(cnn_raw_tensor *raw, cnn_pickle *pickle,
                              const cnn_pickle_global *global, cnn_pickle_value *const *arguments)
 {
-    size_t shape[CNN_RAW_RANK];
+    size_t shape[CNN_RAW_RANK] = {0};
     if (!read_sizes(shape, arguments[2], INT_MAX) ||
         !read_sizes(raw->strides, arguments[3], INT64_MAX) ||
         arguments[2]->list.count != arguments[3]->list.count)
