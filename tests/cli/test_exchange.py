@@ -174,6 +174,14 @@ class Import(Exchange):
         self.assertIn("shape:[(4, 5)].",
                       self.run_command("params", "--model", self.model).stdout)
 
+    def test_digits_are_kept(self):
+        write(self.source, shapes())
+        for options, kept in (([], None), (["--digits"], "digits")):
+            result = self.run_command("import", self.source, self.model, *options)
+            _, metadata = read_safetensors(f"{self.folder}/{self.model}")
+            self.assertEqual(metadata.get("cnn-cl.pictures"), kept)
+            self.assertEqual("converted as MNIST's" in result.stderr, kept is not None)
+
     def test_takes_what_the_options_settle(self):
         write(self.source, shapes())
         options = ["--xdim", "1,11,9", "--dropout", "0"]

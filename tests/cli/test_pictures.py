@@ -127,6 +127,29 @@ class Pictures(CommandTest):
         self.assertIn("image:[dash.pgm]", result.stdout)
         self.predict("blank.pgm")
 
+    def test_several_digits(self):
+        """Two rings, the left one larger."""
+        def is_ring(x, y, left, top, width, height):
+            inside = left <= x < left + width and top <= y < top + height
+            return inside and not (left + 8 <= x < left + width - 8 and
+                                   top + 8 <= y < top + height - 8)
+        self.write("two.pgm", pgm([20 if is_ring(x, y, 20, 20, 60, 90) or
+                                   is_ring(x, y, 130, 30, 50, 70) else 230
+                                   for y in range(130) for x in range(200)], 200, 130))
+        warning = "found 2 pieces that look like digits; the largest was read"
+        result = self.predict("--digits", "--json", "two.pgm")
+        self.assertEqual(json.loads(result.stdout)["images"][0]["warning"], warning)
+        self.assertIn(f"two.pgm: {warning}\n", result.stderr)
+        self.assertNotIn(warning, self.predict("--digits", "-q", "two.pgm").stderr)
+        self.assertNotIn(warning, self.predict("two.pgm").stderr)
+
+    def test_what_is_done_to_pictures_is_said(self):
+        self.write("stroke.pgm", pgm([20 if 14 <= x < 18 and 4 <= y < 28 else 230
+                                      for y in range(32) for x in range(60)], 60, 32))
+        self.assertIn("pictures are converted as MNIST's digits were (--digits)",
+                      self.predict("--digits", "stroke.pgm").stderr)
+        self.assertIn("pictures are only scaled to 1 x 8 x 8\n", self.predict("0-3.pgm").stderr)
+
     def test_what_the_data_was_is_in_the_file(self):
         with open(self.folder + "/run/cnn.safetensors", "rb") as file:
             data = file.read()
