@@ -138,7 +138,7 @@ static cnn_status leave_sheet(cnn_place *best, const cnn_map maps[])
     const cnn_piece *piece = &pieces.all[best->number];
     int square = cnn_piece_square(&pieces, best->number);
     if (piece->area > 0.45 * piece->box.width * piece->box.height &&
-        square > 0.18 * cnn_piece_length(piece))
+        square > 0.27 * cnn_piece_length(piece))
         CNN_TRY(look_within(&inner, other, &piece->box, square));
     if (inner.map)
         *best = inner;
