@@ -94,6 +94,10 @@ START_TEST(cifar100_has_labels_of_two_kinds)
     write_cifar("train.bin", 2, 19, 2);
     ck_assert_int_eq(cnn_dataset_open(&dataset, at.folder, &options), CNN_ERROR_DATA);
     assert_message_has("expected 0 to 19, found 20");
+    write_text("all.csv", "1,2,3,4,5\n0,0,0,0,0\n");
+    ck_assert_int_eq(cnn_dataset_open(&dataset, scratch_path(&at, "all.csv"), &options),
+                     CNN_ERROR_DATA);
+    assert_message_has("--labels coarse: expected CIFAR-100");
 }
 END_TEST
 

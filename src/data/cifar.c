@@ -186,6 +186,7 @@ static cnn_status open_cifar100(cnn_sources *sources, const char *folder,
         [CNN_SPLIT_TRAIN] = "train.bin", [CNN_SPLIT_TEST] = "test.bin"};
     samples all = {0};
     cnn_status status = CNN_OK;
+    sources->has_coarse = true;
     for (int i = CNN_SPLIT_TRAIN; i <= CNN_SPLIT_TEST; i++) {
         if (!cnn_listing_find(listing, files[i])) {
             status = fail_missing(folder, files[i]);

@@ -275,6 +275,11 @@ cnn_status cnn_dataset_from_sources(cnn_dataset **dataset, cnn_sources *sources,
     options = options ? options : &defaults;
     cnn_dataset *result = NULL;
     cnn_status status = CNN_OK;
+    if (options->coarse_labels && !sources->has_coarse)
+        return cnn_fail(CNN_ERROR_DATA,
+                        "%s: --labels coarse: expected CIFAR-100, whose images have two labels: "
+                        "leave the option out",
+                        path);
     CNN_TRY(cnn_allocate(&result, 1, sizeof *result, "a data set"));
     if (path && !sources->splits[CNN_SPLIT_TEST] && !sources->splits[CNN_SPLIT_VAL])
         CNN_TRY(hold_out(result, sources, path, options));

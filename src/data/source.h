@@ -61,6 +61,7 @@ cnn_status cnn_source_from_memory(cnn_source **source, const int shape[3], size_
 typedef struct cnn_sources {
     cnn_source *splits[CNN_SPLITS]; /* of cnn_split; NULL where there is none; owned */
     cnn_names names;                /* of the classes, as far as the files name them */
+    bool has_coarse;                /* there are coarse labels to choose */
     bool closed;                    /* the names are those of all classes */
 } cnn_sources;
 
