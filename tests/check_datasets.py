@@ -1,6 +1,5 @@
 """npz files of NumPy's as data sets: check_datasets.py DUMP_DATASET"""
 import os
-import subprocess
 import sys
 import tempfile
 
@@ -10,30 +9,9 @@ except ImportError as missing:
     print(f"skipped: {missing}")
     sys.exit(77)
 
-DUMP = sys.argv[1]
+from datasets import dump  # pylint: disable=wrong-import-position
+
 draw = np.random.default_rng(1)
-
-
-def dump(path, *options):
-    """The splits, (labels, images) each, the names of the classes, and what was said."""
-    ran = subprocess.run([DUMP, path, *options], capture_output=True, check=False)
-    if ran.returncode != 0:
-        return None, None, ran.stderr.decode()
-    head, rest = ran.stdout.split(b"\n", 1)
-    c, h, w, train, test, val, classes = map(int, head.split())
-    names = []
-    for _ in range(classes):
-        name, rest = rest.split(b"\n", 1)
-        names.append(name.decode())
-    splits = []
-    for count in (train, test, val):
-        labels = np.frombuffer(rest[:2 * count], np.uint16)
-        size = count * c * h * w
-        images = np.frombuffer(rest[2 * count:2 * count + size], np.uint8).reshape(count, c, h, w)
-        rest = rest[2 * count + size:]
-        splits.append((labels, images))
-    assert not rest
-    return splits, names, ran.stderr.decode()
 
 
 def check(folder, expected, said="", save=np.savez, **arrays):

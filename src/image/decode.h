@@ -15,8 +15,8 @@ typedef struct cnn_encoded {
     size_t size;
     const char *source;
     size_t pixel_limit;
-    /* 0, or: what is wanted of it. A larger picture may come scaled down, to no less than twice
-     * these sides. */
+    /* 0, or: what is wanted of it. A larger picture may come scaled down, to no less than four
+     * times these sides. */
     int least_width, least_height;
 } cnn_encoded;
 

@@ -83,8 +83,8 @@ static void choose_scale(cnn_picture *picture, struct jpeg_decompress_struct *de
     if (width == 0 || height == 0)
         return;
     for (unsigned part = 8; part > 1; part /= 2)
-        if (decoder->image_width / part >= 2 * width &&
-            decoder->image_height / part >= 2 * height) {
+        if (decoder->image_width / part >= 4 * width &&
+            decoder->image_height / part >= 4 * height) {
             decoder->scale_num = 1;
             decoder->scale_denom = part;
             picture->reduction = (int)part;
