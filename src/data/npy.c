@@ -123,7 +123,7 @@ static size_t place_of(const cnn_npy *npy, size_t index)
 {
     if (!npy->fortran || npy->rank < 2)
         return index;
-    size_t coordinates[CNN_NPY_MAX_RANK], place = 0, stride = 1;
+    size_t coordinates[CNN_NPY_MAX_RANK] = {0}, place = 0, stride = 1;
     for (int axis = npy->rank - 1; axis >= 0; axis--) {
         coordinates[axis] = index % npy->shape[axis];
         index /= npy->shape[axis];
