@@ -30,7 +30,8 @@ for argument; do
             libraries="$libraries check"
             # Not in every release: the tests that want one of them are skipped without it.
             optional='python3-torch oclgrind mesa-opencl-icd dataset-fashion-mnist shellcheck
-                clang libclang-rt-dev clang-tidy cppcheck doxygen mandoc chromium chromium-driver'
+                clang libclang-rt-dev clang-tidy cppcheck doxygen mandoc chromium chromium-driver
+                locales'
             ;;
         # PyTorch is many times slower on the reference BLAS that it comes with.
         --bench) needed="$needed python3-torch libopenblas0-pthread" ;;

@@ -5,15 +5,32 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/plain.h"
 #include "base/status.h"
 #include "base/text.h"
+
+char *cnn_json_dump(const json_t *json, size_t flags)
+{
+    locale_t before = cnn_plain_enter();
+    char *text = json_dumps(json, flags);
+    cnn_plain_leave(before);
+    return text;
+}
+
+json_t *cnn_json_parse(const char *text, size_t size, size_t flags, json_error_t *error)
+{
+    locale_t before = cnn_plain_enter();
+    json_t *json = json_loadb(text, size, flags, error);
+    cnn_plain_leave(before);
+    return json;
+}
 
 cnn_status cnn_json_to_text(char **text, json_t *root)
 {
     *text = NULL;
     if (!root)
         return cnn_fail(CNN_ERROR_MEMORY, "out of memory for a JSON document");
-    char *dump = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    char *dump = cnn_json_dump(root, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     json_decref(root);
     if (!dump)
         return cnn_fail(CNN_ERROR_MEMORY, "out of memory for a JSON document");

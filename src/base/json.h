@@ -9,6 +9,10 @@
 
 #include <cnncl/error.h>
 
+/* json_dumps() and json_loadb() with the C locale's numbers. */
+char *cnn_json_dump(const json_t *json, size_t flags);
+json_t *cnn_json_parse(const char *text, size_t size, size_t flags, json_error_t *error);
+
 /* Indented text that ends with a newline; takes the reference of root, which may be NULL after a
  * failed build of it (MEMORY). To be freed with free(). */
 cnn_status cnn_json_to_text(char **text, json_t *root);

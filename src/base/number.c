@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/plain.h"
 #include "base/status.h"
 #include "base/text.h"
 
@@ -27,7 +28,7 @@ static cnn_status check(const cnn_range *range, double value, const char *option
 cnn_status cnn_check_number(const cnn_range *range, double value, const char *option)
 {
     char found[32];
-    snprintf(found, sizeof found, "%.9g", value);
+    cnn_format(found, sizeof found, "%.9g", value);
     return check(range, value, option, found);
 }
 

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/plain.h"
 #include "build_config.h"
 
 enum { MESSAGE_SIZE = 4096, LOG_LINE_SIZE = 1024 };
@@ -47,7 +48,7 @@ cnn_status cnn_fail(cnn_status status, const char *format, ...)
     char text[MESSAGE_SIZE];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    cnn_format_list(text, sizeof text, format, arguments);
     va_end(arguments);
     snprintf(message, sizeof message, "%s", text);
     return status;
@@ -71,7 +72,7 @@ void cnn_log(cnn_log_level level, const char *format, ...)
     char line[LOG_LINE_SIZE];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
+    cnn_format_list(line, sizeof line, format, arguments);
     va_end(arguments);
     log_callback(level, line, log_user);
 }

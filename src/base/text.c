@@ -2,10 +2,8 @@
 
 #include <cnncl/device.h>
 
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <locale.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -13,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plain.h"
 #include "base/status.h"
 
 /* Makes room for extra more bytes and the terminator. */
@@ -50,14 +49,14 @@ void cnn_text_append(cnn_text *text, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    int length = vsnprintf(NULL, 0, format, arguments);
+    int length = cnn_format_list(NULL, 0, format, arguments);
     va_end(arguments);
     if (length < 0 || !reserve(text, (size_t)length)) {
         text->failed = true;
         return;
     }
     va_start(arguments, format);
-    vsnprintf(text->data + text->length, (size_t)length + 1, format, arguments);
+    cnn_format_list(text->data + text->length, (size_t)length + 1, format, arguments);
     va_end(arguments);
     text->length += (size_t)length;
 }
@@ -87,12 +86,34 @@ void cnn_string_free(char *string)
     free(string);
 }
 
+/* Not ctype.h's, which follow the locale: to Turkish ones "I" is no large "i". */
+bool cnn_is_digit(char letter)
+{
+    return letter >= '0' && letter <= '9';
+}
+
+char cnn_to_lower(char letter)
+{
+    return letter >= 'A' && letter <= 'Z' ? (char)(letter - 'A' + 'a') : letter;
+}
+
+bool cnn_is_graphic(char letter)
+{
+    return letter > ' ' && letter <= '~';
+}
+
+bool cnn_is_alphanumeric(char letter)
+{
+    char lower = cnn_to_lower(letter);
+    return cnn_is_digit(letter) || (lower >= 'a' && lower <= 'z');
+}
+
 /* strtol() and its kin skip blanks and take signs: a number here starts with a digit or a minus. */
 static bool starts_as_number(const char *string)
 {
     if (*string == '-')
         string++;
-    return isdigit((unsigned char)*string) || *string == '.';
+    return cnn_is_digit(*string) || *string == '.';
 }
 
 bool cnn_parse_int(int64_t *value, const char *string, int64_t low, int64_t high)
@@ -112,17 +133,12 @@ bool cnn_parse_double(double *value, const char *string)
 {
     if (!starts_as_number(string) || strpbrk(string, "xX"))
         return false;
-    /* A program that embeds the library may have a locale with a decimal comma. */
-    locale_t plain = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
-    if (plain == (locale_t)0)
-        return false;
-    locale_t before = uselocale(plain);
+    locale_t before = cnn_plain_enter();
     char *end;
     errno = 0;
     double number = strtod(string, &end);
     bool vanished = errno == ERANGE && number == 0.0;
-    uselocale(before);
-    freelocale(plain);
+    cnn_plain_leave(before);
     if (*end != '\0' || end == string || !isfinite(number) || vanished)
         return false;
     *value = number;
@@ -134,10 +150,10 @@ bool cnn_starts_with(const char *string, const char *prefix)
     return strncmp(string, prefix, strlen(prefix)) == 0;
 }
 
-static bool starts_with_ignoring_case(const char *string, const char *prefix)
+bool cnn_starts_with_ignoring_case(const char *string, const char *prefix)
 {
     for (; *prefix; string++, prefix++)
-        if (tolower((unsigned char)*string) != tolower((unsigned char)*prefix))
+        if (cnn_to_lower(*string) != cnn_to_lower(*prefix))
             return false;
     return true;
 }
@@ -145,7 +161,7 @@ static bool starts_with_ignoring_case(const char *string, const char *prefix)
 bool cnn_contains_ignoring_case(const char *string, const char *part)
 {
     for (;; string++) {
-        if (starts_with_ignoring_case(string, part))
+        if (cnn_starts_with_ignoring_case(string, part))
             return true;
         if (!*string)
             return false;
@@ -173,7 +189,7 @@ const char *cnn_format_bytes(char buffer[32], uint64_t bytes)
         value /= 1024.0;
         unit++;
     }
-    snprintf(buffer, 32, value < 10.0 && unit > 0 ? "%.1f %s" : "%.0f %s", value, units[unit]);
+    cnn_format(buffer, 32, value < 10.0 && unit > 0 ? "%.1f %s" : "%.0f %s", value, units[unit]);
     return buffer;
 }
 

@@ -27,8 +27,17 @@ bool cnn_parse_int(int64_t *value, const char *string, int64_t low, int64_t high
 /* A finite decimal number; none that is too small for a double. */
 bool cnn_parse_double(double *value, const char *string);
 
+/* Printable ASCII but for the blank. */
+bool cnn_is_graphic(char letter);
+/* What is a capital letter of ASCII as a small one. */
+char cnn_to_lower(char letter);
+/* A digit of ASCII. */
+bool cnn_is_digit(char letter);
+/* A letter or a digit of ASCII. */
+bool cnn_is_alphanumeric(char letter);
 bool cnn_starts_with(const char *string, const char *prefix);
 /* ASCII only; true for an empty part. */
+bool cnn_starts_with_ignoring_case(const char *string, const char *prefix);
 bool cnn_contains_ignoring_case(const char *string, const char *part);
 
 /* "0" to "65535": a number in decimal, for as long as the process lives; "?" for others. */

@@ -89,7 +89,7 @@ cnn_status cnn_bench_write_trace(const cnn_bench *bench, const char *path)
     const size_t flags = JSON_COMPACT | JSON_REAL_PRECISION(15);
     json_t *root =
         json_pack("{s:s, s:o}", "displayTimeUnit", "ms", "traceEvents", make_events(bench));
-    char *text = root ? json_dumps(root, flags) : NULL;
+    char *text = root ? cnn_json_dump(root, flags) : NULL;
     cnn_status status = CNN_OK;
     if (!text) {
         status = cnn_fail(CNN_ERROR_MEMORY, "out of memory for a trace");

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,8 +15,17 @@ static cnn_log_level level = CNN_LOG_INFO;
 static int output_error; /* errno of the first write to stdout that failed */
 static bool output_reported;
 
+void cli_plain_numbers(void)
+{
+    static _Atomic(locale_t) plain;
+    if (!plain)
+        plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    uselocale(plain);
+}
+
 void cli_output_init(void)
 {
+    cli_plain_numbers();
     for (int file = STDIN_FILENO; file <= STDERR_FILENO; file++)
         if (fcntl(file, F_GETFD) == -1 && errno == EBADF)
             (void)open("/dev/null", file == STDIN_FILENO ? O_WRONLY : O_RDONLY);

@@ -26,6 +26,9 @@ enum {
 /* Call first: a closed standard file must not become a data file, and a closed pipe is an error
  * like any other. */
 void cli_output_init(void);
+/* This thread prints numbers with a decimal point, whatever locale an OpenCL driver sets. The main
+ * thread does; others call it before they print. */
+void cli_plain_numbers(void);
 /* From now on the library's log goes to stderr: warnings always, the rest as asked for. */
 void cli_output_set_level(bool quiet, bool verbose);
 

@@ -1,5 +1,4 @@
 /* Images as rows of a table: a label and the pixels of a square image, with a header or without. */
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,7 +115,7 @@ static bool parse_number(unsigned *number, const char *field, size_t length)
 {
     size_t i = 0;
     *number = 0;
-    for (; i < length && isdigit((unsigned char)field[i]) && *number < 1000000; i++)
+    for (; i < length && cnn_is_digit(field[i]) && *number < 1000000; i++)
         *number = 10 * *number + (unsigned)(field[i] - '0');
     if (i == 0)
         return false;
@@ -131,7 +130,7 @@ static bool is_label_name(const char *field, size_t length)
     static const char *const names[] = {"label", "labels", "class", "target", "y", "digit"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         size_t at = 0;
-        while (at < length && names[i][at] == tolower((unsigned char)field[at]))
+        while (at < length && names[i][at] == cnn_to_lower(field[at]))
             at++;
         if (at == length && names[i][at] == '\0')
             return true;

@@ -1,5 +1,4 @@
 /* Which files of a folder are a data set's tables: train.csv and test.csv, mnist_train.csv, ... */
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +15,7 @@ static bool ends_with(const char *name, const char *end)
     if (length < size)
         return false;
     for (size_t i = 0; i < size; i++)
-        if (tolower((unsigned char)name[length - size + i]) != end[i])
+        if (cnn_to_lower(name[length - size + i]) != end[i])
             return false;
     return true;
 }

@@ -2,11 +2,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/status.h"
+#include "base/text.h"
 #include "data/idx_names.h"
 #include "data/place.h"
 #include "image/idx.h"
@@ -55,7 +55,7 @@ static cnn_status take_labels(uint16_t **labels, const cnn_idx *idx, const char 
 static bool is_transposed(const cnn_idx_set *set)
 {
     static const char prefix[] = "emnist";
-    return strncasecmp(set->prefix, prefix, strlen(prefix)) == 0;
+    return cnn_starts_with_ignoring_case(set->prefix, prefix);
 }
 
 static cnn_status transpose(cnn_idx *images)

@@ -1,6 +1,5 @@
 /* An npz file with images and labels: x_train and y_train, train_images and train_labels, and so on
  * (Keras's and MedMNIST's). */
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,7 +61,7 @@ static bool parse_name(int *split, int *content, const char *name)
     if (length >= SIZE)
         return false;
     for (size_t i = 0; i <= length; i++)
-        lower[i] = (char)tolower((unsigned char)name[i]);
+        lower[i] = cnn_to_lower(name[i]);
     for (const char *at = lower; strcmp(at, ".npy") != 0;) {
         size_t part = strcspn(at, "_.");
         const struct word *word = find_word(at, part);

@@ -1,6 +1,5 @@
 #include "data/tree.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -8,6 +7,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/status.h"
+#include "base/text.h"
 #include "data/listing.h"
 #include "data/names.h"
 
@@ -22,7 +22,7 @@ bool cnn_is_picture_name(const char *name)
         size_t size = strlen(ends[i]), at = 0;
         if (length < size)
             continue;
-        while (at < size && tolower((unsigned char)name[length - size + at]) == ends[i][at])
+        while (at < size && cnn_to_lower(name[length - size + at]) == ends[i][at])
             at++;
         if (at == size)
             return true;

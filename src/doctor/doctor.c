@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/plain.h"
 #include "base/status.h"
 #include "doctor/check.h"
 
@@ -27,7 +28,7 @@ cnn_status cnn_doctor_add(cnn_doctor *doctor, cnn_finding_level level, const cha
         return cnn_fail_memory(count * sizeof *findings, "the doctor's findings");
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    cnn_format_list(text, sizeof text, format, arguments);
     va_end(arguments);
     doctor->findings = findings;
     cnn_doctor_finding *finding = &findings[doctor->finding_count];

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/plain.h"
 #include "base/rounding.h"
 #include "base/status.h"
 #include "doctor/check.h"
@@ -101,7 +102,7 @@ void cnn_row_fail(cnn_check *check, const char *format, ...)
     char text[CNN_DOCTOR_WRONG];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    cnn_format_list(text, sizeof text, format, arguments);
     va_end(arguments);
     const char *separator = *row->wrong ? "; " : "";
     if (strlen(row->wrong) + strlen(separator) + strlen(text) < sizeof row->wrong)

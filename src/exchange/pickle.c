@@ -2,11 +2,11 @@
 #include "exchange/pickle.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/plain.h"
 #include "base/status.h"
 
 enum {
@@ -46,7 +46,7 @@ cnn_status cnn_pickle_fail(const cnn_pickle *pickle, const char *format, ...)
     char problem[512];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(problem, sizeof problem, format, arguments);
+    cnn_format_list(problem, sizeof problem, format, arguments);
     va_end(arguments);
     return cnn_fail(CNN_ERROR_DATA, "%s: byte %zu of its pickle: %s", pickle->path, pickle->at,
                     problem);

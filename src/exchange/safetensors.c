@@ -32,7 +32,7 @@ static cnn_status read_index(json_t **index, const char *path)
     *index = NULL;
     if (status != CNN_OK)
         return status;
-    *index = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
+    *index = cnn_json_parse(text, size, JSON_REJECT_DUPLICATES, &error);
     free(text);
     if (!*index)
         return cnn_fail(CNN_ERROR_DATA, "%s: expected an index of weights in JSON: line %d: %s",

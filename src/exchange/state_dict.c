@@ -1,6 +1,5 @@
 #include "exchange/state_dict.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,7 +93,7 @@ int cnn_compare_names(const char *a, const char *b)
 {
     const char *whole_a = a, *whole_b = b;
     while (*a && *b) {
-        bool digits = isdigit((unsigned char)*a) && isdigit((unsigned char)*b);
+        bool digits = cnn_is_digit(*a) && cnn_is_digit(*b);
         int order = digits ? compare_numbers(&a, &b) : (unsigned char)*a - (unsigned char)*b;
         if (order != 0)
             return order;

@@ -195,7 +195,7 @@ static cnn_status parse_header(cnn_archive *archive, const char *text, size_t le
     json_error_t error;
     const char *key;
     json_t *value;
-    archive->header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
+    archive->header = cnn_json_parse(text, length, JSON_REJECT_DUPLICATES, &error);
     if (!json_is_object(archive->header)) {
         char quoted[CNN_QUOTE_SIZE];
         return cnn_fail(

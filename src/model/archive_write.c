@@ -82,7 +82,7 @@ out:
 /* The header's text, padded with blanks. Takes the reference of root. */
 static cnn_status dump_header(char **header, uint64_t *length, json_t *root, const char *path)
 {
-    char *dump = json_dumps(root, JSON_COMPACT);
+    char *dump = cnn_json_dump(root, JSON_COMPACT);
     json_decref(root);
     if (!dump)
         return cnn_fail(CNN_ERROR_MEMORY, "out of memory for the header of %s", path);

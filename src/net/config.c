@@ -1,6 +1,5 @@
 /* The options of the network family: their names, ranges, text and JSON. Everything that is known
  * about an option is in this file. */
-#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +22,7 @@ static bool is_name(const char *text)
     if (length == 0 || length >= CNN_MAX_NAME || text[0] == '.' || text[0] == '-')
         return false;
     for (const char *at = text; *at; at++)
-        if (!isalnum((unsigned char)*at) && !strchr("._-", *at))
+        if (!cnn_is_alphanumeric(*at) && !strchr("._-", *at))
             return false;
     return true;
 }
@@ -215,7 +214,7 @@ cnn_status cnn_config_to_json(char **json, const cnn_config *config)
                              list_to_json(config->hdims, config->hdim_count), "ydim", config->ydim,
                              "batchnorm", config->batchnorm, "dropout", config->dropout);
     if (root)
-        *json = json_dumps(root, JSON_COMPACT);
+        *json = cnn_json_dump(root, JSON_COMPACT);
     json_decref(root);
     return *json ? CNN_OK : cnn_fail(CNN_ERROR_MEMORY, "out of memory for a configuration");
 }
@@ -229,7 +228,7 @@ static bool json_to_option(cnn_text *text, const json_t *value)
         cnn_text_append(text, "%lld", (long long)json_integer_value(value));
     } else if (json_is_real(value)) {
         /* jansson writes a decimal point in every locale. */
-        char *number = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
+        char *number = cnn_json_dump(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
         cnn_text_append(text, "%s", number ? number : "");
         free(number);
     } else if (json_is_boolean(value)) {
@@ -292,7 +291,7 @@ static cnn_status refuse_unknown(json_t *root, const char *source)
 cnn_status cnn_config_from_json(cnn_config *config, const char *json, const char *source)
 {
     json_error_t error;
-    json_t *root = json_loads(json, JSON_REJECT_DUPLICATES, &error);
+    json_t *root = cnn_json_parse(json, strlen(json), JSON_REJECT_DUPLICATES, &error);
     if (!json_is_object(root)) {
         json_decref(root);
         return cnn_fail(CNN_ERROR_DATA, "%s: expected a JSON object with the network's options",

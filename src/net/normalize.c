@@ -32,7 +32,8 @@ static bool parse_list(float *values, int channels, const char *text, size_t len
         if (!cnn_parse_double(&value, item))
             return false;
         values[count] = (float)value;
-        if (!isfinite(values[count]) || (positive && !(values[count] >= 0x1p-126f)))
+        if (!isfinite(values[count]) || (values[count] == 0.0f && value != 0.0) ||
+            (positive && !(values[count] >= 0x1p-126f)))
             return false;
         at += size + 1;
     }
@@ -41,7 +42,7 @@ static bool parse_list(float *values, int channels, const char *text, size_t len
     return count == 1 || count == channels;
 }
 
-/* As few digits as give the float back. jansson writes a decimal point in every locale. */
+/* As few digits as give the float back. */
 static void append_number(cnn_text *text, float number, const char *before)
 {
     json_t *real = json_real((double)number);
@@ -49,7 +50,7 @@ static void append_number(cnn_text *text, float number, const char *before)
     double back = NAN;
     for (size_t precision = 6; precision <= 9 && (float)back != number; precision++) {
         free(digits);
-        digits = json_dumps(real, JSON_ENCODE_ANY | JSON_REAL_PRECISION(precision));
+        digits = cnn_json_dump(real, JSON_ENCODE_ANY | JSON_REAL_PRECISION(precision));
         if (!digits || !cnn_parse_double(&back, digits))
             break;
     }

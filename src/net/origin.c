@@ -97,11 +97,15 @@ const char *cnn_model_data(const cnn_model *model)
 
 int cnn_model_class_count(const cnn_model *model)
 {
+    if (!model)
+        return 0;
     return model->origin.class_count;
 }
 
 bool cnn_model_is_of_pictures(const cnn_model *model, cnn_picture_fit *fit)
 {
+    if (!model)
+        return false;
     if (model->origin.of_pictures && fit)
         *fit = model->origin.fit;
     return model->origin.of_pictures;
@@ -125,7 +129,7 @@ cnn_status cnn_origin_classes_to_json(char **json, const cnn_origin *origin)
     for (int i = 0; good && i < origin->class_count; i++)
         good = json_array_append_new(names, json_string(origin->classes[i])) == 0;
     if (good)
-        *json = json_dumps(names, JSON_COMPACT);
+        *json = cnn_json_dump(names, JSON_COMPACT);
     json_decref(names);
     return *json ? CNN_OK : cnn_fail(CNN_ERROR_MEMORY, "out of memory for the classes' names");
 }
@@ -137,7 +141,7 @@ cnn_status cnn_origin_preparation_to_json(char **json, const cnn_origin *origin)
         return CNN_OK;
     json_t *root = json_pack("{s:s}", "fit", cnn_picture_fit_name(origin->fit));
     if (root)
-        *json = json_dumps(root, JSON_COMPACT);
+        *json = cnn_json_dump(root, JSON_COMPACT);
     json_decref(root);
     return *json ? CNN_OK : cnn_fail(CNN_ERROR_MEMORY, "out of memory for a model's preparation");
 }
@@ -146,7 +150,7 @@ cnn_status cnn_origin_read_preparation(cnn_origin *origin, const char *json, con
 {
     if (!json)
         return CNN_OK;
-    json_t *root = json_loads(json, 0, NULL);
+    json_t *root = cnn_json_parse(json, strlen(json), 0, NULL);
     const char *name = json_string_value(json_object_get(root, "fit"));
     origin->of_pictures = name && cnn_picture_fit_find(&origin->fit, name);
     json_decref(root);
@@ -197,7 +201,7 @@ cnn_status cnn_origin_read(cnn_origin *origin, const char *data, const char *cla
                                      : "",
                             pictures ? "digits" : "mnist") == 0;
     if (classes) {
-        names = json_loads(classes, 0, NULL);
+        names = cnn_json_parse(classes, strlen(classes), 0, NULL);
         CNN_TRY(read_classes(origin, names, source));
     }
 out:

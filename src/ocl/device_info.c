@@ -1,22 +1,22 @@
 /* What a driver says about one device. */
 #include "ocl/device_list.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "ocl/device.h"
 
 /* Drivers put blanks, and now and then bytes that are no text, around their names. */
 static void copy_clean(char *target, size_t size, const char *source)
 {
-    while (*source && !isgraph((unsigned char)*source))
+    while (*source && !cnn_is_graphic(*source))
         source++;
     size_t length = 0;
     for (; *source && length + 1 < size; source++) {
         unsigned char byte = (unsigned char)*source;
-        target[length++] = byte >= 0x80 ? '?' : isgraph(byte) ? (char)byte : ' ';
+        target[length++] = byte >= 0x80 ? '?' : cnn_is_graphic((char)byte) ? (char)byte : ' ';
     }
     while (length > 0 && target[length - 1] == ' ')
         length--;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/plain.h"
 enum {
     MOST_TICKS = 32,
     LEFT = 52, /* of the plot */
@@ -113,9 +114,9 @@ static void format_value(char *text, size_t size, const plot *at, double value)
     int decimals = step < 1.0 ? (int)ceil(-log10(step) - 1e-9) : 0;
     const char *unit = at->chart->percent ? "%" : "";
     if (decimals > 4 || fabs(value) >= 1e6)
-        snprintf(text, size, "%.3g%s", factor * value, unit);
+        cnn_format(text, size, "%.3g%s", factor * value, unit);
     else
-        snprintf(text, size, "%.*f%s", decimals, factor * value, unit);
+        cnn_format(text, size, "%.*f%s", decimals, factor * value, unit);
 }
 
 static void append_axes(cnn_text *svg, const plot *at)

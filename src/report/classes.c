@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/plain.h"
 #include "report/page.h"
 
 enum { TABLE_LIMIT = 30, MOST_PAIRS = 20 };
@@ -141,9 +142,9 @@ void cnn_page_add_classes(cnn_page *page)
         return;
     char hits[CNN_FIGURE_SIZE], count[CNN_FIGURE_SIZE], intro[160];
     const cnn_evaluation *evaluation = page->content->evaluation;
-    snprintf(intro, sizeof intro, "%s of %s %s images are right; the loss is %.4f.",
-             cnn_figure_count(hits, evaluation->hits), cnn_figure_count(count, evaluation->count),
-             cnn_page_judge(page), evaluation->loss);
+    cnn_format(intro, sizeof intro, "%s of %s %s images are right; the loss is %.4f.",
+               cnn_figure_count(hits, evaluation->hits), cnn_figure_count(count, evaluation->count),
+               cnn_page_judge(page), evaluation->loss);
     cnn_page_open_section(page, "classes", "What it takes for what", intro);
     bool small = page->classes <= TABLE_LIMIT;
     cnn_text_append(&page->html, "<div class=\"pair\"><div>\n");

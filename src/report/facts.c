@@ -34,14 +34,14 @@ static void add_json(cnn_page *page, const char *name, const json_t *value)
         cnn_text_append(&text, json_is_true(value) ? "yes" : "no");
     } else if (json_is_array(value)) {
         for (size_t i = 0; i < json_array_size(value); i++) {
-            char *item = json_dumps(json_array_get(value, i), JSON_ENCODE_ANY | JSON_COMPACT);
+            char *item = cnn_json_dump(json_array_get(value, i), JSON_ENCODE_ANY | JSON_COMPACT);
             cnn_text_append(&text, "%s%s", i ? "," : "", item ? item : "");
             free(item);
         }
         if (json_array_size(value) == 0)
             cnn_text_append(&text, "none");
     } else {
-        char *dump = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
+        char *dump = cnn_json_dump(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
         cnn_text_append(&text, "%s", json_is_null(value) || !dump ? "\xe2\x80\x93" : dump);
         free(dump);
     }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/plain.h"
 #include "report/page.h"
 
 static void add_figure(cnn_page *page, const char *value, const char *name)
@@ -59,7 +60,7 @@ static void add_training(cnn_page *page)
             seconds += run->metrics[i].seconds;
     }
     if (!isnan(loss)) {
-        snprintf(text, sizeof text, "%.3f", loss);
+        cnn_format(text, sizeof text, "%.3f", loss);
         add_figure(page, text, "loss of the last epoch");
     }
     if (run->has_metrics)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plain.h"
 #include "picture/utf8.h"
 
 static void append_escaped(cnn_text *html, const char *text)
@@ -75,7 +76,7 @@ const char *cnn_figure_percent(char buffer[CNN_FIGURE_SIZE], double share)
     if (isnan(share))
         snprintf(buffer, CNN_FIGURE_SIZE, "\xe2\x80\x93");
     else
-        snprintf(buffer, CNN_FIGURE_SIZE, "%.1f%%", 100.0 * share);
+        cnn_format(buffer, CNN_FIGURE_SIZE, "%.1f%%", 100.0 * share);
     return buffer;
 }
 
@@ -83,9 +84,9 @@ const char *cnn_figure_duration(char buffer[CNN_FIGURE_SIZE], double seconds)
 {
     unsigned long whole = (unsigned long)fmin(seconds + 0.5, 4e9);
     if (seconds < 1.0)
-        snprintf(buffer, CNN_FIGURE_SIZE, "%.0f ms", 1e3 * seconds);
+        cnn_format(buffer, CNN_FIGURE_SIZE, "%.0f ms", 1e3 * seconds);
     else if (seconds < 60.0)
-        snprintf(buffer, CNN_FIGURE_SIZE, "%.1f s", seconds);
+        cnn_format(buffer, CNN_FIGURE_SIZE, "%.1f s", seconds);
     else if (whole < 3600)
         snprintf(buffer, CNN_FIGURE_SIZE, "%lu min %lu s", whole / 60, whole % 60);
     else

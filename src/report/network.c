@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/plain.h"
 #include "report/page.h"
 
 void cnn_page_add_filters(cnn_page *page)
@@ -16,12 +17,13 @@ void cnn_page_add_filters(cnn_page *page)
              filters.shown < filters.count ? "The first " : "", filters.shown,
              conv ? "filters" : "units", filters.layer, filters.width, filters.height);
     bool rgb = filters.channels == 3, rows = !rgb && filters.channels > 1;
-    snprintf(intro, sizeof intro, "%s%s. %s The strongest colour is a weight of %.3g.", caption,
-             filters.shown < filters.count ? ", of more" : "",
-             rgb    ? "Red, green and blue are the image's channels, grey is zero."
-             : rows ? "A row is one of them, channel by channel; blue is positive, orange negative."
-                    : "Blue is positive, orange negative, white zero.",
-             (double)filters.scale);
+    cnn_format(intro, sizeof intro, "%s%s. %s The strongest colour is a weight of %.3g.", caption,
+               filters.shown < filters.count ? ", of more" : "",
+               rgb ? "Red, green and blue are the image's channels, grey is zero."
+               : rows
+                   ? "A row is one of them, channel by channel; blue is positive, orange negative."
+                   : "Blue is positive, orange negative, white zero.",
+               (double)filters.scale);
     cnn_page_open_section(page, "filters", "What the first layer looks for", intro);
     if (rows && filters.shown_channels < filters.channels)
         cnn_text_append(&page->html,
@@ -94,13 +96,14 @@ void cnn_page_add_steps(cnn_page *page)
         return;
     cnn_bench_summary summary = cnn_bench_get_summary(bench);
     double seconds = 1e-3 * summary.plain_milliseconds;
-    snprintf(intro, sizeof intro,
-             "A pass of %d images, forward and backward with an update, takes %.3g ms: %s images a "
-             "second. Medians of %d; "
-             "<code>cnn-cl bench</code> measures longer, and beside the device's peak.",
-             summary.batch, summary.plain_milliseconds,
-             cnn_figure_count(rate, seconds > 0.0 ? (uint64_t)(summary.batch / seconds + 0.5) : 0),
-             summary.steps);
+    cnn_format(
+        intro, sizeof intro,
+        "A pass of %d images, forward and backward with an update, takes %.3g ms: %s images a "
+        "second. Medians of %d; "
+        "<code>cnn-cl bench</code> measures longer, and beside the device's peak.",
+        summary.batch, summary.plain_milliseconds,
+        cnn_figure_count(rate, seconds > 0.0 ? (uint64_t)(summary.batch / seconds + 0.5) : 0),
+        summary.steps);
     cnn_page_open_section(page, "steps", "Where the time of a step goes", intro);
     cnn_text_append(
         &page->html,

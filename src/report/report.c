@@ -1,11 +1,11 @@
 /* The page and its pictures, from what is known of a run. */
-#include <locale.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/plain.h"
 #include "base/status.h"
 #include "report/chart.h"
 #include "report/page.h"
@@ -167,16 +167,11 @@ cnn_status cnn_report_write(const cnn_run *run, const cnn_report_content *conten
     cnn_status status = check_content(content);
     if (status != CNN_OK)
         return status;
-    /* A program that embeds the library may have a locale with a decimal comma. */
-    locale_t plain = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
-    if (plain == (locale_t)0)
-        return cnn_fail_memory(0, "a locale");
-    locale_t before = uselocale(plain);
+    locale_t before = cnn_plain_enter(); /* cairo's, too */
     CNN_TRY(make_page(&page));
     CNN_TRY(write_files(&page));
 out:
-    uselocale(before);
-    freelocale(plain);
+    cnn_plain_leave(before);
     free(page.counts);
     free(page.names);
     cnn_text_finish(&page.html);

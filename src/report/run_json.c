@@ -39,7 +39,7 @@ static cnn_status check_field(const json_t *json, const struct field *field, con
         good = json_integer_value(value) >= 0;
     if (good)
         return CNN_OK;
-    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT), quoted[CNN_QUOTE_SIZE];
+    char *text = cnn_json_dump(value, JSON_ENCODE_ANY | JSON_COMPACT), quoted[CNN_QUOTE_SIZE];
     cnn_status status = cnn_fail(
         CNN_ERROR_DATA, "%s: field %s: expected %s, found %s: correct it, or move the file away",
         path, field->name, field->expected, cnn_quote(quoted, text ? text : "?"));
@@ -55,7 +55,7 @@ cnn_status cnn_run_json_read(json_t **json, const char *path)
     cnn_status status = CNN_OK;
     *json = NULL;
     CNN_TRY(cnn_file_read(&data, &size, path, MOST_TEXT));
-    *json = json_loadb(data, size, JSON_REJECT_DUPLICATES, &error);
+    *json = cnn_json_parse(data, size, JSON_REJECT_DUPLICATES, &error);
     if (!*json) {
         status = cnn_fail(CNN_ERROR_DATA,
                           "%s: line %d: expected JSON: %s: correct it, or move the file away", path,

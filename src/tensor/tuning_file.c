@@ -70,7 +70,7 @@ static cnn_status find_checksum(char text[32], json_t *root)
     char *dump = NULL;
     json_object_del(all, "checksum");
     if (all)
-        dump = json_dumps(all, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(9));
+        dump = cnn_json_dump(all, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(9));
     json_decref(all);
     if (!dump)
         return cnn_fail_memory(MOST_BYTES, "a tuning file");
@@ -263,7 +263,7 @@ static cnn_status read_file(cnn_gemm_record *record, bool *found, const char *pa
         warn(path, "it cannot be read");
         return CNN_OK;
     }
-    json_t *root = json_loadb(data, size, JSON_REJECT_DUPLICATES, NULL);
+    json_t *root = cnn_json_parse(data, size, JSON_REJECT_DUPLICATES, NULL);
     free(data);
     status = find_flaw(&flaw, record, root, device);
     json_decref(root);

@@ -59,7 +59,7 @@ static cnn_status parse_json(cnn_checkpoint *checkpoint, const char *text)
     json_error_t error;
     int version = 0;
     cnn_status status = CNN_OK;
-    checkpoint->json = json_loads(text, JSON_REJECT_DUPLICATES, &error);
+    checkpoint->json = cnn_json_parse(text, strlen(text), JSON_REJECT_DUPLICATES, &error);
     if (!checkpoint->json)
         return fail_json(checkpoint, error.text);
     if (json_unpack_ex(checkpoint->json, &error, 0, "{s:i, s:{s:s, s:s}, s:o}", "version", &version,

@@ -15,7 +15,7 @@ struct cnn_metrics {
 static void append_json(cnn_text *text, const cnn_epoch *epoch)
 {
     json_t *json = cnn_epoch_to_json(epoch);
-    char *line = json ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    char *line = json ? cnn_json_dump(json, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     if (line)
         cnn_text_append(text, "%s\n", line);
     else

@@ -182,7 +182,7 @@ static cnn_status fail_match(const char *flag, const json_t *now, const json_t *
                              const char *source, const char *advice)
 {
     enum { FLAGS = JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(9) };
-    char *found = json_dumps(now, FLAGS), *expected = json_dumps(then, FLAGS);
+    char *found = cnn_json_dump(now, FLAGS), *expected = cnn_json_dump(then, FLAGS);
     cnn_status status =
         cnn_fail(CNN_ERROR_DATA, "%s: expected %s as in %s, found %s: %s", flag,
                  expected ? expected : "another value", source, found ? found : "this", advice);
@@ -215,7 +215,7 @@ static cnn_status config_to_json(json_t **json, const cnn_config *config)
     char *text = NULL;
     *json = NULL;
     cnn_status status = cnn_config_to_json(&text, config);
-    if (status == CNN_OK && !(*json = json_loads(text, 0, NULL)))
+    if (status == CNN_OK && !(*json = cnn_json_parse(text, strlen(text), 0, NULL)))
         status = cnn_fail(CNN_ERROR_MEMORY, "out of memory for the network's options");
     free(text);
     return status;

@@ -30,7 +30,7 @@ cnn_status cnn_trainer_write_run(const cnn_trainer *trainer, const char *path)
         cnn_json_string(cnn_dataset_home(trainer->dataset)), "train_images",
         count_to_json(trainer->train_count), "val_images", count_to_json(trainer->val_count),
         "test_images", count_to_json(cnn_dataset_count(trainer->dataset, CNN_SPLIT_TEST)),
-        "network", json_loads(network, 0, NULL), "options",
+        "network", cnn_json_parse(network, strlen(network), 0, NULL), "options",
         cnn_train_options_to_json(&trainer->options));
     CNN_TRY(cnn_json_to_text(&text, root));
     CNN_TRY(cnn_file_write_atomic(path, &(cnn_piece){text, strlen(text)}, 1));

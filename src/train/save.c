@@ -67,7 +67,7 @@ static cnn_status describe(char **text, const cnn_trainer *trainer)
                              data_to_json(trainer), "fingerprint", fingerprint, "best",
                              best_to_json(&trainer->best), "history", history_to_json(trainer));
     /* 17 digits give a double back to the bit. */
-    *text = json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    *text = cnn_json_dump(root, JSON_COMPACT | JSON_REAL_PRECISION(17));
     json_decref(root);
     if (!*text)
         status = cnn_fail(CNN_ERROR_MEMORY, "out of memory for a checkpoint");

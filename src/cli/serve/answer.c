@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "cli/json.h"
+#include "cli/output.h"
 
 enum {
     PIXEL_LIMIT = 16 * 1024 * 1024,
@@ -23,6 +24,7 @@ typedef struct document {
 
 static bool start(document *json)
 {
+    cli_plain_numbers();
     json->file = open_memstream(&json->text, &json->size);
     return json->file != NULL;
 }
