@@ -1,9 +1,11 @@
 #include "base/cache.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/status.h"
@@ -42,13 +44,55 @@ static bool make_folder(char *path)
     return mkdir(path, MODE) == 0 || (stat(path, &info) == 0 && S_ISDIR(info.st_mode));
 }
 
+/* What others put there is not trusted, nor is what they could change. */
+static bool is_own(const char *folder)
+{
+    struct stat info;
+    return stat(folder, &info) == 0 && info.st_uid == geteuid();
+}
+
+static cnn_status fail_foreign(const char *path)
+{
+    return cnn_fail(CNN_ERROR_FILE, "%s: belongs to another user, and is not trusted", path);
+}
+
+cnn_status cnn_cache_read(void **data, size_t *size, const char *path, size_t limit)
+{
+    char *folder = NULL;
+    struct stat info;
+    *data = NULL;
+    *size = 0;
+    cnn_status status = CNN_OK;
+    int file = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (file < 0)
+        return cnn_fail(CNN_ERROR_FILE, "%s: cannot be opened: %s", path, strerror(errno));
+    CNN_TRY(cnn_path_directory(&folder, path));
+    if (fstat(file, &info) != 0 || !S_ISREG(info.st_mode))
+        status = cnn_fail(CNN_ERROR_FILE, "%s: expected a file, found something else", path);
+    else if (info.st_uid != geteuid())
+        status = fail_foreign(path);
+    else if (!is_own(folder))
+        status = fail_foreign(folder);
+    else
+        status = cnn_file_read_open(data, size, file, path, limit);
+out:
+    close(file);
+    free(folder);
+    return status;
+}
+
 cnn_status cnn_cache_path(char **path, const char *name)
 {
     char *folder = NULL;
     *path = NULL;
     cnn_status status = cnn_cache_folder(&folder);
-    if (status == CNN_OK && folder && make_folder(folder))
+    if (status != CNN_OK || !folder || !make_folder(folder))
+        goto out;
+    if (is_own(folder))
         status = cnn_path_join(path, folder, name);
+    else
+        cnn_log(CNN_LOG_INFO, "%s belongs to another user: nothing is kept there", folder);
+out:
     free(folder);
     return status;
 }

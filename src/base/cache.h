@@ -2,6 +2,8 @@
 #ifndef BASE_CACHE_H
 #define BASE_CACHE_H
 
+#include <stddef.h>
+
 #include <cnncl/error.h>
 
 /* $CNN_CL_CACHE_DIR, else $XDG_CACHE_HOME/cnn-cl, else $HOME/.cache/cnn-cl, whether it is there or
@@ -9,8 +11,12 @@
 cnn_status cnn_cache_folder(char **folder);
 
 /* The path of a file in it, after making the folder and those above it; NULL where there is none
- * and none can be made, which is no error: a cache may be done without. To be freed with free().
- * Errors: MEMORY. */
+ * and none can be made, or it belongs to another user, which is no error: a cache may be done
+ * without. To be freed with free(). Errors: MEMORY. */
 cnn_status cnn_cache_path(char **path, const char *name);
+
+/* cnn_file_read() of a file in it: a regular file of this user's in a folder of this user's; what
+ * is anything else is not waited for, and not trusted. Errors: FILE, DATA, MEMORY. */
+cnn_status cnn_cache_read(void **data, size_t *size, const char *path, size_t limit);
 
 #endif

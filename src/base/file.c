@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,17 +68,13 @@ static cnn_status read_all(cnn_text *text, int file, const char *path, size_t li
     return status;
 }
 
-cnn_status cnn_file_read(void **data, size_t *size, const char *path, size_t limit)
+cnn_status cnn_file_read_open(void **data, size_t *size, int file, const char *path, size_t limit)
 {
-    *data = NULL;
-    *size = 0;
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0)
-        return cnn_fail(CNN_ERROR_FILE, "%s: cannot be opened: %s", path, strerror(errno));
     cnn_text text = {0};
     char *string = NULL;
+    *data = NULL;
+    *size = 0;
     cnn_status status = read_all(&text, file, path, limit);
-    close(file);
     if (status == CNN_OK) {
         size_t length = text.length;
         status = cnn_text_take(&string, &text);
@@ -87,6 +84,18 @@ cnn_status cnn_file_read(void **data, size_t *size, const char *path, size_t lim
         }
     }
     cnn_text_finish(&text);
+    return status;
+}
+
+cnn_status cnn_file_read(void **data, size_t *size, const char *path, size_t limit)
+{
+    *data = NULL;
+    *size = 0;
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return cnn_fail(CNN_ERROR_FILE, "%s: cannot be opened: %s", path, strerror(errno));
+    cnn_status status = cnn_file_read_open(data, size, file, path, limit);
+    close(file);
     return status;
 }
 
@@ -105,12 +114,12 @@ static bool write_all(int file, const char *data, size_t size)
 }
 
 /* Writes, syncs and closes; the error is in errno. */
-static bool write_pieces(int file, const cnn_piece *pieces, size_t count)
+static bool write_pieces(int file, const cnn_piece *pieces, size_t count, bool is_stream)
 {
     bool good = true;
     for (size_t i = 0; good && i < count; i++)
         good = write_all(file, pieces[i].data, pieces[i].size);
-    good = good && fsync(file) == 0;
+    good = good && (is_stream || fsync(file) == 0);
     int error = errno;
     bool closed = close(file) == 0;
     if (!good)
@@ -153,21 +162,55 @@ static int create_beside(char **temporary, const char *path)
     return -1;
 }
 
+int cnn_open_descriptor(const char *path)
+{
+    static const struct {
+        const char *name;
+        int file;
+    } names[] = {{"/dev/stdout", STDOUT_FILENO}, {"/dev/stderr", STDERR_FILENO}};
+    static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
+    int64_t number;
+    for (int i = 0; i < 2; i++)
+        if (strcmp(path, names[i].name) == 0)
+            return fcntl(names[i].file, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    for (int i = 0; i < 2; i++)
+        if (cnn_starts_with(path, folders[i]) &&
+            cnn_parse_int(&number, path + strlen(folders[i]), 0, INT_MAX))
+            return fcntl((int)number, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    errno = ENOENT;
+    return -1;
+}
+
+/* What is never replaced by a file: what is open already, and devices. -1: neither. */
+static int open_as_it_is(const char *path)
+{
+    struct stat info;
+    int file = cnn_open_descriptor(path);
+    if (file < 0 && stat(path, &info) == 0 && S_ISCHR(info.st_mode))
+        file = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+    return file;
+}
+
 cnn_status cnn_file_write_atomic(const char *path, const cnn_piece *pieces, size_t count)
 {
     cnn_status status = CNN_OK;
     char *directory = NULL, *temporary = NULL;
     bool created = false;
 
+    int file = open_as_it_is(path);
+    if (file >= 0)
+        return write_pieces(file, pieces, count, true)
+                   ? CNN_OK
+                   : cnn_fail(CNN_ERROR_FILE, "%s: cannot be written: %s", path, strerror(errno));
     CNN_TRY(cnn_path_directory(&directory, path));
-    int file = create_beside(&temporary, path);
+    file = create_beside(&temporary, path);
     if (file < 0) {
         status = cnn_fail(CNN_ERROR_FILE, "%s: cannot be written in its folder: %s", path,
                           strerror(errno));
         goto out;
     }
     created = true;
-    if (!write_pieces(file, pieces, count)) {
+    if (!write_pieces(file, pieces, count, false)) {
         status = cnn_fail(CNN_ERROR_FILE, "%s: cannot be written: %s", path, strerror(errno));
         goto out;
     }

@@ -234,6 +234,20 @@ out:
     return code;
 }
 
+/* Makes the folder where it was not there at first: another training may have made it meanwhile. */
+static int own_folder(train_run *run)
+{
+    int code = 0;
+    bool was_there = run->lock.file >= 0;
+    CLI_TRY(cli_out_folder_make(run->files.folder));
+    CLI_TRY(cli_run_lock_take(&run->lock, run->files.folder));
+    if (!was_there && access(run->files.paths[TRAIN_RUN], F_OK) == 0)
+        code = cli_fail(CLI_EXIT_FAILURE, "%s: another training made it meanwhile: start again",
+                        run->files.folder);
+out:
+    return code;
+}
+
 static int prepare(train_run *run)
 {
     cli_options *options = run->options;
@@ -250,7 +264,7 @@ static int prepare(train_run *run)
              cnn_trainer_is_streaming(run->trainer) ? "batches are streamed from the host"
                                                     : "the data set is on the device");
     CLI_TRY(cli_train_resume(run));
-    CLI_TRY(cli_out_folder_make(run->files.folder));
+    CLI_TRY(own_folder(run));
     cli_train_files_clean(&run->files);
     CLI_TRY(restore_files(run));
     if (cnn_trainer_position(run->trainer).epoch < 0)
@@ -275,7 +289,7 @@ static void tell_result(const train_run *run)
 
 int cmd_train(cli_options *options)
 {
-    train_run run = {.options = options, .saved = NOTHING_SAVED};
+    train_run run = {.options = options, .saved = NOTHING_SAVED, .lock.file = -1};
     int code = 0;
     cli_interrupt_end_with("cnn-cl: interrupted before training; nothing was saved\n");
     CLI_TRY(prepare(&run));
@@ -294,6 +308,7 @@ out:
     cnn_trainer_destroy(run.trainer);
     cnn_checkpoint_destroy(run.checkpoint);
     cli_session_finish(&run.session);
+    cli_run_lock_release(&run.lock);
     cli_train_files_finish(&run.files);
     return code;
 }

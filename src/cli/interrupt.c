@@ -10,6 +10,7 @@
 
 static volatile sig_atomic_t caught;
 static const char *volatile farewell;
+static const char *volatile remains;
 static volatile sig_atomic_t asks_first; /* the first signal asks to stop */
 
 /* Nothing here but what a signal handler may call. */
@@ -20,8 +21,11 @@ static void take_signal(int number)
         caught = number;
         return;
     }
+    const char *path = remains;
     ssize_t ignored = write(STDERR_FILENO, line, strlen(line));
     (void)ignored;
+    if (path)
+        (void)unlink(path);
     _exit(CLI_EXIT_SIGNAL + number);
 }
 
@@ -70,6 +74,11 @@ void cli_interrupt_catch(const char *again)
     farewell = again;
     asks_first = 1;
     install();
+}
+
+void cli_interrupt_remove(const char *path)
+{
+    remains = path;
 }
 
 int cli_interrupt_signal(void)

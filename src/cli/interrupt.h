@@ -10,6 +10,9 @@ void cli_interrupt_end_with(const char *line);
 /* From now on the first signal asks to stop, and the second one ends the program at once, with this
  * line on stderr, which stays the caller's. */
 void cli_interrupt_catch(const char *again);
+/* A file that goes when a signal ends the program at once; NULL for none. The path stays the
+ * caller's. */
+void cli_interrupt_remove(const char *path);
 /* The signal that asks to stop, 0 for none. */
 int cli_interrupt_signal(void);
 

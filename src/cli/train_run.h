@@ -2,6 +2,7 @@
 #ifndef CLI_TRAIN_RUN_H
 #define CLI_TRAIN_RUN_H
 
+#include "cli/run_lock.h"
 #include "cli/session.h"
 
 typedef enum train_file {
@@ -29,6 +30,7 @@ typedef struct train_run {
     cnn_trainer *trainer;
     cnn_metrics *metrics;
     train_files files;
+    cli_run_lock lock;       /* of their folder */
     bool keeps_previous;     /* the checkpoint that is there is good, and this run's */
     bool made_checkpoint;    /* one at least, since the program was started */
     int saved;               /* index of the epoch whose model was saved last */

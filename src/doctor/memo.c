@@ -105,8 +105,12 @@ cnn_status cnn_memo_find(cnn_memo *memo, cnn_device *device, const cnn_network *
     *memo = (cnn_memo){0};
     CNN_TRY(describe(&key, device, network, kind));
     CNN_TRY(find_path(&path, key));
-    if (!path || cnn_file_read(&found, &size, path, MAX_MEMO) != CNN_OK)
+    if (!path || !cnn_file_exists(path))
         goto out;
+    if (cnn_cache_read(&found, &size, path, MAX_MEMO) != CNN_OK) {
+        cnn_log(CNN_LOG_WARNING, "%s: the device is checked again", cnn_error_message());
+        goto out;
+    }
     CNN_TRY(compose(&content, device, network, kind, batch, key));
     if (cnn_starts_with(found, content))
         status = judge(memo, (char *)found + strlen(content));

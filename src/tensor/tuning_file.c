@@ -256,11 +256,13 @@ static cnn_status read_file(cnn_gemm_record *record, bool *found, const char *pa
     void *data = NULL;
     size_t size;
     const char *flaw = NULL;
-    cnn_status status = cnn_file_read(&data, &size, path, MOST_BYTES);
+    cnn_status status = cnn_cache_read(&data, &size, path, MOST_BYTES);
     if (status == CNN_ERROR_MEMORY)
         return status;
     if (status != CNN_OK) {
-        warn(path, "it cannot be read");
+        cnn_log(CNN_LOG_WARNING,
+                "%s; it is left aside: run 'cnn-cl bench --tune' to make a new one",
+                cnn_error_message());
         return CNN_OK;
     }
     json_t *root = cnn_json_parse(data, size, JSON_REJECT_DUPLICATES, NULL);

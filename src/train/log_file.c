@@ -108,53 +108,37 @@ static cnn_status append_stream(cnn_log_file *log, const char *text)
     return log->pending.failed ? cnn_fail_memory(size, "a line of metrics") : write_stream(log, 0);
 }
 
-/* /dev/stdout and its like name a file that is open already, and its place in it. */
-static int named_descriptor(const char *path)
+/* Opens what is no regular file; log->file stays -1 where it is one, or nothing, which then is to
+ * be replaced, or a pipe without a reader. */
+static cnn_status open_stream(cnn_log_file *log)
 {
-    static const struct {
-        const char *name;
-        int file;
-    } names[] = {{"/dev/stdout", STDOUT_FILENO}, {"/dev/stderr", STDERR_FILENO}};
-    static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
-    int64_t number;
-    for (int i = 0; i < 2; i++)
-        if (strcmp(path, names[i].name) == 0)
-            return names[i].file;
-    for (int i = 0; i < 2; i++)
-        if (cnn_starts_with(path, folders[i]) &&
-            cnn_parse_int(&number, path + strlen(folders[i]), 0, INT_MAX))
-            return (int)number;
-    return -1;
-}
-
-static cnn_status open_stream(cnn_log_file *log, int descriptor)
-{
+    struct stat info;
+    log->file = cnn_open_descriptor(log->path);
+    log->is_stream = log->file >= 0;
+    if (log->is_stream || stat(log->path, &info) != 0 || S_ISREG(info.st_mode) ||
+        S_ISDIR(info.st_mode))
+        return CNN_OK;
     log->is_stream = true;
+    log->is_pipe = S_ISFIFO(info.st_mode);
     if (log->is_pipe)
         return open_pipe(log);
-    log->file = descriptor >= 0 ? fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
-                                : open(log->path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+    log->file = open(log->path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
     return log->file < 0 ? fail(log, "opened", errno) : CNN_OK;
 }
 
 cnn_status cnn_log_file_open(cnn_log_file *log, const char *path, const char *text, bool may_stream)
 {
-    struct stat info;
     cnn_text name = {0};
     cnn_status status = CNN_OK;
-    int descriptor = named_descriptor(path);
-    bool is_special = stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
     cnn_text_append(&name, "%s", path);
     CNN_TRY(cnn_text_take(&log->path, &name));
-    if (may_stream && (descriptor >= 0 || is_special)) {
-        log->is_pipe = descriptor < 0 && S_ISFIFO(info.st_mode);
-        CNN_TRY(open_stream(log, descriptor));
-        if (log->file < 0)
-            cnn_log(CNN_LOG_INFO, "%s: nobody reads from this pipe; who comes later gets all lines",
-                    path);
-        CNN_TRY(append_stream(log, text));
-        goto out;
-    }
+    if (may_stream)
+        CNN_TRY(open_stream(log));
+    if (log->is_stream && log->file < 0)
+        cnn_log(CNN_LOG_INFO, "%s: nobody reads from this pipe; who comes later gets all lines",
+                path);
+    if (log->is_stream)
+        return append_stream(log, text);
     CNN_TRY(cnn_file_write_atomic(path, &(cnn_piece){text, strlen(text)}, 1));
     log->file = open(path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (log->file < 0)
