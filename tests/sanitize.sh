@@ -43,10 +43,10 @@ if [ -n "$all" ]; then
 else
     device_tests="device program guard trainer trainer_options checkpoint resume metrics predictor"
     # shellcheck disable=SC2046,SC2086  # words
-    ninja -C "$build" host-tests src/cli/cnn-cl $(printf 'tests/test_%s ' $device_tests)
+    ninja -C "$build" host-tests src/cli/cnn-cl tests/careless $(printf 'tests/test_%s ' $device_tests)
     run --suite host
     # shellcheck disable=SC2086  # words
-    run $device_tests cli-models
+    run $device_tests careless cli-models
     run cli-train --test-args Run.test_lines_and_files
     run cli-doctor --test-args Right.test_text
 fi

@@ -31,14 +31,15 @@ static char *path(const char *file)
 static cnn_dataset *make_dataset(void)
 {
     static float noise[(COUNT + TESTS) * PIXELS];
-    static uint8_t images[(COUNT + TESTS) * PIXELS], labels[COUNT + TESTS];
+    static uint8_t images[(COUNT + TESTS) * PIXELS];
+    static uint16_t labels[COUNT + TESTS];
     const int shape[3] = {1, SIDE, SIDE};
     cnn_dataset *dataset;
     cnn_random_uniform(noise, (COUNT + TESTS) * PIXELS, 1);
     for (size_t i = 0; i < (COUNT + TESTS) * PIXELS; i++)
         images[i] = (uint8_t)(noise[i] * 200.0f);
     for (size_t i = 0; i < COUNT + TESTS; i++)
-        labels[i] = (uint8_t)(i % CLASSES);
+        labels[i] = (uint16_t)(i % CLASSES);
     TRY(cnn_dataset_create(&dataset, shape, images, labels, COUNT, images + (size_t)COUNT * PIXELS,
                            labels + COUNT, TESTS));
     return dataset;

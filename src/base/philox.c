@@ -66,6 +66,8 @@ void cnn_philox_permutation(uint32_t *order, uint32_t count, uint64_t seed, cnn_
 
 void cnn_random_uniform(float *values, size_t count, uint64_t seed)
 {
+    if (!values)
+        return;
     for (size_t i = 0; i < count; i++)
         values[i] = (float)(cnn_philox_value(seed, CNN_STREAM_USER, 0, 0, i) >> 8) * 0x1p-24f;
 }

@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/plain.h"
 #include "build_config.h"
@@ -57,6 +58,21 @@ cnn_status cnn_fail(cnn_status status, const char *format, ...)
 cnn_status cnn_fail_memory(size_t bytes, const char *what)
 {
     return cnn_fail(CNN_ERROR_MEMORY, "out of memory: %zu bytes for %s", bytes, what);
+}
+
+bool cnn_are_given(const char *function, const char *names, const void *const *pointers,
+                   size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t length = strcspn(names, ",");
+        if (!pointers[i]) {
+            (void)cnn_fail(CNN_ERROR_ARGUMENT, "%s: expected a pointer as %.*s, found NULL",
+                           function, (int)length, names);
+            return false;
+        }
+        names += length + strspn(names + length, ", ");
+    }
+    return true;
 }
 
 void cnn_log_set_callback(cnn_log_callback callback, void *user)

@@ -2,6 +2,7 @@
 #ifndef BASE_STATUS_H
 #define BASE_STATUS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <cnncl/error.h>
@@ -12,6 +13,18 @@ cnn_status cnn_fail(cnn_status status, const char *format, ...) CNN_PRINTF(2, 3)
 
 /* For "out of memory": names what the bytes were for. */
 cnn_status cnn_fail_memory(size_t bytes, const char *what);
+
+/* False where one of the pointers is NULL; the message then names it: names is "model, path". */
+bool cnn_are_given(const char *function, const char *names, const void *const *pointers,
+                   size_t count);
+
+/* What a public function wants of its caller. Ends a function that returns a status. */
+#define CNN_NEED(...)                                                                              \
+    do {                                                                                           \
+        const void *const needed[] = {__VA_ARGS__};                                                \
+        if (!cnn_are_given(__func__, #__VA_ARGS__, needed, sizeof needed / sizeof needed[0]))      \
+            return CNN_ERROR_ARGUMENT;                                                             \
+    } while (0)
 
 void cnn_log(cnn_log_level level, const char *format, ...) CNN_PRINTF(2, 3);
 

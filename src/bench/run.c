@@ -21,6 +21,8 @@ typedef struct bench_run {
 
 void cnn_bench_options_init(cnn_bench_options *options)
 {
+    if (!options)
+        return;
     *options = (cnn_bench_options){.batch = 256, .training = true, .fuse = true, .peaks = true};
 }
 
@@ -250,6 +252,9 @@ out:
 cnn_status cnn_bench_run(cnn_bench **bench, cnn_device *device, const cnn_model *model,
                          const cnn_bench_options *options)
 {
+    CNN_NEED(bench, device, model, options);
+    if (cnn_device_check_process(device) != CNN_OK)
+        return CNN_ERROR_DEVICE;
     cnn_bench *result = NULL;
     cnn_status status = CNN_OK;
     *bench = NULL;
@@ -283,15 +288,21 @@ void cnn_bench_destroy(cnn_bench *bench)
 
 size_t cnn_bench_row_count(const cnn_bench *bench)
 {
+    if (!bench)
+        return 0;
     return bench->entry_count;
 }
 
 cnn_bench_row cnn_bench_get_row(const cnn_bench *bench, size_t index)
 {
+    if (!bench || index >= cnn_bench_row_count(bench))
+        return (cnn_bench_row){.phase = "", .name = "", .layers = ""};
     return bench->entries[index].row;
 }
 
 cnn_bench_summary cnn_bench_get_summary(const cnn_bench *bench)
 {
+    if (!bench)
+        return (cnn_bench_summary){0};
     return bench->summary;
 }

@@ -55,6 +55,7 @@ static cnn_bench_row sum_rows(const cnn_bench *bench)
 
 cnn_status cnn_bench_to_text(char **text, const cnn_bench *bench)
 {
+    CNN_NEED(text, bench);
     const cnn_bench_summary *summary = &bench->summary;
     cnn_text buffer = {0};
     cnn_bench_row sum = sum_rows(bench);
@@ -101,6 +102,7 @@ static json_t *row_to_json(const cnn_bench_summary *summary, const cnn_bench_row
 
 cnn_status cnn_bench_to_json(char **json, const cnn_bench *bench)
 {
+    CNN_NEED(json, bench);
     const cnn_bench_summary *summary = &bench->summary;
     json_t *rows = json_array();
     for (size_t i = 0; rows && i < bench->entry_count; i++)

@@ -85,6 +85,7 @@ static json_t *make_events(const cnn_bench *bench)
 
 cnn_status cnn_bench_write_trace(const cnn_bench *bench, const char *path)
 {
+    CNN_NEED(bench, path);
     /* Nanoseconds of some hours. */
     const size_t flags = JSON_COMPACT | JSON_REAL_PRECISION(15);
     json_t *root =

@@ -9,6 +9,8 @@
 
 void cnn_tune_options_init(cnn_tune_options *options)
 {
+    if (!options)
+        return;
     *options = (cnn_tune_options){.batch = 256, .fuse = true};
 }
 
@@ -86,6 +88,9 @@ out:
 cnn_status cnn_tune_run(cnn_tuning **tuning, cnn_device *device, const cnn_network *network,
                         const cnn_tune_options *options, cnn_tune_callback callback, void *user)
 {
+    CNN_NEED(tuning, device, network, options);
+    if (cnn_device_check_process(device) != CNN_OK)
+        return CNN_ERROR_DEVICE;
     cnn_tuning *result = NULL;
     cnn_gemm_shape *shapes = NULL;
     cnn_gemm_tuning known;
@@ -148,11 +153,15 @@ static double gflops(double flops, double seconds)
 
 size_t cnn_tuning_row_count(const cnn_tuning *tuning)
 {
+    if (!tuning)
+        return 0;
     return tuning->record.shape_count;
 }
 
 cnn_tuning_row cnn_tuning_get_row(const cnn_tuning *tuning, size_t index)
 {
+    if (!tuning || index >= tuning->record.shape_count)
+        return (cnn_tuning_row){0};
     const cnn_gemm_record *record = &tuning->record;
     const cnn_gemm_shape *shape = &record->shapes[index];
     double flops = shape_flops(shape);
@@ -168,6 +177,8 @@ cnn_tuning_row cnn_tuning_get_row(const cnn_tuning *tuning, size_t index)
 
 cnn_tuning_summary cnn_tuning_get_summary(const cnn_tuning *tuning)
 {
+    if (!tuning)
+        return (cnn_tuning_summary){.path = "", .fingerprint = ""};
     const cnn_gemm_record *record = &tuning->record;
     size_t count = record->shape_count;
     double flops = cnn_tune_flops(record);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/json.h"
+#include "base/status.h"
 #include "base/text.h"
 #include "bench/tune.h"
 
@@ -56,6 +57,7 @@ static void append_summary(cnn_text *text, const cnn_tuning *tuning,
 
 cnn_status cnn_tuning_to_text(char **text, const cnn_tuning *tuning)
 {
+    CNN_NEED(text, tuning);
     cnn_text buffer = {0};
     cnn_tuning_summary summary = cnn_tuning_get_summary(tuning);
     if (cnn_tuning_row_count(tuning) == 0) {
@@ -87,6 +89,7 @@ static json_t *rows_to_json(const cnn_tuning *tuning)
 
 cnn_status cnn_tuning_to_json(char **json, const cnn_tuning *tuning)
 {
+    CNN_NEED(json, tuning);
     cnn_tuning_summary summary = cnn_tuning_get_summary(tuning);
     return cnn_json_to_text(
         json,

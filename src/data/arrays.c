@@ -61,6 +61,7 @@ cnn_status cnn_dataset_create(cnn_dataset **dataset, const int shape[3],
                               size_t train_count, const uint8_t *test_images,
                               const uint16_t *test_labels, size_t test_count)
 {
+    CNN_NEED(dataset, shape);
     *dataset = NULL;
     cnn_sources sources = {0};
     cnn_status status = CNN_OK;

@@ -305,38 +305,57 @@ void cnn_dataset_destroy(cnn_dataset *dataset)
 
 const int *cnn_dataset_shape(const cnn_dataset *dataset)
 {
+    if (!dataset)
+        return NULL;
     return dataset->shape;
+}
+
+static bool is_split(cnn_split split)
+{
+    return (int)split >= 0 && (int)split < CNN_SPLITS;
 }
 
 size_t cnn_dataset_count(const cnn_dataset *dataset, cnn_split split)
 {
+    if (!dataset || !is_split(split))
+        return 0;
     return dataset->splits[split].count;
 }
 
 const uint8_t *cnn_dataset_images(const cnn_dataset *dataset, cnn_split split)
 {
+    if (!dataset || !is_split(split))
+        return NULL;
     return dataset->splits[split].images;
 }
 
 const uint16_t *cnn_dataset_labels(const cnn_dataset *dataset, cnn_split split)
 {
+    if (!dataset || !is_split(split))
+        return NULL;
     return dataset->splits[split].labels;
 }
 
 int cnn_dataset_class_count(const cnn_dataset *dataset)
 {
+    if (!dataset)
+        return 0;
     return dataset->class_count;
 }
 
 const char *cnn_dataset_class_name(const cnn_dataset *dataset, int label)
 {
+    if (!dataset)
+        return "";
     if (label >= 0 && label < dataset->names.count)
         return dataset->names.at[label];
-    return label < CNN_CLASS_LIMIT ? cnn_number_name(label) : "?";
+    return label >= 0 && label < CNN_CLASS_LIMIT ? cnn_number_name(label) : "?";
 }
 
 const char *cnn_dataset_source(const cnn_dataset *dataset)
 {
+    if (!dataset)
+        return "";
     return dataset->source;
 }
 
@@ -347,11 +366,15 @@ const char *cnn_dataset_home(const cnn_dataset *dataset)
 
 double cnn_dataset_held_out(const cnn_dataset *dataset)
 {
+    if (!dataset)
+        return 0;
     return dataset->held_out;
 }
 
 cnn_split cnn_dataset_judge(const cnn_dataset *dataset)
 {
+    if (!dataset)
+        return CNN_SPLIT_TEST;
     bool tests = dataset->splits[CNN_SPLIT_TEST].count > 0;
     return tests || dataset->splits[CNN_SPLIT_VAL].count == 0 ? CNN_SPLIT_TEST : CNN_SPLIT_VAL;
 }
@@ -360,16 +383,20 @@ const char *cnn_split_name(cnn_split split)
 {
     static const char *const names[CNN_SPLITS] = {
         [CNN_SPLIT_TRAIN] = "train", [CNN_SPLIT_TEST] = "test", [CNN_SPLIT_VAL] = "val"};
-    return names[split];
+    return (int)split >= 0 && (int)split < CNN_SPLITS ? names[split] : "?";
 }
 
 const cnn_data_options *cnn_dataset_options(const cnn_dataset *dataset)
 {
+    if (!dataset)
+        return NULL;
     return &dataset->options;
 }
 
 bool cnn_dataset_is_of_pictures(const cnn_dataset *dataset, cnn_picture_fit *fit)
 {
+    if (!dataset)
+        return false;
     if (fit)
         *fit = dataset->fit;
     return dataset->of_pictures;

@@ -81,6 +81,8 @@ static bool is_known(const cnn_dataset *dataset, const known_set *known)
 
 const char *cnn_dataset_known(const cnn_dataset *dataset)
 {
+    if (!dataset)
+        return "";
     for (size_t i = 0; i < sizeof known_sets / sizeof known_sets[0]; i++)
         if (is_known(dataset, &known_sets[i]))
             return known_sets[i].name;

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/number.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "build_config.h"
@@ -70,12 +71,14 @@ cnn_status cnn_dataset_load_first(cnn_dataset **dataset, const cnn_place *places
 
 cnn_status cnn_dataset_load(cnn_dataset **dataset, const char *path)
 {
+    CNN_NEED(dataset);
     return cnn_dataset_open(dataset, path, NULL);
 }
 
 void cnn_data_options_init(cnn_data_options *options)
 {
-    *options = (cnn_data_options){0};
+    if (options)
+        *options = (cnn_data_options){0};
 }
 
 static cnn_status check_options(const cnn_data_options *options)
@@ -85,16 +88,15 @@ static cnn_status check_options(const cnn_data_options *options)
         (height == 0) != (width == 0))
         return cnn_fail(CNN_ERROR_ARGUMENT, "--size: expected two numbers of 1 to %d, found %d,%d",
                         CNN_IDX_MAX_SIDE, height, width);
-    if (!(options->val_split >= 0.0 && options->val_split < 1.0))
-        return cnn_fail(CNN_ERROR_ARGUMENT, "--val-split: expected a number in [0, 1), found %g",
-                        options->val_split);
-    return CNN_OK;
+    static const cnn_range part = {0.0, 1.0, true, "a number in [0, 1)"};
+    return cnn_check_number(&part, options->val_split, "val-split");
 }
 
 cnn_status cnn_dataset_open(cnn_dataset **dataset, const char *path,
                             const cnn_data_options *options)
 {
     static const cnn_data_options defaults = {0};
+    CNN_NEED(dataset);
     *dataset = NULL;
     options = options ? options : &defaults;
     cnn_status checked = check_options(options);

@@ -108,6 +108,9 @@ out:
 cnn_status cnn_doctor_admit(cnn_device *device, const cnn_network *network,
                             const cnn_train_options *options)
 {
+    CNN_NEED(device, network, options);
+    if (cnn_device_check_process(device) != CNN_OK)
+        return CNN_ERROR_DEVICE;
     cnn_doctor_device result = {
         .info = device->info, .config = network->config, .batch = options->batch};
     cnn_plan_kind kind = {.fuse = options->fuse};

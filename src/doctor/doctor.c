@@ -41,6 +41,7 @@ cnn_status cnn_doctor_add(cnn_doctor *doctor, cnn_finding_level level, const cha
 
 cnn_status cnn_doctor_create(cnn_doctor **doctor)
 {
+    CNN_NEED(doctor);
     cnn_doctor *made = NULL;
     cnn_status status = CNN_OK;
     *doctor = NULL;
@@ -90,22 +91,30 @@ void cnn_doctor_destroy(cnn_doctor *doctor)
 
 size_t cnn_doctor_finding_count(const cnn_doctor *doctor)
 {
+    if (!doctor)
+        return 0;
     return doctor->finding_count;
 }
 
 cnn_finding cnn_doctor_get_finding(const cnn_doctor *doctor, size_t index)
 {
+    if (!doctor || index >= doctor->finding_count)
+        return (cnn_finding){.topic = "", .text = "", .remedy = ""};
     const cnn_doctor_finding *finding = &doctor->findings[index];
     return (cnn_finding){finding->level, finding->topic, finding->text, finding->remedy};
 }
 
 bool cnn_doctor_can_list(const cnn_doctor *doctor)
 {
+    if (!doctor)
+        return false;
     return doctor->can_list;
 }
 
 void cnn_doctor_options_init(cnn_doctor_options *options)
 {
+    if (!options)
+        return;
     *options = (cnn_doctor_options){.batch = 256};
 }
 
@@ -134,6 +143,7 @@ static void add_trouble(cnn_doctor *doctor, const cnn_device_info *info, const c
 
 cnn_status cnn_doctor_open(cnn_device **device, cnn_doctor *doctor, const cnn_device_info *info)
 {
+    CNN_NEED(device, doctor, info);
     char selector[32];
     snprintf(selector, sizeof selector, "%d:%d", info->platform, info->device);
     cnn_status status = cnn_device_create(device, selector);
@@ -145,6 +155,9 @@ cnn_status cnn_doctor_open(cnn_device **device, cnn_doctor *doctor, const cnn_de
 cnn_status cnn_doctor_check(cnn_doctor *doctor, cnn_device *device, const cnn_network *network,
                             const cnn_doctor_options *options)
 {
+    CNN_NEED(doctor, device, network, options);
+    if (cnn_device_check_process(device) != CNN_OK)
+        return CNN_ERROR_DEVICE;
     if (options->batch < 1)
         return cnn_fail(CNN_ERROR_ARGUMENT, "--batch: expected 1 or more, found %d",
                         options->batch);
@@ -169,11 +182,15 @@ cnn_status cnn_doctor_check(cnn_doctor *doctor, cnn_device *device, const cnn_ne
 
 size_t cnn_doctor_verdict_count(const cnn_doctor *doctor)
 {
+    if (!doctor)
+        return 0;
     return doctor->device_count;
 }
 
 cnn_doctor_verdict cnn_doctor_get_verdict(const cnn_doctor *doctor, size_t device)
 {
+    if (!doctor || device >= doctor->device_count)
+        return (cnn_doctor_verdict){0};
     const cnn_doctor_device *result = &doctor->devices[device];
     return (cnn_doctor_verdict){.device = result->info,
                                 .passed = result->passed,
@@ -186,6 +203,8 @@ cnn_doctor_verdict cnn_doctor_get_verdict(const cnn_doctor *doctor, size_t devic
 
 size_t cnn_doctor_row_count(const cnn_doctor *doctor, size_t device)
 {
+    if (!doctor || device >= doctor->device_count)
+        return 0;
     return doctor->devices[device].row_count;
 }
 
@@ -205,5 +224,7 @@ cnn_doctor_row cnn_doctor_row_of(const cnn_doctor_entry *entry)
 
 cnn_doctor_row cnn_doctor_get_row(const cnn_doctor *doctor, size_t device, size_t row)
 {
+    if (row >= cnn_doctor_row_count(doctor, device))
+        return (cnn_doctor_row){"", "", "", "", "", false, false, 0.0, 0.0, ""};
     return cnn_doctor_row_of(&doctor->devices[device].rows[row]);
 }

@@ -55,6 +55,11 @@ static void append_machine(cnn_text *text, const cnn_doctor_device *result)
 
 cnn_status cnn_doctor_report(char **string, const cnn_doctor *doctor, size_t device)
 {
+    CNN_NEED(string, doctor);
+    *string = NULL;
+    if (device >= doctor->device_count)
+        return cnn_fail(CNN_ERROR_ARGUMENT, "device %zu: expected one of the %zu that were checked",
+                        device, doctor->device_count);
     const cnn_doctor_device *result = &doctor->devices[device];
     cnn_text text = {0};
     append_machine(&text, result);
@@ -129,6 +134,7 @@ static json_t *finding_to_json(const cnn_doctor_finding *finding)
 
 cnn_status cnn_doctor_to_json(char **json, const cnn_doctor *doctor)
 {
+    CNN_NEED(json, doctor);
     json_t *findings = json_array(), *devices = json_array();
     bool good = findings && devices;
     for (size_t i = 0; good && i < doctor->finding_count; i++)

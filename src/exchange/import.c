@@ -12,6 +12,8 @@
 
 void cnn_import_options_init(cnn_import_options *options)
 {
+    if (!options)
+        return;
     *options = (cnn_import_options){.dropout = -1.0};
 }
 
@@ -81,6 +83,7 @@ out:
 
 cnn_status cnn_model_import(cnn_model **model, const char *path, const cnn_import_options *options)
 {
+    CNN_NEED(model, path);
     *model = NULL;
     cnn_status status = CNN_OK;
     cnn_state_dict *dict = NULL;

@@ -123,6 +123,7 @@ out:
 
 cnn_status cnn_model_export_npz(const cnn_model *model, const char *path)
 {
+    CNN_NEED(model, path);
     cnn_status status = CNN_OK;
     zip_error_t error;
     zip_error_init(&error);

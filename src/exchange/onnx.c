@@ -360,6 +360,7 @@ static cnn_status write_graph(const char *path, graph *from, char *config, const
 
 cnn_status cnn_model_export_onnx(const cnn_model *model, const char *path)
 {
+    CNN_NEED(model, path);
     cnn_status status = CNN_OK;
     graph built = {0};
     char *config = NULL;

@@ -137,6 +137,7 @@ static void put_into_middle(float *values, const int shape[3], const cnn_plane *
 cnn_status cnn_image_to_largest_digit(float *values, int *found, const int shape[3],
                                       const cnn_image *image)
 {
+    CNN_NEED(values, shape, image);
     cnn_plane ink = {0}, digit = {0};
     cnn_box box;
     cnn_status status = CNN_OK;

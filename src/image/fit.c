@@ -231,6 +231,7 @@ out:
 cnn_status cnn_image_fit(uint8_t *pixels, const int shape[3], const cnn_image *image,
                          cnn_picture_fit fit)
 {
+    CNN_NEED(pixels, shape, image);
     const cnn_reduced whole = {*image, {image->shape[1], image->shape[2]}, 1};
     return cnn_fit_reduced(pixels, shape, &whole, fit);
 }
@@ -248,11 +249,13 @@ static const char *const names[] = {
 
 const char *cnn_picture_fit_name(cnn_picture_fit fit)
 {
-    return names[fit];
+    return (int)fit >= 0 && (int)fit <= CNN_FIT_STRETCH ? names[fit] : "?";
 }
 
 bool cnn_picture_fit_find(cnn_picture_fit *fit, const char *name)
 {
+    if (!fit || !name)
+        return false;
     for (int i = CNN_FIT_CROP; i <= CNN_FIT_STRETCH; i++)
         if (strcmp(name, names[i]) == 0) {
             *fit = (cnn_picture_fit)i;

@@ -150,6 +150,7 @@ cnn_status cnn_decode_picture(cnn_picture *picture, const cnn_encoded *from)
 cnn_status cnn_images_decode(cnn_images **images, const void *data, size_t size, const char *source,
                              size_t pixel_limit)
 {
+    CNN_NEED(images, source);
     *images = NULL;
     cnn_images *result = NULL;
     cnn_picture picture = {0};
@@ -195,6 +196,7 @@ out:
 
 cnn_status cnn_images_load(cnn_images **images, const char *path)
 {
+    CNN_NEED(images, path);
     void *data = NULL;
     size_t size;
     *images = NULL;
@@ -219,11 +221,15 @@ void cnn_images_destroy(cnn_images *images)
 
 size_t cnn_images_count(const cnn_images *images)
 {
+    if (!images)
+        return 0;
     return images->count;
 }
 
 cnn_image cnn_images_get(const cnn_images *images, size_t index)
 {
+    if (!images || index >= images->count)
+        return (cnn_image){0};
     cnn_image image = {.pixels = images->pixels};
     size_t size = 1;
     for (int axis = 0; axis < 3; axis++) {
@@ -236,5 +242,7 @@ cnn_image cnn_images_get(const cnn_images *images, size_t index)
 
 bool cnn_images_are_idx(const cnn_images *images)
 {
+    if (!images)
+        return false;
     return images->is_idx;
 }

@@ -37,6 +37,7 @@ static cnn_status add_channel(float *values, cnn_plane *plane, const cnn_image *
 
 cnn_status cnn_image_to_input(float *values, const int shape[3], const cnn_image *image)
 {
+    CNN_NEED(values, shape, image);
     cnn_plane plane = {0};
     size_t count = (size_t)shape[1] * (size_t)shape[2];
     bool to_grey = shape[0] == 1 && image->shape[0] == 3;

@@ -22,6 +22,7 @@ static void add_metadata(cnn_metadata *metadata, size_t *count, const char *key,
 
 cnn_status cnn_model_save(const cnn_model *model, const char *path)
 {
+    CNN_NEED(model, path);
     cnn_status status = CNN_OK;
     char *config = NULL, *classes = NULL, *preparation = NULL;
     cnn_tensor_info *tensors = NULL;
@@ -143,6 +144,7 @@ out:
 
 cnn_status cnn_model_load(cnn_model **model, const char *path)
 {
+    CNN_NEED(model, path);
     *model = NULL;
     cnn_status status = CNN_OK;
     cnn_archive *archive = NULL;

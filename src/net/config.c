@@ -135,6 +135,8 @@ enum { OPTION_COUNT = sizeof options / sizeof options[0] };
 
 void cnn_config_init(cnn_config *config)
 {
+    if (!config)
+        return;
     *config = (cnn_config){
         .name = "cnn",
         .xdim = {1, 28, 28},
@@ -151,6 +153,7 @@ void cnn_config_init(cnn_config *config)
 
 cnn_status cnn_config_set(cnn_config *config, const char *key, const char *value)
 {
+    CNN_NEED(config, key, value);
     for (int i = 0; i < OPTION_COUNT; i++) {
         if (strcmp(key, options[i].key) != 0)
             continue;

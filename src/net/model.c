@@ -148,6 +148,7 @@ out:
 
 cnn_status cnn_model_create(cnn_model **model, const cnn_config *config, uint64_t seed)
 {
+    CNN_NEED(model, config);
     *model = NULL;
     cnn_status status = CNN_OK;
     cnn_model *result = NULL;
@@ -177,26 +178,35 @@ void cnn_model_destroy(cnn_model *model)
 
 const cnn_network *cnn_model_network(const cnn_model *model)
 {
+    if (!model)
+        return NULL;
     return model->network;
 }
 
 size_t cnn_model_tensor_count(const cnn_model *model)
 {
+    if (!model)
+        return 0;
     return model->slot_count;
 }
 
 cnn_tensor_info cnn_model_tensor(const cnn_model *model, size_t index)
 {
+    if (!model || index >= model->slot_count)
+        return (cnn_tensor_info){.name = ""};
     return model->slots[index].info;
 }
 
 uint64_t cnn_model_parameter_count(const cnn_model *model)
 {
+    if (!model)
+        return 0;
     return model->network->parameter_count;
 }
 
 cnn_status cnn_model_set_normalization(cnn_model *model, const char *text)
 {
+    CNN_NEED(model);
     cnn_normalization normalization;
     cnn_status status = cnn_normalization_init(&normalization, text, model->network->layers[0].in.c,
                                                "normalisation");
@@ -209,10 +219,13 @@ cnn_status cnn_model_set_normalization(cnn_model *model, const char *text)
 
 const char *cnn_model_normalization(const cnn_model *model)
 {
+    if (!model)
+        return "";
     return model->normalization.text ? model->normalization.text : "none";
 }
 
 cnn_status cnn_model_rename(cnn_model *model, const char *name)
 {
+    CNN_NEED(model, name);
     return cnn_config_set(&model->network->config, "name", name);
 }

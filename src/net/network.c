@@ -67,6 +67,7 @@ static void append_all(builder *at, const cnn_config *config)
 
 cnn_status cnn_network_create(cnn_network **network, const cnn_config *config)
 {
+    CNN_NEED(network, config);
     enum { LAYERS_PER_BLOCK = 5, LAYERS_PER_HIDDEN = 2, FLATTEN_AND_LAST = 2 };
     *network = NULL;
     cnn_status status = cnn_config_check(config);
@@ -98,16 +99,22 @@ void cnn_network_destroy(cnn_network *network)
 
 const cnn_config *cnn_network_config(const cnn_network *network)
 {
+    if (!network)
+        return NULL;
     return &network->config;
 }
 
 size_t cnn_network_layer_count(const cnn_network *network)
 {
+    if (!network)
+        return 0;
     return (size_t)network->layer_count;
 }
 
 cnn_layer_info cnn_network_layer(const cnn_network *network, size_t index)
 {
+    if (!network || index >= cnn_network_layer_count(network))
+        return (cnn_layer_info){.kind = "", .name = ""};
     const cnn_layer *layer = &network->layers[index];
     const cnn_layer_class *class = cnn_layer_get_class(layer->kind);
     cnn_layer_info info = {

@@ -60,6 +60,7 @@ static bool has_names(const cnn_dataset *dataset)
 
 cnn_status cnn_model_set_data(cnn_model *model, const cnn_dataset *dataset)
 {
+    CNN_NEED(model, dataset);
     cnn_origin origin;
     cnn_status status = CNN_OK;
     const char *known = cnn_dataset_known(dataset);
@@ -92,6 +93,8 @@ void cnn_model_set_digits(cnn_model *model, bool digits)
 
 const char *cnn_model_data(const cnn_model *model)
 {
+    if (!model)
+        return "";
     return model->origin.data ? model->origin.data : "";
 }
 
@@ -113,6 +116,8 @@ bool cnn_model_is_of_pictures(const cnn_model *model, cnn_picture_fit *fit)
 
 const char *cnn_model_class_name(const cnn_model *model, int label)
 {
+    if (!model)
+        return "";
     const cnn_origin *origin = &model->origin;
     if (label < 0 || label >= CNN_ORIGIN_CLASSES)
         return "?";

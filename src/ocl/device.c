@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "base/status.h"
@@ -56,8 +57,38 @@ static cnn_status open_device(cnn_device *device, const cnn_device_entry *entry)
     return cnn_opencl_check(code, "clCreateCommandQueue", device);
 }
 
+static bool is_in_child(const cnn_device *device)
+{
+    return device && device->process != (long)getpid();
+}
+
+cnn_status cnn_device_check_process(const cnn_device *device)
+{
+    if (!is_in_child(device))
+        return CNN_OK;
+    return cnn_fail(CNN_ERROR_DEVICE,
+                    "%s: expected to be used in process %ld, which opened it, found process %ld: "
+                    "OpenCL does not survive fork(); start a program, or open devices after it",
+                    device->info.name, device->process, (long)getpid());
+}
+
+bool cnn_abandon_in_child(void *handle, const cnn_device *device)
+{
+    static void **kept; /* known to checkers of leaks */
+    static size_t count;
+    if (!is_in_child(device))
+        return false;
+    void **longer = realloc(kept, (count + 1) * sizeof *kept);
+    if (longer) {
+        kept = longer;
+        kept[count++] = handle;
+    }
+    return true;
+}
+
 cnn_status cnn_device_create(cnn_device **device, const char *selector)
 {
+    CNN_NEED(device);
     cnn_status status = CNN_OK;
     cnn_device_list *list = NULL;
     cnn_device *opened = NULL;
@@ -67,6 +98,7 @@ cnn_status cnn_device_create(cnn_device **device, const char *selector)
     CNN_TRY(cnn_device_list_create(&list));
     CNN_TRY(cnn_device_list_pick(&index, list, selector));
     CNN_TRY(cnn_allocate(&opened, 1, sizeof *opened, "a device"));
+    opened->process = (long)getpid();
     CNN_TRY(open_device(opened, &list->entries[index]));
     *device = opened;
     opened = NULL;
@@ -79,7 +111,7 @@ out:
 
 void cnn_device_destroy(cnn_device *device)
 {
-    if (!device)
+    if (!device || cnn_abandon_in_child(device, device))
         return;
     if (device->queue)
         clFinish(device->queue);
@@ -95,11 +127,15 @@ void cnn_device_destroy(cnn_device *device)
 
 const cnn_device_info *cnn_device_get_info(const cnn_device *device)
 {
+    if (!device)
+        return NULL;
     return &device->info;
 }
 
 const char *cnn_device_tuning(const cnn_device *device)
 {
+    if (!device)
+        return "";
     return *device->tuning ? device->tuning : "default";
 }
 

@@ -13,6 +13,7 @@ typedef enum cnn_kernel_class { CNN_KERNEL_CPU, CNN_KERNEL_GPU } cnn_kernel_clas
 enum { CNN_TUNING_SIZE = 20 };
 
 struct cnn_device {
+    long process; /* that opened it */
     cl_platform_id platform;
     cl_device_id id;
     cl_context context;
@@ -30,6 +31,13 @@ struct cnn_device {
     bool told_compiling; /* the log has said that kernels are being compiled */
     const char *advice;  /* what to do where memory does not suffice; NULL: what helps anywhere */
 };
+
+/* A driver's threads and state do not survive fork(): everything public that uses a device asks
+ * first. Errors: DEVICE. */
+cnn_status cnn_device_check_process(const cnn_device *device);
+/* In a child, where nothing of the device can be released: puts what was made on it aside, to stay
+ * as it is until the process ends. False, and nothing, in the process that opened the device. */
+bool cnn_abandon_in_child(void *handle, const cnn_device *device);
 
 /* Waits until everything enqueued is done. */
 cnn_status cnn_device_finish(cnn_device *device);

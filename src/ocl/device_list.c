@@ -94,6 +94,7 @@ static cnn_status get_platforms(cl_platform_id **platforms, cl_uint *count)
 
 cnn_status cnn_device_list_create(cnn_device_list **list)
 {
+    CNN_NEED(list);
     cnn_status status = CNN_OK;
     cnn_device_list *made = NULL;
     cl_platform_id *platforms = NULL;
@@ -128,15 +129,21 @@ void cnn_device_list_destroy(cnn_device_list *list)
 
 size_t cnn_device_list_count(const cnn_device_list *list)
 {
+    if (!list)
+        return 0;
     return list->count;
 }
 
 size_t cnn_device_list_total(const cnn_device_list *list)
 {
+    if (!list)
+        return 0;
     return list->total;
 }
 
 const cnn_device_info *cnn_device_list_get(const cnn_device_list *list, size_t index)
 {
+    if (!list || index >= list->total)
+        return NULL;
     return &list->entries[index].info;
 }

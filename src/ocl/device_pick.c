@@ -117,6 +117,7 @@ static cnn_status fail_absent(const cnn_device_list *list)
 
 cnn_status cnn_device_list_pick(size_t *index, const cnn_device_list *list, const char *selector)
 {
+    CNN_NEED(index, list);
     struct selection selection = {list, selector, "device "};
     int64_t pair[2], number;
 

@@ -64,6 +64,7 @@ static void append_notes(cnn_text *text, const cnn_device_info *info)
 
 cnn_status cnn_device_list_to_text(char **string, const cnn_device_list *list)
 {
+    CNN_NEED(string, list);
     cnn_text text = {0};
     *string = NULL;
     if (list->total == 0) {
@@ -114,6 +115,7 @@ static json_t *device_to_json(const cnn_device_list *list, size_t index, size_t 
 
 cnn_status cnn_device_list_to_json(char **json, const cnn_device_list *list)
 {
+    CNN_NEED(json, list);
     size_t chosen = default_index(list);
     json_t *devices = json_array();
     bool good = devices != NULL;

@@ -208,6 +208,7 @@ out:
 cnn_status cnn_picture_confusion(const char *path, const size_t *counts, int classes,
                                  const char *const *names)
 {
+    CNN_NEED(path, counts, names);
     cnn_text png = {0};
     int width, height;
     cnn_status status = cnn_confusion_to_png(&png, &width, &height, counts, classes, names);

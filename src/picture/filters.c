@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/status.h"
 #include "picture/picture.h"
 #include "picture/png.h"
 
@@ -21,6 +22,8 @@ enum {
  * (units, values of the image). */
 cnn_filters cnn_model_filters(const cnn_model *model)
 {
+    if (!model)
+        return (cnn_filters){.layer = ""};
     const cnn_network *network = cnn_model_network(model);
     const cnn_config *config = cnn_network_config(network);
     const cnn_tensor_info weight = cnn_model_tensor(model, 0);
@@ -172,6 +175,7 @@ cnn_status cnn_filters_to_png(cnn_text *png, int *width, int *height, const cnn_
 
 cnn_status cnn_picture_filters(const char *path, const cnn_model *model)
 {
+    CNN_NEED(path, model);
     cnn_text png = {0};
     int width, height;
     cnn_status status = cnn_filters_to_png(&png, &width, &height, model);

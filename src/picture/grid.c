@@ -200,6 +200,7 @@ static cnn_status check_arguments(const cnn_grid_cell *cells, int count, int col
 cnn_status cnn_picture_grid(const char *path, const cnn_grid_cell *cells, int count, int columns,
                             const int shape[3])
 {
+    CNN_NEED(path, cells, shape);
     cnn_text png = {0};
     char **titles = NULL;
     layout at = {0};

@@ -43,6 +43,9 @@ void cnn_plan_append_steps(cnn_text *text, const cnn_plan *plan)
 cnn_status cnn_plan_to_text(char **text, cnn_device *device, const cnn_network *network, int batch,
                             int micro_batch, bool fuse)
 {
+    CNN_NEED(text, device, network);
+    if (cnn_device_check_process(device) != CNN_OK)
+        return CNN_ERROR_DEVICE;
     *text = NULL;
     cnn_plan *plan = NULL;
     cnn_text buffer = {0};

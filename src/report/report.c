@@ -163,6 +163,7 @@ out:
 
 cnn_status cnn_report_write(const cnn_run *run, const cnn_report_content *content)
 {
+    CNN_NEED(run, content);
     cnn_page page = {.run = run, .content = content};
     cnn_status status = check_content(content);
     if (status != CNN_OK)

@@ -124,6 +124,7 @@ out:
 
 cnn_status cnn_run_open(cnn_run **run, const char *folder, const char *name)
 {
+    CNN_NEED(run, folder);
     cnn_run *result = NULL;
     cnn_text text = {0};
     cnn_status status = CNN_OK;
@@ -163,16 +164,22 @@ void cnn_run_destroy(cnn_run *run)
 
 const char *cnn_run_name(const cnn_run *run)
 {
+    if (!run)
+        return "";
     return run->name;
 }
 
 const char *cnn_run_model_path(const cnn_run *run)
 {
+    if (!run)
+        return "";
     return run->model_path;
 }
 
 const char *cnn_run_data(const cnn_run *run)
 {
+    if (!run)
+        return NULL;
     return cnn_run_text(run, "data");
 }
 
@@ -185,16 +192,22 @@ static int find_count(const cnn_run *run, const char *name)
 
 int cnn_run_batch(const cnn_run *run)
 {
+    if (!run)
+        return 0;
     return find_count(run, "batch");
 }
 
 int cnn_run_micro_batch(const cnn_run *run)
 {
+    if (!run)
+        return 0;
     return find_count(run, "micro_batch");
 }
 
 double cnn_run_val_split(const cnn_run *run)
 {
+    if (!run)
+        return 0.0;
     double share =
         json_number_value(json_object_get(json_object_get(run->json, "options"), "val_split"));
     return share > 0.0 && share < 1.0 ? share : 0.0;
@@ -202,12 +215,16 @@ double cnn_run_val_split(const cnn_run *run)
 
 bool cnn_run_seed(uint64_t *seed, const cnn_run *run)
 {
+    if (!seed || !run)
+        return false;
     return cnn_json_get_uint64(seed,
                                json_object_get(json_object_get(run->json, "options"), "seed"));
 }
 
 bool cnn_run_fuse(bool *fuse, const cnn_run *run)
 {
+    if (!fuse || !run)
+        return false;
     const json_t *value = json_object_get(json_object_get(run->json, "options"), "fuse");
     if (json_is_boolean(value))
         *fuse = json_is_true(value);
@@ -216,6 +233,8 @@ bool cnn_run_fuse(bool *fuse, const cnn_run *run)
 
 double cnn_run_step_seconds(const cnn_run *run)
 {
+    if (!run)
+        return 0.0;
     double rate =
         run->metric_count > 0 ? run->metrics[run->metric_count - 1].images_per_second : (double)NAN;
     return isfinite(rate) && rate > 0.0 ? cnn_run_batch(run) / rate : 0.0;

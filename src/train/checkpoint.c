@@ -119,6 +119,7 @@ out:
 
 cnn_status cnn_checkpoint_load(cnn_checkpoint **checkpoint, const char *path)
 {
+    CNN_NEED(checkpoint, path);
     *checkpoint = NULL;
     cnn_checkpoint *result = NULL;
     cnn_status status = CNN_OK;
@@ -142,21 +143,28 @@ void cnn_checkpoint_destroy(cnn_checkpoint *checkpoint)
 
 const cnn_config *cnn_checkpoint_config(const cnn_checkpoint *checkpoint)
 {
+    if (!checkpoint)
+        return NULL;
     return &checkpoint->config;
 }
 
 const cnn_train_options *cnn_checkpoint_options(const cnn_checkpoint *checkpoint)
 {
+    if (!checkpoint)
+        return NULL;
     return &checkpoint->options;
 }
 
 const char *cnn_checkpoint_data(const cnn_checkpoint *checkpoint)
 {
+    if (!checkpoint)
+        return "";
     return checkpoint->source;
 }
 
 cnn_status cnn_checkpoint_model(cnn_model **model, const cnn_checkpoint *checkpoint)
 {
+    CNN_NEED(model, checkpoint);
     *model = NULL;
     cnn_model *result = NULL;
     cnn_status status = CNN_OK;
@@ -197,6 +205,8 @@ out:
 /* Checkpoints of earlier versions say nothing of it. */
 void cnn_checkpoint_data_options(cnn_data_options *options, const cnn_checkpoint *checkpoint)
 {
+    if (!options || !checkpoint)
+        return;
     const json_t *data = json_object_get(checkpoint->json, "data");
     const char *name = json_string_value(json_object_get(data, "fit"));
     if (name)
@@ -208,6 +218,7 @@ void cnn_checkpoint_data_options(cnn_data_options *options, const cnn_checkpoint
 cnn_status cnn_checkpoint_check(const cnn_checkpoint *checkpoint, const cnn_config *config,
                                 const cnn_train_options *options, const cnn_dataset *dataset)
 {
+    CNN_NEED(checkpoint, config, options, dataset);
     char hash[CNN_HASH_SIZE];
     cnn_status status = cnn_dataset_hash(hash, dataset);
     if (status == CNN_OK)

@@ -6,9 +6,12 @@
 void cnn_confusion_count(size_t *counts, int classes, const cnn_prediction *predictions,
                          const uint16_t *labels, size_t count)
 {
+    if (!counts || classes < 1)
+        return;
     memset(counts, 0, (size_t)classes * (size_t)classes * sizeof *counts);
-    for (size_t i = 0; i < count; i++)
-        counts[(size_t)labels[i] * (size_t)classes + (size_t)predictions[i].label]++;
+    for (size_t i = 0; predictions && labels && i < count; i++)
+        if (labels[i] < classes && predictions[i].label >= 0 && predictions[i].label < classes)
+            counts[(size_t)labels[i] * (size_t)classes + (size_t)predictions[i].label]++;
 }
 
 static double divide(size_t a, size_t b)
@@ -18,6 +21,8 @@ static double divide(size_t a, size_t b)
 
 cnn_class_score cnn_confusion_score(const size_t *counts, int classes, int label)
 {
+    if (!counts || label < 0 || label >= classes)
+        return (cnn_class_score){.precision = NAN, .recall = NAN, .f1 = NAN};
     size_t side = (size_t)classes, at = (size_t)label;
     cnn_class_score score = {.hits = counts[at * side + at]};
     for (size_t i = 0; i < side; i++) {
@@ -48,6 +53,8 @@ static size_t insert(cnn_confusion_pair *pairs, size_t found, size_t most, cnn_c
 size_t cnn_confusion_largest(cnn_confusion_pair *pairs, size_t most, const size_t *counts,
                              int classes)
 {
+    if (!pairs || !counts)
+        return 0;
     size_t found = 0;
     for (int label = 0; label < classes; label++)
         for (int predicted = 0; predicted < classes; predicted++) {

@@ -27,6 +27,7 @@ static void append_json(cnn_text *text, const cnn_epoch *epoch)
 cnn_status cnn_metrics_create(cnn_metrics **metrics, const cnn_trainer *trainer,
                               const char *csv_path, const char *json_path)
 {
+    CNN_NEED(metrics, trainer, csv_path);
     cnn_metrics *result = NULL;
     cnn_text csv = {0}, json = {0};
     char *csv_text = NULL, *json_text = NULL;
@@ -72,6 +73,7 @@ static cnn_status append(cnn_log_file *log, const cnn_epoch *epoch,
 
 cnn_status cnn_metrics_append(cnn_metrics *metrics, const cnn_epoch *epoch)
 {
+    CNN_NEED(metrics, epoch);
     cnn_status status = append(&metrics->csv, epoch, cnn_epoch_append_csv);
     return status == CNN_OK ? append(&metrics->json, epoch, append_json) : status;
 }

@@ -50,6 +50,8 @@ enum { ROWS = sizeof rows / sizeof rows[0] };
 
 void cnn_train_options_init(cnn_train_options *options)
 {
+    if (!options)
+        return;
     *options = (cnn_train_options){
         .epochs = 10,
         .batch = 256,
@@ -74,6 +76,7 @@ enum { NUMBERS = sizeof numbers / sizeof numbers[0] };
 
 cnn_status cnn_train_options_set(cnn_train_options *options, const char *key, const char *value)
 {
+    CNN_NEED(options, key, value);
     for (int i = 0; i < NUMBERS; i++)
         if (strcmp(key, numbers[i].key) == 0)
             return cnn_take_number((double *)(void *)((char *)options + numbers[i].offset),

@@ -19,9 +19,11 @@ enum { SLOTS_AT_FIRST = 64 };
 cnn_status cnn_predictor_create(cnn_predictor **predictor, cnn_device *device,
                                 const cnn_model *model, int batch, bool fuse)
 {
+    CNN_NEED(predictor, device, model);
     cnn_predictor *result = NULL;
     cnn_status status = CNN_OK;
     *predictor = NULL;
+    CNN_TRY(cnn_device_check_process(device));
     if (batch < 1)
         return cnn_fail(CNN_ERROR_ARGUMENT, "--batch: expected 1 or more, found %d", batch);
     CNN_TRY(cnn_allocate(&result, 1, sizeof *result, "a predictor"));
@@ -42,7 +44,7 @@ out:
 
 void cnn_predictor_destroy(cnn_predictor *predictor)
 {
-    if (!predictor)
+    if (!predictor || cnn_abandon_in_child(predictor, predictor->device))
         return;
     cnn_plan_destroy(predictor->plan);
     free(predictor->pixels);
@@ -84,10 +86,13 @@ out:
 cnn_status cnn_predictor_run(float *logits, cnn_predictor *predictor, const float *images,
                              size_t count)
 {
+    CNN_NEED(predictor);
+    if (count > 0)
+        CNN_NEED(logits, images);
     size_t image = cnn_shape_count(predictor->model->network->layers[0].in);
     size_t classes = (size_t)predictor->model->network->config.ydim;
     size_t batch = (size_t)predictor->batch;
-    cnn_status status = CNN_OK;
+    cnn_status status = cnn_device_check_process(predictor->device);
     for (size_t first = 0; status == CNN_OK && first < count; first += batch) {
         size_t n = count - first < batch ? count - first : batch;
         status = run_batch(logits + first * classes, predictor, images + first * image, (int)n);
@@ -107,13 +112,14 @@ static cnn_status check_split(const cnn_predictor *predictor, const cnn_dataset 
     return status;
 }
 
-cnn_status cnn_predictor_evaluate_samples(cnn_evaluation *evaluation, cnn_prediction *predictions,
-                                          cnn_predictor *predictor, const cnn_dataset *dataset,
-                                          cnn_split split)
+/* predictions may be NULL. */
+static cnn_status evaluate(cnn_evaluation *evaluation, cnn_prediction *predictions,
+                           cnn_predictor *predictor, const cnn_dataset *dataset, cnn_split split)
 {
     cnn_feed feed = {0};
     cnn_predictions reader = {0};
     cnn_status status = CNN_OK;
+    CNN_TRY(cnn_device_check_process(predictor->device));
     CNN_TRY(check_split(predictor, dataset, split));
     /* One pass over the data: streaming it costs what uploading it would. */
     CNN_TRY(cnn_feed_init(&feed, predictor->device, dataset, split, predictor->batch,
@@ -142,5 +148,14 @@ out:
 cnn_status cnn_predictor_evaluate(cnn_evaluation *evaluation, cnn_predictor *predictor,
                                   const cnn_dataset *dataset, cnn_split split)
 {
-    return cnn_predictor_evaluate_samples(evaluation, NULL, predictor, dataset, split);
+    CNN_NEED(evaluation, predictor, dataset);
+    return evaluate(evaluation, NULL, predictor, dataset, split);
+}
+
+cnn_status cnn_predictor_evaluate_samples(cnn_evaluation *evaluation, cnn_prediction *predictions,
+                                          cnn_predictor *predictor, const cnn_dataset *dataset,
+                                          cnn_split split)
+{
+    CNN_NEED(evaluation, predictions, predictor, dataset);
+    return evaluate(evaluation, predictions, predictor, dataset, split);
 }

@@ -67,7 +67,12 @@ out:
 
 cnn_status cnn_trainer_resume(cnn_trainer *trainer, const cnn_checkpoint *checkpoint)
 {
+    CNN_NEED(trainer, checkpoint);
+    if (trainer->moment != CNN_IDLE)
+        return cnn_fail(CNN_ERROR_ARGUMENT, "cnn_trainer_resume: expected a trainer that is not "
+                                            "running, found a call from one of its callbacks");
     cnn_status status = CNN_OK;
+    CNN_TRY(cnn_device_check_process(trainer->device));
     CNN_TRY(cnn_dataset_hash(trainer->data_hash, trainer->dataset));
     CNN_TRY(cnn_checkpoint_match(checkpoint, &trainer->model->network->config, &trainer->options,
                                  trainer->dataset, trainer->data_hash));

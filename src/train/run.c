@@ -9,18 +9,39 @@
 #include "base/status.h"
 #include "train/trainer.h"
 
+static bool leave_callback(cnn_trainer *trainer, bool goes_on)
+{
+    trainer->moment = CNN_RUNNING;
+    return goes_on && !trainer->unwanted;
+}
+
 static bool tick(const cnn_progress *progress, void *user)
 {
-    const cnn_train_callbacks *callbacks = ((cnn_trainer *)user)->callbacks;
-    return !callbacks || !callbacks->on_progress ||
-           callbacks->on_progress(progress, callbacks->user);
+    cnn_trainer *trainer = user;
+    const cnn_train_callbacks *callbacks = trainer->callbacks;
+    if (!callbacks || !callbacks->on_progress)
+        return true;
+    trainer->moment = CNN_IN_CALLBACK;
+    return leave_callback(trainer, callbacks->on_progress(progress, callbacks->user));
+}
+
+static bool tell_epoch(const cnn_epoch *epoch, cnn_trainer *trainer)
+{
+    const cnn_train_callbacks *callbacks = trainer->callbacks;
+    if (!callbacks || !callbacks->on_epoch)
+        return true;
+    trainer->moment = CNN_IN_CALLBACK;
+    return leave_callback(trainer, callbacks->on_epoch(epoch, callbacks->user));
 }
 
 static cnn_status offer_checkpoint(void *user)
 {
-    const cnn_trainer *trainer = user;
+    cnn_trainer *trainer = user;
     const cnn_train_callbacks *callbacks = trainer->callbacks;
-    if (!callbacks || !callbacks->on_checkpoint || callbacks->on_checkpoint(callbacks->user))
+    if (!callbacks || !callbacks->on_checkpoint)
+        return CNN_OK;
+    trainer->moment = CNN_AT_CHECKPOINT;
+    if (leave_callback(trainer, callbacks->on_checkpoint(callbacks->user)))
         return CNN_OK;
     return cnn_fail(CNN_ERROR_STOPPED, "stopped at a checkpoint in epoch %d", trainer->loop.epoch);
 }
@@ -182,7 +203,6 @@ static bool is_checkpoint_due(const cnn_trainer *trainer, int epoch)
 /* Evaluates where it is due, updates the model, and reports: after that the epoch is over. */
 static cnn_status close_epoch(cnn_epoch *epoch, cnn_trainer *trainer)
 {
-    const cnn_train_callbacks *callbacks = trainer->callbacks;
     evaluation decisive = {NAN, NAN};
     cnn_status status = CNN_OK;
     epoch->train_accuracy = epoch->val_accuracy = epoch->test_accuracy = NAN;
@@ -198,7 +218,7 @@ static cnn_status close_epoch(cnn_epoch *epoch, cnn_trainer *trainer)
     CNN_TRY(cnn_trainer_remember(trainer, epoch));
     trainer->loop.epoch++;
     trainer->loop.sums = (cnn_loop_sums){0};
-    if (callbacks && callbacks->on_epoch && !callbacks->on_epoch(epoch, callbacks->user))
+    if (!tell_epoch(epoch, trainer))
         status = cnn_fail(CNN_ERROR_STOPPED, "stopped after epoch %d", epoch->index);
     else if (is_checkpoint_due(trainer, epoch->index))
         status = offer_checkpoint(trainer);
@@ -220,9 +240,10 @@ out:
     return status;
 }
 
-cnn_status cnn_trainer_run(cnn_trainer *trainer, const cnn_train_callbacks *callbacks)
+static void begin(cnn_trainer *trainer, const cnn_train_callbacks *callbacks)
 {
     cnn_loop *loop = &trainer->loop;
+    trainer->moment = CNN_RUNNING;
     trainer->callbacks = callbacks;
     loop->plan = trainer->plan;
     loop->feed = &trainer->train;
@@ -234,7 +255,31 @@ cnn_status cnn_trainer_run(cnn_trainer *trainer, const cnn_train_callbacks *call
     loop->save = offer_checkpoint;
     loop->save_every = (uint64_t)trainer->options.checkpoint_steps;
     loop->user = trainer;
-    cnn_status status = cnn_model_set_data(trainer->model, trainer->dataset);
+}
+
+/* A trainer that a callback destroyed goes now. */
+static cnn_status end(cnn_trainer *trainer, cnn_status status)
+{
+    bool unwanted = trainer->unwanted;
+    trainer->callbacks = NULL;
+    trainer->moment = CNN_IDLE;
+    if (!unwanted)
+        return status;
+    cnn_trainer_destroy(trainer);
+    return cnn_fail(CNN_ERROR_STOPPED, "stopped: the trainer was destroyed in a callback");
+}
+
+cnn_status cnn_trainer_run(cnn_trainer *trainer, const cnn_train_callbacks *callbacks)
+{
+    CNN_NEED(trainer);
+    if (trainer->moment != CNN_IDLE)
+        return cnn_fail(CNN_ERROR_ARGUMENT, "cnn_trainer_run: expected a trainer that is not "
+                                            "running, found a call from one of its callbacks");
+    cnn_status status = cnn_device_check_process(trainer->device);
+    if (status != CNN_OK)
+        return status;
+    begin(trainer, callbacks);
+    status = cnn_model_set_data(trainer->model, trainer->dataset);
     if (status == CNN_OK)
         status = run(trainer);
     /* A stopped run keeps the steps that it made; the reason to stop stays the message. */
@@ -243,6 +288,5 @@ cnn_status cnn_trainer_run(cnn_trainer *trainer, const cnn_train_callbacks *call
         if (copied != CNN_OK)
             status = copied;
     }
-    trainer->callbacks = NULL;
-    return status;
+    return end(trainer, status);
 }

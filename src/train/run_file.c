@@ -18,6 +18,7 @@ static json_t *count_to_json(size_t count)
 
 cnn_status cnn_trainer_write_run(const cnn_trainer *trainer, const char *path)
 {
+    CNN_NEED(trainer, path);
     const cnn_config *config = &trainer->model->network->config;
     const cnn_device_info *info = &trainer->device->info;
     char *network = NULL, *text = NULL;

@@ -123,9 +123,16 @@ out:
 
 cnn_status cnn_trainer_save(cnn_trainer *trainer, const char *path, const char *previous)
 {
+    CNN_NEED(trainer, path);
     const cnn_adam *adam = &trainer->plan->adam;
     cnn_state state = {0};
-    cnn_status status = CNN_OK;
+    if (trainer->moment != CNN_IDLE && trainer->moment != CNN_AT_CHECKPOINT)
+        return cnn_fail(CNN_ERROR_ARGUMENT,
+                        "cnn_trainer_save: expected a call from on_checkpoint, or "
+                        "while the trainer is not running, found another one");
+    cnn_status status = cnn_device_check_process(trainer->device);
+    if (status != CNN_OK)
+        return status;
     if (!trainer->data_hash[0])
         CNN_TRY(cnn_dataset_hash(trainer->data_hash, trainer->dataset));
     CNN_TRY(cnn_trainer_update_model(trainer));

@@ -122,11 +122,13 @@ out:
 cnn_status cnn_trainer_create(cnn_trainer **trainer, cnn_device *device, cnn_model *model,
                               const cnn_dataset *dataset, const cnn_train_options *options)
 {
+    CNN_NEED(trainer, device, model, dataset, options);
     uint64_t before = device->allocated;
     int piece;
     cnn_status status = CNN_OK;
     cnn_trainer *result = NULL;
     *trainer = NULL;
+    CNN_TRY(cnn_device_check_process(device));
     CNN_TRY(cnn_train_options_check(options));
     CNN_TRY(cnn_plan_divide(&piece, model->network, options->batch, options->micro_batch));
     CNN_TRY(cnn_check_dataset(model->network, dataset));
@@ -151,6 +153,12 @@ void cnn_trainer_destroy(cnn_trainer *trainer)
 {
     if (!trainer)
         return;
+    if (trainer->moment != CNN_IDLE) {
+        trainer->unwanted = true;
+        return;
+    }
+    if (cnn_abandon_in_child(trainer, trainer->device))
+        return;
     cnn_feed_finish(&trainer->train);
     cnn_feed_finish(&trainer->test);
     cnn_feed_finish(&trainer->val);
@@ -167,16 +175,22 @@ void cnn_trainer_destroy(cnn_trainer *trainer)
 
 uint64_t cnn_trainer_device_bytes(const cnn_trainer *trainer)
 {
+    if (!trainer)
+        return 0;
     return trainer->device_bytes;
 }
 
 bool cnn_trainer_is_streaming(const cnn_trainer *trainer)
 {
+    if (!trainer)
+        return false;
     return trainer->streaming;
 }
 
 cnn_position cnn_trainer_position(const cnn_trainer *trainer)
 {
+    if (!trainer)
+        return (cnn_position){0};
     const cnn_train_options *options = &trainer->options;
     size_t batch = (size_t)trainer->train.batch;
     bool early = options->early_stop > 0 && trainer->best.since >= options->early_stop;
@@ -198,6 +212,8 @@ const char *cnn_trainer_judge(const cnn_trainer *trainer)
 
 cnn_best cnn_trainer_best(const cnn_trainer *trainer)
 {
+    if (!trainer)
+        return (cnn_best){.epoch = -1, .split = ""};
     const cnn_judgement *best = &trainer->best;
     return (cnn_best){
         .model = best->epoch >= 0 ? best->model : NULL,

@@ -16,7 +16,13 @@ typedef struct cnn_judgement {
     int since; /* evaluations after it */
 } cnn_judgement;
 
+/* What a trainer is doing: in a callback it may not be run again; it may be saved where no pass is
+ * under way. */
+typedef enum cnn_moment { CNN_IDLE, CNN_RUNNING, CNN_IN_CALLBACK, CNN_AT_CHECKPOINT } cnn_moment;
+
 struct cnn_trainer {
+    cnn_moment moment;
+    bool unwanted; /* it was destroyed in a callback, and goes when the run is over */
     cnn_device *device;
     cnn_model *model;
     const cnn_dataset *dataset;

@@ -144,7 +144,8 @@ class Links(Folder):
         for name, command in (("grid.png", ["predict", *model, "--data", self.data, "--grid", "grid.png"]),
                               ("out.onnx", ["export", *model, "out.onnx"]),
                               ("other.npz", ["export", *model, "other.npz"]),
-                              ("copy", ["import", "made/cnn.safetensors", "copy"])):
+                              ("copy.safetensors",
+                               ["import", "made/cnn.safetensors", "copy.safetensors"])):
             symbolic, _ = self.targets("other")
             os.symlink(symbolic, f"{self.folder}/{name}")
             self.run_command(*command)

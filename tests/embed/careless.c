@@ -1,0 +1,290 @@
+/* A program that does what the headers do not allow. Each call is answered, by an error with a
+ * message or by a value that means nothing; nothing crashes, hangs, or is called done that is not.
+ * To be run under the sanitizers, too: careless FOLDER. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cnncl/cnncl.h>
+
+enum { SIDE = 6, PIXELS = SIDE * SIDE, CLASSES = 3, COUNT = 40, TESTS = 12 };
+
+static void check(bool good, const char *what, int line)
+{
+    if (good)
+        return;
+    fprintf(stderr, "line %d: %s; the last message: %s\n", line, what, cnn_error_message());
+    exit(1);
+}
+
+#define CHECK(condition) check(condition, #condition, __LINE__)
+#define OK(call) CHECK((call) == CNN_OK)
+
+static void expect_argument(cnn_status status, const char *message)
+{
+    if (status == CNN_ERROR_ARGUMENT && strncmp(cnn_error_message(), message, strlen(message)) == 0)
+        return;
+    fprintf(stderr, "expected '%s', found status %d: %s\n", message, (int)status,
+            cnn_error_message());
+    exit(1);
+}
+
+#include "null_calls.h"
+
+static char path[512];
+static cnn_device *device;
+static cnn_dataset *dataset;
+static cnn_model *model;
+
+static void set_up(void)
+{
+    static float noise[(COUNT + TESTS) * PIXELS];
+    static uint8_t images[(COUNT + TESTS) * PIXELS];
+    static uint16_t labels[COUNT + TESTS];
+    const int shape[3] = {1, SIDE, SIDE};
+    cnn_config config;
+    cnn_random_uniform(noise, (COUNT + TESTS) * PIXELS, 1);
+    for (size_t i = 0; i < (COUNT + TESTS) * PIXELS; i++)
+        images[i] = (uint8_t)(noise[i] * 200.0f);
+    for (size_t i = 0; i < COUNT + TESTS; i++)
+        labels[i] = (uint16_t)(i % CLASSES);
+    OK(cnn_dataset_create(&dataset, shape, images, labels, COUNT, images + (size_t)COUNT * PIXELS,
+                          labels + COUNT, TESTS));
+    cnn_config_init(&config);
+    OK(cnn_config_set(&config, "xdim", "1,6,6"));
+    OK(cnn_config_set(&config, "cdims", "2"));
+    OK(cnn_config_set(&config, "hdims", "none"));
+    OK(cnn_config_set(&config, "ydim", "3"));
+    OK(cnn_model_create(&model, &config, 1));
+    OK(cnn_device_create(&device, NULL));
+}
+
+static cnn_trainer *make_trainer(void)
+{
+    cnn_train_options options;
+    cnn_trainer *trainer;
+    cnn_train_options_init(&options);
+    options.epochs = 2;
+    options.batch = 8;
+    options.checkpoint_steps = 2;
+    OK(cnn_trainer_create(&trainer, device, model, dataset, &options));
+    return trainer;
+}
+
+/* ---- in callbacks ---- */
+
+typedef struct caller {
+    cnn_trainer *trainer;
+    int calls, saves;
+    bool destroys_in_progress, destroys_in_epoch, destroys_in_checkpoint;
+} caller;
+
+/* What no callback may do; checkpoints alone may save. */
+static void misuse(caller *at, bool may_save)
+{
+    at->calls++;
+    expect_argument(cnn_trainer_run(at->trainer, NULL), "cnn_trainer_run: ");
+    if (may_save) {
+        OK(cnn_trainer_save(at->trainer, path, NULL));
+        at->saves++;
+    } else {
+        expect_argument(cnn_trainer_save(at->trainer, path, NULL), "cnn_trainer_save: ");
+    }
+    if (at->saves > 0) {
+        cnn_checkpoint *checkpoint;
+        OK(cnn_checkpoint_load(&checkpoint, path));
+        expect_argument(cnn_trainer_resume(at->trainer, checkpoint), "cnn_trainer_resume: ");
+        cnn_checkpoint_destroy(checkpoint);
+    }
+}
+
+static bool on_progress(const cnn_progress *progress, void *user)
+{
+    caller *at = user;
+    (void)progress;
+    misuse(at, false);
+    if (at->destroys_in_progress)
+        cnn_trainer_destroy(at->trainer);
+    return true;
+}
+
+static bool on_epoch(const cnn_epoch *epoch, void *user)
+{
+    caller *at = user;
+    (void)epoch;
+    misuse(at, false);
+    if (at->destroys_in_epoch)
+        cnn_trainer_destroy(at->trainer);
+    return true;
+}
+
+static bool on_checkpoint(void *user)
+{
+    caller *at = user;
+    misuse(at, true);
+    if (at->destroys_in_checkpoint)
+        cnn_trainer_destroy(at->trainer);
+    return true;
+}
+
+static cnn_status run(caller *at)
+{
+    cnn_train_callbacks callbacks = {on_epoch, on_progress, on_checkpoint, at};
+    at->trainer = make_trainer();
+    return cnn_trainer_run(at->trainer, &callbacks);
+}
+
+static void misuse_callbacks(void)
+{
+    caller plain = {0};
+    OK(run(&plain));
+    CHECK(plain.calls > 8 && plain.saves > 2);
+    CHECK(cnn_trainer_position(plain.trainer).complete);
+    OK(cnn_trainer_save(plain.trainer, path, NULL));
+    OK(cnn_trainer_run(plain.trainer, NULL)); /* nothing is left to do */
+    cnn_trainer_destroy(plain.trainer);
+    caller destroyers[] = {{.destroys_in_progress = true},
+                           {.destroys_in_epoch = true},
+                           {.destroys_in_checkpoint = true}};
+    for (int i = 0; i < 3; i++) {
+        CHECK(run(&destroyers[i]) == CNN_ERROR_STOPPED);
+        CHECK(strstr(cnn_error_message(), "destroyed in a callback"));
+    }
+    CHECK(destroyers[0].calls == 1);
+}
+
+/* ---- indices and numbers that there are none of ---- */
+
+static void misuse_indices(void)
+{
+    const size_t past[] = {0, 1, 1000, (size_t)-1};
+    const cnn_network *network = cnn_model_network(model);
+    cnn_device_list *list;
+    OK(cnn_device_list_create(&list));
+    for (int i = 0; i < 4; i++) {
+        size_t tensor = cnn_model_tensor_count(model) + past[i];
+        size_t layer = cnn_network_layer_count(network) + past[i];
+        if (tensor >= past[i])
+            CHECK(!cnn_model_tensor(model, tensor).values &&
+                  !*cnn_model_tensor(model, tensor).name);
+        if (layer >= past[i])
+            CHECK(!*cnn_network_layer(network, layer).kind);
+        CHECK(!cnn_device_list_get(list, cnn_device_list_total(list) + (past[i] & 0xffff)));
+    }
+    cnn_device_list_destroy(list);
+    for (int label = -3; label < 70000; label += 997) {
+        CHECK(*cnn_dataset_class_name(dataset, label));
+        CHECK(*cnn_model_class_name(model, label));
+    }
+    for (int split = -2; split < 5; split++)
+        if (split != CNN_SPLIT_TRAIN && split != CNN_SPLIT_TEST)
+            CHECK(cnn_dataset_count(dataset, (cnn_split)split) == 0 &&
+                  !cnn_dataset_images(dataset, (cnn_split)split) &&
+                  !cnn_dataset_labels(dataset, (cnn_split)split));
+    CHECK(strcmp(cnn_device_type_name((cnn_device_type)77), "other") == 0);
+    CHECK(strcmp(cnn_status_name((cnn_status)77), "unknown") == 0);
+}
+
+static void misuse_confusion(void)
+{
+    const cnn_prediction predictions[] = {{0, 1.0f}, {2, 1.0f}, {3, 1.0f}, {-1, 1.0f}, {1, 1.0f}};
+    const uint16_t labels[] = {0, 2, 1, 1, 60000};
+    size_t counts[9];
+    cnn_confusion_pair pairs[2];
+    cnn_confusion_count(counts, 3, predictions, labels, 5);
+    CHECK(counts[0] == 1 && counts[8] == 1 && counts[4] == 0);
+    CHECK(isnan(cnn_confusion_score(counts, 3, 3).f1));
+    CHECK(isnan(cnn_confusion_score(counts, 3, -1).f1));
+    CHECK(cnn_confusion_largest(pairs, 2, counts, 3) == 0);
+}
+
+static void misuse_options(void)
+{
+    cnn_config config;
+    cnn_network *network;
+    cnn_predictor *predictor;
+    cnn_config_init(&config);
+    config.cdim_count = 100000;
+    CHECK(cnn_network_create(&network, &config) == CNN_ERROR_ARGUMENT && !network);
+    config.cdim_count = -1;
+    CHECK(cnn_network_create(&network, &config) == CNN_ERROR_ARGUMENT);
+    memset(config.name, 'x', sizeof config.name);
+    CHECK(cnn_network_create(&network, &config) == CNN_ERROR_ARGUMENT);
+    CHECK(cnn_predictor_create(&predictor, device, model, 0, true) == CNN_ERROR_ARGUMENT);
+    CHECK(cnn_predictor_create(&predictor, device, model, 2, true) == CNN_OK);
+    expect_argument(cnn_predictor_run(NULL, predictor, NULL, 3), "cnn_predictor_run: ");
+    OK(cnn_predictor_run(NULL, predictor, NULL, 0));
+    cnn_predictor_destroy(predictor);
+}
+
+/* ---- a handle in a forked child ---- */
+
+static void expect_device(cnn_status status)
+{
+    CHECK(status == CNN_ERROR_DEVICE && strstr(cnn_error_message(), "fork()"));
+}
+
+static void use_in_child(cnn_trainer *trainer, cnn_predictor *predictor)
+{
+    static float images[PIXELS], logits[CLASSES];
+    cnn_evaluation evaluation;
+    cnn_predictor *other;
+    cnn_bench *bench;
+    cnn_bench_options options;
+    char *text;
+    cnn_bench_options_init(&options);
+    expect_device(cnn_trainer_run(trainer, NULL));
+    expect_device(cnn_trainer_save(trainer, path, NULL));
+    expect_device(cnn_predictor_run(logits, predictor, images, 1));
+    expect_device(cnn_predictor_evaluate(&evaluation, predictor, dataset, CNN_SPLIT_TEST));
+    expect_device(cnn_predictor_create(&other, device, model, 1, true));
+    expect_device(cnn_bench_run(&bench, device, model, &options));
+    expect_device(cnn_plan_to_text(&text, device, cnn_model_network(model), 4, 0, true));
+    OK(cnn_model_save(model, path)); /* what lies in the host's memory serves there, too */
+    cnn_predictor_destroy(predictor);
+    cnn_trainer_destroy(trainer);
+    cnn_device_destroy(device);
+    cnn_model_destroy(model);
+    cnn_dataset_destroy(dataset);
+}
+
+static void fork_with_handles(void)
+{
+    cnn_predictor *predictor;
+    cnn_trainer *trainer = make_trainer();
+    int status;
+    OK(cnn_predictor_create(&predictor, device, model, 1, true));
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        use_in_child(trainer, predictor);
+        exit(0);
+    }
+    CHECK(child > 0 && waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    OK(cnn_trainer_run(trainer, NULL));
+    cnn_predictor_destroy(predictor);
+    cnn_trainer_destroy(trainer);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2)
+        return 2;
+    snprintf(path, sizeof path, "%s/careless.safetensors", argv[1]);
+    call_all_with_null();
+    set_up();
+    misuse_callbacks();
+    misuse_indices();
+    misuse_confusion();
+    misuse_options();
+    fork_with_handles();
+    cnn_device_destroy(device);
+    cnn_model_destroy(model);
+    cnn_dataset_destroy(dataset);
+    remove(path);
+    return 0;
+}
