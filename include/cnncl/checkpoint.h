@@ -22,7 +22,8 @@
 extern "C" {
 #endif
 
-/** Saves where the trainer is; not to be called from on_progress. Atomic: path holds the old file
+/** Saves where the trainer is: from on_checkpoint, or while it is not running; on_progress and
+ * on_epoch are no places for it (ARGUMENT). Atomic: path holds the old file
  * or the new one, whole. With `previous` (may be NULL) the file that was at path is kept under that
  * name. Updates the model's values, too. Errors: FILE, MEMORY, OPENCL, ARITHMETIC (values that are
  * not finite; nothing is saved). */

@@ -3,7 +3,13 @@
  *
  * A function that can fail returns a cnn_status. When it is not CNN_OK, cnn_error_message() has one
  * line that says what was expected, what was found and what to do. The library never prints and
- * never exits. */
+ * never exits.
+ *
+ * A pointer may be NULL only where that is said. Where one is, a function that returns a status
+ * returns CNN_ERROR_ARGUMENT and names it; any other does nothing, and returns false, NULL, an
+ * empty string or a struct without values. So does a function that is asked for an index past the
+ * count. A device, and what was created on it, serves the process that opened it alone: in a child
+ * that it forked each call returns CNN_ERROR_DEVICE, and destroying does nothing. */
 #ifndef CNNCL_ERROR_H
 #define CNNCL_ERROR_H
 

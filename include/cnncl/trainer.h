@@ -88,7 +88,8 @@ typedef struct cnn_trainer cnn_trainer;
  * the network), MEMORY, OPENCL, KERNEL. */
 CNN_API cnn_status cnn_trainer_create(cnn_trainer **trainer, cnn_device *device, cnn_model *model,
                                       const cnn_dataset *dataset, const cnn_train_options *options);
-/** Frees it. NULL is no error. */
+/** Frees it; in one of its callbacks, as soon as the run is over, which then is stopped and returns
+ * CNN_ERROR_STOPPED. NULL is no error. */
 CNN_API void cnn_trainer_destroy(cnn_trainer *trainer);
 /** Bytes of device memory it takes. */
 CNN_API uint64_t cnn_trainer_device_bytes(const cnn_trainer *trainer);
@@ -121,8 +122,8 @@ CNN_API cnn_best cnn_trainer_best(const cnn_trainer *trainer);
 /** Evaluates (epoch -1), trains, evaluates after epochs as print_every says; or goes on from where
  * it is, which is nothing to do where it is complete. The model's values are updated before each
  * on_epoch and at the end. When a loss is not finite the model keeps the
- * values that it was updated with last, and the message names the step. Errors: ARITHMETIC,
- * STOPPED, OPENCL, MEMORY. */
+ * values that it was updated with last, and the message names the step. Errors: ARGUMENT (called
+ * from one of its own callbacks), ARITHMETIC, STOPPED, OPENCL, MEMORY. */
 CNN_API cnn_status cnn_trainer_run(cnn_trainer *trainer, const cnn_train_callbacks *callbacks);
 
 #ifdef __cplusplus
