@@ -5,18 +5,26 @@
 #   files     every call on the files of each command fails, or is the last before kill -9
 #   long      thousands of epochs and models, a million predictions: memory and objects stay as they were
 #   networks  200 random networks pass the doctor and the check before training, on each driver; wrong kernels do not
+#   sweeps    each shape and network of the tests of kernels and plans, where scripts/test.sh has some
 #   sanitize  all tests of modules, devices and commands under AddressSanitizer and UBSan, on pocl
 # Without names: all. BUILD_DIR is the build folder, build/ without it.
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 build=${BUILD_DIR:-$root/build}
-names=${*:-kill torture files long networks sanitize}
+names=${*:-kill torture files long networks sweeps sanitize}
 
 "$root/scripts/setup.sh" --tests
 "$root/scripts/build.sh" --tests "$build"
 build=$(CDPATH='' cd -- "$build" && pwd)
 export CNN_CL_KERNEL_DIR="$root/cl"
+
+# The tests that ask sweep() how long their loops are, for both classes of kernels.
+run_sweeps() {
+    CNN_TEST_SWEEP=all meson test -C "$build" --no-rebuild --print-errorlogs --timeout-multiplier 5 \
+        ops plan plan_rules norm_block conv_evaluation gpu_blocks 'ops with kernels for GPUs' \
+        'plan with kernels for GPUs' 'plan_rules with kernels for GPUs'
+}
 
 for name in $names; do
     echo "== $name"
@@ -43,11 +51,14 @@ for name in $names; do
         networks)
             NETWORKS=200 CNN_TEST_COMMAND="$build/src/cli/cnn-cl" python3 "$root/tests/cli/test_networks.py"
             ;;
+        sweeps)
+            run_sweeps
+            ;;
         sanitize)
             "$root/tests/sanitize.sh" "$root" "$build/tests/sanitize" all
             ;;
         *)
-            echo "slow_tests.sh: expected kill, torture, files, long, networks or sanitize, found '$name'" >&2
+            echo "slow_tests.sh: expected kill, torture, files, long, networks, sweeps or sanitize, found '$name'" >&2
             exit 2
             ;;
     esac

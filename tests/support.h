@@ -8,6 +8,10 @@
 
 #include "layers/layer.h"
 
+/* How many examples a loop has: `few` in each run of the suite, `all` where CNN_TEST_SWEEP is set,
+ * as `scripts/slow_tests.sh sweeps` does: each kernel takes some 0.3 s to compile. */
+int sweep(int few, int all);
+
 /* Adds a test case to the suite whose scratch memory is released after each of its tests. */
 TCase *add_scratch_case(Suite *suite, const char *name);
 

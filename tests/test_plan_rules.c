@@ -7,9 +7,16 @@
 #include "plan/rules.h"
 #include "plan_case.h"
 
-enum { NETWORKS = 20, TIED = 6, BATCH = 7 };
+enum { NETWORKS = 20, FEW = 10, TIED = 6, BATCH = 7 };
 
 static const plan_tolerance rounding = {1e-5, 1e-5, 1e-8};
+
+/* Some of the networks, by which each rule is tested; every one in a sweep. */
+static int network_of(int i)
+{
+    static const int few[FEW] = {2, 3, 4, 5, 7, 8, 10, 11, 14, 17};
+    return sweep(few[i % FEW], i);
+}
 
 /* The networks that the rules are tested on: see random_config(), with dropout from none to nearly
  * all, and now and then more channels than any block of a kernel has. */
@@ -46,9 +53,11 @@ static void check_case(plan_case *at)
 
 START_TEST(fused_steps_agree_with_plain_c)
 {
-    random_source random = {.seed = (uint64_t)_i};
-    cnn_config config = make_config(_i);
-    plan_case at = make_plan_case(&random, &config, _i % 2 ? BATCH : random_int(&random, 1, BATCH));
+    const int number = network_of(_i);
+    random_source random = {.seed = (uint64_t)number};
+    cnn_config config = make_config(number);
+    plan_case at =
+        make_plan_case(&random, &config, number % 2 ? BATCH : random_int(&random, 1, BATCH));
     check_case(&at);
 }
 END_TEST
@@ -106,7 +115,7 @@ static void find_masks(plan_case *at, bool first_kept, bool second_kept)
 
 START_TEST(masks_may_drop_all_and_nothing)
 {
-    random_source random = {.seed = 5};
+    random_source random = {.seed = 6};
     cnn_config config;
     cnn_config_init(&config);
     config.xdim[0] = 3;
@@ -146,8 +155,8 @@ START_TEST(every_rule_is_tested)
     int count, used = 0;
     const cnn_rule *rule = &cnn_rules(&count)[_i];
     cnn_device of_class = *test_device();
-    for (int example = 0; example < 2 * NETWORKS; example++) {
-        cnn_config config = make_config(example / 2);
+    for (int example = 0; example < 2 * sweep(FEW, NETWORKS); example++) {
+        cnn_config config = make_config(network_of(example / 2));
         cnn_network *network;
         of_class.kernel_class = example % 2 ? CNN_KERNEL_CPU : CNN_KERNEL_GPU;
         check_ok(cnn_network_create(&network, &config));
@@ -184,8 +193,8 @@ int main(void)
     cnn_rules(&rules);
     tcase_add_loop_test(tests, every_rule_is_tested, 0, rules);
     tcase_add_test(tests, without_fusion_every_layer_is_a_step);
-    tcase_add_loop_test(tests, fused_steps_agree_with_plain_c, 0, NETWORKS);
-    tcase_add_loop_test(tests, fused_steps_break_ties_as_plain_c, 0, TIED);
+    tcase_add_loop_test(tests, fused_steps_agree_with_plain_c, 0, sweep(FEW, NETWORKS));
+    tcase_add_loop_test(tests, fused_steps_break_ties_as_plain_c, 0, sweep(TIED / 2, TIED));
     tcase_add_loop_test(tests, masks_may_drop_all_and_nothing, 0, 2);
     return run_device_suite(suite);
 }
