@@ -24,7 +24,7 @@ typedef enum cnn_split {
 /** How a data set is loaded. Start from cnn_data_options_init(). */
 typedef struct cnn_data_options {
     int height; /**< of the images, 1 to 65535; 0: as they are. Both are 0 or neither */
-    int width;
+    int width;  /**< the same */
     /** Channels, height, width of the network that the data is for: what pictures from files are
      * brought to. Zeros: 3 channels, and the size that all have, or 224 x 224 where they differ. */
     int input[3];

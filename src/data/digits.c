@@ -44,6 +44,8 @@ static bool is_made_so(const uint8_t *pixels)
 
 bool cnn_dataset_is_like_mnist(const cnn_dataset *dataset)
 {
+    if (!dataset)
+        return false;
     const int *shape = cnn_dataset_shape(dataset);
     size_t count = cnn_dataset_count(dataset, CNN_SPLIT_TRAIN), made_so = 0, seen = 0;
     const uint8_t *pixels = cnn_dataset_images(dataset, CNN_SPLIT_TRAIN);

@@ -155,6 +155,7 @@ out:
 
 cnn_status cnn_image_to_digit(float *values, const int shape[3], const cnn_image *image)
 {
+    CNN_NEED(values, shape, image);
     int found;
     return cnn_image_to_largest_digit(values, &found, shape, image);
 }

@@ -83,11 +83,15 @@ out:
 
 bool cnn_model_digits(const cnn_model *model)
 {
+    if (!model)
+        return false;
     return model->origin.digits;
 }
 
 void cnn_model_set_digits(cnn_model *model, bool digits)
 {
+    if (!model)
+        return;
     model->origin.digits = digits;
 }
 
