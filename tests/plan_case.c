@@ -7,6 +7,26 @@
 
 static const double noise_of_bias = 5e-5;
 
+cnn_config plan_config(int example)
+{
+    static const double dropouts[] = {0.5, 0.0, 0.95, 0.3};
+    static const int wide[] = {16, 24, 33, 40, 17};
+    random_source random = {.seed = 100 + (uint64_t)example};
+    cnn_config config = random_config(&random, example);
+    config.dropout = dropouts[example / 3 % 4];
+    if (example % 4 == 1)
+        config.cdims[0] = wide[example / 4 % 5];
+    if (example % 4 == 3)
+        config.hdims[0] = wide[example / 4 % 5];
+    return config;
+}
+
+int plan_example(int i)
+{
+    static const int few[FEW_PLANS] = {2, 3, 4, 5, 7, 8, 10, 11, 14, 17};
+    return sweep(few[i % FEW_PLANS], i);
+}
+
 static void randomise(random_source *random, cnn_model *model)
 {
     for (size_t i = 0; i < cnn_model_tensor_count(model); i++) {

@@ -26,6 +26,15 @@ typedef struct plan_result {
     float *statistics; /* flat */
 } plan_result;
 
+/* The networks of the tests of plans: see random_config(), with dropout from none to nearly all,
+ * and now and then more channels than any block of a kernel has. Tests that take the same networks
+ * and batch compile their kernels once. */
+enum { PLANS = 20, FEW_PLANS = 10, PLAN_BATCH = 7 };
+cnn_config plan_config(int example);
+/* The example of a loop over sweep(FEW_PLANS, PLANS) or less: the few are such that there is a step
+ * of every rule. */
+int plan_example(int i);
+
 /* Random values everywhere: zeros, as in fresh biases, would hide errors. */
 plan_case make_plan_case(random_source *random, const cnn_config *config, int n);
 void plan_case_finish(plan_case *at);

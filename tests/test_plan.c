@@ -9,22 +9,13 @@
 #include "plan/layout.h"
 #include "plan_golden.h"
 
-enum { NETWORKS = 12, EVALUATED = 6, BATCH = 6, KINDS_OF_PLAN = 2 };
-
-static cnn_config make_config(int example)
-{
-    static const double dropouts[] = {0.5, 0.0, 0.3};
-    random_source random = {.seed = 500 + (uint64_t)example};
-    cnn_config config = random_config(&random, example);
-    config.dropout = dropouts[example / 2 % 3];
-    return config;
-}
+enum { NETWORKS = 12, EVALUATED = 6, BATCH = PLAN_BATCH, KINDS_OF_PLAN = 2 };
 
 /* _i: twice the example, plus 1 for a fused plan: tests/test_plan_rules.c has more of those. */
 START_TEST(networks_agree_with_plain_c)
 {
     random_source random = {.seed = (uint64_t)_i};
-    cnn_config config = make_config(_i / KINDS_OF_PLAN);
+    cnn_config config = plan_config(plan_example(_i / KINDS_OF_PLAN));
     plan_case at = make_plan_case(&random, &config, random_int(&random, 1, BATCH));
     cnn_plan *plan = make_plan(&at, BATCH, true, _i % KINDS_OF_PLAN == 1);
     for (int training = 0; training < 2; training++) {
@@ -40,7 +31,7 @@ END_TEST
 START_TEST(a_plan_for_evaluation_agrees_with_plain_c)
 {
     random_source random = {.seed = (uint64_t)_i};
-    cnn_config config = make_config(_i / KINDS_OF_PLAN);
+    cnn_config config = plan_config(plan_example(_i / KINDS_OF_PLAN));
     plan_case at = make_plan_case(&random, &config, BATCH);
     cnn_plan *plan = make_plan(&at, BATCH, false, _i % KINDS_OF_PLAN == 1);
     at.pass.training = false;
@@ -71,7 +62,7 @@ END_TEST
 START_TEST(a_short_batch_is_like_a_small_plan)
 {
     random_source random = {.seed = 4};
-    cnn_config config = make_config(5);
+    cnn_config config = plan_config(5);
     plan_case whole = make_plan_case(&random, &config, BATCH), part = whole;
     part.n = part.pass.n = 2;
     cnn_plan *large = make_plan(&whole, BATCH, true, _i == 1);
@@ -90,7 +81,7 @@ END_TEST
 START_TEST(an_evaluation_leaves_the_statistics_alone)
 {
     random_source random = {.seed = 4};
-    cnn_config config = make_config(2);
+    cnn_config config = plan_config(2);
     ck_assert(config.batchnorm && config.cdim_count > 0);
     plan_case at = make_plan_case(&random, &config, BATCH);
     size_t bytes = at.model->network->statistic_count * sizeof(float);
@@ -107,7 +98,7 @@ END_TEST
 START_TEST(the_same_pass_twice_is_the_same_to_the_bit)
 {
     random_source random = {.seed = 6};
-    cnn_config config = make_config(11);
+    cnn_config config = plan_config(8);
     plan_case at = make_plan_case(&random, &config, BATCH);
     cnn_plan *plan = make_plan(&at, BATCH, true, _i == 1);
     plan_result first = run_plan(plan, &at), again = run_plan(plan, &at);
@@ -197,7 +188,7 @@ END_TEST
 START_TEST(memory_is_given_back)
 {
     random_source random = {.seed = 4};
-    cnn_config config = make_config(5);
+    cnn_config config = plan_config(5);
     plan_case at = make_plan_case(&random, &config, 2);
     uint64_t before = test_device()->allocated;
     cnn_plan *plan = make_plan(&at, 2, true, true);

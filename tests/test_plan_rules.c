@@ -7,32 +7,9 @@
 #include "plan/rules.h"
 #include "plan_case.h"
 
-enum { NETWORKS = 20, FEW = 10, TIED = 6, BATCH = 7 };
+enum { TIED = 6, BATCH = PLAN_BATCH };
 
 static const plan_tolerance rounding = {1e-5, 1e-5, 1e-8};
-
-/* Some of the networks, by which each rule is tested; every one in a sweep. */
-static int network_of(int i)
-{
-    static const int few[FEW] = {2, 3, 4, 5, 7, 8, 10, 11, 14, 17};
-    return sweep(few[i % FEW], i);
-}
-
-/* The networks that the rules are tested on: see random_config(), with dropout from none to nearly
- * all, and now and then more channels than any block of a kernel has. */
-static cnn_config make_config(int example)
-{
-    static const double dropouts[] = {0.5, 0.0, 0.95, 0.3};
-    static const int wide[] = {16, 24, 33, 40, 17};
-    random_source random = {.seed = 100 + (uint64_t)example};
-    cnn_config config = random_config(&random, example);
-    config.dropout = dropouts[example / 3 % 4];
-    if (example % 4 == 1)
-        config.cdims[0] = wide[example / 4 % 5];
-    if (example % 4 == 3)
-        config.hdims[0] = wide[example / 4 % 5];
-    return config;
-}
 
 static void check_modes(plan_case *at, cnn_plan *fused)
 {
@@ -53,9 +30,9 @@ static void check_case(plan_case *at)
 
 START_TEST(fused_steps_agree_with_plain_c)
 {
-    const int number = network_of(_i);
+    const int number = plan_example(_i);
     random_source random = {.seed = (uint64_t)number};
-    cnn_config config = make_config(number);
+    cnn_config config = plan_config(number);
     plan_case at =
         make_plan_case(&random, &config, number % 2 ? BATCH : random_int(&random, 1, BATCH));
     check_case(&at);
@@ -73,7 +50,7 @@ static void quantise(random_source *random, float *values, size_t count, int low
 START_TEST(fused_steps_break_ties_as_plain_c)
 {
     random_source random = {.seed = (uint64_t)_i};
-    cnn_config config = make_config(3 * _i + 1 + _i % 2); /* one or two convolutions */
+    cnn_config config = plan_config(3 * _i + 1 + _i % 2); /* one or two convolutions */
     config.batchnorm = false;
     config.dropout = _i % 4 < 2 ? 0.0 : 0.5;
     plan_case at = make_plan_case(&random, &config, BATCH);
@@ -155,8 +132,8 @@ START_TEST(every_rule_is_tested)
     int count, used = 0;
     const cnn_rule *rule = &cnn_rules(&count)[_i];
     cnn_device of_class = *test_device();
-    for (int example = 0; example < 2 * sweep(FEW, NETWORKS); example++) {
-        cnn_config config = make_config(network_of(example / 2));
+    for (int example = 0; example < 2 * sweep(FEW_PLANS, PLANS); example++) {
+        cnn_config config = plan_config(plan_example(example / 2));
         cnn_network *network;
         of_class.kernel_class = example % 2 ? CNN_KERNEL_CPU : CNN_KERNEL_GPU;
         check_ok(cnn_network_create(&network, &config));
@@ -172,7 +149,7 @@ END_TEST
 START_TEST(without_fusion_every_layer_is_a_step)
 {
     random_source random = {.seed = 1};
-    cnn_config config = make_config(2);
+    cnn_config config = plan_config(2);
     plan_case at = make_plan_case(&random, &config, 2);
     cnn_plan *fused = make_plan(&at, 2, true, true), *plain = make_plan(&at, 2, true, false);
     ck_assert_int_eq(plain->step_count, at.model->network->layer_count);
@@ -193,7 +170,7 @@ int main(void)
     cnn_rules(&rules);
     tcase_add_loop_test(tests, every_rule_is_tested, 0, rules);
     tcase_add_test(tests, without_fusion_every_layer_is_a_step);
-    tcase_add_loop_test(tests, fused_steps_agree_with_plain_c, 0, sweep(FEW, NETWORKS));
+    tcase_add_loop_test(tests, fused_steps_agree_with_plain_c, 0, sweep(FEW_PLANS, PLANS));
     tcase_add_loop_test(tests, fused_steps_break_ties_as_plain_c, 0, sweep(TIED / 2, TIED));
     tcase_add_loop_test(tests, masks_may_drop_all_and_nothing, 0, 2);
     return run_device_suite(suite);
