@@ -22,8 +22,9 @@ export CNN_CL_KERNEL_DIR="$root/cl"
 # The tests that ask sweep() how long their loops are, for both classes of kernels.
 run_sweeps() {
     CNN_TEST_SWEEP=all meson test -C "$build" --no-rebuild --print-errorlogs --timeout-multiplier 5 \
-        ops plan plan_rules norm_block conv_evaluation gpu_blocks 'ops with kernels for GPUs' \
-        'plan with kernels for GPUs' 'plan_rules with kernels for GPUs'
+        ops plan plan_rules norm_block conv_evaluation gpu_blocks micro_batch 'ops with kernels for GPUs' \
+        'plan with kernels for GPUs' 'plan_rules with kernels for GPUs' \
+        'micro_batch with kernels for GPUs'
 }
 
 for name in $names; do

@@ -8,7 +8,7 @@
 #include "plan/plan.h"
 #include "train_case.h"
 
-enum { CASES = 12, EPOCHS = 2 };
+enum { CASES = 12, FEW = 4, EPOCHS = 2 };
 
 /* Of what Adam makes of sums in another order, in some steps at a learning rate of 0.01. */
 static const double tolerance = 1e-5;
@@ -279,7 +279,7 @@ int main(void)
 {
     Suite *suite = suite_create("micro batch");
     TCase *tests = add_device_case(suite, "micro batch");
-    tcase_add_loop_test(tests, pieces_make_what_whole_batches_make, 0, CASES);
+    tcase_add_loop_test(tests, pieces_make_what_whole_batches_make, 0, sweep(FEW, CASES));
     tcase_add_test(tests, memory_is_that_of_a_piece);
     tcase_add_loop_test(tests, the_plan_tells_of_pieces, 0, 2);
     tcase_add_test(tests, what_cannot_be_is_refused);

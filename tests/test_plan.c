@@ -225,7 +225,7 @@ int main(void)
     Suite *suite = suite_create("plan");
     TCase *tests = add_device_case(suite, "plan");
     tcase_add_loop_test(tests, networks_agree_with_plain_c, 0,
-                        KINDS_OF_PLAN * sweep(NETWORKS / 2, NETWORKS));
+                        KINDS_OF_PLAN * sweep(NETWORKS / 3, NETWORKS));
     tcase_add_loop_test(tests, a_plan_for_evaluation_agrees_with_plain_c, 0,
                         KINDS_OF_PLAN * sweep(EVALUATED / 2, EVALUATED));
     tcase_add_loop_test(tests, networks_agree_with_pytorch, 0, KINDS_OF_PLAN);
