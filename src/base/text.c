@@ -94,7 +94,9 @@ bool cnn_is_digit(char letter)
 
 char cnn_to_lower(char letter)
 {
-    return letter >= 'A' && letter <= 'Z' ? (char)(letter - 'A' + 'a') : letter;
+    if (letter >= 'A' && letter <= 'Z')
+        return (char)(letter - 'A' + 'a');
+    return letter;
 }
 
 bool cnn_is_graphic(char letter)

@@ -108,14 +108,14 @@ static cnn_status find_folder(torch_zip *at)
 
 static void name_entry(char name[2 * NAME_SIZE], const torch_zip *at, const char *entry)
 {
-    snprintf(name, 2 * NAME_SIZE, "%s/%s", at->folder, entry);
+    snprintf(name, (size_t)2 * NAME_SIZE, "%s/%s", at->folder, entry);
 }
 
 static cnn_status check_order(torch_zip *at)
 {
     char name[2 * NAME_SIZE];
-    void *bytes;
-    size_t size;
+    void *bytes = NULL;
+    size_t size = 0;
     name_entry(name, at, "byteorder");
     if (zip_name_locate(at->zip, name, 0) < 0)
         return CNN_OK; /* older ones do not say it */
@@ -130,7 +130,7 @@ static cnn_status check_order(torch_zip *at)
 
 static void name_storage(char name[2 * NAME_SIZE], const torch_zip *at, const char *key)
 {
-    snprintf(name, 2 * NAME_SIZE, "%s/data/%.*s", at->folder, NAME_SIZE - 8, key);
+    snprintf(name, (size_t)2 * NAME_SIZE, "%s/data/%.*s", at->folder, NAME_SIZE - 8, key);
 }
 
 static cnn_status find_storage(cnn_pickle_storage **storage, void *user, const char *key,
@@ -195,7 +195,7 @@ cnn_status cnn_read_torch_zip(cnn_state_dict *dict, const char *path)
     torch_zip at = {.dict = dict, .path = path};
     char name[2 * NAME_SIZE];
     void *bytes = NULL;
-    size_t size;
+    size_t size = 0;
     cnn_status status = CNN_OK;
     CNN_TRY(open_zip(&at));
     CNN_TRY(find_folder(&at));

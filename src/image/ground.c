@@ -56,7 +56,7 @@ static double noise_of(const cnn_plane *grey)
     int counts[4 * LEVELS] = {0};
     for (int y = 0; y < grey->height; y++)
         for (int x = 1; x + 1 < grey->width; x++) {
-            const float *at = grey->values + y * grey->width + x;
+            const float *at = grey->values + (size_t)y * (size_t)grey->width + x;
             counts[(int)(fabsf(at[-1] - 2.0f * at[0] + at[1]) + 0.5f)]++;
         }
     return level_at(counts, 4 * LEVELS, 0.5) / (0.6745 * sqrt(6.0));

@@ -16,7 +16,12 @@ static void copy_clean(char *target, size_t size, const char *source)
     size_t length = 0;
     for (; *source && length + 1 < size; source++) {
         unsigned char byte = (unsigned char)*source;
-        target[length++] = byte >= 0x80 ? '?' : cnn_is_graphic((char)byte) ? (char)byte : ' ';
+        char letter = (char)byte;
+        if (byte >= 0x80)
+            letter = '?';
+        else if (!cnn_is_graphic(letter))
+            letter = ' ';
+        target[length++] = letter;
     }
     while (length > 0 && target[length - 1] == ' ')
         length--;
