@@ -4,8 +4,9 @@
  * LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979).
  * Gradient: with h = (x - mean) * inverse_std, dbias = sum dy, dweight = sum dy h,
  *   dx = weight * inverse_std * (dy - dbias / count - h * dweight / count).
- * Layout: (N, H, W, C), PLANE = H * W. Must be given: C, PLANE. With a default: UNIT 1, the pixels
- * that no border of a part divides: a divisor of PLANE. */
+ * Layout: (N, H, W, C), PLANE = H * W. Must be given: C, PLANE. With defaults: UNIT 1, the pixels
+ * that no border of a part divides: a divisor of PLANE; AFFINE 1, 0 where weights are 1 and biases
+ * 0, and not trained. */
 #if !defined(C) || !defined(PLANE)
 #error "C and PLANE must be given"
 #endif
@@ -13,6 +14,11 @@
 #ifndef UNIT
 #define UNIT 1
 #endif
+#ifndef AFFINE
+#define AFFINE 1
+#endif
+#define WEIGHT(c) (AFFINE ? parameters[w_offset + (c)] : 1.0f)
+#define BIAS(c) (AFFINE ? parameters[b_offset + (c)] : 0.0f)
 
 #include "channels.cl"
 #include "loop.cl"
@@ -92,8 +98,7 @@ kernel void batchnorm_apply(global float *y, const global float *x, const global
 {
     FOR_EACH (i, (size_t)n * PLANE)
         for (int c = 0; c < C; ++c)
-            y[i * C + c] = (x[i * C + c] - saved[c]) * saved[C + c] * parameters[w_offset + c] +
-                           parameters[b_offset + c];
+            y[i * C + c] = (x[i * C + c] - saved[c]) * saved[C + c] * WEIGHT(c) + BIAS(c);
 }
 
 /* sums (parts, 2, C): of dy, and of dy * h, over each part. */
@@ -131,18 +136,20 @@ kernel void batchnorm_reduce(global float *gradients, int w_offset, int b_offset
     }
 }
 
-/* dx (n, PLANE, C), may be dy; the gradients of weight and bias are complete. */
+/* dx (n, PLANE, C), may be dy; the gradients of weight and bias, which without AFFINE nobody else
+ * reads, are complete at their places in `gradients`. */
 kernel void batchnorm_input(global float *dx, const global float *dy, const global float *x,
                             const global float *saved, const global float *parameters,
-                            const global float *gradients, int w_offset, int b_offset, int n)
+                            int w_offset, int b_offset, const global float *gradients,
+                            int dw_offset, int db_offset, int n)
 {
     const size_t pixels = (size_t)n * PLANE;
     const float share = 1.0f / pixels;
     FOR_EACH (i, pixels)
         for (int c = 0; c < C; ++c) {
             const float inverse = saved[C + c], h = (x[i * C + c] - saved[c]) * inverse;
-            dx[i * C + c] = parameters[w_offset + c] * inverse *
-                            (dy[i * C + c] - share * gradients[b_offset + c] -
-                             h * share * gradients[w_offset + c]);
+            dx[i * C + c] = WEIGHT(c) * inverse *
+                            (dy[i * C + c] - share * gradients[db_offset + c] -
+                             h * share * gradients[dw_offset + c]);
         }
 }

@@ -1,25 +1,46 @@
-/* Convolution, stride 1, zero padding:
- *   y[n][oy][ox][o] = b[o] + sum over ky, kx, c of x[n][oy + ky - PAD][ox + kx - PAD][c] *
- *     w[o][c][ky][kx] and its gradients. The gradient of the input is the same sum with the
- *     roles of the channels swapped and the taps reversed, so conv_direct serves both
- *     (TRANSPOSED says which).
+/* Convolution (torch.nn.Conv2d), any kernel, stride, dilation, zero padding and groups:
+ *   y[n][oy][ox][o] = b[o] + sum over ky, kx, c of w[o][c][ky][kx] *
+ *     x[n][oy SH + ky DH - PT][ox SW + kx DW - PL][first channel of o's group + c]
+ * and its gradients. The gradient of the input is a sum of the same products with the roles of the
+ * channels swapped: the output pixels that read the pixel through tap (ky, kx), where
+ * iy + PT - ky DH is a multiple of SH. conv_direct serves both (TRANSPOSED says which).
  *
- * Layout: activations (N, H, W, C); weights w (O, I, K, K) as they are saved. conv_pack lays
- * them as packed (BLOCKS, K * K, IC, OCB), output channels innermost and filled up with zeros,
- * with a row of zeros (IC) behind, which stands for pixels outside the plane.
+ * Layout: activations (N, H, W, C); weights w (O, I / GROUPS, KH, KW) as they are saved. conv_pack
+ * lays them as packed (BLOCKS, TAPS, ICG, OCB): the outputs of a group in blocks, output channels
+ * innermost and filled up with zeros, with a row of zeros (ICG) behind, which stands for pixels
+ * outside the plane.
  *
  * Must be given, as conv_direct sees them:
  *   IC, IH, IW      channels and plane of its input
  *   OC, OH, OW      channels and plane of its output
- *   K, PAD          kernel size, padding before the first row and column With defaults:
- *   TRANSPOSED 0    1: the weights are (IC, OC, K, K), taps reversed (gradient of the input)
+ *   KH, KW, PT, PL  kernel size, padding before the first row and column
+ * With defaults:
+ *   SH, SW 1        stride of the layer
+ *   DH, DW 1        dilation
+ *   GROUPS 1        of the layer
+ *   TRANSPOSED 0    1: the weights are (IC, OC / GROUPS, KH, KW) (gradient of the input)
  *   OCB 16          output channels of a register block: 8 or 16
  *   PX 4            pixels of a register block: 1 to 6
  *   ICB 4           input channels of a register block of the weights' gradient: 1 to 6
  *   ROWS 8          rows of a plane that the weights' gradient takes at a time */
-#if !defined(IC) || !defined(IH) || !defined(IW) || !defined(OC) || !defined(OH) || \
-    !defined(OW) || !defined(K) || !defined(PAD)
-#error "IC, IH, IW, OC, OH, OW, K and PAD must be given"
+#if !defined(IC) || !defined(IH) || !defined(IW) || !defined(OC) || !defined(OH) ||                \
+    !defined(OW) || !defined(KH) || !defined(KW) || !defined(PT) || !defined(PL)
+#error "IC, IH, IW, OC, OH, OW, KH, KW, PT and PL must be given"
+#endif
+#ifndef SH
+#define SH 1
+#endif
+#ifndef SW
+#define SW 1
+#endif
+#ifndef DH
+#define DH 1
+#endif
+#ifndef DW
+#define DW 1
+#endif
+#ifndef GROUPS
+#define GROUPS 1
 #endif
 #ifndef TRANSPOSED
 #define TRANSPOSED 0
@@ -40,22 +61,91 @@
 #include "channels.cl"
 #include "loop.cl"
 
-#define BLOCKS ((OC + OCB - 1) / OCB)
-#define TAPS (K * K)
-#define PACKED (BLOCKS * TAPS * IC * OCB)
+#define ICG (IC / GROUPS)
+#define OCG (OC / GROUPS)
+#define GROUP_BLOCKS ((OCG + OCB - 1) / OCB)
+#define BLOCKS (GROUPS * GROUP_BLOCKS)
+#define TAPS (KH * KW)
+#define PACKED (BLOCKS * TAPS * ICG * OCB)
 #define VECTORS (OCB / 8)
 
-/* packed (BLOCKS, TAPS, IC, OCB) and a row of zeros (IC), from w at w_offset. */
+/* Loads and stores of a block that ends with its group. */
+#define LOAD_BLOCK(row, c) load_channels((row), (c), OCG)
+#define STORE_BLOCK(value, row, c) store_channels((value), (row), (c), OCG)
+
+/* packed (BLOCKS, TAPS, ICG, OCB) and a row of zeros (ICG), from w at w_offset. */
 kernel void conv_pack(global float *packed, const global float *w, int w_offset)
 {
-    FOR_EACH (i, PACKED + IC) {
-        const int lane = i % OCB, c = i / OCB % IC, tap = i / (OCB * IC) % TAPS;
-        const int o = (int)(i / (OCB * IC * TAPS)) * OCB + lane;
+    FOR_EACH (i, (size_t)PACKED + ICG) {
+        const int lane = i % OCB, c = i / OCB % ICG, tap = i / (OCB * ICG) % TAPS;
+        const int block = i / ((size_t)OCB * ICG * TAPS);
+        const int group = block / GROUP_BLOCKS, o = block % GROUP_BLOCKS * OCB + lane;
         float value = 0.0f;
-        if (i < PACKED && o < OC)
-            value = TRANSPOSED ? w[w_offset + (c * OC + o) * TAPS + TAPS - 1 - tap]
-                               : w[w_offset + (o * IC + c) * TAPS + tap];
+        if (i < PACKED && o < OCG)
+            value = TRANSPOSED ? w[w_offset + ((group * ICG + c) * OCG + o) * TAPS + tap]
+                               : w[w_offset + ((group * OCG + o) * ICG + c) * TAPS + tap];
         packed[i] = value;
+    }
+}
+
+/* The row of the input that tap ky of output row oy reads; outside the plane where there is none.
+ * A column likewise. */
+static int source_row(int oy, int ky)
+{
+    if (!TRANSPOSED)
+        return oy * SH + ky * DH - PT;
+    const int at = oy + PT - ky * DH;
+    return at < 0 || at % SH != 0 ? -1 : at / SH;
+}
+
+static int source_column(int ox, int kx)
+{
+    if (!TRANSPOSED)
+        return ox * SW + kx * DW - PL;
+    const int at = ox + PL - kx * DW;
+    return at < 0 || at % SW != 0 ? -1 : at / SW;
+}
+
+/* Of the pixels of a register block: with strides the gradient of every SW-th pixel of the input has
+ * the same taps. */
+#define STEP (TRANSPOSED ? SW : 1)
+
+/* The products of the block's pixels from ox on, STEP apart, with a block of weights. */
+static void add_products(float8 sum[PX][VECTORS], const global float *plane,
+                         const global float *weight, const global float *zeros, int oy, int ox)
+{
+    for (int ky = 0; ky < KH; ++ky) {
+        const int iy = source_row(oy, ky);
+        if (iy < 0 || iy >= IH) {
+            weight += KW * ICG * OCB;
+            continue;
+        }
+        for (int kx = 0; kx < KW; ++kx) {
+            const global float *pixel[PX];
+            int used = 0;
+#pragma unroll
+            for (int p = 0; p < PX; ++p) {
+                const int ix = source_column(ox + p * STEP, kx);
+                const int inside = ix >= 0 && ix < IW;
+                pixel[p] = inside ? plane + (iy * IW + ix) * IC : zeros;
+                used |= inside;
+            }
+            if (TRANSPOSED && !used) {
+                weight += ICG * OCB;
+                continue;
+            }
+            for (int c = 0; c < ICG; ++c, weight += OCB) {
+                float8 w[VECTORS];
+#pragma unroll
+                for (int v = 0; v < VECTORS; ++v)
+                    w[v] = vload8(v, weight);
+#pragma unroll
+                for (int p = 0; p < PX; ++p)
+#pragma unroll
+                    for (int v = 0; v < VECTORS; ++v)
+                        sum[p][v] = fma((float8)pixel[p][c], w[v], sum[p][v]);
+            }
+        }
     }
 }
 
@@ -68,77 +158,62 @@ kernel void conv_direct(global float *y, const global float *x, const global flo
     if (item >= (size_t)n * BLOCKS * OH)
         return;
     const int oy = item % OH, block = item / OH % BLOCKS;
-    const size_t sample = item / (OH * BLOCKS);
-    const global float *plane = x + sample * (IH * IW * IC);
-    const global float *zeros = packed + PACKED;
-    global float *row = y + (sample * OH + oy) * (OW * OC);
+    const int group = block / GROUP_BLOCKS, o = block % GROUP_BLOCKS * OCB;
+    const size_t sample = item / ((size_t)OH * BLOCKS);
+    const global float *plane = x + sample * (IH * IW * IC) + group * ICG;
+    const global float *weight = packed + (size_t)block * (TAPS * ICG * OCB);
+    global float *row = y + (sample * OH + oy) * (OW * OC) + group * OCG;
 
     float8 start[VECTORS];
     for (int v = 0; v < VECTORS; ++v)
-        start[v] = bias_offset < 0
-                       ? (float8)0.0f
-                       : load_channels(bias + bias_offset, block * OCB + v * 8, OC);
+        start[v] = bias_offset < 0 ? (float8)0.0f
+                                   : LOAD_BLOCK(bias + bias_offset + group * OCG, o + v * 8);
 
-    for (int ox = 0; ox < OW; ox += PX) {
-        float8 sum[PX][VECTORS];
+    for (int first = 0; first < STEP; ++first)
+        for (int ox = first; ox < OW; ox += PX * STEP) {
+            float8 sum[PX][VECTORS];
 #pragma unroll
-        for (int p = 0; p < PX; ++p)
-#pragma unroll
-            for (int v = 0; v < VECTORS; ++v)
-                sum[p][v] = start[v];
-
-        const global float *weight = packed + block * (TAPS * IC * OCB);
-        for (int ky = 0; ky < K; ++ky) {
-            const int iy = oy + ky - PAD;
-            if (iy < 0 || iy >= IH) {
-                weight += K * IC * OCB;
-                continue;
-            }
-            for (int kx = 0; kx < K; ++kx) {
-                const global float *pixel[PX];
-#pragma unroll
-                for (int p = 0; p < PX; ++p) {
-                    const int ix = ox + p + kx - PAD;
-                    pixel[p] = ix >= 0 && ix < IW ? plane + (iy * IW + ix) * IC : zeros;
-                }
-                for (int c = 0; c < IC; ++c, weight += OCB) {
-                    float8 w[VECTORS];
-#pragma unroll
-                    for (int v = 0; v < VECTORS; ++v)
-                        w[v] = vload8(v, weight);
-#pragma unroll
-                    for (int p = 0; p < PX; ++p)
-#pragma unroll
-                        for (int v = 0; v < VECTORS; ++v)
-                            sum[p][v] = fma((float8)pixel[p][c], w[v], sum[p][v]);
-                }
-            }
-        }
-
-#pragma unroll
-        for (int p = 0; p < PX; ++p)
-            if (ox + p < OW)
+            for (int p = 0; p < PX; ++p)
 #pragma unroll
                 for (int v = 0; v < VECTORS; ++v)
-                    store_channels(sum[p][v], row + (ox + p) * OC, block * OCB + v * 8, OC);
-    }
+                    sum[p][v] = start[v];
+            add_products(sum, plane, weight, packed + PACKED, oy, ox);
+#pragma unroll
+            for (int p = 0; p < PX; ++p)
+                if (ox + p * STEP < OW)
+#pragma unroll
+                    for (int v = 0; v < VECTORS; ++v)
+                        STORE_BLOCK(sum[p][v], row + (ox + p * STEP) * OC, o + v * 8);
+        }
 }
 
-#define IC_BLOCKS ((IC + ICB - 1) / ICB)
-#define PARTIAL_ROWS (TAPS * IC + 1)
-#define PARTIAL (PARTIAL_ROWS * BLOCKS * OCB)
+#define IC_BLOCKS ((ICG + ICB - 1) / ICB)
+#define PARTIAL_ROWS (TAPS * ICG + 1)
+#define PARTIAL ((size_t)PARTIAL_ROWS * BLOCKS * OCB)
+
+/* The outputs begin to end - 1 whose tap `offset` stands inside `size` values. */
+static int first_inside(int offset, int stride)
+{
+    return offset >= 0 ? 0 : (-offset + stride - 1) / stride;
+}
+
+static int end_inside(int offset, int stride, int size, int count)
+{
+    return offset >= size ? 0 : min(count, (size - 1 - offset) / stride + 1);
+}
 
 /* The sum over rows oy0 to oy1 - 1 of one sample for one tap and one block of channels, added to
- * partial (TAPS, IC, BLOCKS * OCB) unless it is the first. */
+ * partial (TAPS, ICG, BLOCKS * OCB) unless it is the first. x and dy point at the group's first
+ * channel; o0 is the block's in the group, target_o in partial. */
 static void add_tap(global float *partial, const global float *x, const global float *dy, int tap,
-                    int oy0, int oy1, int c0, int o0, int first)
+                    int oy0, int oy1, int c0, int o0, int target_o, int first)
 {
-    const int ky = tap / K, kx = tap % K;
-    const int ox0 = max(0, PAD - kx), ox1 = min(OW, IW + PAD - kx);
+    const int ky = tap / KW, kx = tap % KW, top = ky * DH - PT, left = kx * DW - PL;
+    const int ox0 = first_inside(left, SW), ox1 = end_inside(left, SW, IW, OW);
     int channel[ICB];
 #pragma unroll
     for (int j = 0; j < ICB; ++j)
-        channel[j] = IC % ICB == 0 ? j : min(j, IC - 1 - c0);
+        channel[j] = ICG % ICB == 0 ? j : min(j, ICG - 1 - c0);
 
     float8 sum[ICB][VECTORS];
 #pragma unroll
@@ -147,14 +222,15 @@ static void add_tap(global float *partial, const global float *x, const global f
         for (int v = 0; v < VECTORS; ++v)
             sum[j][v] = (float8)0.0f;
 
-    for (int oy = max(oy0, PAD - ky); oy < min(oy1, IH + PAD - ky); ++oy) {
-        const global float *pixel = x + ((oy + ky - PAD) * IW + ox0 + kx - PAD) * IC + c0;
+    for (int oy = max(oy0, first_inside(top, SH)); oy < min(oy1, end_inside(top, SH, IH, OH));
+         ++oy) {
+        const global float *pixel = x + ((oy * SH + top) * IW + ox0 * SW + left) * IC + c0;
         const global float *gradient = dy + (oy * OW + ox0) * OC;
-        for (int ox = ox0; ox < ox1; ++ox, pixel += IC, gradient += OC) {
+        for (int ox = ox0; ox < ox1; ++ox, pixel += SW * IC, gradient += OC) {
             float8 g[VECTORS];
 #pragma unroll
             for (int v = 0; v < VECTORS; ++v)
-                g[v] = load_channels(gradient, o0 + v * 8, OC);
+                g[v] = LOAD_BLOCK(gradient, o0 + v * 8);
 #pragma unroll
             for (int j = 0; j < ICB; ++j)
 #pragma unroll
@@ -165,8 +241,8 @@ static void add_tap(global float *partial, const global float *x, const global f
 
 #pragma unroll
     for (int j = 0; j < ICB; ++j)
-        if (IC % ICB == 0 || c0 + j < IC) {
-            global float *target = partial + (tap * IC + c0 + j) * (BLOCKS * OCB) + o0;
+        if (ICG % ICB == 0 || c0 + j < ICG) {
+            global float *target = partial + (tap * ICG + c0 + j) * (BLOCKS * OCB) + target_o;
 #pragma unroll
             for (int v = 0; v < VECTORS; ++v)
                 vstore8(first ? sum[j][v] : vload8(v, target) + sum[j][v], v, target);
@@ -175,21 +251,21 @@ static void add_tap(global float *partial, const global float *x, const global f
 
 /* The bias' row of partial. */
 static void add_bias(global float *partial, const global float *dy, int oy0, int oy1, int o0,
-                     int first)
+                     int target_o, int first)
 {
     float8 sum[VECTORS];
     for (int v = 0; v < VECTORS; ++v)
         sum[v] = (float8)0.0f;
     for (int i = oy0 * OW; i < oy1 * OW; ++i)
         for (int v = 0; v < VECTORS; ++v)
-            sum[v] += load_channels(dy + i * OC, o0 + v * 8, OC);
-    global float *target = partial + TAPS * IC * (BLOCKS * OCB) + o0;
+            sum[v] += LOAD_BLOCK(dy + i * OC, o0 + v * 8);
+    global float *target = partial + TAPS * ICG * (BLOCKS * OCB) + target_o;
     for (int v = 0; v < VECTORS; ++v)
         vstore8(first ? sum[v] : vload8(v, target) + sum[v], v, target);
 }
 
 /* The gradients of weights and bias over one of `parts` stretches of the samples: partials (parts,
- * TAPS * IC + 1, BLOCKS * OCB), the bias' row last. x (n, IH, IW, IC), dy (n, OH, OW, OC). A
+ * TAPS * ICG + 1, BLOCKS * OCB), the bias' row last. x (n, IH, IW, IC), dy (n, OH, OW, OC). A
  * work-item computes one block of input and output channels of one part. */
 kernel void conv_weights(global float *partials, const global float *x, const global float *dy,
                          int n, int parts)
@@ -197,36 +273,40 @@ kernel void conv_weights(global float *partials, const global float *x, const gl
     const size_t item = get_global_id(0);
     if (item >= (size_t)parts * BLOCKS * IC_BLOCKS)
         return;
-    const int c0 = item % IC_BLOCKS * ICB, o0 = item / IC_BLOCKS % BLOCKS * OCB;
-    const int part = item / (IC_BLOCKS * BLOCKS);
-    global float *partial = partials + part * (size_t)PARTIAL;
+    const int c0 = item % IC_BLOCKS * ICB, block = item / IC_BLOCKS % BLOCKS;
+    const int group = block / GROUP_BLOCKS, o0 = block % GROUP_BLOCKS * OCB;
+    const int part = item / ((size_t)IC_BLOCKS * BLOCKS);
+    global float *partial = partials + part * PARTIAL;
     const int begin = (int)((long)n * part / parts), end = (int)((long)n * (part + 1) / parts);
 
     for (int sample = begin; sample < end; ++sample) {
-        const global float *plane = x + sample * (size_t)(IH * IW * IC);
-        const global float *gradient = dy + sample * (size_t)(OH * OW * OC);
+        const global float *plane = x + sample * (size_t)(IH * IW * IC) + group * ICG;
+        const global float *gradient = dy + sample * (size_t)(OH * OW * OC) + group * OCG;
         for (int oy = 0; oy < OH; oy += ROWS) {
             const int oy_end = min(OH, oy + ROWS), first = sample == begin && oy == 0;
             for (int tap = 0; tap < TAPS; ++tap)
-                add_tap(partial, plane, gradient, tap, oy, oy_end, c0, o0, first);
+                add_tap(partial, plane, gradient, tap, oy, oy_end, c0, o0, block * OCB, first);
             if (c0 == 0)
-                add_bias(partial, gradient, oy, oy_end, o0, first);
+                add_bias(partial, gradient, oy, oy_end, o0, block * OCB, first);
         }
     }
 }
 
-/* dw (OC, IC, K, K) and db (OC) at their offsets, from partials of the parts that are not empty, in
- * their order. */
+/* dw (OC, ICG, KH, KW) and db (OC) at their offsets, from partials of the parts that are not empty,
+ * in their order; no db where its offset is negative. */
 kernel void conv_reduce(global float *gradients, int w_offset, int b_offset,
                         const global float *partials, int n, int parts)
 {
-    FOR_EACH (i, PARTIAL_ROWS * OC) {
-        const int o = i % OC, row = i / OC;
+    FOR_EACH (i, (size_t)PARTIAL_ROWS * OC) {
+        const int o = i % OC, row = i / OC, tap = row / ICG, c = row % ICG;
+        const int place = (o / OCG * GROUP_BLOCKS + o % OCG / OCB) * OCB + o % OCG % OCB;
         float sum = 0.0f;
         for (int part = 0; part < parts; ++part)
             if ((long)n * part / parts < (long)n * (part + 1) / parts)
-                sum += partials[part * (size_t)PARTIAL + row * (BLOCKS * OCB) + o];
-        const int tap = row / IC, c = row % IC;
-        gradients[row == TAPS * IC ? b_offset + o : w_offset + (o * IC + c) * TAPS + tap] = sum;
+                sum += partials[part * PARTIAL + (size_t)row * (BLOCKS * OCB) + place];
+        if (row < TAPS * ICG)
+            gradients[w_offset + (o * ICG + c) * TAPS + tap] = sum;
+        else if (b_offset >= 0)
+            gradients[b_offset + o] = sum;
     }
 }

@@ -1,6 +1,6 @@
 /* Dropout2d: whole channels of a sample, dropped with probability p; kept ones scaled by 1 / (1
  * - p). A channel is kept when its 32 random bits are not below p * 2^32. Layout: (N, H, W, C).
- * Must be given: C; PLANE, values of one channel. */
+ * Dropout is the same of single values. Must be given: C; PLANE, values of one channel. */
 #if !defined(C) || !defined(PLANE)
 #error "C and PLANE must be given"
 #endif
@@ -33,5 +33,26 @@ kernel void dropout_apply(global float *y, const global float *x, const global f
         const global float *scale = scales + pixel / PLANE * C;
         for (int c = 0; c < C; ++c)
             y[pixel * C + c] = x[pixel * C + c] * scale[c];
+    }
+}
+
+/* Dropout: y, x (n, PLANE, C), may be the same. Value number i of the batch, as it lies here, is kept
+ * or not by draw i; nothing is stored, backward draws again. */
+kernel void dropout_values(global float *y, const global float *x, uint threshold, float scale,
+                           uint seed_low, uint seed_high, uint stream_layer, uint step_low,
+                           uint step_high, int first, int n)
+{
+    const ulong begin = (ulong)first * (PLANE * C), end = begin + (ulong)n * (PLANE * C);
+    const ulong blocks = begin / 4;
+    FOR_EACH (i, (end + 3) / 4 - blocks) {
+        const ulong block = blocks + i;
+        const uint4 counter = (uint4)((uint)block, stream_layer, step_low, step_high);
+        const uint4 words = philox(counter, (uint2)(seed_low, seed_high));
+        const uint bits[4] = {words.x, words.y, words.z, words.w};
+        for (uint lane = 0; lane < 4; ++lane) {
+            const ulong at = block * 4 + lane - begin;
+            if (block * 4 + lane >= begin && block * 4 + lane < end)
+                y[at] = bits[lane] < threshold ? 0.0f : x[at] * scale;
+        }
     }
 }

@@ -5,6 +5,7 @@
 #   files     every call on the files of each command fails, or is the last before kill -9
 #   long      thousands of epochs and models, a million predictions: memory and objects stay as they were
 #   networks  200 random networks pass the doctor and the check before training, on each driver; wrong kernels do not
+#   graphs    100 random networks and the larger presets, a training step on the device beside PyTorch's
 #   sweeps    each shape and network of the tests of kernels and plans, where scripts/test.sh has some
 #   sanitize  all tests of modules, devices and commands under AddressSanitizer and UBSan, on pocl
 # Without names: all. BUILD_DIR is the build folder, build/ without it.
@@ -12,7 +13,7 @@ set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 build=${BUILD_DIR:-$root/build}
-names=${*:-kill torture files long networks sweeps sanitize}
+names=${*:-kill torture files long networks graphs sweeps sanitize}
 
 "$root/scripts/setup.sh" --tests
 "$root/scripts/build.sh" --tests "$build"
@@ -52,6 +53,9 @@ for name in $names; do
         networks)
             NETWORKS=200 CNN_TEST_COMMAND="$build/src/cli/cnn-cl" python3 "$root/tests/cli/test_networks.py"
             ;;
+        graphs)
+            /usr/bin/python3 "$root/tests/check_graphs.py" "$build/tests/graph_step" "$root/data/nets" 100
+            ;;
         sweeps)
             run_sweeps
             ;;
@@ -59,7 +63,7 @@ for name in $names; do
             "$root/tests/sanitize.sh" "$root" "$build/tests/sanitize" all
             ;;
         *)
-            echo "slow_tests.sh: expected kill, torture, files, long, networks, sweeps or sanitize, found '$name'" >&2
+            echo "slow_tests.sh: expected kill, torture, files, long, networks, graphs, sweeps or sanitize, found '$name'" >&2
             exit 2
             ;;
     esac

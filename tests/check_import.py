@@ -1,5 +1,5 @@
 """A state_dict that PyTorch saved, imported: the network is found, and evaluates as PyTorch's does:
-check_import.py CNN_CL MODEL_LOGITS"""
+check_import.py CNN_CL MODEL_LOGITS NETWORK_TENSORS NETS"""
 import os
 import subprocess
 import sys
@@ -8,14 +8,18 @@ import tempfile
 try:
     import numpy as np
     import torch
+    from torch import nn
 except ImportError as missing:
     print(f"skipped: {missing}")
     sys.exit(77)
 
+from check_presets import LeNet5, randomize, run
 from check_saved_model import Network
+from network_module import NetworkModule
 from safetensors_file import read_safetensors, write_safetensors
 
 TOLERANCE = 1e-5
+NET_TOLERANCE = 1e-4  # many more layers
 NETWORK = {"xdim": [1, 28, 28], "ksize": 3, "cdims": [32, 64], "hdims": [32], "ydim": 10,
            "batchnorm": False, "dropout": 0.5}
 # What differs from the default network, and the options without which it cannot be told.
@@ -127,6 +131,87 @@ def check_types(cnn_cl, folder):
         print("ok:", name)
 
 
+def save(path, state):
+    """As torch.save() writes it, or safetensors, as the name ends."""
+    if path.endswith(".safetensors"):
+        write_safetensors(path, {name: values.numpy() for name, values in state.items()})
+    else:
+        torch.save(state, path)
+
+
+def check_net(cnn_cl, model_logits, folder, name, module, xdim, classes, ending, prefix="", given=()):
+    """A network of another kind, by its names: --net (or none, which finds a preset) and no width."""
+    module = module.eval()
+    randomize(module)
+    source, path = os.path.join(folder, "theirs" + ending), os.path.join(folder, "ours.safetensors")
+    tensors = module.tensors() if isinstance(module, NetworkModule) else module.state_dict()
+    save(source, {prefix + key: values for key, values in tensors.items()})
+    shape = ",".join(map(str, xdim))
+    result = run_import(cnn_cl, source, path, [*given, "--xdim", shape])
+    assert result.stdout == f"--net {name} --xdim {shape} --ydim {classes}\n", result.stdout
+    assert ("names and shapes are those of --net" in result.stderr) == (not given), result.stderr
+    difference = 0
+    if model_logits:
+        difference = difference_of(model_logits, folder, path, module, {"xdim": xdim, "ydim": classes}, [])
+        assert difference <= NET_TOLERANCE, difference
+    ours = read_safetensors(path)[0]
+    assert all(np.array_equal(ours[key], values.numpy()) for key, values in tensors.items())
+    again = os.path.join(folder, "again.safetensors")
+    assert run_import(cnn_cl, path, again).stdout == result.stdout
+    with open(path, "rb") as one, open(again, "rb") as other:
+        assert one.read() == other.read(), "a file of cnn-cl's own is imported as it is"
+    print(f"ok: {name}{ending} {' '.join(given)}: {difference:.1e}")
+
+
+def torchvision_models():
+    try:
+        import torchvision
+    except ImportError as missing:
+        print(f"resnet18, mobilenet_v2: not compared: {missing}")
+        return
+    for name in ("resnet18", "mobilenet_v2"):  # random values: nothing is fetched
+        yield name, getattr(torchvision.models, name)(num_classes=5), [3, 64, 64], 5
+
+
+def refused(cnn_cl, code, words, *arguments):
+    result = subprocess.run([cnn_cl, "import", *arguments], text=True, capture_output=True)
+    assert result.returncode == code, (arguments, result)
+    assert all(word in result.stderr for word in words), (words, result.stderr)
+    assert not result.stdout and not os.path.exists(arguments[1]), arguments
+
+
+def check_refusals(cnn_cl, folder, resnet20):
+    """What does not fit is listed, and nothing is written."""
+    source, out = os.path.join(folder, "theirs.pt"), os.path.join(folder, "none.safetensors")
+    state = resnet20.tensors()
+    torch.save(state, source)
+    net = ["--net", "resnet20"]
+    refused(cnn_cl, 1, ["missing", "fit nowhere", "lenet5", "the file has the tensors of --net resnet20"],
+            source, out, "--net", "lenet5")
+    refused(cnn_cl, 1, ["'fc.weight'", "expected (9, 64), found (10, 64)", "2 tensors have other shapes", "--ydim 9"],
+            source, out, *net, "--ydim", "9")
+    refused(cnn_cl, 2, ["--net and --dropout exclude"], source, out, *net, "--dropout", "0.1")
+    refused(cnn_cl, 2, ["resnet21"], source, out, "--net", "resnet21")
+    refused(cnn_cl, 2, ["--dropout", "resnet20"], source, out, "--dropout", "0.1")
+    refused(cnn_cl, 2, ["--ydim: expected 10"], source, out, "--ydim", "10000")
+    torch.save({key: values for key, values in state.items() if not key.startswith("layer2")}, source)
+    refused(cnn_cl, 1, ["'layer2.0.conv1.weight'", "missing", ", ..."], source, out, *net)
+    print("ok: refusals")
+
+
+def check_nets(cnn_cl, model_logits, network_tensors, nets, folder):
+    text = run(network_tensors, "--text", os.path.join(nets, "resnet20.net"), 10)
+    resnet20 = NetworkModule(text)
+    arguments = (cnn_cl, model_logits, folder)
+    check_net(*arguments, "resnet20", resnet20, [3, 32, 32], 10, ".pt", given=["--net", "resnet20"])
+    for ending, given in ((".safetensors", ["--net", "resnet20"]), (".pt", [])):  # the logits follow
+        check_net(cnn_cl, None, folder, "resnet20", resnet20, [3, 32, 32], 10, ending, "model.", given)
+    check_net(*arguments, "lenet5", LeNet5(7), [1, 28, 28], 7, ".pt")
+    for name, module, xdim, classes in torchvision_models():
+        check_net(*arguments, name, module, xdim, classes, ".pt", given=["--net", name])
+    check_refusals(cnn_cl, folder, resnet20)
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     torch.manual_seed(1)
@@ -135,3 +220,5 @@ if __name__ == "__main__":
             check(*sys.argv[1:3], scratch, *case)
     with tempfile.TemporaryDirectory() as scratch:
         check_types(sys.argv[1], scratch)
+    with tempfile.TemporaryDirectory() as scratch:
+        check_nets(*sys.argv[1:5], scratch)

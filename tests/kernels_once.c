@@ -11,9 +11,7 @@
 static void run_op(cnn_layer_kind kind, int channels, int outputs, int ksize)
 {
     random_source random = {.seed = 1};
-    cnn_layer layer = {.kind = kind, .in = {channels, 5, 4}, .ksize = ksize, .dropout = 0.5};
-    layer.out.c = outputs;
-    check_ok(cnn_layer_init(&layer));
+    cnn_layer layer = plain_layer(kind, 0, (cnn_shape){channels, 5, 4}, ksize, outputs, 0.5);
     op_case at = make_op_case(&random, &layer, 2, 3);
     op_case_expect(&at);
     check_op_case(&at);
@@ -28,7 +26,7 @@ START_TEST(operations)
     run_op(CNN_LAYER_BATCHNORM, 11, 0, 0);
     run_op(CNN_LAYER_RELU, 3, 0, 0);
     run_op(CNN_LAYER_MAXPOOL, 3, 0, 0);
-    run_op(CNN_LAYER_DROPOUT, 3, 0, 0);
+    run_op(CNN_LAYER_DROPOUT2D, 3, 0, 0);
     run_op(CNN_LAYER_FLATTEN, 3, 0, 0);
 }
 END_TEST
@@ -101,11 +99,11 @@ static void run_steps(cnn_plan *plan, const cnn_gather_source *source, const cnn
     check_ok(cnn_plan_gather(plan, source, 1, pass->n));
     for (int i = 0; i < plan->step_count; i++)
         if (!uses_clblast(&plan->steps[i]))
-            check_ok(plan->steps[i].op->class->forward(plan->steps[i].op, pass));
+            check_ok(cnn_plan_forward_step(plan, i, pass));
     check_ok(cnn_plan_loss(plan, pass, 0));
     for (int i = plan->step_count - 1; pass->training && i >= 0; i--)
         if (plan->steps[i].output_gradient >= 0 && !uses_clblast(&plan->steps[i]))
-            check_ok(plan->steps[i].op->class->backward(plan->steps[i].op, pass));
+            check_ok(cnn_plan_backward_step(plan, i, pass));
     if (plan->adam.sum.mem)
         check_ok(cnn_adam_add(&plan->adam, plan->gradients.mem, pass->before == 0));
     if (pass->training)

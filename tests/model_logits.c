@@ -40,10 +40,11 @@ int main(int argc, char **argv)
         fprintf(stderr, "model_logits: %s\n", cnn_error_message());
         return EXIT_FAILURE;
     }
-    const cnn_config *config = cnn_network_config(cnn_model_network(model));
-    size_t count = strtoul(argv[4], NULL, 10), classes = (size_t)config->ydim, size = count;
+    const cnn_network *network = cnn_model_network(model);
+    size_t count = strtoul(argv[4], NULL, 10), classes = (size_t)cnn_network_classes(network);
+    size_t size = count;
     for (int axis = 0; axis < 3; axis++)
-        size *= (size_t)config->xdim[axis];
+        size *= (size_t)cnn_network_input(network)[axis];
     float *images = calloc(size, sizeof *images), *logits = calloc(count * classes, sizeof *logits);
     bool good = images && logits && read_floats(images, size, argv[2]);
     if (good && run(logits, model, images, count) != CNN_OK) {

@@ -53,7 +53,8 @@ op_case make_op_case(random_source *random, const cnn_layer *layer, int n, int b
     made.tolerance = (op_tolerance){1e-6, 2e-6, 1e-6};
     place_params(&made.layer);
     snprintf(made.name, sizeof made.name, "%s, k%d, %dx%dx%d to %d, %d of %d", layer->name,
-             layer->ksize, layer->in.c, layer->in.h, layer->in.w, layer->out.c, n, batch);
+             layer->kind == CNN_LAYER_CONV ? cnn_conv_ksize(layer) : 0, layer->in.c, layer->in.h,
+             layer->in.w, layer->out.c, n, batch);
     made.x = random_normals(random, op_case_in(&made), 1.0);
     made.dy = random_normals(random, op_case_out(&made), 1.0);
     for (int i = 0; i < layer->param_count; i++)
@@ -84,8 +85,8 @@ static void expect_batchnorm(op_case *at)
 
 static void expect_relu(op_case *at)
 {
-    cnn_ref_relu_forward(at->y, at->x, op_case_in(at));
-    cnn_ref_relu_backward(at->dx, at->dy, at->y, op_case_in(at));
+    cnn_ref_activation_forward(at->y, at->x, &at->layer, at->n);
+    cnn_ref_activation_backward(at->dx, at->dy, at->x, &at->layer, at->n);
 }
 
 static void expect_maxpool(op_case *at)
@@ -118,9 +119,9 @@ static void expect_linear(op_case *at)
 }
 
 static void (*const references[CNN_LAYER_KIND_COUNT])(op_case *at) = {
-    [CNN_LAYER_CONV] = expect_conv,       [CNN_LAYER_BATCHNORM] = expect_batchnorm,
-    [CNN_LAYER_RELU] = expect_relu,       [CNN_LAYER_MAXPOOL] = expect_maxpool,
-    [CNN_LAYER_DROPOUT] = expect_dropout, [CNN_LAYER_FLATTEN] = expect_identity,
+    [CNN_LAYER_CONV] = expect_conv,         [CNN_LAYER_BATCHNORM] = expect_batchnorm,
+    [CNN_LAYER_RELU] = expect_relu,         [CNN_LAYER_MAXPOOL] = expect_maxpool,
+    [CNN_LAYER_DROPOUT2D] = expect_dropout, [CNN_LAYER_FLATTEN] = expect_identity,
     [CNN_LAYER_LINEAR] = expect_linear,
 };
 
@@ -135,7 +136,7 @@ void op_case_expect(op_case *at)
     at->running_after = scratch_copy(at->running, (size_t)layer->statistic_count);
     at->mean = scratch_floats(channels);
     at->inverse_std = scratch_floats(channels);
-    at->which = scratch_bytes(op_case_out(at));
+    at->which = scratch_ints(op_case_out(at));
     references[layer->kind](at);
 }
 
@@ -179,7 +180,6 @@ static void bind(op_case *at)
     memory->parameters = device_floats(flat_params(at), flat_count(layer));
     memory->gradients = device_floats(NULL, flat_count(layer));
     memory->statistics = device_floats(statistics, statistics_count(layer));
-    at->op->memory = *memory;
 }
 
 static void check_statistics(const op_case *at)
@@ -194,7 +194,7 @@ static void check_statistics(const op_case *at)
 
 static void run_forward(op_case *at, const cnn_pass *pass)
 {
-    check_ok(at->op->class->forward(at->op, pass));
+    check_ok(at->op->class->forward(at->op, &at->memory, pass));
     check_close(at->name, "y", download(at->memory.output, at->layer.out, at), at->y,
                 op_case_out(at), at->tolerance.forward, at->tolerance.floor);
     check_statistics(at);
@@ -236,8 +236,7 @@ static void run_backward(op_case *at, const cnn_pass *pass)
     if (at->wants_input_gradient)
         memory->input_gradient = at->in_place ? memory->output_gradient
                                               : device_floats(NULL, cnn_op_input_count(at->op));
-    at->op->memory = *memory;
-    check_ok(at->op->class->backward(at->op, pass));
+    check_ok(at->op->class->backward(at->op, &at->memory, pass));
     if (memory->input_gradient)
         check_close(at->name, "dx", download(memory->input_gradient, at->layer.in, at), at->dx,
                     op_case_in(at), at->tolerance.backward, at->tolerance.floor);
@@ -249,8 +248,9 @@ void check_op_case(op_case *at)
 {
     const cnn_pass pass = {
         .n = at->n, .training = at->training, .seed = at->seed, .step = at->step};
-    check_ok(cnn_op_create(&at->op, cnn_op_of_layer(at->layer.kind), test_device(), &at->layer, 1,
-                           at->batch));
+    const cnn_chain chain = {1, {&at->layer}, at->wants_input_gradient};
+    check_ok(
+        cnn_op_create(&at->op, cnn_op_of_layer(&at->layer), test_device(), &chain, at->batch));
     at->in_place = at->in_place && at->op->in_place;
     bind(at);
     run_forward(at, &pass);

@@ -13,7 +13,7 @@ typedef struct op_tolerance {
 } op_tolerance;
 
 typedef struct op_case {
-    char name[128];
+    char name[CNN_LAYER_NAME_SIZE + 96];
     cnn_layer layer; /* its parameters lie with gaps around them in the flat buffers */
     int n, batch;    /* n of the batch that the operation is made for */
     bool training, in_place;
@@ -29,7 +29,7 @@ typedef struct op_case {
     float *gradients[2];       /* expected */
     float *running_after;      /* expected */
     float *mean, *inverse_std; /* batch norm: of the reference's forward pass */
-    uint8_t *which;            /* max pool: likewise */
+    int32_t *which;            /* max pool: likewise */
 
     cnn_op *op;
     cnn_op_memory memory;

@@ -53,9 +53,21 @@ plan_case make_plan_case(random_source *random, const cnn_config *config, int n)
              config->hdims[1], config->ydim, config->batchnorm, config->dropout, n);
     check_ok(cnn_model_create(&made.model, config, random->seed));
     randomise(random, made.model);
-    size_t values = (size_t)n * cnn_shape_count(made.model->network->layers[0].in);
+    size_t values = (size_t)n * cnn_shape_count(cnn_network_input_shape(made.model->network));
     made.x = random_uniforms(random, values, 0.0, 1.0);
     made.labels = random_labels(random, (size_t)n, config->ydim);
+    return made;
+}
+
+plan_case make_network_case(random_source *random, const cnn_network *network, int n)
+{
+    plan_case made = {.n = n, .pass = {.n = n, .training = true, .seed = 9, .step = 4}};
+    snprintf(made.name, sizeof made.name, "%s, %d samples", network->name, n);
+    check_ok(cnn_model_create_network(&made.model, network, random->seed));
+    randomise(random, made.model);
+    made.x = random_uniforms(random, (size_t)n * cnn_shape_count(cnn_network_input_shape(network)),
+                             0.0, 1.0);
+    made.labels = random_labels(random, (size_t)n, network->classes);
     return made;
 }
 
@@ -82,7 +94,7 @@ static void fill_with_nan(const cnn_buffer *buffer)
 
 static void prepare(cnn_plan *plan, const plan_case *at)
 {
-    cnn_shape in = at->model->network->layers[0].in;
+    cnn_shape in = cnn_network_input_shape(at->model->network);
     size_t values = (size_t)at->n * cnn_shape_count(in);
     for (int i = 0; i < plan->buffer_count; i++)
         fill_with_nan(&plan->buffers[i]);
@@ -106,7 +118,7 @@ static float *read_buffer(const cnn_buffer *buffer, size_t count)
 plan_result run_plan(cnn_plan *plan, const plan_case *at)
 {
     const cnn_network *network = at->model->network;
-    size_t logits = (size_t)at->n * (size_t)network->config.ydim;
+    size_t logits = (size_t)at->n * (size_t)network->classes;
     plan_result result = {0};
     uint32_t hits;
     int bad;
@@ -128,7 +140,7 @@ plan_result run_reference(const plan_case *at)
 {
     cnn_model *model = at->model;
     const cnn_network *network = model->network;
-    size_t logits = (size_t)at->n * (size_t)network->config.ydim;
+    size_t logits = (size_t)at->n * (size_t)network->classes;
     float *before = scratch_copy(model->statistics, network->statistic_count);
     cnn_ref_pass pass = {
         .training = at->pass.training, .seed = at->pass.seed, .step = at->pass.step};
@@ -139,7 +151,7 @@ plan_result run_reference(const plan_case *at)
     check_ok(cnn_ref_network(result.logits, &loss, result.gradients, model, at->x, at->labels,
                              at->n, pass));
     cnn_ref_softmax_cross_entropy(NULL, &result.hits, result.logits, at->labels, at->n,
-                                  network->config.ydim);
+                                  network->classes);
     result.loss = (float)loss;
     result.statistics = scratch_copy(model->statistics, network->statistic_count);
     memcpy(model->statistics, before, network->statistic_count * sizeof *before);
@@ -149,7 +161,7 @@ plan_result run_reference(const plan_case *at)
 /* The bias of a convolution before batch norm moves nothing: its gradient is rounding alone. */
 static bool is_noise(const cnn_model *model, const cnn_tensor_info *info)
 {
-    return model->network->config.batchnorm && strstr(info->name, "conv2d") &&
+    return cnn_network_has_batchnorm(model->network) && strstr(info->name, "conv2d") &&
            strstr(info->name, "bias");
 }
 
@@ -157,7 +169,7 @@ void check_plan_result(const plan_case *at, const plan_result *actual, const pla
                        plan_tolerance tolerance)
 {
     const cnn_network *network = at->model->network;
-    size_t logits = (size_t)at->n * (size_t)network->config.ydim;
+    size_t logits = (size_t)at->n * (size_t)network->classes;
     check_close(at->name, "logits", actual->logits, expected->logits, logits, tolerance.logits,
                 1e-7);
     check_close(at->name, "loss", &actual->loss, &expected->loss, 1, tolerance.logits, 1e-6);

@@ -37,6 +37,8 @@ int plan_example(int i);
 
 /* Random values everywhere: zeros, as in fresh biases, would hide errors. */
 plan_case make_plan_case(random_source *random, const cnn_config *config, int n);
+/* The same for any network, which is copied. */
+plan_case make_network_case(random_source *random, const cnn_network *network, int n);
 void plan_case_finish(plan_case *at);
 
 cnn_plan *make_plan(const plan_case *at, int batch, bool training, bool fuse);

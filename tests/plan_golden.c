@@ -33,7 +33,7 @@ static void check_one_step(const golden_case *golden, plan_case *at, cnn_plan *p
  * its input: a plan shares that memory. */
 static void check_steps(const golden_case *golden, plan_case *at, cnn_plan *plan)
 {
-    cnn_shape in = at->model->network->layers[0].in;
+    cnn_shape in = cnn_network_input_shape(at->model->network);
     size_t steps = golden_get(golden, "losses")->count;
     size_t bytes = (size_t)at->n * cnn_shape_count(in) * sizeof(float);
     float *losses = scratch_floats(steps), *x = to_device_layout(at->x, in, at->n);

@@ -63,7 +63,7 @@ void run_resume(run *this, int epochs)
     check_ok(cnn_checkpoint_load(&checkpoint, scratch_path(&run_scratch, "checkpoint")));
     cnn_train_options options = *cnn_checkpoint_options(checkpoint);
     options.epochs = epochs ? epochs : options.epochs;
-    check_ok(cnn_model_create(&this->model, cnn_checkpoint_config(checkpoint), 99));
+    check_ok(cnn_model_create_network(&this->model, cnn_checkpoint_network(checkpoint), 99));
     check_ok(cnn_trainer_create(&this->trainer, test_device(), this->model, run_dataset, &options));
     check_ok(cnn_trainer_resume(this->trainer, checkpoint));
     cnn_checkpoint_destroy(checkpoint);

@@ -104,7 +104,7 @@ typedef struct batches {
 static cnn_status add_batch(size_t index, int n, void *user)
 {
     batches *at = user;
-    size_t count = (size_t)n * cnn_shape_count(at->plan->network->layers[0].in);
+    size_t count = (size_t)n * cnn_shape_count(cnn_network_input_shape(at->plan->network));
     float *x = scratch_floats(count);
     unsigned char *bytes = scratch_bytes(count);
     (void)index;

@@ -48,6 +48,11 @@ float *scratch_zeros(size_t count)
     return scratch_bytes(count * sizeof(float));
 }
 
+int32_t *scratch_ints(size_t count)
+{
+    return scratch_bytes(count * sizeof(int32_t));
+}
+
 float *scratch_floats(size_t count)
 {
     float *values = scratch_zeros(count);
@@ -127,20 +132,38 @@ float *random_distinct(random_source *random, size_t count, double spacing)
 static const int example_channels[] = {1, 3, 2, 6};
 enum { CHANNEL_CHOICES = sizeof example_channels / sizeof example_channels[0], KSIZES = 5 };
 
+cnn_layer plain_layer(cnn_layer_kind kind, int index, cnn_shape in, int ksize, int outputs,
+                      double dropout)
+{
+    cnn_layer layer = {.kind = kind, .index = index, .in = in};
+    cnn_layer_default_options(&layer.options, kind);
+    if (kind == CNN_LAYER_CONV) {
+        cnn_conv_options *conv = &layer.options.conv;
+        conv->channels = outputs;
+        conv->kernel[0] = conv->kernel[1] = ksize;
+        for (int side = 0; side < 4; side++)
+            conv->padding[side] = ksize / 2;
+    }
+    if (kind == CNN_LAYER_LINEAR)
+        layer.options.linear.features = outputs;
+    if (kind == CNN_LAYER_MAXPOOL)
+        layer.options.pool.kernel[0] = layer.options.pool.kernel[1] = CNN_POOL_SIZE;
+    if (kind == CNN_LAYER_DROPOUT2D)
+        layer.options.dropout.p = dropout;
+    ck_assert_msg(cnn_layer_init(&layer) == CNN_OK, "%s", cnn_error_message());
+    return layer;
+}
+
 cnn_layer random_layer(random_source *random, cnn_layer_kind kind, int example, int largest)
 {
     bool flat = kind == CNN_LAYER_LINEAR;
-    cnn_layer layer = {.kind = kind, .index = example};
-    layer.in.c = example_channels[example % CHANNEL_CHOICES];
-    layer.in.h = random_int(random, CNN_POOL_SIZE, largest);
-    layer.in.w = random_int(random, CNN_POOL_SIZE, largest);
+    cnn_shape in = {.c = example_channels[example % CHANNEL_CHOICES]};
+    in.h = random_int(random, CNN_POOL_SIZE, largest);
+    in.w = random_int(random, CNN_POOL_SIZE, largest);
     if (flat)
-        layer.in = (cnn_shape){layer.in.c * layer.in.h * layer.in.w, 1, 1};
-    layer.out.c = random_int(random, 1, 7);
-    layer.ksize = 1 + example % KSIZES;
-    layer.dropout = 0.1 * (example % 10);
-    ck_assert_int_eq(cnn_layer_init(&layer), CNN_OK);
-    return layer;
+        in = (cnn_shape){in.c * in.h * in.w, 1, 1};
+    int outputs = random_int(random, 1, 7);
+    return plain_layer(kind, example, in, 1 + example % KSIZES, outputs, 0.1 * (example % 10));
 }
 
 cnn_config random_config(random_source *random, int example)

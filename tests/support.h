@@ -17,6 +17,7 @@ TCase *add_scratch_case(Suite *suite, const char *name);
 
 /* Scratch memory: never freed by hand. Floats start as NaN, so that one left out shows. */
 void *scratch_bytes(size_t size);
+int32_t *scratch_ints(size_t count);
 float *scratch_floats(size_t count);
 float *scratch_zeros(size_t count);
 float *scratch_copy(const float *values, size_t count);
@@ -37,6 +38,11 @@ uint16_t *random_labels(random_source *random, size_t count, int classes);
 /* Odd multiples of spacing / 2 in random order: no two closer than spacing, none nearer to zero
  * than half of it. So a step below half of the spacing crosses no kink of ReLU or max pool. */
 float *random_distinct(random_source *random, size_t count, double spacing);
+
+/* A layer of the family's form: ksize of a convolution, outputs of a convolution or a linear layer,
+ * dropout's probability; what the kind does not have is not looked at. */
+cnn_layer plain_layer(cnn_layer_kind kind, int index, cnn_shape in, int ksize, int outputs,
+                      double dropout);
 
 /* A layer with a random shape whose sides are at most `largest`. The example's number, 0 and up,
  * makes sure of the variety: 1 and 3 channels, odd and even sides, every ksize of 1 to 5 are there

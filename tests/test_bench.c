@@ -127,7 +127,7 @@ START_TEST(times_are_positive_and_shares_sum_to_one)
         ck_assert_int_eq(row.milliseconds > 0.0, row.launches > 0);
         ck_assert_int_eq(row.bytes > 0.0, row.launches > 0);
         /* Behind batch norm what is kept may be computed again; nothing is done three times. */
-        double most = model->network->config.batchnorm ? 2.0 * row.flops : row.flops;
+        double most = cnn_network_has_batchnorm(model->network) ? 2.0 * row.flops : row.flops;
         ck_assert(row.computed_flops >= 0.0 && row.computed_flops <= most);
         share += row.share;
         milliseconds += row.milliseconds;

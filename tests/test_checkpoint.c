@@ -136,9 +136,10 @@ static void check_refused(const cnn_checkpoint *checkpoint, const cnn_config *co
 {
     cnn_model *model;
     cnn_trainer *trainer;
-    ck_assert_int_eq(cnn_checkpoint_check(checkpoint, config, options, data), CNN_ERROR_DATA);
-    assert_message_has(part);
     check_ok(cnn_model_create(&model, config, 5));
+    ck_assert_int_eq(cnn_checkpoint_check(checkpoint, cnn_model_network(model), options, data),
+                     CNN_ERROR_DATA);
+    assert_message_has(part);
     check_ok(cnn_trainer_create(&trainer, test_device(), model, data, options));
     ck_assert_int_eq(cnn_trainer_resume(trainer, checkpoint), CNN_ERROR_DATA);
     assert_message_has(part);
@@ -184,7 +185,8 @@ START_TEST(another_run_is_refused_by_name)
     changed.stream = true;
     changed.checkpoint_every = 0;
     changed.checkpoint_steps = 7;
-    check_ok(cnn_checkpoint_check(checkpoint, &config, &changed, run_dataset));
+    check_ok(cnn_checkpoint_check(checkpoint, cnn_checkpoint_network(checkpoint), &changed,
+                                  run_dataset));
     cnn_checkpoint_destroy(checkpoint);
 }
 END_TEST

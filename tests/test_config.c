@@ -199,7 +199,6 @@ static const struct {
 } bad_json[] = {
     {"", "file: expected a JSON object"},
     {"7", "file: expected a JSON object"},
-    {FRONT "\"ksize\":3," REST "}", "'cdims' is missing"},
     {FRONT "\"ksize\":12,\"cdims\":[]," REST "}",
      "'ksize': expected an integer of 1 to 11, found '12'"},
     {FRONT "\"ksize\":null,\"cdims\":[]," REST "}", "'ksize': expected an integer"},
@@ -210,6 +209,16 @@ static const struct {
     {FRONT "\"ksize\":3,\"ksize\":3,\"cdims\":[]," REST "}", "file: expected a JSON object"},
     {FRONT "\"ksize\":3,\"cdims\":[],\"stride\":2," REST "}", "'stride' is unknown"},
 };
+
+/* An option that is new must not make old files unreadable. */
+START_TEST(a_missing_key_takes_its_default)
+{
+    config.ksize = 7;
+    ck_assert_int_eq(cnn_config_from_json(&config, FRONT "\"hdims\":[]}", "file"), CNN_OK);
+    ck_assert_int_eq(config.ksize, 3);
+    ck_assert_int_eq(config.hdim_count, 0);
+}
+END_TEST
 
 START_TEST(refuses_bad_json)
 {
@@ -230,6 +239,7 @@ int main(void)
     tcase_add_test(tests, takes_as_many_widths_as_there_is_room);
     tcase_add_test(tests, checks_a_struct_that_a_program_filled);
     tcase_add_loop_test(tests, survives_json, 0, 2);
+    tcase_add_test(tests, a_missing_key_takes_its_default);
     tcase_add_loop_test(tests, refuses_bad_json, 0, (int)(sizeof bad_json / sizeof bad_json[0]));
     suite_add_tcase(suite, tests);
     return run_suite(suite);

@@ -83,8 +83,8 @@ END_TEST
 START_TEST(a_sample_is_the_same_anywhere)
 {
     plan_case at = make_case(_i), last = at;
-    size_t values = cnn_shape_count(at.model->network->layers[0].in);
-    int classes = at.model->network->config.ydim, before = at.n - 1;
+    size_t values = cnn_shape_count(cnn_network_input_shape(at.model->network));
+    int classes = at.model->network->classes, before = at.n - 1;
     last.n = last.pass.n = 1;
     last.x += (size_t)before * values;
     last.labels += before;
@@ -103,7 +103,7 @@ START_TEST(a_nan_reaches_the_loss)
 {
     enum { WINDOW = CNN_POOL_SIZE * CNN_POOL_SIZE };
     plan_case at = make_case(_i);
-    const cnn_shape in = at.model->network->layers[0].in;
+    const cnn_shape in = cnn_network_input_shape(at.model->network);
     const int rows = in.h / WINDOW * WINDOW, columns = in.w / WINDOW * WINDOW;
     cnn_plan *plan = make_plan(&at, BATCH, false, true);
     for (int i = 0; i < 2 * WINDOW; i++) {

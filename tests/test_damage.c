@@ -158,8 +158,8 @@ static const format formats[] = {
     {"idx", write_idx, read_idx, idx_header, 0, false},
     /* gzip's header: its time, its flags of speed, its system, that it is text: 50 bits */
     {"gzip", write_gzip, read_idx, NULL, 50, true},
-    /* in its text: the version, the name, what the digits of its options can become */
-    {"model", write_model, read_model, model_header, 300, false},
+    /* in its text: the version, the name, what the digits of its options can become, a key that earlier versions lack */
+    {"model", write_model, read_model, model_header, 310, false},
 };
 enum { FORMATS = sizeof formats / sizeof formats[0], MOST_BYTES = 4096 };
 

@@ -128,7 +128,10 @@ START_TEST(onnx_holds_less_than_2_gib)
     cnn_config config;
     cnn_model *described;
     make_config(&config, large, sizeof large / sizeof large[0]);
-    ck_assert_int_eq(cnn_model_describe(&described, &config), CNN_OK);
+    cnn_network *network;
+    ck_assert_int_eq(cnn_network_create(&network, &config), CNN_OK);
+    ck_assert_int_eq(cnn_model_describe(&described, network), CNN_OK);
+    cnn_network_destroy(network);
     const char *path = scratch_path(&at, "model.onnx");
     ck_assert_int_eq(cnn_model_export_onnx(described, path), CNN_ERROR_ARGUMENT);
     assert_message_has("less than 2 GiB");

@@ -85,7 +85,7 @@ START_TEST(a_step_takes_few_launches)
     cnn_config_init(&config);
     plan_case at = make_plan_case(&random, &config, N);
     cnn_plan *plan = make_plan(&at, N, true, true);
-    size_t pixels = cnn_shape_count(at.model->network->layers[0].in);
+    size_t pixels = cnn_shape_count(cnn_network_input_shape(at.model->network));
     cnn_gather_source source = {device_bytes(random_pixels(&random, N * pixels, 256), N * pixels),
                                 device_bytes(at.labels, N * sizeof *at.labels), NULL};
     uint64_t before = test_device()->launches;

@@ -179,7 +179,7 @@ static const struct {
     {NULL, "cnn-cl.config with the network's options, found none: this file was not written by "},
     {"", "expected a JSON object"},
     {"[]", "expected a JSON object"},
-    {"{\"name\":\"cnn\"}", "option 'xdim' is missing"},
+    {"{\"name\":\"cnn\"}", "the network has no such tensor"},
     {"{\"name\":\"c\",\"xdim\":[1,1,1],\"ksize\":3,\"cdims\":[1],\"hdims\":[],\"ydim\":2,"
      "\"batchnorm\":true,\"dropout\":0.0}",
      "layer maxpool2d_03"},

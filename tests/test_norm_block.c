@@ -78,7 +78,7 @@ START_TEST(nearly_white_images_keep_their_precision)
     random_source random = {.seed = 90};
     cnn_config config = make_config(&shape);
     plan_case at = make_plan_case(&random, &config, shape.n);
-    size_t values = (size_t)shape.n * cnn_shape_count(at.model->network->layers[0].in);
+    size_t values = (size_t)shape.n * cnn_shape_count(cnn_network_input_shape(at.model->network));
     for (size_t i = 0; i < values; i++)
         at.x[i] = 0.98f + 0.01f * at.x[i];
     cnn_plan *fused = make_plan(&at, BATCH, true, true);

@@ -15,7 +15,7 @@ static const struct {
     const op_tolerance *tolerance;
 } kinds[] = {
     {CNN_LAYER_CONV, &of_sums},   {CNN_LAYER_BATCHNORM, &of_sums}, {CNN_LAYER_RELU, &exact},
-    {CNN_LAYER_MAXPOOL, &exact},  {CNN_LAYER_DROPOUT, &exact},     {CNN_LAYER_FLATTEN, &exact},
+    {CNN_LAYER_MAXPOOL, &exact},  {CNN_LAYER_DROPOUT2D, &exact},   {CNN_LAYER_FLATTEN, &exact},
     {CNN_LAYER_LINEAR, &of_sums},
 };
 enum { KINDS = sizeof kinds / sizeof kinds[0], RELU = 2, MAXPOOL = 3 };
@@ -102,10 +102,9 @@ enum { CONVOLUTIONS = sizeof convolutions / sizeof convolutions[0] };
 START_TEST(convolutions_of_unusual_shapes_agree)
 {
     random_source random = {.seed = (uint64_t)_i};
-    cnn_layer layer = {.kind = CNN_LAYER_CONV, .ksize = convolutions[_i].ksize};
-    layer.in = (cnn_shape){convolutions[_i].c, convolutions[_i].h, convolutions[_i].w};
-    layer.out.c = convolutions[_i].out;
-    check_ok(cnn_layer_init(&layer));
+    cnn_shape in = {convolutions[_i].c, convolutions[_i].h, convolutions[_i].w};
+    cnn_layer layer =
+        plain_layer(CNN_LAYER_CONV, 0, in, convolutions[_i].ksize, convolutions[_i].out, 0.0);
     op_case at = make_op_case(&random, &layer, convolutions[_i].n, convolutions[_i].n + _i % 2);
     at.tolerance = of_sums;
     op_case_expect(&at);
@@ -117,8 +116,7 @@ END_TEST
 START_TEST(batch_norm_of_a_far_mean_agrees)
 {
     random_source random = {.seed = 3};
-    cnn_layer layer = {.kind = CNN_LAYER_BATCHNORM, .in = {5, 7, 6}};
-    check_ok(cnn_layer_init(&layer));
+    cnn_layer layer = plain_layer(CNN_LAYER_BATCHNORM, 0, (cnn_shape){5, 7, 6}, 0, 0, 0.0);
     op_case at = make_op_case(&random, &layer, 9, 10);
     for (size_t i = 0; i < op_case_in(&at); i++)
         at.x[i] += 1000.0f;
@@ -131,8 +129,7 @@ END_TEST
 START_TEST(batch_norm_of_a_single_value_is_its_bias)
 {
     random_source random = {.seed = 4};
-    cnn_layer layer = {.kind = CNN_LAYER_BATCHNORM, .in = {11, 1, 1}};
-    check_ok(cnn_layer_init(&layer));
+    cnn_layer layer = plain_layer(CNN_LAYER_BATCHNORM, 0, (cnn_shape){11, 1, 1}, 0, 0, 0.0);
     op_case at = make_op_case(&random, &layer, 1, 1);
     op_case_expect(&at);
     check_close(at.name, "expected", at.y, at.params[1], 11, 0.0, 0.0);
@@ -171,7 +168,8 @@ START_TEST(nan_is_kept)
     random_source random = {.seed = (uint64_t)few(_i)};
     int kind = _i / FEW;
     cnn_layer layer = random_layer(&random, kinds[kind].kind, _i % FEW, LARGEST);
-    layer.dropout = 0.0;
+    if (layer.kind == CNN_LAYER_DROPOUT2D)
+        layer.options.dropout.p = 0.0;
     op_case at = make_op_case(&random, &layer, 3, 4);
     at.tolerance = *kinds[kind].tolerance;
     at.x[0] = NAN;
@@ -188,8 +186,7 @@ START_TEST(dropout_masks_are_those_of_seed_and_step)
         {0, 0}, {1, 0}, {0, 1}, {1ull << 32, 0}, {0, 1ull << 32}, {UINT64_MAX, UINT64_MAX},
     };
     random_source random = {.seed = 8};
-    cnn_layer layer = {.kind = CNN_LAYER_DROPOUT, .index = _i, .in = {13, 2, 3}, .dropout = 0.3};
-    check_ok(cnn_layer_init(&layer));
+    cnn_layer layer = plain_layer(CNN_LAYER_DROPOUT2D, _i, (cnn_shape){13, 2, 3}, 0, 0, 0.3);
     op_case at = make_op_case(&random, &layer, 31, 31);
     at.tolerance = exact;
     float *first = NULL;

@@ -16,14 +16,10 @@ static int samples_of(const golden_case *golden)
 static op_case make_case(const golden_case *golden, cnn_layer_kind kind, int index, double dropout)
 {
     random_source random = {.seed = 0};
-    cnn_layer layer = {.kind = kind, .index = index, .dropout = dropout};
-    layer.in = golden_shape(golden, "x");
-    if (kind == CNN_LAYER_CONV || kind == CNN_LAYER_LINEAR) {
-        const golden_tensor *w = golden_get(golden, "w");
-        layer.out.c = w->shape[0];
-        layer.ksize = w->shape[2];
-    }
-    check_ok(cnn_layer_init(&layer));
+    bool weighted = kind == CNN_LAYER_CONV || kind == CNN_LAYER_LINEAR;
+    const golden_tensor *w = weighted ? golden_get(golden, "w") : NULL;
+    cnn_layer layer = plain_layer(kind, index, golden_shape(golden, "x"), w ? w->shape[2] : 0,
+                                  w ? w->shape[0] : 0, dropout);
     op_case made = make_op_case(&random, &layer, samples_of(golden), samples_of(golden) + 1);
     made.x = golden_get(golden, "x")->values;
     made.dy = golden_get(golden, "dy")->values;
@@ -103,7 +99,7 @@ static uint64_t read_words(const golden_case *golden, const char *tensor)
 
 static void check_dropout(const golden_case *golden)
 {
-    op_case at = make_case(golden, CNN_LAYER_DROPOUT, (int)golden_number(golden, "layer"),
+    op_case at = make_case(golden, CNN_LAYER_DROPOUT2D, (int)golden_number(golden, "layer"),
                            golden_number(golden, "p"));
     at.seed = read_words(golden, "seed_words");
     at.step = read_words(golden, "step_words");

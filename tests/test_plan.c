@@ -148,7 +148,8 @@ START_TEST(lives_share_memory_only_in_turn)
         lives[i].dies = random_int(&random, born, born + MOMENTS / 4);
         sum += lives[i].bytes;
     }
-    int buffers = cnn_lives_share(lives, count, sizes);
+    int buffers;
+    ck_assert_int_eq(cnn_lives_share(lives, count, sizes, &buffers), CNN_OK);
     check_sharing(lives, count, sizes, buffers);
     for (int i = 0; i < buffers; i++)
         shared += sizes[i];
@@ -173,7 +174,6 @@ START_TEST(a_plan_shares_its_memory)
         }
         for (int i = 0; i < plan->life_count; i++)
             all += plan->lives[i].bytes;
-        ck_assert_int_le(plan->life_count, CNN_PLAN_MAX_LIVES(plan->step_count));
         for (int i = 0; i < plan->life_count; i++)
             for (int j = 0; j < i; j++)
                 ck_assert(plan->lives[i].buffer != plan->lives[j].buffer ||

@@ -56,7 +56,7 @@ START_TEST(fused_steps_break_ties_as_plain_c)
     plan_case at = make_plan_case(&random, &config, BATCH);
     cnn_model *model = at.model;
     quantise(&random, model->parameters, model->network->parameter_count, -2);
-    quantise(&random, at.x, BATCH * cnn_shape_count(model->network->layers[0].in), 0);
+    quantise(&random, at.x, BATCH * cnn_shape_count(cnn_network_input_shape(model->network)), 0);
     check_case(&at);
 }
 END_TEST
@@ -68,10 +68,10 @@ static int count_kept(const plan_case *at, int sample, int *channels)
     *channels = 0;
     for (int l = 0; l < at->model->network->layer_count; l++) {
         const cnn_layer *layer = &at->model->network->layers[l];
-        for (int c = 0; layer->kind == CNN_LAYER_DROPOUT && c < layer->in.c; c++, (*channels)++)
+        for (int c = 0; layer->kind == CNN_LAYER_DROPOUT2D && c < layer->in.c; c++, (*channels)++)
             kept += cnn_philox_value(at->pass.seed, CNN_STREAM_DROPOUT, (unsigned)l, at->pass.step,
                                      (uint64_t)(sample * layer->in.c + c)) >=
-                    cnn_dropout_threshold(layer->dropout);
+                    cnn_dropout_threshold(layer->options.dropout.p);
     }
     return kept;
 }
@@ -116,13 +116,13 @@ END_TEST
 /* Does the rule make a step of this network, on devices of this class? */
 static bool is_used(const cnn_rule *rule, const cnn_network *network, const cnn_device *device)
 {
-    for (int first = 0; first < network->layer_count;) {
-        const cnn_rule *found = cnn_rule_find(network, first, device);
-        if (found == rule)
-            return true;
-        first += found ? found->layer_count : 1;
-    }
-    return false;
+    cnn_schedule schedule;
+    bool used = false;
+    check_ok(cnn_schedule_init(&schedule, network, device, true));
+    for (int i = 0; i < schedule.step_count; i++)
+        used = used || schedule.steps[i].rule == rule;
+    cnn_schedule_finish(&schedule);
+    return used;
 }
 
 /* The tests above run for both classes: which networks would they take the rule with? */

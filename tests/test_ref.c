@@ -28,14 +28,10 @@ static int samples_of(const golden_case *golden)
 static cnn_layer make_layer(const golden_case *golden, cnn_layer_kind kind, int index,
                             double dropout)
 {
-    cnn_layer layer = {.kind = kind, .index = index, .dropout = dropout};
-    layer.in = golden_shape(golden, "x");
-    if (kind == CNN_LAYER_CONV || kind == CNN_LAYER_LINEAR) {
-        const golden_tensor *w = golden_get(golden, "w");
-        layer.out.c = w->shape[0];
-        layer.ksize = w->shape[2];
-    }
-    ck_assert_int_eq(cnn_layer_init(&layer), CNN_OK);
+    bool weighted = kind == CNN_LAYER_CONV || kind == CNN_LAYER_LINEAR;
+    const golden_tensor *w = weighted ? golden_get(golden, "w") : NULL;
+    cnn_layer layer = plain_layer(kind, index, golden_shape(golden, "x"), w ? w->shape[2] : 0,
+                                  w ? w->shape[0] : 0, dropout);
     size_t count = cnn_shape_count(layer.out) * (size_t)samples_of(golden);
     ck_assert_uint_eq(count, golden_get(golden, "y")->count);
     return layer;
@@ -91,11 +87,13 @@ static void check_batchnorm(const golden_case *golden)
 
 static void check_relu(const golden_case *golden)
 {
-    size_t count = golden_get(golden, "x")->count;
+    cnn_layer layer = make_layer(golden, CNN_LAYER_RELU, 0, 0.0);
+    int n = samples_of(golden);
+    const float *x = golden_values(golden, "x");
     float *y = like(golden, "y"), *dx = like(golden, "dx");
-    cnn_ref_relu_forward(y, golden_values(golden, "x"), count);
+    cnn_ref_activation_forward(y, x, &layer, n);
     check(golden, "y", y);
-    cnn_ref_relu_backward(dx, golden_values(golden, "dy"), y, count);
+    cnn_ref_activation_backward(dx, golden_values(golden, "dy"), x, &layer, n);
     check(golden, "dx", dx);
 }
 
@@ -103,7 +101,7 @@ static void check_maxpool(const golden_case *golden)
 {
     cnn_layer layer = make_layer(golden, CNN_LAYER_MAXPOOL, 2, 0.0);
     const golden_tensor *expected = golden_get(golden, "which");
-    uint8_t *which = scratch_bytes(expected->count);
+    int32_t *which = scratch_ints(expected->count);
     float *y = like(golden, "y"), *dx = like(golden, "dx");
     cnn_ref_maxpool_forward(y, which, golden_values(golden, "x"), &layer, samples_of(golden));
     check(golden, "y", y);
@@ -122,7 +120,7 @@ static uint64_t read_words(const golden_case *golden, const char *tensor)
 
 static void check_dropout(const golden_case *golden)
 {
-    cnn_layer layer = make_layer(golden, CNN_LAYER_DROPOUT, (int)golden_number(golden, "layer"),
+    cnn_layer layer = make_layer(golden, CNN_LAYER_DROPOUT2D, (int)golden_number(golden, "layer"),
                                  golden_number(golden, "p"));
     uint64_t seed = read_words(golden, "seed_words"), step = read_words(golden, "step_words");
     float *y = like(golden, "y"), *dx = like(golden, "dx");
@@ -202,8 +200,7 @@ END_TEST
 
 START_TEST(batch_norm_of_a_single_value_is_its_bias)
 {
-    cnn_layer layer = {.kind = CNN_LAYER_BATCHNORM, .in = {2, 1, 1}};
-    ck_assert_int_eq(cnn_layer_init(&layer), CNN_OK);
+    cnn_layer layer = plain_layer(CNN_LAYER_BATCHNORM, 0, (cnn_shape){2, 1, 1}, 0, 0, 0.0);
     const float x[] = {3.0f, -5.0f}, weight[] = {2.0f, 2.0f}, bias[] = {0.5f, -1.0f};
     float y[2], mean[2], inverse_std[2], running[] = {0.0f, 0.0f, 1.0f, 1.0f};
     cnn_ref_batchnorm_train(y, mean, inverse_std, running, x, weight, bias, &layer, 1);
@@ -244,8 +241,7 @@ START_TEST(dropout_keeps_whole_channels_in_its_share)
     enum { SAMPLES = 500, CHANNELS = 40, PLANE = 6, TOTAL = SAMPLES * CHANNELS };
     static const double shares[] = {0.0, 0.1, 0.5, 0.9};
     double p = shares[_i];
-    cnn_layer layer = {.kind = CNN_LAYER_DROPOUT, .index = 4, .in = {CHANNELS, 2, 3}, .dropout = p};
-    ck_assert_int_eq(cnn_layer_init(&layer), CNN_OK);
+    cnn_layer layer = plain_layer(CNN_LAYER_DROPOUT2D, 4, (cnn_shape){CHANNELS, 2, 3}, 0, 0, p);
     random_source random = {.seed = 1};
     float *x = random_uniforms(&random, TOTAL * PLANE, 1.0, 2.0);
     float *y = scratch_floats(TOTAL * PLANE);

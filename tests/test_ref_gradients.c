@@ -13,22 +13,23 @@ static const double linear_step = 0.5, linear_tolerance = 1e-5;
 static const double smooth_step = 1.0 / 16, smooth_tolerance = 1e-3;
 
 typedef struct problem {
-    char name[64];
+    char name[CNN_LAYER_NAME_SIZE + 64];
     cnn_layer layer;
     int n;
     size_t in, out;                  /* values of x and of y */
     float *x, *w, *b;                /* w and b: NULL where the layer has none */
     float *y, *projection;           /* (N, out) */
     float *mean, *inverse, *running; /* batch norm */
-    uint8_t *which;                  /* max pool */
+    int32_t *which;                  /* max pool */
 } problem;
 
 static problem make_problem(random_source *random, cnn_layer_kind kind, int example)
 {
     problem made = {.n = SAMPLES, .layer = random_layer(random, kind, example, LARGEST)};
     const cnn_layer *layer = &made.layer;
-    snprintf(made.name, sizeof made.name, "%s, k%d, %dx%dx%d", layer->name, layer->ksize,
-             layer->in.c, layer->in.h, layer->in.w);
+    snprintf(made.name, sizeof made.name, "%s, k%d, %dx%dx%d", layer->name,
+             layer->kind == CNN_LAYER_CONV ? cnn_conv_ksize(layer) : 0, layer->in.c, layer->in.h,
+             layer->in.w);
     made.in = SAMPLES * cnn_shape_count(layer->in);
     made.out = SAMPLES * cnn_shape_count(layer->out);
     made.x = random_normals(random, made.in, 1.0);
@@ -41,7 +42,7 @@ static problem make_problem(random_source *random, cnn_layer_kind kind, int exam
     made.mean = scratch_floats((size_t)layer->in.c);
     made.inverse = scratch_floats((size_t)layer->in.c);
     made.running = scratch_zeros(2 * (size_t)layer->in.c);
-    made.which = scratch_bytes(made.out);
+    made.which = scratch_ints(made.out);
     return made;
 }
 
@@ -70,7 +71,7 @@ static double batchnorm_value(void *context)
 static double relu_value(void *context)
 {
     problem *at = context;
-    cnn_ref_relu_forward(at->y, at->x, at->out);
+    cnn_ref_activation_forward(at->y, at->x, &at->layer, at->n);
     return dot(at->y, at->projection, at->out);
 }
 
@@ -140,7 +141,7 @@ START_TEST(of_relu)
     at.x = random_distinct(&random, at.in, 1.0);
     float *dx = scratch_floats(at.in);
     relu_value(&at);
-    cnn_ref_relu_backward(dx, at.projection, at.y, at.in);
+    cnn_ref_activation_backward(dx, at.projection, at.x, &at.layer, at.n);
     check_gradient(at.name, "dx", dx, at.x, at.in, 0.125, relu_value, &at, linear_tolerance);
 }
 END_TEST
@@ -160,7 +161,7 @@ END_TEST
 START_TEST(of_dropout)
 {
     random_source random = {.seed = (uint64_t)_i};
-    problem at = make_problem(&random, CNN_LAYER_DROPOUT, _i);
+    problem at = make_problem(&random, CNN_LAYER_DROPOUT2D, _i);
     float *dx = scratch_floats(at.in);
     cnn_ref_dropout(dx, at.projection, &at.layer, at.n, 5, 7);
     check_gradient(at.name, "dx", dx, at.x, at.in, linear_step, dropout_value, &at,

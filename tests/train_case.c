@@ -91,10 +91,9 @@ typedef struct reference {
 static double train_batch(reference *at, size_t first, size_t n)
 {
     const cnn_network *network = at->model->network;
-    size_t image = cnn_shape_count(network->layers[0].in);
+    size_t image = cnn_shape_count(cnn_network_input_shape(network));
     const uint8_t *images = cnn_dataset_images(at->dataset, CNN_SPLIT_TRAIN);
-    float *x = scratch_floats(n * image),
-          *logits = scratch_floats(n * (size_t)network->config.ydim);
+    float *x = scratch_floats(n * image), *logits = scratch_floats(n * (size_t)network->classes);
     uint16_t *labels = scratch_bytes(n * sizeof *labels);
     double loss;
     for (size_t i = 0; i < n; i++) {
@@ -149,7 +148,7 @@ bool models_are_equal(const cnn_model *a, const cnn_model *b)
 void check_models_close(const char *name, const cnn_model *actual, const cnn_model *expected,
                         double tolerance, bool with_means)
 {
-    bool batchnorm = actual->network->config.batchnorm;
+    bool batchnorm = cnn_network_has_batchnorm(actual->network);
     for (size_t i = 0; i < cnn_model_tensor_count(actual); i++) {
         cnn_tensor_info x = cnn_model_tensor(actual, i), y = cnn_model_tensor(expected, i);
         bool noise = batchnorm && strstr(x.name, "conv2d") && strstr(x.name, "bias");

@@ -39,7 +39,7 @@ CNN_API cnn_status cnn_checkpoint_load(cnn_checkpoint **checkpoint, const char *
 CNN_API void cnn_checkpoint_destroy(cnn_checkpoint *checkpoint);
 
 /** The network that the run was started with; owned by the checkpoint. */
-CNN_API const cnn_config *cnn_checkpoint_config(const cnn_checkpoint *checkpoint);
+CNN_API const cnn_network *cnn_checkpoint_network(const cnn_checkpoint *checkpoint);
 /** The options that the run was started with; owned by the checkpoint. */
 CNN_API const cnn_train_options *cnn_checkpoint_options(const cnn_checkpoint *checkpoint);
 /** How its data was loaded: sets the fit, the kind of labels, and whether broken pictures are
@@ -55,7 +55,8 @@ CNN_API cnn_status cnn_checkpoint_model(cnn_model **model, const cnn_checkpoint 
  * may be more than before; stream, checkpoint_every and checkpoint_steps may be anything, and so
  * may micro_batch, which makes another plan (see cnn_trainer_resume()); all else must be the same.
  * Errors: DATA (which option it is, both values; or that the data differ). */
-CNN_API cnn_status cnn_checkpoint_check(const cnn_checkpoint *checkpoint, const cnn_config *config,
+CNN_API cnn_status cnn_checkpoint_check(const cnn_checkpoint *checkpoint,
+                                        const cnn_network *network,
                                         const cnn_train_options *options,
                                         const cnn_dataset *dataset);
 

@@ -22,27 +22,37 @@ CNN_API cnn_status cnn_model_export_npz(const cnn_model *model, const char *path
 
 /** What the tensors of a state_dict do not say. */
 typedef struct cnn_import_options {
-    const char *name;          /**< of the network; NULL: the file's own, else "cnn" */
-    const int *xdim;           /**< channels, height, width; NULL: the file's own, else inferred */
-    double dropout;            /**< in [0, 1); below 0: the file's own, else 0.5 */
+    const char *name;    /**< of the network; NULL: the file's own, else "cnn" */
+    const int *xdim;     /**< channels, height, width; NULL: the file's own, else inferred */
+    const char *network; /**< path of the network's file (cnn_network_preset() has some); NULL:
+                            the file's own, else a preset that fits, else the family */
+    int ydim;            /**< classes of the network; 0: as the file has */
+    double dropout;      /**< in [0, 1); below 0: the file's own, else 0.5 */
     const char *normalization; /**< as of cnn_model_set_normalization(), what the network's pixels
                                   were in training; NULL: the file's own, else none */
 } cnn_import_options;
 
-/** The defaults: NULL, NULL, -1, NULL. */
+/** The defaults: NULL and 0, dropout -1. */
 CNN_API void cnn_import_options_init(cnn_import_options *options);
 
-/** A model from a file with a state_dict of the notebook's network: safetensors (one file, or the
+/** A model from a file with a state_dict: safetensors (one file, or the
  * JSON index of several), or what torch.save() wrote, in the zip form or the older one, alone or in
  * a checkpoint. Of a pickle only tensors, numbers, strings and containers are built, any other name
- * in it is refused, and nothing is run. cdims, hdims, ksize, ydim and batch norm follow from the
- * tensors' names and shapes, where the names are another network's from the chain of the shapes; so
- * do the channels of xdim (without a convolution: 1 or 3, what fits). Its plane does not: 28 x 28
- * or 32 x 32 are taken where only such a network of this family explains the file, else xdim is
- * asked for. What was assumed, left out or converted (F16, BF16 and F64 become float32) goes to the
- * log as information. A file that has the metadata "cnn-cl.config" says all itself. Errors: FILE,
- * DATA (the tensor, what was expected and found; an xdim that cannot be inferred), ARGUMENT (an
- * option out of range), MEMORY. */
+ * in it is refused, and nothing is run.
+ *
+ * Its tensors are those of options->network, by name, with any common part before the names, else
+ * by the chain of the layers' shapes. `classes` is then the width that the network's last layer
+ * with parameters has in the file, and the input is xdim, else the network file's. Without
+ * options->network it is the preset that has all of the file's names and shapes, and this is
+ * logged; else a network of the notebook's family: cdims, hdims, ksize, ydim and batch norm follow
+ * from the tensors' names and shapes, where the names are another network's from the chain of the
+ * shapes; so do the channels of xdim (without a convolution: 1 or 3, what fits). Its plane does
+ * not: 28 x 28 or 32 x 32 are taken where only such a network of this family explains the file,
+ * else xdim is asked for. What was assumed, left out or converted (F16, BF16 and F64 become
+ * float32) goes to the log as information. A file that has the metadata "cnn-cl.config" says all
+ * itself. Errors: FILE, DATA (the tensor, what was expected and found; an xdim that cannot be
+ * inferred), ARGUMENT (an option out of range or of no use, a network file that is wrong, a ydim
+ * that is not the network's), MEMORY. */
 CNN_API cnn_status cnn_model_import(cnn_model **model, const char *path,
                                     const cnn_import_options *options);
 

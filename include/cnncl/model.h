@@ -17,6 +17,9 @@ typedef struct cnn_model cnn_model;
  * running mean 0 and variance 1. The same seed gives the same values everywhere. Errors: ARGUMENT,
  * MEMORY. */
 CNN_API cnn_status cnn_model_create(cnn_model **model, const cnn_config *config, uint64_t seed);
+/** The same for any network, which is copied. Errors: MEMORY. */
+CNN_API cnn_status cnn_model_create_network(cnn_model **model, const cnn_network *network,
+                                            uint64_t seed);
 /** A model that cnn_model_save() wrote. Errors: FILE, DATA (the file, the tensor or field, what was
  * expected and found), MEMORY. */
 CNN_API cnn_status cnn_model_load(cnn_model **model, const char *path);
@@ -26,7 +29,7 @@ CNN_API cnn_status cnn_model_save(const cnn_model *model, const char *path);
 /** Frees it. NULL is no error. */
 CNN_API void cnn_model_destroy(cnn_model *model);
 
-/** Sets the name in its configuration. Errors: ARGUMENT (no name for a file). */
+/** Sets the name of its network. Errors: ARGUMENT (no name for a file). */
 CNN_API cnn_status cnn_model_rename(cnn_model *model, const char *name);
 /** The network. Owned by the model. */
 CNN_API const cnn_network *cnn_model_network(const cnn_model *model);

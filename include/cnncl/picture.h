@@ -46,6 +46,7 @@ typedef struct cnn_filters {
     int height;         /**< of a filter; of a linear layer the image's */
     int width;          /**< the same */
     float scale;        /**< the largest weight's size: the strongest colour */
+    bool convolution;   /**< filters, not units */
 } cnn_filters;
 
 /** What cnn_picture_filters() would draw of a model. */

@@ -69,9 +69,9 @@ static cnn_status make_source(bench_run *run, uint64_t seed)
     size_t n = (size_t)run->plan->options.batch;
     uint32_t *order = NULL;
     cnn_status status = CNN_OK;
-    size_t pixels = n * cnn_shape_count(network->layers[0].in);
+    size_t pixels = n * cnn_shape_count(cnn_network_input_shape(network));
     CNN_TRY(make_random(&run->images, device, pixels, 1, 256, seed, 0));
-    CNN_TRY(make_random(&run->labels, device, n, sizeof(cl_ushort), (uint32_t)network->config.ydim,
+    CNN_TRY(make_random(&run->labels, device, n, sizeof(cl_ushort), (uint32_t)network->classes,
                         seed, 1));
     CNN_TRY(cnn_allocate(&order, n, sizeof *order, "an order"));
     cnn_philox_permutation(order, (uint32_t)n, seed, CNN_STREAM_SHUFFLE, 0, 0);
@@ -102,7 +102,7 @@ static void add_entry(cnn_bench *bench, const cnn_plan *plan, cnn_bench_phase ph
     entry->row = (cnn_bench_row){.phase = names[phase], .name = "", .layers = entry->layers};
     if (of_plan) {
         const cnn_step *at = &plan->steps[step];
-        entry->row.name = at->rule ? at->rule : at->op->class->name;
+        entry->row.name = cnn_step_name(at);
         name_layers(entry, at->op);
     }
     cnn_bench_count(entry, plan);

@@ -5,7 +5,7 @@
 #include "base/status.h"
 #include "bench/tune.h"
 #include "ops/linear.h"
-#include "plan/rules.h"
+#include "plan/schedule.h"
 
 void cnn_tune_options_init(cnn_tune_options *options)
 {
@@ -33,25 +33,25 @@ static void add_shape(cnn_gemm_shape *shapes, size_t *count, const cnn_gemm_shap
 static cnn_status find_shapes(cnn_gemm_shape **shapes, size_t *count, const cnn_device *device,
                               const cnn_network *network, const cnn_tune_options *options)
 {
-    bool wanted = false; /* a gradient of the input */
     size_t most = CNN_LINEAR_PRODUCTS * (size_t)network->layer_count;
+    cnn_schedule schedule;
     *count = 0;
     cnn_status status = cnn_allocate(shapes, most, sizeof **shapes, "the products of a network");
-    for (int first = 0; status == CNN_OK && first < network->layer_count;) {
-        const cnn_rule *rule = options->fuse ? cnn_rule_find(network, first, device) : NULL;
-        const cnn_layer *layer = &network->layers[first];
-        if (!rule && cnn_op_of_layer(layer->kind) == &cnn_linear_op) {
-            cnn_gemm_shape products[CNN_LINEAR_PRODUCTS];
-            cnn_linear_products(products, layer, options->batch);
-            for (int i = 0; i < CNN_LINEAR_PRODUCTS - !wanted; i++)
-                add_shape(*shapes, count, &products[i]);
-        }
-        int covered = rule ? rule->layer_count : 1;
-        for (int i = 0; i < covered; i++)
-            wanted = wanted || layer[i].param_count > 0;
-        first += covered;
+    if (status == CNN_OK)
+        status = cnn_schedule_init(&schedule, network, device, options->fuse);
+    if (status != CNN_OK)
+        return status;
+    for (int i = 0; i < schedule.step_count; i++) {
+        const cnn_schedule_step *step = &schedule.steps[i];
+        cnn_gemm_shape products[CNN_LINEAR_PRODUCTS];
+        if (step->op != &cnn_linear_op)
+            continue;
+        cnn_linear_products(products, step->chain.layers[0], options->batch);
+        for (int p = 0; p < CNN_LINEAR_PRODUCTS - !step->chain.wants_gradient; p++)
+            add_shape(*shapes, count, &products[p]);
     }
-    return status;
+    cnn_schedule_finish(&schedule);
+    return CNN_OK;
 }
 
 static bool has_shapes(const cnn_gemm_record *record, const cnn_gemm_shape *shapes, size_t count)

@@ -23,9 +23,11 @@ static size_t saved_bytes(const cnn_op *op)
 /* The share of channels that the dropout before a step keeps. */
 static double input_kept(const cnn_plan *plan, int step)
 {
-    if (step == 0 || !plan->options.training || plan->steps[step].input_masks < 0)
+    const cnn_step *at = &plan->steps[step];
+    if (!plan->options.training || at->input_masks < 0)
         return 1.0;
-    return 1.0 - cnn_op_last_layer(plan->steps[step - 1].op)->dropout;
+    /* The value's maker is the dropout. */
+    return 1.0 - plan->network->layers[at->inputs[0] - 1].options.dropout.p;
 }
 
 static void set_flops(cnn_bench_row *row, const cnn_plan *plan, int step, bool backward,
@@ -47,7 +49,8 @@ static double forward_flops(const cnn_layer *layer)
 static void count_gather(cnn_bench_row *row, const cnn_plan *plan, int step)
 {
     size_t n = (size_t)plan->options.batch;
-    size_t values = n * cnn_shape_count(plan->network->layers[step].in);
+    size_t values = n * cnn_shape_count(cnn_network_input_shape(plan->network));
+    (void)step;
     size_t labels = 2 * n * sizeof(cl_ushort),
            order = n * sizeof(cl_uint); /* labels are read and written */
     row->bytes = (double)(values + floats(values) + labels + order);
@@ -66,7 +69,7 @@ static void count_forward(cnn_bench_row *row, const cnn_plan *plan, int step)
 
 static void count_loss(cnn_bench_row *row, const cnn_plan *plan, int step)
 {
-    size_t n = (size_t)plan->options.batch, classes = (size_t)plan->network->config.ydim;
+    size_t n = (size_t)plan->options.batch, classes = (size_t)plan->network->classes;
     (void)step;
     row->bytes = (double)(floats(2 * n * classes) +
                           n * sizeof(cl_ushort)); /* logits, their gradient, labels */
@@ -76,7 +79,7 @@ static void count_loss(cnn_bench_row *row, const cnn_plan *plan, int step)
  * the first one with parameters pass a gradient on, whoever wants the step's own. */
 static double backward_flops(const cnn_op *op)
 {
-    bool wanted = op->memory.input_gradient != NULL;
+    bool wanted = op->wants_gradient;
     double flops = 0.0;
     for (int i = 0; i < op->layer_count; i++) {
         const cnn_layer *layer = op->layers[i];
@@ -95,7 +98,7 @@ static void count_backward(cnn_bench_row *row, const cnn_plan *plan, int step)
         values += input;
     if (op->keeps_output)
         values += output;
-    if (op->memory.input_gradient)
+    if (op->wants_gradient)
         values += input;
     set_flops(row, plan, step, true, backward_flops(op));
     /* Parameters are read, their gradients written. */

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "cli/commands.h"
+#include "cli/network.h"
 #include "cli/output.h"
 #include "cli/session.h"
 
@@ -157,7 +158,7 @@ int cmd_doctor(cli_options *options)
     int code = 0;
     if (options->all_devices && options->device)
         return cli_fail(CLI_EXIT_USAGE, "--all and --device exclude each other");
-    CLI_TRY(cli_check(cnn_network_create(&run.network, &options->config)));
+    CLI_TRY(cli_network_create(&run.network, options, NULL));
     CLI_TRY(cli_check(cnn_doctor_create(&run.doctor)));
     if (!options->json) {
         cli_print("What the OpenCL loader sees:\n");

@@ -29,7 +29,7 @@ static int evaluate(cnn_evaluation *result, size_t **counts, const cli_session *
                     const cli_options *options)
 {
     cnn_predictor *predictor = NULL;
-    int classes = cnn_network_config(cnn_model_network(session->model))->ydim;
+    int classes = cnn_network_classes(cnn_model_network(session->model));
     size_t count = cnn_dataset_count(session->dataset, options->split);
     cnn_prediction *predictions = cli_allocate(count, sizeof *predictions);
     *counts = cli_allocate((size_t)classes * (size_t)classes, sizeof **counts);
@@ -58,7 +58,7 @@ int cmd_eval(cli_options *options)
     CLI_TRY(cli_session_open_device(&session, options));
     CLI_TRY(evaluate(&result, &counts, &session, options));
     cli_evaluation classes = {session.dataset, counts,
-                              cnn_network_config(cnn_model_network(session.model))->ydim};
+                              cnn_network_classes(cnn_model_network(session.model))};
     if (options->json) {
         print_json(&result, &classes, options);
     } else {

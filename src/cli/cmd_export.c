@@ -47,11 +47,12 @@ static int choose(int *format, const char *name, const char *path)
 
 static void describe(const cnn_model *model, int format, const char *path)
 {
-    const cnn_config *config = cnn_network_config(cnn_model_network(model));
+    const cnn_network *network = cnn_model_network(model);
+    const int *xdim = cnn_network_input(network);
     if (formats[format].write == cnn_model_export_onnx)
         cli_info(
             "%s: input 'image' (batch, %d, %d, %d), pixels in 0..1; output 'logits' (batch, %d)",
-            path, config->xdim[0], config->xdim[1], config->xdim[2], config->ydim);
+            path, xdim[0], xdim[1], xdim[2], cnn_network_classes(network));
     else
         cli_info("%s: %zu arrays under PyTorch's names", path, cnn_model_tensor_count(model));
     if (formats[format].write == cnn_model_export_npz &&

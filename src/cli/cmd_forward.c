@@ -116,11 +116,11 @@ int cmd_forward(cli_options *options)
     float *images = NULL, *logits = NULL;
     int code = 0;
     CLI_TRY(cli_session_load_model(&session, options));
-    const cnn_config *config = cnn_network_config(cnn_model_network(session.model));
-    const int *xdim = config->xdim;
+    const cnn_network *network = cnn_model_network(session.model);
+    const int *xdim = cnn_network_input(network), classes = cnn_network_classes(network);
     size_t size = (size_t)xdim[0] * (size_t)xdim[1] * (size_t)xdim[2];
     images = cli_allocate(size, IMAGES * sizeof *images);
-    logits = cli_allocate((size_t)config->ydim, IMAGES * sizeof *logits);
+    logits = cli_allocate((size_t)classes, IMAGES * sizeof *logits);
     if (!images || !logits) {
         code = CLI_EXIT_FAILURE;
         goto out;
@@ -128,8 +128,8 @@ int cmd_forward(cli_options *options)
     cnn_random_uniform(images, IMAGES * size, options->seed);
     CLI_TRY(run_forward(logits, images, &session, options));
     print_array("x", (array){.values = images, .shape = {IMAGES, xdim[0], xdim[1], xdim[2]}});
-    print_array(
-        "y", (array){.values = logits, .first = AXES - 2, .shape = {1, 1, IMAGES, config->ydim}});
+    print_array("y",
+                (array){.values = logits, .first = AXES - 2, .shape = {1, 1, IMAGES, classes}});
 out:
     free(images);
     free(logits);

@@ -6,35 +6,59 @@
 
 #include "cli/commands.h"
 #include "cli/conversion.h"
+#include "cli/network.h"
 #include "cli/output.h"
 #include "cli/session.h"
 
 static void print_widths(const char *option, const int *widths, int count)
 {
-    cli_print(" --%s ", option);
+    cli_print("%s--%s ", strcmp(option, "xdim") ? " " : "", option);
     for (int i = 0; i < count; i++)
         cli_print("%s%d", i ? "," : "", widths[i]);
     if (count == 0)
         cli_print("none");
 }
 
-/* The network as the options that make it. */
-static void print_network(const cnn_config *config)
+/* --net, where it is known, or a preset that was found by itself. */
+static void print_net(const cnn_network *network, const cli_options *options)
 {
-    cli_print("--name %s", config->name);
-    print_widths("xdim", config->xdim, 3);
-    cli_print(" --ksize %d", config->ksize);
-    print_widths("cdims", config->cdims, config->cdim_count);
-    print_widths("hdims", config->hdims, config->hdim_count);
-    cli_print(" --ydim %d%s --dropout %g\n", config->ydim, config->batchnorm ? " --batchnorm" : "",
-              config->dropout);
+    const char *name = cnn_network_name(network);
+    char *preset = NULL;
+    const char *net = options->net;
+    if (!net && !options->name_given && cnn_network_preset(&preset, name) == CNN_OK)
+        net = name;
+    if (options->name_given || !net)
+        cli_print("--name %s ", name);
+    if (net)
+        cli_print("--net %s ", net);
+    cnn_string_free(preset);
+}
+
+/* The network as the options that make it. */
+static void print_network(const cnn_network *network, const cli_options *options)
+{
+    const cnn_config *config = cnn_network_config(network);
+    if (config)
+        cli_print("--name %s ", config->name);
+    else
+        print_net(network, options);
+    print_widths("xdim", cnn_network_input(network), 3);
+    if (config) {
+        cli_print(" --ksize %d", config->ksize);
+        print_widths("cdims", config->cdims, config->cdim_count);
+        print_widths("hdims", config->hdims, config->hdim_count);
+    }
+    cli_print(" --ydim %d", cnn_network_classes(network));
+    if (config)
+        cli_print("%s --dropout %g", config->batchnorm ? " --batchnorm" : "", config->dropout);
+    cli_print("\n");
 }
 
 int cmd_import(cli_options *options)
 {
     const char *source = options->words[0], *path = options->words[1];
     cnn_model *model = NULL;
-    char *normalization = NULL;
+    char *normalization = NULL, *network = NULL;
     cnn_import_options import;
     cli_conversion conversion;
     int code = 0;
@@ -42,24 +66,30 @@ int cmd_import(cli_options *options)
         return cli_fail(CLI_EXIT_USAGE,
                         "import: expected an output that ends in .safetensors, found '%s'", path);
     cnn_import_options_init(&import);
-    if (options->name_given)
+    CLI_TRY(cli_network_find(&network, options));
+    import.network = network;
+    if (options->name_given || options->net)
         import.name = options->config.name;
     if (options->xdim_given)
         import.xdim = options->config.xdim;
+    if (options->ydim_given)
+        import.ydim = options->config.ydim;
     if (options->dropout_given)
         import.dropout = options->config.dropout;
     if (options->mean || options->std) {
         normalization = cli_concatenate((const char *[]){options->mean ? options->mean : "0", ":",
                                                          options->std ? options->std : "1", NULL});
-        if (!normalization)
-            return CLI_EXIT_FAILURE;
+        if (!normalization) {
+            code = CLI_EXIT_FAILURE;
+            goto out;
+        }
         import.normalization = normalization;
     }
     CLI_TRY(cli_check(cnn_model_import(&model, source, &import)));
     if (options->digits)
         cnn_model_set_digits(model, true);
     CLI_TRY(cli_check(cnn_model_save(model, path)));
-    print_network(cnn_network_config(cnn_model_network(model)));
+    print_network(cnn_model_network(model), options);
     if (strcmp(cnn_model_normalization(model), "none") != 0)
         cli_info("pixels are normalised, (pixel - mean) / deviation: %s",
                  cnn_model_normalization(model));
@@ -68,6 +98,7 @@ int cmd_import(cli_options *options)
         cli_conversion_say(&conversion);
     cli_info("model saved in %s", path);
 out:
+    cnn_string_free(network);
     free(normalization);
     cnn_model_destroy(model);
     return code;

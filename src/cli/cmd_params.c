@@ -1,4 +1,4 @@
-/* params: the notebook's listing of parameters, or the plan of training. */
+/* params: the notebook's listing of parameters, the plan of training, or the network as a file. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -63,12 +63,24 @@ out:
     return code;
 }
 
+static int print_network(const cnn_model *model)
+{
+    char *text = NULL;
+    int code = cli_check(cnn_network_to_text(&text, cnn_model_network(model)));
+    if (code == 0)
+        cli_print("%s", text);
+    cnn_string_free(text);
+    return code;
+}
+
 int cmd_params(cli_options *options)
 {
     cli_session session = {0};
     int code = 0;
     CLI_TRY(cli_session_load_model(&session, options));
-    if (options->plan)
+    if (options->print)
+        CLI_TRY(print_network(session.model));
+    else if (options->plan)
         CLI_TRY(print_plan(&session, options));
     else
         print_parameters(session.model);

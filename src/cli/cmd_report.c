@@ -26,9 +26,10 @@ static int load_model(cli_session *session, cli_report *report, const cnn_run *r
 /* Does the data set that was found, but not asked for, belong to the model? */
 static bool fits(const cli_session *session)
 {
-    const cnn_config *config = cnn_network_config(cnn_model_network(session->model));
-    return memcmp(config->xdim, cnn_dataset_shape(session->dataset), sizeof config->xdim) == 0 &&
-           cnn_dataset_class_count(session->dataset) <= config->ydim;
+    const cnn_network *network = cnn_model_network(session->model);
+    const int *xdim = cnn_network_input(network);
+    return memcmp(xdim, cnn_dataset_shape(session->dataset), 3 * sizeof *xdim) == 0 &&
+           cnn_dataset_class_count(session->dataset) <= cnn_network_classes(network);
 }
 
 /* A data set that was named must be there and fit; the run's may have gone. */

@@ -11,22 +11,22 @@ enum { DIGITS = 10, SIDE = 28 };
 
 cli_conversion cli_conversion_choose(const cnn_model *model, const cli_options *options)
 {
-    const cnn_config *config = cnn_network_config(cnn_model_network(model));
+    const cnn_network *network = cnn_model_network(model);
+    const int *xdim = cnn_network_input(network);
     bool knows = cnn_model_digits(model);
     cli_conversion conversion = {.size = 1,
                                  .digits = options->digits || (knows && !options->no_preprocess),
                                  .digits_asked = options->digits,
-                                 .may_be_digits = config->xdim[0] == 1 && config->xdim[1] == SIDE &&
-                                                  config->xdim[2] == SIDE &&
-                                                  config->ydim == DIGITS};
+                                 .may_be_digits = xdim[0] == 1 && xdim[1] == SIDE && xdim[2] == SIDE &&
+                                                  cnn_network_classes(network) == DIGITS};
     conversion.fitted = cnn_model_is_of_pictures(model, &conversion.fit) && !options->digits;
     if (options->fit_given) {
         conversion.fitted = true;
         conversion.fit = options->prepare.fit;
     }
     for (int axis = 0; axis < 3; axis++) {
-        conversion.shape[axis] = config->xdim[axis];
-        conversion.size *= (size_t)config->xdim[axis];
+        conversion.shape[axis] = xdim[axis];
+        conversion.size *= (size_t)xdim[axis];
     }
     return conversion;
 }

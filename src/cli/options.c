@@ -147,7 +147,56 @@ static int check_pieces(const cli_options *options)
     return 0;
 }
 
-static int check_together(const cli_options *options)
+static const char net_ending[] = ".net";
+
+static bool ends_in_net(const char *text)
+{
+    size_t length = strlen(text), tail = sizeof net_ending - 1;
+    return length > tail && strcmp(text + length - tail, net_ending) == 0;
+}
+
+bool cli_net_is_path(const char *net)
+{
+    return strchr(net, '/') || ends_in_net(net);
+}
+
+/* Without --name the network and its files are called as --net is. */
+static int take_net_name(cli_options *options)
+{
+    const char *slash = strrchr(options->net, '/'), *base = slash ? slash + 1 : options->net;
+    size_t length = strlen(base) - (ends_in_net(base) ? sizeof net_ending - 1 : 0);
+    char name[CNN_MAX_NAME + 1];
+    if (options->name_given)
+        return 0;
+    snprintf(name, sizeof name, "%.*s", (int)(length < sizeof name ? length : sizeof name), base);
+    if (cnn_config_set(&options->config, "name", name) == CNN_OK)
+        return 0;
+    return cli_fail(CLI_EXIT_USAGE,
+                    "--net %s: its name is none for the run's files (letters, digits, '.', '_' and "
+                    "'-', at most 63): give one with --name",
+                    options->net);
+}
+
+/* A network file says all that these say, but for the shapes of the input and the output. */
+static int check_net(cli_options *options)
+{
+    static const char *const family[] = {"cdims", "hdims", "ksize", "batchnorm", "dropout"};
+    if (!options->net)
+        return 0;
+    for (size_t i = 0; i < sizeof family / sizeof family[0]; i++)
+        if (cli_option_is_given(options, family[i]))
+            return cli_fail(CLI_EXIT_USAGE,
+                            "--net and --%s exclude each other, the network is the file's: leave "
+                            "one out",
+                            family[i]);
+    if (options->model)
+        return cli_fail(CLI_EXIT_USAGE,
+                        "--net and --model exclude each other, the network is the model's: leave "
+                        "one out");
+    return take_net_name(options);
+}
+
+static int check_together(cli_options *options)
 {
     const cli_command *command = options->command;
     bool whole = options->help || options->version || options->list_devices;
@@ -167,7 +216,9 @@ static int check_together(const cli_options *options)
                         "--%s and --model exclude each other, the network is the file's: leave "
                         "--%s out",
                         options->network_given, options->network_given);
-    int code = check_pieces(options);
+    int code = check_net(options);
+    if (code == 0)
+        code = check_pieces(options);
     return code ? code : check_training(options);
 }
 

@@ -66,6 +66,8 @@ struct cli_options {
 
     const char *model; /* NULL for a fresh network */
     cnn_config config;
+    const char *net;            /* NULL for a network of the family's options */
+    const cnn_network *network; /* of a checkpoint, not the family's; NULL for none */
     bool name_given, xdim_given, ydim_given, dropout_given;
     const char *network_given; /* a network option other than name that was given, else NULL */
 
@@ -81,7 +83,7 @@ struct cli_options {
     bool fit_given;
     int samples;
     const char *grid; /* NULL for no picture */
-    bool plan;
+    bool plan, print;
     int steps; /* 0: as many as take about a second */
     bool evaluation;
     const char *trace;  /* NULL for none */
@@ -109,6 +111,9 @@ extern const cli_command cli_commands[];
 
 /* Fills options from the command line. Returns 0, or 2 after saying what is wrong. */
 int cli_options_parse(cli_options *options, int argc, char **argv);
+
+/* Is --net's value a path, not a preset's name? */
+bool cli_net_is_path(const char *net);
 
 /* Was the option of this name on the command line? */
 bool cli_option_is_given(const cli_options *options, const char *name);

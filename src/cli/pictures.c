@@ -251,7 +251,7 @@ static int prepare(pictures *run)
     int code = 0;
     CLI_TRY(cli_session_load_model(&run->session, options));
     run->conversion = cli_conversion_choose(run->session.model, options);
-    run->classes = cnn_network_config(cnn_model_network(run->session.model))->ydim;
+    run->classes = cnn_network_classes(cnn_model_network(run->session.model));
     CLI_TRY(cli_session_open_device(&run->session, options));
     run->inputs = cli_allocate(batch, run->conversion.size * sizeof *run->inputs);
     run->outputs = cli_allocate(batch, (size_t)run->classes * sizeof *run->outputs);

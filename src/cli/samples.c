@@ -78,7 +78,7 @@ int cli_samples_predict(cli_samples *samples, const cli_session *session,
                         const cli_options *options, size_t count)
 {
     int code = 0;
-    int ydim = cnn_network_config(cnn_model_network(session->model))->ydim;
+    int ydim = cnn_network_classes(cnn_model_network(session->model));
     float *images = NULL, *logits = NULL;
     CLI_TRY(choose(samples, session, options, count));
     images = cli_allocate(samples->count, image_size(session->dataset) * sizeof *images);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/network.h"
 #include "cli/output.h"
 
 void *cli_allocate(size_t count, size_t size)
@@ -31,35 +32,44 @@ char *cli_concatenate(const char *const *parts)
 
 /* Before any work: the library would refuse it too, but later. model: its file, NULL where the
  * network is the options'. */
-static int check_fit(const cnn_config *config, const cnn_dataset *dataset, const char *model)
+static int check_fit(const cnn_network *network, const cnn_dataset *dataset,
+                     const cli_options *options, const char *model)
 {
-    const int *shape = cnn_dataset_shape(dataset);
-    if (memcmp(config->xdim, shape, sizeof config->xdim) != 0)
+    const int *shape = cnn_dataset_shape(dataset), *input = cnn_network_input(network);
+    int found = cnn_dataset_class_count(dataset), classes = cnn_network_classes(network);
+    const char *net = options ? options->net : NULL;
+    const char *who = model ? model : net ? net : NULL;
+    if (memcmp(input, shape, 3 * sizeof *shape) != 0)
         return cli_fail(CLI_EXIT_FAILURE,
                         "%s: expected images of %d,%d,%d, found %d,%d,%d in %s: %s",
-                        model ? model : "--xdim", config->xdim[0], config->xdim[1], config->xdim[2],
-                        shape[0], shape[1], shape[2], cnn_dataset_source(dataset),
-                        model ? "give the --data it was trained on" : "leave --xdim out");
-    int classes = cnn_dataset_class_count(dataset);
-    if (classes > config->ydim)
-        return cli_fail(
-            CLI_EXIT_FAILURE, "%s: expected labels below ydim %d, found label %d in %s: %s",
-            model ? model : "--ydim", config->ydim, classes - 1, cnn_dataset_source(dataset),
-            model ? "give the --data it was trained on" : "give a larger --ydim");
+                        who ? who : "--xdim", input[0], input[1], input[2], shape[0], shape[1],
+                        shape[2], cnn_dataset_source(dataset),
+                        model ? "give the --data it was trained on"
+                        : net ? "give --xdim, or data of that shape"
+                              : "leave --xdim out");
+    if (found > classes)
+        return cli_fail(CLI_EXIT_FAILURE,
+                        "%s: expected labels below ydim %d, found label %d in %s: %s",
+                        who ? who : "--ydim", classes, found - 1, cnn_dataset_source(dataset),
+                        model ? "give the --data it was trained on" : "give a larger --ydim");
     return 0;
 }
 
 int cli_session_check_fit(const cli_session *session, const char *model)
 {
-    return check_fit(cnn_network_config(cnn_model_network(session->model)), session->dataset,
-                     model);
+    return check_fit(cnn_model_network(session->model), session->dataset, NULL, model);
 }
 
 int cli_session_load_model(cli_session *session, const cli_options *options)
 {
     if (options->model)
         return cli_check(cnn_model_load(&session->model, options->model));
-    return cli_check(cnn_model_create(&session->model, &options->config, options->seed));
+    cnn_network *network = NULL;
+    int code = cli_network_create(&network, options, session->dataset);
+    if (code == 0)
+        code = cli_check(cnn_model_create_network(&session->model, network, options->seed));
+    cnn_network_destroy(network);
+    return code;
 }
 
 /* What was not said of the network follows from the data; more classes than usual are told. */
@@ -69,7 +79,7 @@ static void adopt_data(cli_options *options, const cnn_dataset *dataset)
     if (!options->xdim_given)
         memcpy(options->config.xdim, cnn_dataset_shape(dataset), sizeof options->config.xdim);
     bool more = classes > options->config.ydim || cnn_dataset_is_of_pictures(dataset, NULL);
-    if (!options->ydim_given && !options->model && more) {
+    if (!options->ydim_given && !options->model && !options->net && more) {
         cli_info("%d classes, as in %s (--ydim)", classes, cnn_dataset_source(dataset));
         options->config.ydim = classes;
     }
@@ -91,15 +101,15 @@ static int choose_preparation(cnn_data_options *prepare, const char ***names,
                               const cli_session *session, const cli_options *options)
 {
     const cnn_model *model = session->model;
-    const cnn_config *config = model                 ? cnn_network_config(cnn_model_network(model))
-                               : options->xdim_given ? &options->config
-                                                     : NULL;
+    int input[3] = {0};
     int count = model ? cnn_model_class_count(model) : 0;
     *prepare = options->prepare;
     *names = NULL;
     prepare->val_split = options->train.val_split;
-    if (config)
-        memcpy(prepare->input, config->xdim, sizeof prepare->input);
+    if (model)
+        memcpy(input, cnn_network_input(cnn_model_network(model)), sizeof input);
+    if (model || cli_network_input(input, options))
+        memcpy(prepare->input, input, sizeof prepare->input);
     if (model && !options->fit_given)
         cnn_model_is_of_pictures(model, &prepare->fit);
     if (count == 0)
@@ -161,16 +171,16 @@ int cli_session_load(cli_session *session, cli_options *options)
     int code = 0;
     if (options->model && !session->model)
         CLI_TRY(cli_session_load_model(session, options));
+    CLI_TRY(cli_network_check(options));
     CLI_TRY(cli_session_load_data(session, options));
     adopt_data(options, session->dataset);
-    const cnn_config *config =
-        session->model ? cnn_network_config(cnn_model_network(session->model)) : &options->config;
-    CLI_TRY(check_fit(config, session->dataset, options->model));
     if (!session->model) {
         CLI_TRY(cli_session_load_model(session, options));
         if (!(options->command->groups & CLI_TRAIN))
             cli_info("no --model: a fresh network, not trained, of seed %" PRIu64, options->seed);
     }
+    CLI_TRY(
+        check_fit(cnn_model_network(session->model), session->dataset, options, options->model));
 out:
     return code;
 }

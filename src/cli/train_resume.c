@@ -1,9 +1,11 @@
 /* Going on from a checkpoint. */
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cli/network.h"
 #include "cli/output.h"
 #include "cli/train_run.h"
 
@@ -58,6 +60,17 @@ static void take_fields(void *target, const void *source, const field *fields,
                    fields->size);
 }
 
+/* A network of a text: its nodes are the checkpoint's, and its name. */
+static void take_network(cli_options *options, const cnn_network *network)
+{
+    if (!options->net)
+        options->network = network;
+    if (!cli_option_is_given(options, "name") && !options->net)
+        snprintf(options->config.name, sizeof options->config.name, "%s",
+                 cnn_network_name(network));
+    memcpy(options->config.xdim, cnn_network_input(network), sizeof options->config.xdim);
+}
+
 /* How the pictures were prepared, but for what the command line says. */
 static void take_preparation(cli_options *options, const cnn_checkpoint *checkpoint)
 {
@@ -73,7 +86,12 @@ static void take_options(train_run *run)
 {
     cli_options *options = run->options;
     take_fields(&options->train, cnn_checkpoint_options(run->checkpoint), train_fields, options);
-    take_fields(&options->config, cnn_checkpoint_config(run->checkpoint), config_fields, options);
+    const cnn_network *network = cnn_checkpoint_network(run->checkpoint);
+    const cnn_config *family = cnn_network_config(network);
+    if (family)
+        take_fields(&options->config, family, config_fields, options);
+    else
+        take_network(options, network);
     options->seed = options->train.seed;
     options->xdim_given = options->ydim_given = true;
     take_preparation(options, run->checkpoint);
@@ -177,7 +195,8 @@ static int take_name(train_run *run)
     CLI_TRY(cli_session_load_model(&run->session, options));
     if (cli_option_is_given(options, "name"))
         CLI_TRY(cli_check(cnn_model_rename(run->session.model, options->config.name)));
-    options->config = *cnn_network_config(cnn_model_network(run->session.model));
+    const cnn_network *network = cnn_model_network(run->session.model);
+    snprintf(options->config.name, sizeof options->config.name, "%s", cnn_network_name(network));
 out:
     return code;
 }
@@ -216,18 +235,37 @@ out:
     return code;
 }
 
+/* What the options say now, the checkpoint's where they say nothing. */
+static int make_network(cnn_network **network, const train_run *run)
+{
+    const cli_options *options = run->options;
+    char *text = NULL;
+    int code = 0;
+    if (options->net || !options->network || options->network_given)
+        return cli_network_create(network, options, run->session.dataset);
+    CLI_TRY(cli_check(cnn_network_to_text(&text, options->network)));
+    CLI_TRY(cli_check(
+        cnn_network_from_text(network, options->config.name, text, run->checkpoint_path, NULL)));
+out:
+    cnn_string_free(text);
+    return code;
+}
+
 int cli_train_load(train_run *run)
 {
     cli_options *options = run->options;
     cli_session *session = &run->session;
+    cnn_network *network = NULL;
     int code = 0;
     if (!run->checkpoint)
         return cli_session_load(session, options);
     CLI_TRY(cli_session_load_data(session, options));
-    CLI_TRY(cli_check(cnn_checkpoint_check(run->checkpoint, &options->config, &options->train,
-                                           session->dataset)));
+    CLI_TRY(make_network(&network, run));
+    CLI_TRY(cli_check(
+        cnn_checkpoint_check(run->checkpoint, network, &options->train, session->dataset)));
     CLI_TRY(cli_check(cnn_checkpoint_model(&session->model, run->checkpoint)));
 out:
+    cnn_network_destroy(network);
     return code;
 }
 

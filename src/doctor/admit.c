@@ -111,8 +111,7 @@ cnn_status cnn_doctor_admit(cnn_device *device, const cnn_network *network,
     CNN_NEED(device, network, options);
     if (cnn_device_check_process(device) != CNN_OK)
         return CNN_ERROR_DEVICE;
-    cnn_doctor_device result = {
-        .info = device->info, .config = network->config, .batch = options->batch};
+    cnn_doctor_device result = {.info = device->info, .batch = options->batch};
     cnn_plan_kind kind = {.fuse = options->fuse};
     cnn_memo memo = {0};
     int piece;
@@ -120,6 +119,7 @@ cnn_status cnn_doctor_admit(cnn_device *device, const cnn_network *network,
     if (options->batch < 1)
         return cnn_fail(CNN_ERROR_ARGUMENT, "--batch: expected 1 or more, found %d",
                         options->batch);
+    CNN_TRY(cnn_network_arguments(&result.network, network));
     CNN_TRY(cnn_plan_divide(&piece, network, options->batch, options->micro_batch));
     kind.pieces = piece < options->batch;
     CNN_TRY(cnn_memo_find(&memo, device, network, kind, piece));

@@ -101,7 +101,7 @@ static cnn_status make_gather(gather_case *at, cnn_check *check, const cnn_plan 
     enum { MORE = 3 };
     cnn_status status = CNN_OK;
     at->total = (size_t)check->n + MORE;
-    at->image = cnn_shape_count(network->layers[0].in);
+    at->image = cnn_shape_count(cnn_network_input_shape(network));
     size_t bytes = at->total * at->image, order = at->total * sizeof *at->order;
     size_t labels = at->total * sizeof *at->labels;
     CNN_TRY(cnn_allocate(&at->images, bytes, 1, "random images"));
@@ -110,7 +110,7 @@ static cnn_status make_gather(gather_case *at, cnn_check *check, const cnn_plan 
     cnn_fill_bytes(at->images, bytes, 256, check->draw++);
     cnn_philox_permutation(at->order, (uint32_t)at->total, 1, CNN_STREAM_SHUFFLE, 0, 0);
     for (size_t i = 0; i < at->total; i++) /* in turn: one for another shows */
-        at->labels[at->order[i]] = (uint16_t)(i % (size_t)network->config.ydim);
+        at->labels[at->order[i]] = (uint16_t)(i % (size_t)network->classes);
     CNN_TRY(cnn_buffer_init(&at->device_images, check->device, bytes, "the images"));
     CNN_TRY(cnn_buffer_init(&at->device_labels, check->device, labels, "the labels"));
     CNN_TRY(cnn_buffer_init(&at->device_order, check->device, order, "the order"));
@@ -136,7 +136,7 @@ static cnn_status compare_gather(gather_case *at, cnn_check *check, const cnn_pl
         size_t index = at->order[first + i / at->image];
         x[i] = (float)at->images[index * at->image + i % at->image] / 255.0f;
     }
-    cnn_to_device_layout(turned, x, plan->network->layers[0].in, check->n);
+    cnn_to_device_layout(turned, x, cnn_network_input_shape(plan->network), check->n);
     CNN_TRY(compare_buffer(check, "the batch", cnn_plan_input(plan), turned, values,
                            cnn_forward_tolerance));
     CNN_TRY(cnn_buffer_read(labels, &plan->labels, 0, n * sizeof *labels));
@@ -196,7 +196,7 @@ static cnn_status run_loss(cnn_check *check, cnn_plan *plan, float **logits, flo
                            uint16_t **labels)
 {
     enum { SLOT = 1 };
-    int n = check->n, classes = plan->network->config.ydim;
+    int n = check->n, classes = plan->network->classes;
     size_t count = (size_t)n * (size_t)classes, hits;
     const cnn_buffer *dz = &plan->buffers[plan->lives[plan->logits_gradient].buffer];
     cnn_status status = CNN_OK;
@@ -270,7 +270,7 @@ static cnn_status check_nan(cnn_check *check, cnn_plan *plan)
 {
     const cnn_softmax *softmax = &plan->softmax;
     const cnn_buffer *logits = cnn_plan_logits(plan);
-    size_t count = (size_t)check->n * (size_t)plan->network->config.ydim;
+    size_t count = (size_t)check->n * (size_t)plan->network->classes;
     float *values = NULL;
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_row_open(check, "loss", "NaN among the logits", "", NULL));

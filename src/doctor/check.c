@@ -16,21 +16,27 @@ double cnn_layer_multiplications(const cnn_layer *layer)
     return cnn_layer_get_class(layer->kind)->forward_flops(layer) / 2.0;
 }
 
-/* Of one sample, forward. */
-static double count_multiplications(const cnn_layer *layers, int count)
+static double count_of_network(const cnn_network *network)
 {
-    double multiplications = 0.0;
-    for (int i = 0; i < count; i++)
-        multiplications += cnn_layer_multiplications(&layers[i]);
-    return multiplications;
+    double count = 0.0;
+    for (int i = 0; i < network->layer_count; i++)
+        count += cnn_layer_multiplications(&network->layers[i]);
+    return count;
+}
+
+static double count_of_step(const cnn_op *op)
+{
+    double count = 0.0;
+    for (int i = 0; i < op->layer_count; i++)
+        count += cnn_layer_multiplications(op->layers[i]);
+    return count;
 }
 
 /* Samples of a step: as many as plain C does in that many multiplications, within bounds. Batch
  * norm over two samples is poorly conditioned. */
 static int choose_samples(const cnn_network *network, double multiplications, int fewest, int most)
 {
-    double samples =
-        multiplications / (count_multiplications(network->layers, network->layer_count) + 1.0);
+    double samples = multiplications / (count_of_network(network) + 1.0);
     return samples < fewest ? fewest : samples > most ? most : (int)samples;
 }
 
@@ -39,7 +45,7 @@ static cnn_status open_check(cnn_check *check, cnn_doctor_device *result, cnn_de
 {
     cnn_status status = CNN_OK;
     *check = (cnn_check){.device = device, .result = result, .part = "", .draw = 1000};
-    CNN_TRY(cnn_model_create(&check->model, &network->config, MODEL_SEED));
+    CNN_TRY(cnn_model_create_network(&check->model, network, MODEL_SEED));
     cnn_randomise(check->model, 1);
     status = cnn_guards_open(&check->guards, device, front);
 out:
@@ -54,10 +60,10 @@ static void close_check(cnn_check *check)
 }
 
 /* Plain C would take more than half a second of a fast check. */
-static bool is_too_large(const cnn_check *check, const cnn_layer *layers, int count, int samples)
+static bool is_too_large(const cnn_check *check, double multiplications)
 {
     static const double most = 1e8;
-    return !check->options && count_multiplications(layers, count) * samples > most;
+    return !check->options && multiplications > most;
 }
 
 /* A row of what is too large for a fast check. */
@@ -74,14 +80,14 @@ static cnn_status leave_out(cnn_check *check, const char *name, const char *laye
 static cnn_status check_step(cnn_check *check, const cnn_plan *plan, int index)
 {
     const cnn_op *op = plan->steps[index].op;
-    const cnn_layer *layers = op->layers[0];
+    double each = count_of_step(op);
     char name[CNN_DOCTOR_NAME], covered[CNN_DOCTOR_NAME];
     bool has_norm = false;
     for (int i = 0; i < op->layer_count; i++)
         has_norm = has_norm || op->layers[i]->kind == CNN_LAYER_BATCHNORM;
-    if (!is_too_large(check, layers, op->layer_count, check->n))
+    if (!is_too_large(check, each * check->n))
         return cnn_check_step(check, plan, index, check->n);
-    if (!has_norm && !is_too_large(check, layers, op->layer_count, 1))
+    if (!has_norm && !is_too_large(check, each))
         return cnn_check_step(check, plan, index, 1);
     cnn_step_names(name, covered, &plan->steps[index]);
     return leave_out(check, name, covered);
@@ -132,7 +138,7 @@ static cnn_status check_pieces(cnn_check *check, bool fuse)
 {
     enum { STEPS = 2 };
     const cnn_network *network = check->model->network;
-    if (is_too_large(check, network->layers, network->layer_count, STEPS * check->n)) {
+    if (is_too_large(check, count_of_network(network) * STEPS * check->n)) {
         check->part = "trace";
         return leave_out(check, "batches in pieces", "");
     }

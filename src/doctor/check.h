@@ -49,6 +49,8 @@ bool cnn_is_close(const float *actual, const float *expected, size_t count,
 /* Of a layer's pass forward, of one sample. */
 double cnn_layer_multiplications(const cnn_layer *layer);
 /* Of the sums of a layer's pass forward; of its gradients, over n samples. */
+/* Does it compute new values, with rounding? */
+bool cnn_layer_rounds(const cnn_layer *layer);
 double cnn_layer_sum_length(const cnn_layer *layer, int n);
 double cnn_gradient_sum_length(const cnn_layer *layer, int n);
 
@@ -107,8 +109,8 @@ typedef struct cnn_shake {
 int cnn_shake_turns(double multiplications);
 /* Moves the model's parameters; the run is that of these layers, on n samples. The model is as
  * before after cnn_shake_end(), which takes {0}, too. Errors: MEMORY. */
-cnn_status cnn_shake_begin(cnn_shake *shake, cnn_model *model, const cnn_layer *layers, int count,
-                           int n, int turn);
+cnn_status cnn_shake_begin(cnn_shake *shake, cnn_model *model, const cnn_layer *const *layers,
+                           int count, int n, int turn);
 void cnn_shake_end(cnn_shake *shake);
 /* A run's input or its output's gradient (count), moved. */
 void cnn_shake_values(float *moved, const cnn_shake *shake, const float *values, size_t count);

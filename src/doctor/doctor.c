@@ -72,6 +72,8 @@ void cnn_doctor_device_clear(cnn_doctor_device *result)
 void cnn_doctor_device_finish(cnn_doctor_device *result)
 {
     cnn_doctor_device_clear(result);
+    free(result->network);
+    result->network = NULL;
 }
 
 void cnn_doctor_destroy(cnn_doctor *doctor)
@@ -167,12 +169,12 @@ cnn_status cnn_doctor_check(cnn_doctor *doctor, cnn_device *device, const cnn_ne
         return cnn_fail_memory(count * sizeof *devices, "the checked devices");
     doctor->devices = devices;
     cnn_doctor_device *result = &devices[doctor->device_count];
-    *result = (cnn_doctor_device){.info = device->info,
-                                  .kernel_class = device->kernel_class,
-                                  .config = network->config,
-                                  .batch = options->batch};
+    *result = (cnn_doctor_device){
+        .info = device->info, .kernel_class = device->kernel_class, .batch = options->batch};
     doctor->device_count = count;
-    cnn_status status = cnn_check_thoroughly(result, device, network, options);
+    cnn_status status = cnn_network_arguments(&result->network, network);
+    if (status == CNN_OK)
+        status = cnn_check_thoroughly(result, device, network, options);
     if (status == CNN_OK)
         status = remember(result, device, network);
     if (status != CNN_OK)

@@ -10,7 +10,7 @@
 #include "ocl/profile.h"
 #include "plan/plan.h"
 
-enum { CNN_DOCTOR_NAME = 96, CNN_DOCTOR_WRONG = 480 };
+enum { CNN_DOCTOR_NAME = 288, CNN_DOCTOR_WRONG = 480 };
 
 /* A finding that owns its strings. */
 typedef struct cnn_doctor_finding {
@@ -32,7 +32,7 @@ typedef struct cnn_doctor_entry {
 typedef struct cnn_doctor_device {
     cnn_device_info info;
     cnn_kernel_class kernel_class;
-    cnn_config config;
+    char *network; /* the options of a command line that make it */
     int batch;
     bool passed;
     size_t failures, unchecked, row_count;

@@ -20,16 +20,15 @@ enum { MAX_MEMO = 1 << 16 };
 /* The network without its name, which no kernel knows. */
 static cnn_status append_network(cnn_text *text, const cnn_network *network)
 {
-    cnn_config config = network->config;
-    char *json;
-    memset(config.name, 0, sizeof config.name);
-    snprintf(config.name, sizeof config.name, "any");
-    cnn_status status = cnn_config_to_json(&json, &config);
-    if (status != CNN_OK)
-        return status;
-    cnn_text_append(text, "network %s\n", json);
-    free(json);
-    return CNN_OK;
+    char *arguments = NULL, *nodes = NULL;
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_network_arguments(&arguments, network));
+    CNN_TRY(cnn_network_to_text(&nodes, network));
+    cnn_text_append(text, "network %s, %016" PRIx64 "\n", arguments, cnn_hash_text(nodes));
+out:
+    free(arguments);
+    free(nodes);
+    return status;
 }
 
 /* All that a pass depends on but for its matrix products. */

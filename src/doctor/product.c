@@ -8,7 +8,7 @@
 #include "base/status.h"
 #include "doctor/check.h"
 #include "ops/linear.h"
-#include "plan/rules.h"
+#include "plan/schedule.h"
 
 typedef struct product_case {
     cnn_check *check;
@@ -156,13 +156,14 @@ static cnn_status check_layer(cnn_check *check, const cnn_layer *layer, int coun
 
 bool cnn_has_products(const cnn_device *device, const cnn_network *network, bool fuse)
 {
-    for (int first = 0; first < network->layer_count;) {
-        const cnn_rule *rule = fuse ? cnn_rule_find(network, first, device) : NULL;
-        if (!rule && cnn_op_of_layer(network->layers[first].kind) == &cnn_linear_op)
-            return true;
-        first += rule ? rule->layer_count : 1;
-    }
-    return false;
+    cnn_schedule schedule;
+    bool found = false;
+    if (cnn_schedule_init(&schedule, network, device, fuse) != CNN_OK)
+        return true; /* without memory nothing is left out */
+    for (int i = 0; i < schedule.step_count; i++)
+        found = found || schedule.steps[i].op == &cnn_linear_op;
+    cnn_schedule_finish(&schedule);
+    return found;
 }
 
 cnn_status cnn_check_products(cnn_check *check, const cnn_plan *plan)
@@ -173,7 +174,7 @@ cnn_status cnn_check_products(cnn_check *check, const cnn_plan *plan)
     for (int i = 0; status == CNN_OK && plan && i < plan->step_count; i++)
         if (plan->steps[i].op->class == &cnn_linear_op)
             status = check_layer(check, plan->steps[i].op->layers[0],
-                                 CNN_LINEAR_PRODUCTS - (plan->steps[i].input_gradient < 0));
+                                 CNN_LINEAR_PRODUCTS - (!plan->steps[i].op->wants_gradient));
     for (int i = 0; status == CNN_OK && !plan && i < network->layer_count; i++)
         if (network->layers[i].kind == CNN_LAYER_LINEAR)
             status = check_layer(check, &network->layers[i], CNN_LINEAR_PRODUCTS);

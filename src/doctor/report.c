@@ -8,26 +8,11 @@
 #include "doctor/doctor.h"
 #include "ocl/loader.h"
 
-static void append_list(cnn_text *text, const char *option, const int *values, int count)
-{
-    cnn_text_append(text, " %s ", option);
-    if (count == 0)
-        cnn_text_append(text, "none");
-    for (int i = 0; i < count; i++)
-        cnn_text_append(text, "%s%d", i ? "," : "", values[i]);
-}
-
 void cnn_doctor_append_command(cnn_text *text, const cnn_doctor_device *result)
 {
-    const cnn_config *config = &result->config;
     cnn_text_append(text, "cnn-cl doctor --device %d:%d", result->info.platform,
                     result->info.device);
-    append_list(text, "--xdim", config->xdim, 3);
-    cnn_text_append(text, " --ksize %d", config->ksize);
-    append_list(text, "--cdims", config->cdims, config->cdim_count);
-    append_list(text, "--hdims", config->hdims, config->hdim_count);
-    cnn_text_append(text, " --ydim %d --dropout %g%s", config->ydim, config->dropout,
-                    config->batchnorm ? " --batchnorm" : "");
+    cnn_text_append(text, " %s", result->network);
     cnn_text_append(text, " --batch %d", result->batch);
 }
 

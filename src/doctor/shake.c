@@ -25,31 +25,66 @@ static double count_of_channel(const cnn_layer *layer, int n)
     return (double)n * (double)cnn_shape_count(layer->out) / layer->out.c;
 }
 
+/* Values that are moved, compared or scaled, nothing else, in these kinds. */
+bool cnn_layer_rounds(const cnn_layer *layer)
+{
+    static const bool exact[CNN_LAYER_KIND_COUNT] = {
+        [CNN_LAYER_RELU] = true,    [CNN_LAYER_RELU6] = true,     [CNN_LAYER_MAXPOOL] = true,
+        [CNN_LAYER_DROPOUT] = true, [CNN_LAYER_DROPOUT2D] = true, [CNN_LAYER_FLATTEN] = true,
+        [CNN_LAYER_CONCAT] = true,  [CNN_LAYER_SCALE] = true,     [CNN_LAYER_LEAKYRELU] = true};
+    return !exact[layer->kind];
+}
+
+static bool has_weights(const cnn_layer *layer)
+{
+    return layer->kind == CNN_LAYER_CONV || layer->kind == CNN_LAYER_LINEAR;
+}
+
+/* A sum in parts, which are merged. */
+static double normalised_length(double count)
+{
+    return 2.0 * sqrt(count);
+}
+
+/* Values of which a norm takes mean and variance. */
+static double count_of_norm(const cnn_layer *layer, int n)
+{
+    double plane = (double)layer->in.h * layer->in.w;
+    if (layer->kind == CNN_LAYER_GROUPNORM)
+        return plane * layer->in.c / layer->options.norm.groups;
+    return n * plane;
+}
+
 double cnn_layer_sum_length(const cnn_layer *layer, int n)
 {
-    if (layer->param_count == 0)
-        return 1.0;
     if (layer->kind == CNN_LAYER_LINEAR)
         return cnn_gemm_sum_length((size_t)layer->in.c);
-    if (layer->kind == CNN_LAYER_BATCHNORM) /* in parts, which are merged */
-        return 2.0 * sqrt(count_of_channel(layer, n));
-    return (double)layer->params[0].count / layer->out.c;
+    if (layer->kind == CNN_LAYER_CONV)
+        return (double)layer->params[0].count / layer->out.c;
+    if (layer->kind == CNN_LAYER_BATCHNORM || layer->kind == CNN_LAYER_GROUPNORM)
+        return normalised_length(count_of_norm(layer, n));
+    if (layer->kind == CNN_LAYER_AVGPOOL)
+        return (double)layer->options.pool.kernel[0] * layer->options.pool.kernel[1];
+    if (layer->kind == CNN_LAYER_ADAPTIVEAVGPOOL)
+        return ceil((double)layer->in.h / layer->out.h + 1.0) *
+               ceil((double)layer->in.w / layer->out.w + 1.0);
+    return 1.0;
 }
 
 /* Of the input's gradient. */
 static double input_gradient_length(const cnn_layer *layer, int n)
 {
-    if (layer->kind == CNN_LAYER_BATCHNORM)
+    if (layer->kind == CNN_LAYER_MUL) /* a number for each channel has a sum over its plane */
+        return (double)layer->out.h * layer->out.w;
+    if (!has_weights(layer))
         return cnn_layer_sum_length(layer, n);
     return (double)layer->params[0].count / layer->in.c;
 }
 
 double cnn_gradient_sum_length(const cnn_layer *layer, int n)
 {
-    if (layer->param_count == 0)
-        return 1.0;
-    return fmax(fmax(cnn_layer_sum_length(layer, n), input_gradient_length(layer, n)),
-                count_of_channel(layer, n));
+    double length = fmax(cnn_layer_sum_length(layer, n), input_gradient_length(layer, n));
+    return layer->param_count > 0 ? fmax(length, count_of_channel(layer, n)) : length;
 }
 
 /* Adds noise of up to share * (|value| + size). */
@@ -74,17 +109,11 @@ static uint64_t draw_of(const cnn_shake *shake, int layer, int what)
     return (shake->draw << 32) + (uint64_t)layer * DRAWS + (uint64_t)what;
 }
 
-/* What only compares, moves or scales values rounds none, and may have made them equal. */
-static bool rounds(const cnn_layer *layer)
-{
-    return layer->param_count > 0;
-}
-
 static void move_output(void *user, const cnn_layer *layer, float *y, int n)
 {
     const cnn_shake *shake = user;
     size_t count = (size_t)n * cnn_shape_count(layer->out);
-    if (rounds(layer))
+    if (cnn_layer_rounds(layer))
         add_noise(y, count, cnn_rounding(cnn_layer_sum_length(layer, n)),
                   cnn_root_mean_square(y, count), shake->sign,
                   draw_of(shake, layer->index, FORWARD));
@@ -107,8 +136,9 @@ static double find_scale(const cnn_shake *shake, const cnn_layer *layer, const f
                     squares += apart * apart;
             }
         }
-    float weight = shake->model->parameters[layer->params[0].offset + (size_t)channel];
-    return fabs(weight) / sqrt(squares / count + CNN_BATCHNORM_EPSILON);
+    size_t at = layer->params[0].offset + (size_t)channel;
+    float weight = layer->options.norm.affine ? shake->model->parameters[at] : 1.0f;
+    return fabs(weight) / sqrt(squares / count + layer->options.norm.eps);
 }
 
 /* Adds the same to all. */
@@ -139,19 +169,19 @@ static void move_normalised(const cnn_shake *shake, const cnn_layer *layer, floa
     }
 }
 
-static void move_gradient(void *user, const cnn_layer *layer, float *dx, const float *dy,
+static void move_gradient(void *user, const cnn_layer *layer, int input, float *dx, const float *dy,
                           const float *x, int n)
 {
     const cnn_shake *shake = user;
-    size_t count = (size_t)n * cnn_shape_count(layer->in);
-    if (!rounds(layer))
+    size_t count = (size_t)n * cnn_shape_count(cnn_layer_input(layer, input));
+    if (!cnn_layer_rounds(layer))
         return;
     if (layer->kind == CNN_LAYER_BATCHNORM)
         move_normalised(shake, layer, dx, dy, x, n);
     else
         add_noise(dx, count, cnn_rounding(input_gradient_length(layer, n)),
                   cnn_root_mean_square(dx, count), shake->sign,
-                  draw_of(shake, layer->index, BACKWARD));
+                  draw_of(shake, layer->index, BACKWARD) + ((uint64_t)input << 56));
 }
 
 int cnn_shake_turns(double multiplications)
@@ -168,8 +198,8 @@ static cnn_status put_aside(float **copy, const float *values, size_t count)
     return status;
 }
 
-cnn_status cnn_shake_begin(cnn_shake *shake, cnn_model *model, const cnn_layer *layers, int count,
-                           int n, int turn)
+cnn_status cnn_shake_begin(cnn_shake *shake, cnn_model *model, const cnn_layer *const *layers,
+                           int count, int n, int turn)
 {
     const cnn_network *network = model->network;
     *shake = (cnn_shake){.model = model,
@@ -181,19 +211,21 @@ cnn_status cnn_shake_begin(cnn_shake *shake, cnn_model *model, const cnn_layer *
     CNN_TRY(put_aside(&shake->parameters, model->parameters, network->parameter_count));
     CNN_TRY(put_aside(&shake->statistics, model->statistics, network->statistic_count));
     for (int i = 0; i < count; i++)
-        shake->longest = fmax(shake->longest, cnn_layer_sum_length(&layers[i], n));
+        shake->longest = fmax(shake->longest, cnn_layer_sum_length(layers[i], n));
     for (int i = 0; i < count; i++)
-        for (int p = 0; p < layers[i].param_count; p++)
-            add_noise(model->parameters + layers[i].params[p].offset, layers[i].params[p].count,
+        for (int p = 0; p < layers[i]->param_count; p++)
+            add_noise(model->parameters + layers[i]->params[p].offset, layers[i]->params[p].count,
                       cnn_rounding(1.0), 0.0, shake->sign,
-                      draw_of(shake, layers[i].index, PARAMETERS) + ((uint64_t)p << 60));
+                      draw_of(shake, layers[i]->index, PARAMETERS) + ((uint64_t)p << 60));
 out:
     return status;
 }
 
 void cnn_shake_end(cnn_shake *shake)
 {
-    const cnn_network *network = shake->model ? shake->model->network : NULL;
+    if (!shake->model)
+        return;
+    const cnn_network *network = shake->model->network;
     if (shake->parameters)
         memcpy(shake->model->parameters, shake->parameters,
                network->parameter_count * sizeof(float));

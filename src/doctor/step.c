@@ -12,9 +12,7 @@
 
 /* The device memory of a step. */
 enum {
-    INPUT,
     OUTPUT,
-    INPUT_GRADIENT,
     OUTPUT_GRADIENT,
     SAVED,
     MASKS,
@@ -29,9 +27,7 @@ enum {
 _Static_assert((int)BUFFER_COUNT == (int)CNN_STEP_BUFFERS, "a buffer more or less");
 
 static const char *const buffer_names[BUFFER_COUNT] = {
-    [INPUT] = "the input",
     [OUTPUT] = "the output",
-    [INPUT_GRADIENT] = "the input's gradient",
     [OUTPUT_GRADIENT] = "the output's gradient",
     [SAVED] = "what forward saves",
     [MASKS] = "the masks",
@@ -56,7 +52,7 @@ void cnn_step_names(char name[CNN_DOCTOR_NAME], char layers[CNN_DOCTOR_NAME], co
 {
     const cnn_layer *first = step->op->layers[0], *last = cnn_op_last_layer(step->op);
     bool several = first != last;
-    snprintf(name, CNN_DOCTOR_NAME, "%s", step->rule ? step->rule : step->op->class->name);
+    snprintf(name, CNN_DOCTOR_NAME, "%s", cnn_step_name(step));
     snprintf(layers, CNN_DOCTOR_NAME, "%s%s%s", first->name, several ? ".." : "",
              several ? last->name : "");
 }
@@ -70,16 +66,25 @@ static void name_step(cnn_step_case *at, const cnn_step *step)
              at->n, in.c, in.h, in.w, at->n, out.c, out.h, out.w);
 }
 
+size_t cnn_step_input_values(const cnn_step_case *at, int input)
+{
+    return (size_t)at->n * cnn_shape_count(at->inputs[input].shape);
+}
+
 static cnn_status allocate_values(cnn_step_case *at)
 {
     const cnn_network *network = network_of(at);
-    size_t most = at->in > at->out ? at->in : at->out;
+    size_t most = at->out;
     cnn_status status = CNN_OK;
+    for (int i = 0; i < at->input_count; i++) {
+        size_t count = cnn_step_input_values(at, i);
+        most = count > most ? count : most;
+        CNN_TRY(cnn_allocate(&at->inputs[i].x, count, sizeof(float), "a step's input"));
+    }
     if (network->parameter_count > most)
         most = network->parameter_count;
     if (network->statistic_count > most)
         most = network->statistic_count;
-    CNN_TRY(cnn_allocate(&at->x, at->in, sizeof(float), "a step's input"));
     CNN_TRY(cnn_allocate(&at->dy, at->out, sizeof(float), "a step's gradient"));
     CNN_TRY(cnn_allocate(&at->kept, (size_t)at->n * (size_t)at->first->in.c, sizeof(float),
                          "a step's masks"));
@@ -97,9 +102,7 @@ static cnn_status create_buffers(cnn_step_case *at)
     const cnn_network *network = network_of(at);
     size_t kept = (size_t)op->batch * (size_t)at->first->in.c;
     const size_t sizes[BUFFER_COUNT] = {
-        [INPUT] = cnn_op_input_count(op) * sizeof(float),
         [OUTPUT] = cnn_op_output_count(op) * sizeof(float),
-        [INPUT_GRADIENT] = cnn_op_input_count(op) * sizeof(float),
         [OUTPUT_GRADIENT] = cnn_op_output_count(op) * sizeof(float),
         [SAVED] = op->saved_bytes,
         [MASKS] = op->mask_bytes,
@@ -112,18 +115,42 @@ static cnn_status create_buffers(cnn_step_case *at)
     cnn_status status = CNN_OK;
     for (int i = 0; status == CNN_OK && i < BUFFER_COUNT; i++)
         status = cnn_buffer_init(&at->buffers[i], at->check->device, sizes[i], buffer_names[i]);
+    for (int i = 0; status == CNN_OK && i < at->input_count; i++) {
+        cnn_step_input *input = &at->inputs[i];
+        size_t bytes = (size_t)op->batch * cnn_shape_count(input->shape) * sizeof(float);
+        status = cnn_buffer_init(&input->buffer, at->check->device, bytes, "an input");
+        if (status == CNN_OK)
+            status =
+                cnn_buffer_init(&input->gradient, at->check->device, bytes, "an input's gradient");
+    }
     return status;
+}
+
+static const cnn_buffer *output_buffer(const cnn_step_case *at)
+{
+    return at->in_place ? &at->inputs[0].buffer : &at->buffers[OUTPUT];
+}
+
+static const cnn_buffer *gradient_buffer(const cnn_step_case *at, int input)
+{
+    return at->inputs[input].gradient_in_place ? &at->buffers[OUTPUT_GRADIENT]
+                                               : &at->inputs[input].gradient;
 }
 
 static void bind(cnn_step_case *at)
 {
     const cnn_buffer *buffers = at->buffers;
-    cl_mem output = buffers[at->in_place ? INPUT : OUTPUT].mem;
-    cl_mem gradient = buffers[at->gradient_in_place ? OUTPUT_GRADIENT : INPUT_GRADIENT].mem;
-    at->op->memory = (cnn_op_memory){
-        .input = buffers[INPUT].mem,
-        .output = output,
-        .input_gradient = at->wants_input_gradient ? gradient : NULL,
+    int count = at->input_count;
+    for (int i = 0; i < count; i++) {
+        at->mems[i] = at->inputs[i].buffer.mem;
+        at->mems[count + i] = at->inputs[i].wanted ? gradient_buffer(at, i)->mem : NULL;
+    }
+    at->memory = (cnn_op_memory){
+        .input = at->mems[0],
+        .inputs = at->mems,
+        .output = output_buffer(at)->mem,
+        .input_gradient = at->mems[count],
+        .input_gradients = at->mems + count,
         .output_gradient = buffers[OUTPUT_GRADIENT].mem,
         .saved = buffers[SAVED].mem,
         .masks = buffers[MASKS].mem,
@@ -135,17 +162,17 @@ static void bind(cnn_step_case *at)
     };
 }
 
-static cnn_status write_activation(cnn_step_case *at, int buffer, const float *values,
+static cnn_status write_activation(cnn_step_case *at, const cnn_buffer *buffer, const float *values,
                                    cnn_shape shape)
 {
     cnn_to_device_layout(at->turned, values, shape, at->n);
-    return cnn_buffer_write(&at->buffers[buffer], 0, at->turned,
+    return cnn_buffer_write(buffer, 0, at->turned,
                             (size_t)at->n * cnn_shape_count(shape) * sizeof(float));
 }
 
-static cnn_status read_activation(cnn_step_case *at, int buffer, cnn_shape shape)
+static cnn_status read_activation(cnn_step_case *at, const cnn_buffer *buffer, cnn_shape shape)
 {
-    cnn_status status = cnn_buffer_read(at->turned, &at->buffers[buffer], 0,
+    cnn_status status = cnn_buffer_read(at->turned, buffer, 0,
                                         (size_t)at->n * cnn_shape_count(shape) * sizeof(float));
     if (status == CNN_OK)
         cnn_to_host_layout(at->actual, at->turned, shape, at->n);
@@ -159,7 +186,12 @@ static cnn_status fill_buffers(cnn_step_case *at)
     cnn_status status = CNN_OK;
     for (int i = 0; i < BUFFER_COUNT; i++)
         CNN_TRY(cnn_buffer_wipe(&at->buffers[i]));
-    CNN_TRY(write_activation(at, INPUT, at->x, at->first->in));
+    for (int i = 0; i < at->input_count; i++) {
+        const cnn_step_input *input = &at->inputs[i];
+        CNN_TRY(cnn_buffer_wipe(&input->buffer));
+        CNN_TRY(cnn_buffer_wipe(&input->gradient));
+        CNN_TRY(write_activation(at, &input->buffer, input->x, input->shape));
+    }
     CNN_TRY(cnn_buffer_write(&at->buffers[INPUT_MASKS], 0, at->kept, kept * sizeof(float)));
     CNN_TRY(cnn_buffer_write(&at->buffers[PARAMETERS], 0, at->check->model->parameters,
                              network->parameter_count * sizeof(float)));
@@ -190,10 +222,10 @@ static cnn_status run_forward(cnn_step_case *at, const char *phase)
     for (int turn = cnn_row_turns(check); turn > 0; turn--) {
         CNN_TRY(fill_buffers(at));
         cnn_row_start(check);
-        CNN_TRY(at->op->class->forward(at->op, &at->pass));
+        CNN_TRY(at->op->class->forward(at->op, &at->memory, &at->pass));
         CNN_TRY(cnn_row_stop(check));
     }
-    CNN_TRY(read_activation(at, at->in_place ? INPUT : OUTPUT, at->last->out));
+    CNN_TRY(read_activation(at, output_buffer(at), at->last->out));
     CNN_TRY(cnn_step_compare(at, "the output", at->actual,
                              cnn_ref_run_output(at->run, at->op->layer_count - 1),
                              &at->output_spread, 0, at->out, cnn_step_forward_tolerance(at)));
@@ -215,13 +247,15 @@ static cnn_status forget(cnn_step_case *at)
     const cnn_op *op = at->op;
     bool input = op->keeps_input || (at->in_place && op->keeps_output);
     cnn_status status = CNN_OK;
-    if (!input)
-        CNN_TRY(cnn_buffer_wipe(&at->buffers[INPUT]));
+    for (int i = 0; i < at->input_count; i++) {
+        if (!input)
+            CNN_TRY(cnn_buffer_wipe(&at->inputs[i].buffer));
+        CNN_TRY(cnn_buffer_wipe(&at->inputs[i].gradient));
+    }
     if (!op->keeps_output && !at->in_place)
         CNN_TRY(cnn_buffer_wipe(&at->buffers[OUTPUT]));
     CNN_TRY(cnn_buffer_wipe(&at->buffers[SCRATCH]));
-    CNN_TRY(cnn_buffer_wipe(&at->buffers[GRADIENTS]));
-    status = cnn_buffer_wipe(&at->buffers[INPUT_GRADIENT]);
+    status = cnn_buffer_wipe(&at->buffers[GRADIENTS]);
 out:
     return status;
 }
@@ -268,20 +302,22 @@ static cnn_status compare_gradients(cnn_step_case *at)
 }
 
 /* What becomes of the gradient of a dropped channel is the dropout's before. */
-static cnn_status compare_input_gradient(cnn_step_case *at)
+static cnn_status compare_input_gradient(cnn_step_case *at, int index)
 {
-    size_t plane = (size_t)at->first->in.h * (size_t)at->first->in.w;
-    cnn_status status = read_activation(
-        at, at->gradient_in_place ? OUTPUT_GRADIENT : INPUT_GRADIENT, at->first->in);
+    const cnn_step_input *input = &at->inputs[index];
+    const float *dx = cnn_ref_run_input_gradient(at->run, index);
+    size_t plane = (size_t)input->shape.h * (size_t)input->shape.w;
+    size_t count = cnn_step_input_values(at, index);
+    cnn_status status = read_activation(at, gradient_buffer(at, index), input->shape);
     if (status != CNN_OK)
         return status;
-    for (size_t i = 0; i < at->in; i++) {
-        bool dropped = at->kept[i / plane] == 0.0f;
-        at->turned[i] = dropped ? 0.0f : at->dx[i];
+    for (size_t i = 0; i < count; i++) {
+        bool dropped = index == 0 && at->kept[i / plane] == 0.0f;
+        at->turned[i] = dropped ? 0.0f : dx[i];
         at->actual[i] = dropped && isfinite(at->actual[i]) ? 0.0f : at->actual[i];
     }
     return cnn_step_compare(at, "the gradient of the input", at->actual, at->turned,
-                            &at->input_spread, 0, at->in, cnn_step_backward_tolerance(at));
+                            &at->inputs[index].spread, 0, count, cnn_step_backward_tolerance(at));
 }
 
 static cnn_status run_backward(cnn_step_case *at)
@@ -291,13 +327,14 @@ static cnn_status run_backward(cnn_step_case *at)
     CNN_TRY(cnn_row_open(check, "backward", at->name, at->layers, at->op));
     for (int turn = cnn_row_turns(check); turn > 0; turn--) {
         CNN_TRY(forget(at));
-        CNN_TRY(write_activation(at, OUTPUT_GRADIENT, at->dy, at->last->out));
+        CNN_TRY(write_activation(at, &at->buffers[OUTPUT_GRADIENT], at->dy, at->last->out));
         cnn_row_start(check);
-        CNN_TRY(at->op->class->backward(at->op, &at->pass));
+        CNN_TRY(at->op->class->backward(at->op, &at->memory, &at->pass));
         CNN_TRY(cnn_row_stop(check));
     }
-    if (at->wants_input_gradient)
-        CNN_TRY(compare_input_gradient(at));
+    for (int i = 0; i < at->input_count; i++)
+        if (at->inputs[i].wanted)
+            CNN_TRY(compare_input_gradient(at, i));
     CNN_TRY(compare_gradients(at));
     CNN_TRY(compare_parameters(at));
     status = cnn_row_close(check, at->detail);
@@ -305,18 +342,16 @@ out:
     return status;
 }
 
-static void init_case(cnn_step_case *at, cnn_check *check, const cnn_plan *plan, int index, int n)
+static cnn_status init_case(cnn_step_case *at, cnn_check *check, const cnn_plan *plan, int index,
+                            int n)
 {
     const cnn_step *step = &plan->steps[index];
     *at = (cnn_step_case){.check = check, .op = step->op, .n = n};
     at->first = step->op->layers[0];
     at->last = cnn_op_last_layer(step->op);
-    at->in_place = step->output == step->input;
-    at->gradient_in_place = step->input_gradient == step->output_gradient;
-    at->wants_input_gradient = step->input_gradient >= 0;
+    at->in_place = step->output_life == step->input_lives[0];
     if (step->input_masks >= 0)
-        at->dropout_before = cnn_op_last_layer(plan->steps[index - 1].op);
-    at->in = (size_t)at->n * cnn_shape_count(at->first->in);
+        at->dropout_before = &plan->network->layers[step->inputs[0] - 1];
     at->out = (size_t)at->n * cnn_shape_count(at->last->out);
     for (int i = 0; i < at->op->layer_count; i++) {
         const cnn_layer *layer = at->op->layers[i];
@@ -325,14 +360,34 @@ static void init_case(cnn_step_case *at, cnn_check *check, const cnn_plan *plan,
     }
     at->pass = (cnn_pass){.n = at->n, .training = true, .seed = 9, .step = (UINT64_C(3) << 32) + 5};
     name_step(at, step);
+    cnn_status status = CNN_OK;
+    size_t count = (size_t)step->input_count;
+    CNN_TRY(cnn_allocate(&at->inputs, count, sizeof *at->inputs, "a step's inputs"));
+    CNN_TRY(cnn_allocate(&at->mems, 2 * count, sizeof(cl_mem), "a step's inputs"));
+    at->input_count = step->input_count;
+    for (int i = 0; i < at->input_count; i++) {
+        cnn_step_input *input = &at->inputs[i];
+        input->shape = cnn_network_value_shape(plan->network, step->inputs[i]);
+        input->wanted = step->input_gradients[i] >= 0;
+        input->gradient_in_place = step->input_gradients[i] == step->output_gradient;
+    }
+out:
+    return status;
 }
 
 static void finish_case(cnn_step_case *at)
 {
     for (int i = 0; i < BUFFER_COUNT; i++)
         cnn_buffer_finish(&at->buffers[i]);
+    for (int i = 0; i < at->input_count; i++) {
+        cnn_buffer_finish(&at->inputs[i].buffer);
+        cnn_buffer_finish(&at->inputs[i].gradient);
+        free(at->inputs[i].x);
+        free(at->inputs[i].spread);
+    }
+    free(at->inputs);
+    free(at->mems);
     cnn_ref_run_destroy(at->run);
-    free(at->x);
     free(at->dy);
     free(at->kept);
     free(at->gradients);
@@ -340,7 +395,6 @@ static void finish_case(cnn_step_case *at)
     free(at->actual);
     free(at->turned);
     free(at->output_spread);
-    free(at->input_spread);
     free(at->gradient_spread);
     free(at->statistic_spread);
 }
@@ -353,7 +407,6 @@ static cnn_status evaluate(cnn_step_case *at)
     at->n = full > 1 ? full - 1 : full;
     at->pass.n = at->n;
     at->pass.training = false;
-    at->in = at->in / (size_t)full * (size_t)at->n;
     at->out = at->out / (size_t)full * (size_t)at->n;
     CNN_TRY(cnn_step_run_reference(at));
     status = run_forward(at, "evaluate");
@@ -366,8 +419,7 @@ cnn_status cnn_check_step(cnn_check *check, const cnn_plan *plan, int index, int
     cnn_step_case at;
     cnn_status status = CNN_OK;
     size_t statistics = check->model->network->statistic_count * sizeof(float);
-    cnn_op_memory planned = plan->steps[index].op->memory;
-    init_case(&at, check, plan, index, n);
+    CNN_TRY(init_case(&at, check, plan, index, n));
     CNN_TRY(allocate_values(&at));
     memcpy(at.statistics, check->model->statistics, statistics);
     CNN_TRY(create_buffers(&at));
@@ -385,7 +437,6 @@ out:
     status = cnn_row_absorb(check, status);
     if (at.statistics)
         memcpy(check->model->statistics, at.statistics, statistics);
-    at.op->memory = planned;
     finish_case(&at);
     return status;
 }

@@ -4,30 +4,46 @@
 
 #include "doctor/check.h"
 
-enum { CNN_STEP_BUFFERS = 11 }; /* step.c says which */
+enum { CNN_STEP_BUFFERS = 9 }; /* step.c says which */
+
+/* One of a step's inputs. */
+typedef struct cnn_step_input {
+    cnn_shape shape;
+    float *x;                    /* (n, shape) */
+    cnn_buffer buffer, gradient; /* the device's */
+    bool wanted;                 /* its gradient */
+    bool gradient_in_place;      /* which is the output's, in the same memory */
+    float *spread;               /* (n, shape): how far rounding carries its gradient */
+} cnn_step_input;
 
 typedef struct cnn_step_case {
     cnn_check *check;
     cnn_op *op;
     const cnn_layer *first, *last;
     const cnn_layer *dropout_before; /* whose masks the step looks at; NULL for none */
-    bool in_place, gradient_in_place, wants_input_gradient;
+    bool in_place;                   /* the output is the first input */
     int n;
     cnn_pass pass;
     char name[CNN_DOCTOR_NAME], layers[CNN_DOCTOR_NAME], detail[160];
-    size_t in, out;         /* values of n samples */
-    float *x, *dy, *kept;   /* (n, in), (n, out), (n, input's channels) */
+    int input_count;
+    struct cnn_step_input *inputs;
+    size_t out;             /* values of n samples */
+    float *dy, *kept;       /* (n, out); (n, the first input's channels) */
     float *gradients;       /* flat: plain C's */
     float *statistics;      /* flat: before, as the model's are changed */
     float *actual, *turned; /* room for what the device gives */
     cnn_ref_run *run;
-    const float *dx;                        /* (n, in): plain C's */
-    double forward_length, backward_length; /* of the longest sums */
-    bool shaken; /* what follows is made: how far rounding carries (shake.c) */
-    float *output_spread, *input_spread;       /* (n, out), (n, in) */
+    cl_mem *mems; /* of the inputs, then of their gradients */
+    cnn_op_memory memory;
+    double forward_length, backward_length;    /* of the longest sums */
+    bool shaken;                               /* what follows is made: how far rounding carries */
+    float *output_spread;                      /* (n, out) */
     float *gradient_spread, *statistic_spread; /* flat */
     cnn_buffer buffers[CNN_STEP_BUFFERS];
 } cnn_step_case;
+
+/* Values of n samples of an input. */
+size_t cnn_step_input_values(const cnn_step_case *at, int input);
 
 /* Draws a pass's input and lets plain C do it: the output is in at->run, and at->gradients, at->dx
  * and the model's statistics are those after it. The output's gradient at->dy is zero wherever

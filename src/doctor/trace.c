@@ -16,12 +16,12 @@ static cnn_status make_data(cnn_trace_case *at)
     const cnn_network *network = at->model->network;
     size_t samples = CNN_TRACE_BATCHES * (size_t)at->n;
     cnn_status status = CNN_OK;
-    at->image = cnn_shape_count(network->layers[0].in);
+    at->image = cnn_shape_count(cnn_network_input_shape(network));
     CNN_TRY(cnn_allocate(&at->images, samples * at->image, 1, "random images"));
     CNN_TRY(cnn_allocate(&at->labels, samples, sizeof *at->labels, "random labels"));
     /* The same draws for every plan. */
     cnn_fill_bytes(at->images, samples * at->image, 256, UINT64_MAX);
-    cnn_fill_labels(at->labels, samples, (uint32_t)network->config.ydim, UINT64_MAX - 1);
+    cnn_fill_labels(at->labels, samples, (uint32_t)network->classes, UINT64_MAX - 1);
 out:
     return status;
 }
@@ -138,7 +138,7 @@ cnn_status cnn_check_trace(cnn_check *check, cnn_plan_kind kind, int steps)
     check->part = "trace";
     snprintf(name, sizeof name, "%d steps, %s", steps, names[kind.fuse][kind.pieces]);
     CNN_TRY(cnn_row_open(check, "", name, "", NULL));
-    CNN_TRY(cnn_model_create(&at.model, &check->model->network->config, cnn_trace_seed));
+    CNN_TRY(cnn_model_create_network(&at.model, check->model->network, cnn_trace_seed));
     CNN_TRY(make_data(&at));
     CNN_TRY(cnn_trace_open(&at));
     CNN_TRY(prepare(&at, kind));

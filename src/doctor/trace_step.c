@@ -27,7 +27,7 @@ cnn_status cnn_trace_open(cnn_trace_case *at)
         CNN_TRY(cnn_allocate(statistics[i], network->statistic_count, sizeof(float), "statistics"));
     CNN_TRY(cnn_allocate(&at->x, n * at->image, sizeof(float), "a batch"));
     CNN_TRY(cnn_allocate(&at->moved_x, n * at->image, sizeof(float), "a batch"));
-    CNN_TRY(cnn_allocate(&at->logits, n * (size_t)network->config.ydim, sizeof(float), "logits"));
+    CNN_TRY(cnn_allocate(&at->logits, n * (size_t)network->classes, sizeof(float), "logits"));
 out:
     return status;
 }
@@ -81,10 +81,14 @@ static cnn_status shake(cnn_trace_case *at, size_t step)
 {
     const cnn_network *network = at->model->network;
     cnn_shake turn = {0};
+    const cnn_layer **layers = NULL;
     double multiplications = 0.0, loss;
     cnn_status status = CNN_OK;
     if (at->shaken)
         return CNN_OK;
+    CNN_TRY(cnn_allocate(&layers, (size_t)network->layer_count, sizeof *layers, "the layers"));
+    for (int l = 0; l < network->layer_count; l++)
+        layers[l] = &network->layers[l];
     at->shaken = true;
     at->loss_spread = 0.0;
     memset(at->values.spread, 0, network->parameter_count * sizeof(float));
@@ -92,7 +96,7 @@ static cnn_status shake(cnn_trace_case *at, size_t step)
     for (int l = 0; l < network->layer_count; l++)
         multiplications += at->n * cnn_layer_multiplications(&network->layers[l]);
     for (int i = 0; i < cnn_shake_turns(multiplications); i++) {
-        CNN_TRY(cnn_shake_begin(&turn, at->model, network->layers, network->layer_count, at->n, i));
+        CNN_TRY(cnn_shake_begin(&turn, at->model, layers, network->layer_count, at->n, i));
         cnn_shake_values(at->moved_x, &turn, at->x, (size_t)at->n * at->image);
         CNN_TRY(run_plain(&loss, at->values.moved, at->moved_statistics, at, at->moved_x, step,
                           &turn.hook));
@@ -104,6 +108,7 @@ static cnn_status shake(cnn_trace_case *at, size_t step)
         cnn_shake_end(&turn);
     }
 out:
+    free(layers);
     cnn_shake_end(&turn);
     return status;
 }

@@ -18,19 +18,6 @@ static const char *stem_of(const cnn_slot *slot)
     return cnn_starts_with(name, family_prefix) ? name + strlen(family_prefix) : name;
 }
 
-void cnn_list_tensor(cnn_text *text, size_t listed, const char *name, const int *shape, int rank)
-{
-    char quoted[CNN_QUOTE_SIZE], shape_text[SHAPE_TEXT];
-    if (listed > CNN_LISTED)
-        return;
-    if (listed == CNN_LISTED) {
-        cnn_text_append(text, ", ...");
-        return;
-    }
-    cnn_shape_to_text(shape_text, sizeof shape_text, shape, rank);
-    cnn_text_append(text, "%s%s %s", listed ? ", " : "", cnn_quote(quoted, name), shape_text);
-}
-
 /* The tensor of a prefix's and a slot's name. */
 static const cnn_raw_tensor *find(const cnn_state_dict *dict, const char *prefix, size_t length,
                                   const cnn_slot *slot)
@@ -180,16 +167,45 @@ static bool has_shape(const cnn_tensor_info *wanted, const cnn_raw_tensor *found
            memcmp(wanted->shape, found->shape, sizeof(int) * (size_t)wanted->rank) == 0;
 }
 
-static cnn_status check_shape(const cnn_tensor_info *wanted, const cnn_raw_tensor *found,
-                              const char *path)
+static bool goes_into(const cnn_tensor_info *wanted, const cnn_raw_tensor *found)
 {
-    char texts[2][SHAPE_TEXT], problem[3 * SHAPE_TEXT];
-    if (has_shape(wanted, found) || (wanted->rank == 0 && found->count == 1))
-        return CNN_OK;
-    cnn_shape_to_text(texts[0], SHAPE_TEXT, wanted->shape, wanted->rank);
-    cnn_shape_to_text(texts[1], SHAPE_TEXT, found->shape, found->rank);
-    snprintf(problem, sizeof problem, "shape: expected %s, found %s", texts[0], texts[1]);
-    return cnn_archive_fail(path, found->name, problem);
+    return has_shape(wanted, found) || (wanted->rank == 0 && found->count == 1);
+}
+
+/* What has another shape, the first in words and the first few as two lists. */
+static cnn_status fail_shapes(const cnn_fit *fit, const cnn_model *model, const char *path)
+{
+    char texts[2][SHAPE_TEXT], *lists[2] = {NULL, NULL}, *whole = NULL;
+    cnn_text expected = {0}, found = {0}, problem = {0};
+    const cnn_raw_tensor *first = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < model->slot_count; i++) {
+        const cnn_tensor_info *info = &model->slots[i].info;
+        const cnn_raw_tensor *source = fit->sources[i];
+        if (!source || goes_into(info, source))
+            continue;
+        if (count == 0) {
+            first = source;
+            cnn_shape_to_text(texts[0], SHAPE_TEXT, info->shape, info->rank);
+            cnn_shape_to_text(texts[1], SHAPE_TEXT, source->shape, source->rank);
+        }
+        cnn_list_tensor(&expected, count, info->name, info->shape, info->rank);
+        cnn_list_tensor(&found, count++, source->name, source->shape, source->rank);
+    }
+    cnn_status statuses[] = {cnn_text_take(&lists[0], &expected), cnn_text_take(&lists[1], &found),
+                             CNN_OK};
+    cnn_text_append(&problem, "shape: expected %s, found %s", texts[0], texts[1]);
+    if (count > 1)
+        cnn_text_append(&problem, " (%zu tensors have other shapes: expected %s; found %s)", count,
+                        lists[0] ? lists[0] : "", lists[1] ? lists[1] : "");
+    statuses[2] = cnn_text_take(&whole, &problem);
+    cnn_status status = statuses[0] ? statuses[0] : statuses[1] ? statuses[1] : statuses[2];
+    if (status == CNN_OK && first)
+        status = cnn_archive_fail(path, first->name, whole);
+    free(lists[0]);
+    free(lists[1]);
+    free(whole);
+    return status;
 }
 
 /* All that the model needs is there, with its shape. */
@@ -201,15 +217,37 @@ static cnn_status check(cnn_fit *fit, const cnn_model *model, const cnn_state_di
             return fail_missing(fit, model, dict);
         used += fit->sources[i] != NULL;
     }
-    for (size_t i = 0; i < model->slot_count; i++) {
-        cnn_status status = fit->sources[i]
-                                ? check_shape(&model->slots[i].info, fit->sources[i], dict->path)
-                                : CNN_OK;
-        if (status != CNN_OK)
-            return status;
-    }
+    for (size_t i = 0; i < model->slot_count; i++)
+        if (fit->sources[i] && !goes_into(&model->slots[i].info, fit->sources[i]))
+            return fail_shapes(fit, model, dict->path);
     fit->extra_count = dict->count - used;
     return CNN_OK;
+}
+
+bool cnn_fit_is_exact(const cnn_model *model, const cnn_state_dict *dict)
+{
+    const char *prefix;
+    size_t length, used = 0;
+    if (dict->count > model->slot_count)
+        return false;
+    find_prefix(&prefix, &length, model, dict);
+    for (size_t i = 0; i < model->slot_count; i++) {
+        const cnn_slot *slot = &model->slots[i];
+        const cnn_raw_tensor *found = find(dict, prefix, length, slot);
+        if (found ? !goes_into(&slot->info, found) : slot->info.type != CNN_INT64)
+            return false;
+        used += found != NULL;
+    }
+    return used == dict->count;
+}
+
+const cnn_raw_tensor *cnn_fit_find(const cnn_model *model, size_t slot, const cnn_state_dict *dict)
+{
+    const char *prefix;
+    size_t length;
+    return find_prefix(&prefix, &length, model, dict) > 0
+               ? find(dict, prefix, length, &model->slots[slot])
+               : NULL;
 }
 
 static const char *suffix_of(const char *name)

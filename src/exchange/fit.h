@@ -3,7 +3,6 @@
 #ifndef EXCHANGE_FIT_H
 #define EXCHANGE_FIT_H
 
-#include "base/text.h"
 #include "exchange/state_dict.h"
 #include "net/network.h"
 
@@ -20,13 +19,13 @@ typedef struct cnn_fit {
  * Errors: DATA (what does not fit: the first names, how many), MEMORY. */
 cnn_status cnn_fit_init(cnn_fit *fit, const cnn_model *model, const cnn_state_dict *dict,
                         bool by_shape);
+/* Are the file's tensors those of the model, all by name and with their shapes, and no more? Logs
+ * nothing. */
+bool cnn_fit_is_exact(const cnn_model *model, const cnn_state_dict *dict);
+/* The file's tensor for a slot of the model, by name. NULL where there is none. */
+const cnn_raw_tensor *cnn_fit_find(const cnn_model *model, size_t slot, const cnn_state_dict *dict);
 /* Copies all values to the model. Errors: DATA, also where a value is not finite. */
 cnn_status cnn_fit_copy(cnn_model *model, const cnn_fit *fit, const char *path);
 void cnn_fit_finish(cnn_fit *fit);
-
-enum { CNN_LISTED = 10 };
-/* "a.weight (3, 2), b.bias (3,), ..." of at most CNN_LISTED tensors: call it for each, with how
- * many are in the list already. */
-void cnn_list_tensor(cnn_text *text, size_t listed, const char *name, const int *shape, int rank);
 
 #endif

@@ -7,8 +7,11 @@
 #include "exchange/exchange.h"
 #include "exchange/fit.h"
 #include "exchange/infer.h"
+#include "exchange/named.h"
 #include "model/format.h"
 #include "net/network.h"
+
+enum { MESSAGE_SIZE = 4096 };
 
 void cnn_import_options_init(cnn_import_options *options)
 {
@@ -34,21 +37,117 @@ static cnn_status check_options(const cnn_import_options *options)
     cnn_config config;
     cnn_config_init(&config);
     apply(&config, options);
+    if (options->ydim)
+        config.ydim = options->ydim;
     if (options->name && strlen(options->name) >= sizeof config.name)
         return cnn_fail(CNN_ERROR_ARGUMENT, "--name: expected at most %d characters, found %zu",
                         CNN_MAX_NAME - 1, strlen(options->name));
+    if (options->network && !(options->dropout < 0.0))
+        return cnn_fail(CNN_ERROR_ARGUMENT,
+                        "--net and --dropout exclude each other, the network is the file's: leave "
+                        "one out");
     return cnn_config_check(&config);
 }
 
-static cnn_status find_config(cnn_config *config, bool *by_shape, const cnn_state_dict *dict,
-                              const cnn_import_options *options)
+/* What a file of tensors becomes. */
+typedef struct import_target {
+    cnn_network *network;
+    bool by_shape; /* names of another network will do */
+} import_target;
+
+/* The options of the family make the network; that they cannot is the file's fault. */
+static cnn_status create_family(import_target *target, cnn_config *config, const char *path,
+                                const cnn_import_options *options)
+{
+    apply(config, options);
+    cnn_status status = cnn_network_create(&target->network, config);
+    return status == CNN_ERROR_ARGUMENT
+               ? cnn_fail(CNN_ERROR_DATA, "%s: %s", path, cnn_error_message())
+               : status;
+}
+
+static cnn_status refuse_dropout(const cnn_import_options *options, const char *name)
+{
+    if (options->dropout < 0.0)
+        return CNN_OK;
+    return cnn_fail(CNN_ERROR_ARGUMENT,
+                    "--dropout is an option of the family's networks, the file's is %s: leave it "
+                    "out",
+                    name);
+}
+
+/* A file of cnn-cl's own says what network it has. */
+static cnn_status restore(import_target *target, const char *json, const cnn_state_dict *dict,
+                          const cnn_import_options *options)
+{
+    const char *text = cnn_state_dict_metadata(dict, CNN_NETWORK_KEY);
+    cnn_network *own = NULL;
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_network_restore(&own, json, text, dict->path));
+    if (cnn_network_config(own)) {
+        cnn_config config = *cnn_network_config(own);
+        CNN_TRY(create_family(target, &config, dict->path, options));
+        goto out;
+    }
+    CNN_TRY(refuse_dropout(options, cnn_network_name(own)));
+    if (options->xdim) {
+        cnn_network_given given = {.input = {options->xdim[0], options->xdim[1], options->xdim[2]}};
+        CNN_TRY(cnn_network_from_text(&target->network, cnn_network_name(own), text, dict->path,
+                                      &given));
+    } else {
+        target->network = own;
+        own = NULL;
+    }
+    if (options->name)
+        CNN_TRY(cnn_network_rename(target->network, options->name));
+out:
+    cnn_network_destroy(own);
+    return status;
+}
+
+/* A preset of these names and shapes, else a network of the family. */
+static cnn_status infer(import_target *target, const cnn_state_dict *dict,
+                        const cnn_import_options *options)
+{
+    char *preset = NULL;
+    cnn_config config;
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_find_preset(&target->network, &preset, dict, options));
+    if (target->network) {
+        const int *input = cnn_network_input(target->network);
+        CNN_TRY(refuse_dropout(options, preset));
+        cnn_log(CNN_LOG_INFO, "%s: names and shapes are those of --net %s; its input is %d,%d,%d%s",
+                dict->path, preset, input[0], input[1], input[2],
+                options->xdim ? "" : ", as its file has it: --xdim settles it");
+        goto out;
+    }
+    cnn_config_init(&config);
+    CNN_TRY(cnn_infer(&config, &target->by_shape, dict, options));
+    CNN_TRY(create_family(target, &config, dict->path, options));
+out:
+    free(preset);
+    return status;
+}
+
+static cnn_status find_network(import_target *target, const cnn_state_dict *dict,
+                               const cnn_import_options *options)
 {
     const char *json = cnn_state_dict_metadata(dict, CNN_CONFIG_KEY);
-    *by_shape = false;
-    cnn_config_init(config);
-    cnn_status status = json ? cnn_config_from_json(config, json, dict->path)
-                             : cnn_infer(config, by_shape, dict, options);
-    apply(config, options);
+    cnn_status status = CNN_OK;
+    if (options->network) {
+        target->by_shape = true;
+        CNN_TRY(cnn_named_network(&target->network, dict, options));
+    } else if (json) {
+        CNN_TRY(restore(target, json, dict, options));
+    } else {
+        CNN_TRY(infer(target, dict, options));
+    }
+    int classes = cnn_network_classes(target->network);
+    if (options->ydim && options->ydim != classes)
+        return cnn_fail(CNN_ERROR_ARGUMENT,
+                        "--ydim: expected %d, the width of the network's output, found %d", classes,
+                        options->ydim);
+out:
     return status;
 }
 
@@ -81,32 +180,56 @@ out:
     return status;
 }
 
+/* What did not fit, with the network that it did not fit; and one that it would. */
+static cnn_status fail_fit(const cnn_network *network, const cnn_state_dict *dict,
+                           const cnn_import_options *options)
+{
+    const int *xdim = cnn_network_input(network);
+    cnn_import_options open;
+    cnn_network *other = NULL;
+    char *preset = NULL, message[MESSAGE_SIZE];
+    snprintf(message, sizeof message, "%s", cnn_error_message());
+    if (!options->network)
+        return options->xdim ? cnn_fail(CNN_ERROR_DATA, "%s (with --xdim %d,%d,%d)", message,
+                                        xdim[0], xdim[1], xdim[2])
+                             : CNN_ERROR_DATA;
+    cnn_import_options_init(&open);
+    cnn_status status = cnn_find_preset(&other, &preset, dict, &open);
+    if (status == CNN_OK)
+        status =
+            cnn_fail(CNN_ERROR_DATA, "%s (with --net %s --xdim %d,%d,%d --ydim %d%s%s)", message,
+                     options->network, xdim[0], xdim[1], xdim[2], cnn_network_classes(network),
+                     preset ? "; the file has the tensors of --net " : "", preset ? preset : "");
+    cnn_network_destroy(other);
+    free(preset);
+    return status;
+}
+
 cnn_status cnn_model_import(cnn_model **model, const char *path, const cnn_import_options *options)
 {
-    CNN_NEED(model, path);
+    CNN_NEED(model, path, options);
     *model = NULL;
     cnn_status status = CNN_OK;
     cnn_state_dict *dict = NULL;
     cnn_model *result = NULL;
-    cnn_config config;
-    bool by_shape;
+    import_target target = {NULL, false};
     CNN_TRY(check_options(options));
     CNN_TRY(cnn_state_dict_read(&dict, path));
-    CNN_TRY(find_config(&config, &by_shape, dict, options));
-    CNN_TRY(cnn_model_describe_file(&result, &config, path));
+    CNN_TRY(find_network(&target, dict, options));
+    CNN_TRY(cnn_model_describe(&result, target.network));
     CNN_TRY(cnn_origin_read(&result->origin, cnn_state_dict_metadata(dict, CNN_DATA_KEY),
                             cnn_state_dict_metadata(dict, CNN_CLASSES_KEY),
                             cnn_state_dict_metadata(dict, CNN_PICTURES_KEY), path));
     CNN_TRY(normalize(result, dict, options));
-    status = fill(result, dict, by_shape);
-    if (status == CNN_ERROR_DATA && options->xdim)
-        cnn_fail(status, "%s (with --xdim %d,%d,%d)", cnn_error_message(), config.xdim[0],
-                 config.xdim[1], config.xdim[2]);
+    status = fill(result, dict, target.by_shape);
+    if (status == CNN_ERROR_DATA)
+        status = fail_fit(target.network, dict, options);
     if (status != CNN_OK)
         goto out;
     *model = result;
     result = NULL;
 out:
+    cnn_network_destroy(target.network);
     cnn_model_destroy(result);
     cnn_state_dict_destroy(dict);
     return status;

@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/file.h"
 #include "base/memory.h"
@@ -13,7 +14,7 @@
 #include "net/network.h"
 
 enum { IR_VERSION = 8, OPSET = 17 };
-enum { MAX_INPUTS = 5, MAX_ATTRIBUTES = 3, MAX_INTS = 4, MAX_RANK = 4, BATCH_AND_SHAPE = 4 };
+enum { MAX_INPUTS = 8, MAX_ATTRIBUTES = 6, MAX_INTS = 4, MAX_RANK = 4, BATCH_AND_SHAPE = 4 };
 enum { METADATA_COUNT = 2 };
 
 /* Generated structs hold `char *`: none of them is written to. */
@@ -64,6 +65,7 @@ typedef struct graph {
     tensor *tensors;
     Onnx__TensorProto **tensor_list;
     value input, output;
+    char **names; /* of the network's values */
     Onnx__ValueInfoProto *input_list[1], *output_list[1];
 } graph;
 
@@ -79,12 +81,11 @@ static attribute *add_attribute(node *at, const char *name,
     return added;
 }
 
-/* count times the same number. */
-static void add_ints(node *at, const char *name, size_t count, int64_t number)
+static void add_list(node *at, const char *name, const int *numbers, size_t count)
 {
     attribute *added = add_attribute(at, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS);
     for (size_t i = 0; i < count; i++)
-        added->ints[i] = number;
+        added->ints[i] = numbers[i];
     added->proto.n_ints = count;
     added->proto.ints = added->ints;
 }
@@ -103,25 +104,29 @@ static void add_float(node *at, const char *name, float number)
     added->proto.f = number;
 }
 
-/* The padding is the same on all sides: an even ksize grows the plane by one here, too. */
 static void describe_conv(node *at, const cnn_layer *layer)
 {
-    add_ints(at, "kernel_shape", 2, layer->ksize);
-    add_ints(at, "strides", 2, 1);
-    add_ints(at, "pads", 4, cnn_conv_padding(layer));
+    const cnn_conv_options *conv = &layer->options.conv;
+    add_list(at, "kernel_shape", conv->kernel, 2);
+    add_list(at, "strides", conv->stride, 2);
+    add_list(at, "pads", conv->padding, 4);
+    add_list(at, "dilations", conv->dilation, 2);
+    add_int(at, "group", conv->groups);
 }
 
 static void describe_batchnorm(node *at, const cnn_layer *layer)
 {
-    (void)layer;
-    add_float(at, "epsilon", (float)CNN_BATCHNORM_EPSILON);
+    add_float(at, "epsilon", (float)layer->options.norm.eps);
 }
 
 static void describe_maxpool(node *at, const cnn_layer *layer)
 {
-    (void)layer;
-    add_ints(at, "kernel_shape", 2, CNN_POOL_SIZE);
-    add_ints(at, "strides", 2, CNN_POOL_SIZE);
+    const cnn_pool_options *pool = &layer->options.pool;
+    add_list(at, "kernel_shape", pool->kernel, 2);
+    add_list(at, "strides", pool->stride, 2);
+    add_list(at, "pads", pool->padding, 4);
+    add_list(at, "dilations", pool->dilation, 2);
+    add_int(at, "ceil_mode", pool->ceil_mode);
 }
 
 static void describe_flatten(node *at, const cnn_layer *layer)
@@ -136,11 +141,57 @@ static void describe_linear(node *at, const cnn_layer *layer)
     add_int(at, "transB", 1);
 }
 
-/* A kind without an operator is the identity in evaluation mode, and left out. */
+static void describe_avgpool(node *at, const cnn_layer *layer)
+{
+    const cnn_pool_options *pool = &layer->options.pool;
+    add_list(at, "kernel_shape", pool->kernel, 2);
+    add_list(at, "strides", pool->stride, 2);
+    add_list(at, "pads", pool->padding, 4);
+    add_int(at, "count_include_pad", pool->count_include_pad);
+    add_int(at, "ceil_mode", pool->ceil_mode);
+}
+
+static void describe_leakyrelu(node *at, const cnn_layer *layer)
+{
+    add_float(at, "alpha", (float)layer->options.activation.slope);
+}
+
+static void describe_concat(node *at, const cnn_layer *layer)
+{
+    (void)layer;
+    add_int(at, "axis", 1);
+}
+
+/* What its kind has no operator for. */
+static const char *find_obstacle(const cnn_layer *layer)
+{
+    if (layer->kind == CNN_LAYER_ADAPTIVEAVGPOOL && (layer->out.h != 1 || layer->out.w != 1))
+        return "an adaptive pool to more than 1 x 1";
+    if (layer->kind == CNN_LAYER_BATCHNORM && !layer->options.norm.affine)
+        return "a batch norm without weights";
+    if (layer->kind == CNN_LAYER_CONCAT && layer->input_count > MAX_INPUTS)
+        return "a concatenation of more than 8 values";
+    return NULL;
+}
+
+/* IDENTITY: in evaluation mode, and left out. A kind that is not here is not exported. */
+static const char identity[] = "Identity";
 static const struct {
     const char *operator;
     void (*describe)(node *at, const cnn_layer *layer);
 } operators[CNN_LAYER_KIND_COUNT] = {
+    [CNN_LAYER_DROPOUT] = {identity, NULL},
+    [CNN_LAYER_DROPOUT2D] = {identity, NULL},
+    [CNN_LAYER_RELU6] = {"Clip", NULL},
+    [CNN_LAYER_LEAKYRELU] = {"LeakyRelu", describe_leakyrelu},
+    [CNN_LAYER_HARDSWISH] = {"HardSwish", NULL},
+    [CNN_LAYER_SIGMOID] = {"Sigmoid", NULL},
+    [CNN_LAYER_TANH] = {"Tanh", NULL},
+    [CNN_LAYER_AVGPOOL] = {"AveragePool", describe_avgpool},
+    [CNN_LAYER_ADAPTIVEAVGPOOL] = {"GlobalAveragePool", NULL},
+    [CNN_LAYER_ADD] = {"Add", NULL},
+    [CNN_LAYER_MUL] = {"Mul", NULL},
+    [CNN_LAYER_CONCAT] = {"Concat", describe_concat},
     [CNN_LAYER_CONV] = {"Conv", describe_conv},
     [CNN_LAYER_BATCHNORM] = {"BatchNormalization", describe_batchnorm},
     [CNN_LAYER_RELU] = {"Relu", NULL},
@@ -177,27 +228,67 @@ static void add_tensors(graph *to, node *at, const cnn_model *model, int layer)
     }
 }
 
-/* Appends a layer, and returns the name of its output. */
-static char *add_node(graph *to, const cnn_model *model, const cnn_layer *layer, char *input)
+/* A number as an operator's next input. */
+static void add_number(graph *to, node *at, const char *name, const float *number)
 {
-    if (!operators[layer->kind].operator)
-        return input;
+    tensor *constant = &to->tensors[to->proto.n_initializer];
+    bool is_there = false;
+    at->inputs[at->proto.n_input++] = TEXT(name);
+    for (size_t i = 0; i < to->proto.n_initializer; i++)
+        is_there = is_there || strcmp(to->tensor_list[i]->name, name) == 0;
+    if (is_there)
+        return;
+    onnx__tensor_proto__init(&constant->proto);
+    constant->proto.name = TEXT(name);
+    constant->proto.has_data_type = constant->proto.has_raw_data = true;
+    constant->proto.data_type = ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT;
+    constant->proto.raw_data = (ProtobufCBinaryData){sizeof *number, (uint8_t *)number};
+    to->tensor_list[to->proto.n_initializer++] = &constant->proto;
+}
+
+static cnn_status refuse_layer(const cnn_layer *layer, const char *path, const char *obstacle)
+{
+    return cnn_fail(CNN_ERROR_ARGUMENT,
+                    "%s: not written: layer %s, %s, has no operator of ONNX that this program "
+                    "knows: export it as npz",
+                    path, layer->name, obstacle);
+}
+
+/* Appends a layer; the name of its output is the value's. */
+static cnn_status add_node(graph *to, const cnn_model *model, const cnn_layer *layer,
+                           const char *path)
+{
+    static float least = 0.0f, most = 6.0f; /* of ReLU6 */
+    const char *operator= operators[layer->kind].operator, * obstacle = find_obstacle(layer);
+    bool is_last = layer->index == model->network->layer_count - 1;
+    if (!operator|| obstacle)
+        return refuse_layer(layer, path,
+                            obstacle ? obstacle : cnn_layer_get_class(layer->kind)->name);
+    if (operator== identity && !is_last) {
+        to->names[layer->index + 1] = to->names[layer->inputs[0]];
+        return CNN_OK;
+    }
     node *at = &to->nodes[to->proto.n_node];
     onnx__node_proto__init(&at->proto);
-    snprintf(at->name, sizeof at->name, "net.%s", layer->name);
-    bool is_last = layer->index == model->network->layer_count - 1;
-    at->inputs[at->proto.n_input++] = input;
+    snprintf(at->name, sizeof at->name, "%s%s", model->network->prefix, layer->name);
+    for (int i = 0; i < layer->input_count; i++)
+        at->inputs[at->proto.n_input++] = to->names[layer->inputs[i]];
     at->outputs[at->proto.n_output++] = is_last ? output_name : at->name;
     at->proto.name = at->name;
-    at->proto.op_type = TEXT(operators[layer->kind].operator);
+    at->proto.op_type = TEXT(operator);
     at->proto.input = at->inputs;
     at->proto.output = at->outputs;
     at->proto.attribute = at->attribute_list;
     if (operators[layer->kind].describe)
         operators[layer->kind].describe(at, layer);
     add_tensors(to, at, model, layer->index);
+    if (layer->kind == CNN_LAYER_RELU6) {
+        add_number(to, at, "relu6.least", &least);
+        add_number(to, at, "relu6.most", &most);
+    }
     to->node_list[to->proto.n_node++] = &at->proto;
-    return at->outputs[0];
+    to->names[layer->index + 1] = at->outputs[0];
+    return CNN_OK;
 }
 
 /* A node with one number for each channel. Returns the name of its output. */
@@ -264,12 +355,12 @@ static void describe_value(value *at, char *name, const char *text, const int *s
     at->proto.doc_string = TEXT(text);
 }
 
-static void describe_ends(graph *to, const cnn_config *config)
+static void describe_ends(graph *to, const cnn_network *network)
 {
-    describe_value(&to->input, input_name, "channels, rows, columns; pixels in 0..1", config->xdim,
-                   3);
+    describe_value(&to->input, input_name, "channels, rows, columns; pixels in 0..1",
+                   network->input, 3);
     describe_value(&to->output, output_name, "one per class; softmax gives the probabilities",
-                   &config->ydim, 1);
+                   &network->classes, 1);
     to->input_list[0] = &to->input.proto;
     to->output_list[0] = &to->output.proto;
     to->proto.n_input = to->proto.n_output = 1;
@@ -282,19 +373,20 @@ static cnn_status graph_init(graph *to, const cnn_model *model, const char *path
     cnn_status status = CNN_OK;
     const cnn_network *network = model->network;
     size_t layers = (size_t)network->layer_count + NORMAL_COUNT;
-    size_t tensors = model->slot_count + NORMAL_COUNT;
+    size_t tensors = model->slot_count + NORMAL_COUNT + 2; /* and ReLU6's ends */
     onnx__graph_proto__init(&to->proto);
     CNN_TRY(cnn_allocate(&to->nodes, layers, sizeof *to->nodes, path));
     CNN_TRY(cnn_allocate(&to->node_list, layers, sizeof *to->node_list, path));
     CNN_TRY(cnn_allocate(&to->tensors, tensors, sizeof *to->tensors, path));
     CNN_TRY(cnn_allocate(&to->tensor_list, tensors, sizeof *to->tensor_list, path));
-    char *name = add_normalization(to, &model->normalization, input_name);
+    CNN_TRY(cnn_allocate(&to->names, layers + 1, sizeof *to->names, path));
+    to->names[0] = add_normalization(to, &model->normalization, input_name);
     for (int i = 0; i < network->layer_count; i++)
-        name = add_node(to, model, &network->layers[i], name);
+        CNN_TRY(add_node(to, model, &network->layers[i], path));
     to->proto.node = to->node_list;
     to->proto.initializer = to->tensor_list;
-    to->proto.name = TEXT(network->config.name);
-    describe_ends(to, &network->config);
+    to->proto.name = TEXT(network->name);
+    describe_ends(to, network);
 out:
     return status;
 }
@@ -302,6 +394,7 @@ out:
 static void graph_finish(graph *to)
 {
     free(to->nodes);
+    free(to->names);
     free(to->node_list);
     free(to->tensors);
     free(to->tensor_list);
@@ -364,7 +457,7 @@ cnn_status cnn_model_export_onnx(const cnn_model *model, const char *path)
     cnn_status status = CNN_OK;
     graph built = {0};
     char *config = NULL;
-    CNN_TRY(cnn_config_to_json(&config, cnn_network_config(model->network)));
+    CNN_TRY(cnn_network_to_json(&config, model->network));
     CNN_TRY(graph_init(&built, model, path));
     CNN_TRY(write_graph(path, &built, config, model));
 out:

@@ -8,6 +8,9 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "net/network.h"
+
+enum { SHAPE_TEXT = 96 };
 
 /* Room for one more item of a growing array. */
 static cnn_status grow(void *array, size_t count, size_t *room, size_t size, const char *path)
@@ -102,6 +105,19 @@ int cnn_compare_names(const char *a, const char *b)
     }
     int order = (unsigned char)*a - (unsigned char)*b;
     return order != 0 ? order : strcmp(whole_a, whole_b);
+}
+
+void cnn_list_tensor(cnn_text *text, size_t listed, const char *name, const int *shape, int rank)
+{
+    char quoted[CNN_QUOTE_SIZE], shape_text[SHAPE_TEXT];
+    if (listed > CNN_LISTED)
+        return;
+    if (listed == CNN_LISTED) {
+        cnn_text_append(text, ", ...");
+        return;
+    }
+    cnn_shape_to_text(shape_text, sizeof shape_text, shape, rank);
+    cnn_text_append(text, "%s%s %s", listed ? ", " : "", cnn_quote(quoted, name), shape_text);
 }
 
 const cnn_raw_tensor *cnn_state_dict_find(const cnn_state_dict *dict, const char *name)

@@ -3,6 +3,7 @@
 #ifndef EXCHANGE_STATE_DICT_H
 #define EXCHANGE_STATE_DICT_H
 
+#include "base/text.h"
 #include "model/archive.h"
 
 typedef struct cnn_state_dict {
@@ -33,6 +34,11 @@ cnn_status cnn_raw_to_int64(int64_t *value, const cnn_raw_tensor *tensor, const 
 
 /* Numbers within names are compared as numbers. */
 int cnn_compare_names(const char *a, const char *b);
+
+enum { CNN_LISTED = 10 };
+/* "a.weight (3, 2), b.bias (3,), ..." of at most CNN_LISTED tensors: call it for each, with how
+ * many are in the list already. */
+void cnn_list_tensor(cnn_text *text, size_t listed, const char *name, const int *shape, int rank);
 
 /* For the readers. What is handed over is the dict's even where that fails. */
 cnn_status cnn_state_dict_add(cnn_state_dict *dict, const cnn_raw_tensor *tensor);

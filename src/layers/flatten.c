@@ -1,10 +1,10 @@
 /* Flatten: (C, H, W) to (C * H * W), in that order. */
 #include "layers/layer.h"
 
-static bool set_output(cnn_layer *layer)
+static cnn_status set_output(cnn_layer *layer)
 {
     layer->out = (cnn_shape){(int)cnn_shape_count(layer->in), 1, 1};
-    return true;
+    return CNN_OK;
 }
 
 static double forward_flops(const cnn_layer *layer)
@@ -13,4 +13,11 @@ static double forward_flops(const cnn_layer *layer)
     return 0.0;
 }
 
-const cnn_layer_class cnn_flatten_layer = {"flatten", set_output, NULL, forward_flops};
+const cnn_layer_class cnn_flatten_layer = {
+    .name = "Flatten",
+    .torch_name = "flatten",
+    .least_inputs = 1,
+    .most_inputs = 1,
+    .set_output = set_output,
+    .forward_flops = forward_flops,
+};

@@ -81,7 +81,7 @@ cnn_status cnn_model_describe_file(cnn_model **model, const cnn_config *config, 
 cnn_status cnn_model_normalize_file(cnn_model *model, const char *text, const char *path);
 /* A model of this configuration with the archive's tensors, which must be those of its network, all
  * of them and no others. Errors: DATA, also where the network cannot be; MEMORY. */
-cnn_status cnn_archive_to_model(cnn_model **model, const cnn_config *config,
+cnn_status cnn_archive_to_model(cnn_model **model, const cnn_network *network,
                                 const cnn_archive *archive);
 
 #endif

@@ -10,6 +10,7 @@
 /* What a saved model says of itself: this program's version, and the network's options as JSON. */
 #define CNN_VERSION_KEY "cnn-cl.version"
 #define CNN_CONFIG_KEY "cnn-cl.config"
+#define CNN_NETWORK_KEY "cnn-cl.network" /* the expanded network file */
 /* What it was trained on, and a JSON array of the classes' names; absent where they are not known.
  */
 #define CNN_DATA_KEY "cnn-cl.data"

@@ -12,7 +12,7 @@
 
 #define PREPARATION_KEY "cnn-cl.preparation" /* JSON; absent where it is of no pictures */
 
-enum { METADATA_LIMIT = 8 };
+enum { METADATA_LIMIT = 9 };
 
 static void add_metadata(cnn_metadata *metadata, size_t *count, const char *key, const char *value)
 {
@@ -24,9 +24,10 @@ cnn_status cnn_model_save(const cnn_model *model, const char *path)
 {
     CNN_NEED(model, path);
     cnn_status status = CNN_OK;
-    char *config = NULL, *classes = NULL, *preparation = NULL;
+    char *config = NULL, *network = NULL, *classes = NULL, *preparation = NULL;
     cnn_tensor_info *tensors = NULL;
-    CNN_TRY(cnn_config_to_json(&config, cnn_network_config(model->network)));
+    CNN_TRY(cnn_network_to_json(&config, model->network));
+    CNN_TRY(cnn_network_to_text(&network, model->network));
     CNN_TRY(cnn_origin_classes_to_json(&classes, &model->origin));
     CNN_TRY(cnn_origin_preparation_to_json(&preparation, &model->origin));
     CNN_TRY(cnn_allocate(&tensors, model->slot_count, sizeof *tensors, path));
@@ -37,6 +38,7 @@ cnn_status cnn_model_save(const cnn_model *model, const char *path)
     add_metadata(metadata, &count, "format", "pt");
     add_metadata(metadata, &count, CNN_VERSION_KEY, cnn_version());
     add_metadata(metadata, &count, CNN_CONFIG_KEY, config);
+    add_metadata(metadata, &count, CNN_NETWORK_KEY, network);
     add_metadata(metadata, &count, CNN_DATA_KEY, model->origin.data);
     add_metadata(metadata, &count, CNN_CLASSES_KEY, classes);
     add_metadata(metadata, &count, CNN_NORMALIZE_KEY, model->normalization.text);
@@ -46,12 +48,13 @@ cnn_status cnn_model_save(const cnn_model *model, const char *path)
 out:
     free(tensors);
     free(config);
+    free(network);
     free(classes);
     free(preparation);
     return status;
 }
 
-static cnn_status read_config(cnn_config *config, const cnn_archive *archive)
+static cnn_status read_network(cnn_network **network, const cnn_archive *archive)
 {
     const char *path = cnn_archive_path(archive);
     const char *json = cnn_archive_metadata(archive, CNN_CONFIG_KEY);
@@ -61,12 +64,16 @@ static cnn_status read_config(cnn_config *config, const cnn_archive *archive)
                         " with the network's options, found "
                         "none: this file was not written by cnn-cl",
                         path);
-    return cnn_config_from_json(config, json, path);
+    return cnn_network_restore(network, json, cnn_archive_metadata(archive, CNN_NETWORK_KEY), path);
 }
 
 cnn_status cnn_model_describe_file(cnn_model **model, const cnn_config *config, const char *path)
 {
-    cnn_status status = cnn_model_describe(model, config);
+    cnn_network *network = NULL;
+    cnn_status status = cnn_network_create(&network, config);
+    if (status == CNN_OK)
+        status = cnn_model_describe(model, network);
+    cnn_network_destroy(network);
     if (status == CNN_ERROR_ARGUMENT)
         status = cnn_fail(CNN_ERROR_DATA, "%s: %s", path, cnn_error_message());
     return status;
@@ -103,7 +110,7 @@ static cnn_status refuse_extra(const cnn_model *model, const cnn_archive *archiv
         const char *name = cnn_archive_get(archive, i)->name;
         if (has_tensor(model, name))
             continue;
-        char problem[128] = "the network has no such tensor";
+        char problem[64 + CNN_LAYER_NAME_SIZE + 32] = "the network has no such tensor";
         const char *missing = missing_tensor(model, archive);
         if (missing)
             snprintf(problem, sizeof problem,
@@ -113,13 +120,13 @@ static cnn_status refuse_extra(const cnn_model *model, const cnn_archive *archiv
     return CNN_OK;
 }
 
-cnn_status cnn_archive_to_model(cnn_model **model, const cnn_config *config,
+cnn_status cnn_archive_to_model(cnn_model **model, const cnn_network *network,
                                 const cnn_archive *archive)
 {
     *model = NULL;
     cnn_status status = CNN_OK;
     cnn_model *result = NULL;
-    CNN_TRY(cnn_model_describe_file(&result, config, cnn_archive_path(archive)));
+    CNN_TRY(cnn_model_describe(&result, network));
     CNN_TRY(refuse_extra(result, archive));
     CNN_TRY(cnn_origin_read(&result->origin, cnn_archive_metadata(archive, CNN_DATA_KEY),
                             cnn_archive_metadata(archive, CNN_CLASSES_KEY),
@@ -148,11 +155,12 @@ cnn_status cnn_model_load(cnn_model **model, const char *path)
     *model = NULL;
     cnn_status status = CNN_OK;
     cnn_archive *archive = NULL;
-    cnn_config config;
+    cnn_network *network = NULL;
     CNN_TRY(cnn_archive_read(&archive, path));
-    CNN_TRY(read_config(&config, archive));
-    CNN_TRY(cnn_archive_to_model(model, &config, archive));
+    CNN_TRY(read_network(&network, archive));
+    CNN_TRY(cnn_archive_to_model(model, network, archive));
 out:
+    cnn_network_destroy(network);
     cnn_archive_destroy(archive);
     return status;
 }

@@ -257,8 +257,7 @@ static cnn_status set_from_json(cnn_config *config, const json_t *root,
 {
     const json_t *value = json_object_get(root, option->key);
     if (!value)
-        return cnn_fail(CNN_ERROR_DATA, "%s: the network's option '%s' is missing", source,
-                        option->key);
+        return CNN_OK; /* the default */
     cnn_text text = {0};
     char *string = NULL;
     bool good = json_to_option(&text, value);

@@ -61,7 +61,7 @@ static void add_slot(cnn_model *model, const cnn_layer *layer, const char *suffi
                      cnn_tensor_info info)
 {
     cnn_slot *slot = &model->slots[model->slot_count++];
-    snprintf(slot->name, sizeof slot->name, "net.%s.%s", layer->name, suffix);
+    snprintf(slot->name, sizeof slot->name, "%s%s.%s", model->network->prefix, layer->name, suffix);
     slot->layer = layer->index;
     slot->info = info;
     slot->info.name = slot->name;
@@ -112,7 +112,7 @@ static void bind_slots(cnn_model *model)
     }
 }
 
-cnn_status cnn_model_describe(cnn_model **model, const cnn_config *config)
+cnn_status cnn_model_describe(cnn_model **model, const cnn_network *network)
 {
     enum { SLOTS_PER_LAYER = CNN_LAYER_MAX_PARAMS + 3 };
     *model = NULL;
@@ -120,7 +120,7 @@ cnn_status cnn_model_describe(cnn_model **model, const cnn_config *config)
     cnn_model *result = NULL;
     CNN_TRY(cnn_allocate(&result, 1, sizeof *result, "a model"));
     cnn_origin_init(&result->origin);
-    CNN_TRY(cnn_network_create(&result->network, config));
+    CNN_TRY(cnn_network_copy(&result->network, network));
     CNN_TRY(cnn_allocate(&result->slots, (size_t)result->network->layer_count * SLOTS_PER_LAYER,
                          sizeof(cnn_slot), "the tensors' names"));
     add_slots(result);
@@ -146,19 +146,32 @@ out:
     return status;
 }
 
-cnn_status cnn_model_create(cnn_model **model, const cnn_config *config, uint64_t seed)
+cnn_status cnn_model_create_network(cnn_model **model, const cnn_network *network, uint64_t seed)
 {
-    CNN_NEED(model, config);
+    CNN_NEED(model, network);
     *model = NULL;
     cnn_status status = CNN_OK;
     cnn_model *result = NULL;
-    CNN_TRY(cnn_model_describe(&result, config));
+    CNN_TRY(cnn_model_describe(&result, network));
     CNN_TRY(cnn_model_allocate(result));
     init_values(result, seed);
     *model = result;
     return CNN_OK;
 out:
     cnn_model_destroy(result);
+    return status;
+}
+
+cnn_status cnn_model_create(cnn_model **model, const cnn_config *config, uint64_t seed)
+{
+    CNN_NEED(model, config);
+    *model = NULL;
+    cnn_network *network = NULL;
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_network_create(&network, config));
+    status = cnn_model_create_network(model, network, seed);
+out:
+    cnn_network_destroy(network);
     return status;
 }
 
@@ -208,8 +221,8 @@ cnn_status cnn_model_set_normalization(cnn_model *model, const char *text)
 {
     CNN_NEED(model);
     cnn_normalization normalization;
-    cnn_status status = cnn_normalization_init(&normalization, text, model->network->layers[0].in.c,
-                                               "normalisation");
+    cnn_status status =
+        cnn_normalization_init(&normalization, text, model->network->input[0], "normalisation");
     if (status != CNN_OK)
         return status;
     cnn_normalization_finish(&model->normalization);
@@ -227,5 +240,5 @@ const char *cnn_model_normalization(const cnn_model *model)
 cnn_status cnn_model_rename(cnn_model *model, const char *name)
 {
     CNN_NEED(model, name);
-    return cnn_config_set(&model->network->config, "name", name);
+    return cnn_network_rename(model->network, name);
 }

@@ -5,103 +5,72 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "base/text.h"
-
-/* What is being built: layers are appended, each taking the shape the one before left. */
-typedef struct builder {
-    cnn_network *network;
-    cnn_shape shape;
-    cnn_status status;
-} builder;
-
-/* Lays the layer's tensors behind those of the layers before. */
-static void place(cnn_network *network, cnn_layer *layer)
-{
-    for (int i = 0; i < layer->param_count; i++) {
-        layer->params[i].offset = network->parameter_count;
-        network->parameter_count += layer->params[i].count;
-    }
-    layer->statistic_offset = network->statistic_count;
-    network->statistic_count += (size_t)layer->statistic_count;
-}
-
-static void append(builder *at, cnn_layer layer)
-{
-    if (at->status != CNN_OK)
-        return;
-    layer.index = at->network->layer_count;
-    layer.in = at->shape;
-    at->status = cnn_layer_init(&layer);
-    if (at->status != CNN_OK)
-        return;
-    place(at->network, &layer);
-    if (at->network->parameter_count > INT32_MAX)
-        at->status = cnn_fail(CNN_ERROR_ARGUMENT,
-                              "layer %s: the network's parameters exceed 2^31 - 1 values: use "
-                              "smaller cdims or hdims",
-                              layer.name);
-    at->shape = layer.out;
-    at->network->layers[at->network->layer_count++] = layer;
-}
-
-static void append_conv_block(builder *at, const cnn_config *config, int channels)
-{
-    append(at, (cnn_layer){.kind = CNN_LAYER_CONV, .ksize = config->ksize, .out.c = channels});
-    if (config->batchnorm)
-        append(at, (cnn_layer){.kind = CNN_LAYER_BATCHNORM});
-    append(at, (cnn_layer){.kind = CNN_LAYER_RELU});
-    append(at, (cnn_layer){.kind = CNN_LAYER_MAXPOOL});
-    append(at, (cnn_layer){.kind = CNN_LAYER_DROPOUT, .dropout = config->dropout});
-}
-
-static void append_all(builder *at, const cnn_config *config)
-{
-    for (int i = 0; i < config->cdim_count; i++)
-        append_conv_block(at, config, config->cdims[i]);
-    append(at, (cnn_layer){.kind = CNN_LAYER_FLATTEN});
-    for (int i = 0; i < config->hdim_count; i++) {
-        append(at, (cnn_layer){.kind = CNN_LAYER_LINEAR, .out.c = config->hdims[i]});
-        append(at, (cnn_layer){.kind = CNN_LAYER_RELU});
-    }
-    append(at, (cnn_layer){.kind = CNN_LAYER_LINEAR, .out.c = config->ydim});
-}
-
-cnn_status cnn_network_create(cnn_network **network, const cnn_config *config)
-{
-    CNN_NEED(network, config);
-    enum { LAYERS_PER_BLOCK = 5, LAYERS_PER_HIDDEN = 2, FLATTEN_AND_LAST = 2 };
-    *network = NULL;
-    cnn_status status = cnn_config_check(config);
-    if (status != CNN_OK)
-        return status;
-    cnn_network *result = NULL;
-    CNN_TRY(cnn_allocate(&result, 1, sizeof *result, "a network"));
-    result->config = *config;
-    size_t most = (size_t)config->cdim_count * LAYERS_PER_BLOCK +
-                  (size_t)config->hdim_count * LAYERS_PER_HIDDEN + FLATTEN_AND_LAST;
-    CNN_TRY(cnn_allocate(&result->layers, most, sizeof *result->layers, "a network's layers"));
-    builder at = {result, {config->xdim[0], config->xdim[1], config->xdim[2]}, CNN_OK};
-    append_all(&at, config);
-    CNN_TRY(at.status);
-    *network = result;
-    return CNN_OK;
-out:
-    cnn_network_destroy(result);
-    return status;
-}
+#include "net/builder.h"
 
 void cnn_network_destroy(cnn_network *network)
 {
     if (!network)
         return;
+    for (int l = 0; l < network->layer_count; l++)
+        free(network->layers[l].shapes);
     free(network->layers);
+    free(network->family);
     free(network);
+}
+
+/* Nodes point at their inputs, which are copied by building them again. */
+cnn_status cnn_network_copy(cnn_network **copy, const cnn_network *network)
+{
+    cnn_builder builder = {0};
+    int culprit, value;
+    cnn_status status = CNN_OK;
+    *copy = NULL;
+    CNN_TRY(cnn_builder_init(&builder, network->name, network->prefix,
+                             cnn_network_input_shape(network)));
+    for (int l = 0; l < network->layer_count; l++) {
+        const cnn_layer *layer = &network->layers[l];
+        CNN_TRY(cnn_builder_add(&builder, &value, layer->kind, &layer->options, layer->name,
+                                layer->inputs, layer->input_count));
+    }
+    if (network->family) {
+        CNN_TRY(cnn_allocate(&builder.network->family, 1, sizeof *network->family,
+                             "the network's options"));
+        *builder.network->family = *network->family;
+    }
+    status = cnn_builder_take(copy, &culprit, &builder);
+out:
+    cnn_builder_finish(&builder);
+    return status;
+}
+
+bool cnn_network_has_batchnorm(const cnn_network *network)
+{
+    return network->statistic_count > 0;
 }
 
 const cnn_config *cnn_network_config(const cnn_network *network)
 {
-    if (!network)
-        return NULL;
-    return &network->config;
+    return network ? network->family : NULL;
+}
+
+const char *cnn_network_name(const cnn_network *network)
+{
+    return network ? network->name : "";
+}
+
+const int *cnn_network_input(const cnn_network *network)
+{
+    return network ? network->input : NULL;
+}
+
+bool cnn_network_takes_any_input(const cnn_network *network)
+{
+    return network && network->open_input;
+}
+
+int cnn_network_classes(const cnn_network *network)
+{
+    return network ? network->classes : 0;
 }
 
 size_t cnn_network_layer_count(const cnn_network *network)
@@ -120,6 +89,7 @@ cnn_layer_info cnn_network_layer(const cnn_network *network, size_t index)
     cnn_layer_info info = {
         .kind = class->torch_name,
         .name = layer->name,
+        .input_count = (size_t)layer->input_count,
         .input = {layer->in.c, layer->in.h, layer->in.w},
         .output = {layer->out.c, layer->out.h, layer->out.w},
         .forward_flops = class->forward_flops(layer),
@@ -127,6 +97,14 @@ cnn_layer_info cnn_network_layer(const cnn_network *network, size_t index)
     for (int i = 0; i < layer->param_count; i++)
         info.parameters += layer->params[i].count;
     return info;
+}
+
+int cnn_network_layer_input(const cnn_network *network, size_t index, size_t input)
+{
+    if (!network || index >= cnn_network_layer_count(network) ||
+        input >= (size_t)network->layers[index].input_count)
+        return -1;
+    return network->layers[index].inputs[input] - 1;
 }
 
 void cnn_shape_to_text(char *buffer, size_t size, const int *shape, int rank)

@@ -1,5 +1,5 @@
-/* From a configuration to a network: the ordered layers, their shapes, where each one's parameters
- * lie in the flat buffers, and the initial values. Host only. */
+/* A network: its layers as the nodes of a graph, where each one's parameters lie in the flat
+ * buffers, and the initial values. Host only. */
 #ifndef NET_NETWORK_H
 #define NET_NETWORK_H
 
@@ -9,13 +9,43 @@
 #include "layers/layer.h"
 #include "net/normalize.h"
 
+/* Nodes stand in topological order. Value 0 is the network's input, node i makes value i + 1, and
+ * layers[i].inputs are the values that it reads. The last node's value is the output. */
 struct cnn_network {
-    cnn_config config;
+    char name[CNN_MAX_NAME];
+    cnn_config *family; /* the options that it was made of; NULL where another builder made it. For
+                           family.c and restore.c alone */
+    const char *prefix; /* of its tensors' names: "net." for the family, else "" */
+    int input[3];       /* channels, height, width */
+    bool open_input;    /* neither its text nor whoever read it said so */
+    int classes;        /* channels of the output */
     int layer_count;
     cnn_layer *layers;
     size_t parameter_count; /* floats in the flat parameter buffer */
     size_t statistic_count; /* floats in the flat statistics buffer */
 };
+
+enum { CNN_NETWORK_MAX_LAYERS = 16384 };
+
+static inline cnn_shape cnn_network_input_shape(const cnn_network *network)
+{
+    return (cnn_shape){network->input[0], network->input[1], network->input[2]};
+}
+
+/* The shape of a value. */
+static inline cnn_shape cnn_network_value_shape(const cnn_network *network, int value)
+{
+    return value == 0 ? cnn_network_input_shape(network) : network->layers[value - 1].out;
+}
+
+/* A network of its own with the same nodes. Errors: MEMORY. */
+cnn_status cnn_network_copy(cnn_network **copy, const cnn_network *network);
+
+/* Errors: ARGUMENT (no name for a file). */
+cnn_status cnn_network_rename(cnn_network *network, const char *name);
+
+/* Is there a batch norm, whose statistics are those of a whole batch? */
+bool cnn_network_has_batchnorm(const cnn_network *network);
 
 /* A named tensor of the network and where its values are. */
 typedef struct cnn_slot {
@@ -50,8 +80,8 @@ struct cnn_model {
 };
 
 /* A model without memory for its values: the names, types and shapes of its tensors. For a reader,
- * which compares them with a file's before it takes memory. Errors: ARGUMENT, MEMORY. */
-cnn_status cnn_model_describe(cnn_model **model, const cnn_config *config);
+ * which compares them with a file's before it takes memory. Copies the network. Errors: MEMORY. */
+cnn_status cnn_model_describe(cnn_model **model, const cnn_network *network);
 /* Gives a described model its values, all zero. Errors: MEMORY. */
 cnn_status cnn_model_allocate(cnn_model *model);
 
@@ -75,8 +105,29 @@ cnn_status cnn_config_check(const cnn_config *config);
 
 /* The configuration as compact JSON text (keys are the options' names); to be freed with free(). */
 cnn_status cnn_config_to_json(char **json, const cnn_config *config);
-/* source names the text in messages. Errors: DATA. */
+/* Keys that are missing take their defaults. source names the text in messages. Errors: DATA. */
 cnn_status cnn_config_from_json(cnn_config *config, const char *json, const char *source);
+
+/* What a file keeps of a network: as JSON the family's options, or name, xdim and ydim of another;
+ * and its text. Both to be freed with free(). Errors: MEMORY. */
+cnn_status cnn_network_to_json(char **json, const cnn_network *network);
+/* The network of what a file kept. text may be NULL where the JSON has the family's options. source
+ * names the file in messages. Errors: DATA, MEMORY. */
+cnn_status cnn_network_restore(cnn_network **network, const char *json, const char *text,
+                               const char *source);
+
+/* The same nodes, options and names? Sets *difference (to be freed with free()), where they are
+ * not, to words for what differs first: "--ksize 3, now 5", "layer conv1". Errors: MEMORY. */
+cnn_status cnn_network_compare(char **difference, const cnn_network *now, const cnn_network *then);
+
+/* The options of a command line that make the network, or name it: "--xdim 1,28,28 --ksize 3 ...",
+ * "--net resnet20 --xdim 3,32,32 --ydim 10". To be freed with free(). Errors: MEMORY. */
+cnn_status cnn_network_arguments(char **arguments, const cnn_network *network);
+
+/* The names of the files of cnn_network_preset(), sorted, each to be freed with free(). Returns how
+ * many. */
+enum { CNN_MAX_PRESETS = 64 };
+size_t cnn_network_list_presets(char *names[CNN_MAX_PRESETS]);
 
 /* Writes "net.conv2d_00.weight (32, 1, 3, 3)"-like text of a shape, "(32, 1, 3, 3)". */
 void cnn_shape_to_text(char *buffer, size_t size, const int *shape, int rank);

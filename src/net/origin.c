@@ -71,8 +71,7 @@ cnn_status cnn_model_set_data(cnn_model *model, const cnn_dataset *dataset)
     for (int i = 0; i < named; i++)
         CNN_TRY(add_class(&origin, cnn_dataset_class_name(dataset, i)));
     origin.of_pictures = cnn_dataset_is_of_pictures(dataset, &origin.fit);
-    origin.digits =
-        cnn_network_config(model->network)->ydim == DIGITS && cnn_dataset_is_like_mnist(dataset);
+    origin.digits = model->network->classes == DIGITS && cnn_dataset_is_like_mnist(dataset);
     cnn_origin_finish(&model->origin);
     model->origin = origin;
     return CNN_OK;

@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "ocl/guard.h"
+#include "ocl/profile.h"
 
 static const char advice[] = "use a smaller batch or network";
 
@@ -134,6 +135,13 @@ void cnn_buffer_finish(cnn_buffer *buffer)
 cnn_status cnn_buffer_wipe(const cnn_buffer *buffer)
 {
     return cnn_opencl_check(enqueue_fill(buffer, true), "clEnqueueFillBuffer", buffer->device);
+}
+
+cnn_status cnn_buffer_enqueue_copy(cnn_device *device, cl_mem y, cl_mem x, size_t bytes)
+{
+    return cnn_opencl_check(clEnqueueCopyBuffer(device->queue, x, y, 0, 0, bytes, 0, NULL,
+                                                cnn_profile_command_event(device, "copy")),
+                            "clEnqueueCopyBuffer", device);
 }
 
 cnn_status cnn_buffer_read(void *data, const cnn_buffer *buffer, size_t offset, size_t bytes)

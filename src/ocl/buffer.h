@@ -25,6 +25,9 @@ void cnn_buffer_finish(cnn_buffer *buffer);
 /* Enqueues: all bits of the whole buffer are set, which are NaN as floats. */
 cnn_status cnn_buffer_wipe(const cnn_buffer *buffer);
 
+/* Enqueues a copy of the first `bytes` bytes of x to y. */
+cnn_status cnn_buffer_enqueue_copy(cnn_device *device, cl_mem y, cl_mem x, size_t bytes);
+
 /* Blocking copies; offset and bytes in bytes. */
 cnn_status cnn_buffer_read(void *data, const cnn_buffer *buffer, size_t offset, size_t bytes);
 cnn_status cnn_buffer_write(const cnn_buffer *buffer, size_t offset, const void *data,

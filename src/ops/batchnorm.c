@@ -23,13 +23,15 @@ static cnn_status init(cnn_op *op)
     batchnorm_op *norm = (batchnorm_op *)op;
     char options[64];
     cnn_status status = CNN_OK;
-    snprintf(options, sizeof options, "-DC=%d -DPLANE=%d", layer->in.c, layer->in.h * layer->in.w);
+    snprintf(options, sizeof options, "-DC=%d -DPLANE=%d -DAFFINE=%d", layer->in.c,
+             layer->in.h * layer->in.w, layer->options.norm.affine);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         CNN_TRY(cnn_op_add_kernel(op, "batchnorm.cl", options, names[i]));
     norm->parts = op->device->kernel_class == CNN_KERNEL_CPU ? PARTS_ON_CPU : PARTS_ON_GPU;
     op->keeps_input = true;
-    op->saved_bytes = 2 * (size_t)layer->in.c * sizeof(float);
-    op->scratch_bytes = (size_t)norm->parts * op->saved_bytes;
+    size_t pair = 2 * (size_t)layer->in.c * sizeof(float);
+    op->saved_bytes = layer->options.norm.affine ? pair : 2 * pair; /* and the sums of backward */
+    op->scratch_bytes = (size_t)norm->parts * pair;
 out:
     return status;
 }
@@ -52,15 +54,15 @@ static size_t channel_items(const cnn_op *op)
 }
 
 /* Mean and inverse deviation into saved: of the batch, or the running ones. */
-static cnn_status find_statistics(batchnorm_op *norm, const cnn_pass *pass)
+static cnn_status find_statistics(batchnorm_op *norm, const cnn_op_memory *memory,
+                                  const cnn_pass *pass)
 {
     cnn_op *op = &norm->op;
-    const cnn_op_memory *memory = &op->memory;
     int offset = (int)op->layers[0]->statistic_offset;
     if (!pass->training)
         return CNN_LAUNCH(&op->kernels[RECALL], channel_items(op), cnn_arg_mem(memory->saved),
                           cnn_arg_mem(memory->statistics), cnn_arg_int(offset),
-                          cnn_arg_float((float)CNN_BATCHNORM_EPSILON));
+                          cnn_arg_float((float)op->layers[0]->options.norm.eps));
     cnn_status status =
         CNN_LAUNCH(&op->kernels[MOMENTS], part_items(norm), cnn_arg_mem(memory->scratch),
                    cnn_arg_mem(memory->input), cnn_arg_int(pass->n), cnn_arg_int(norm->parts));
@@ -68,16 +70,16 @@ static cnn_status find_statistics(batchnorm_op *norm, const cnn_pass *pass)
         return status;
     return CNN_LAUNCH(&op->kernels[MERGE], channel_items(op), cnn_arg_mem(memory->saved),
                       cnn_arg_mem(memory->statistics), cnn_arg_int(offset),
-                      cnn_arg_mem(memory->scratch), cnn_arg_float((float)CNN_BATCHNORM_EPSILON),
-                      cnn_arg_float((float)CNN_BATCHNORM_MOMENTUM), cnn_arg_int(pass->n),
-                      cnn_arg_int(norm->parts));
+                      cnn_arg_mem(memory->scratch),
+                      cnn_arg_float((float)op->layers[0]->options.norm.eps),
+                      cnn_arg_float((float)op->layers[0]->options.norm.momentum),
+                      cnn_arg_int(pass->n), cnn_arg_int(norm->parts));
 }
 
-static cnn_status forward(cnn_op *op, const cnn_pass *pass)
+static cnn_status forward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
 {
     const cnn_layer *layer = op->layers[0];
-    const cnn_op_memory *memory = &op->memory;
-    cnn_status status = find_statistics((batchnorm_op *)op, pass);
+    cnn_status status = find_statistics((batchnorm_op *)op, memory, pass);
     if (status != CNN_OK)
         return status;
     return CNN_LAUNCH(&op->kernels[APPLY], pixel_items(op, pass), cnn_arg_mem(memory->output),
@@ -86,25 +88,30 @@ static cnn_status forward(cnn_op *op, const cnn_pass *pass)
                       cnn_arg_int((int)layer->params[1].offset), cnn_arg_int(pass->n));
 }
 
-static cnn_status backward(cnn_op *op, const cnn_pass *pass)
+static cnn_status backward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
 {
     const batchnorm_op *norm = (const batchnorm_op *)op;
-    const cnn_op_memory *memory = &op->memory;
-    cnn_arg w_offset = cnn_arg_int((int)op->layers[0]->params[0].offset);
-    cnn_arg b_offset = cnn_arg_int((int)op->layers[0]->params[1].offset);
+    const cnn_layer *layer = op->layers[0];
+    bool affine = layer->options.norm.affine;
+    int channels = layer->in.c;
+    cnn_arg w_offset = cnn_arg_int((int)layer->params[0].offset);
+    cnn_arg b_offset = cnn_arg_int((int)layer->params[1].offset);
+    cnn_arg sums = cnn_arg_mem(affine ? memory->gradients : memory->saved);
+    cnn_arg dw_offset = affine ? w_offset : cnn_arg_int(2 * channels);
+    cnn_arg db_offset = affine ? b_offset : cnn_arg_int(3 * channels);
     cnn_arg n = cnn_arg_int(pass->n), parts = cnn_arg_int(norm->parts);
     cnn_status status = CNN_OK;
     CNN_TRY(CNN_LAUNCH(&op->kernels[SUMS], part_items(norm), cnn_arg_mem(memory->scratch),
                        cnn_arg_mem(memory->output_gradient), cnn_arg_mem(memory->input),
                        cnn_arg_mem(memory->saved), n, parts));
-    CNN_TRY(CNN_LAUNCH(&op->kernels[REDUCE], channel_items(op), cnn_arg_mem(memory->gradients),
-                       w_offset, b_offset, cnn_arg_mem(memory->scratch), parts));
+    CNN_TRY(CNN_LAUNCH(&op->kernels[REDUCE], channel_items(op), sums, dw_offset, db_offset,
+                       cnn_arg_mem(memory->scratch), parts));
     if (memory->input_gradient)
         status = CNN_LAUNCH(&op->kernels[INPUT], pixel_items(op, pass),
                             cnn_arg_mem(memory->input_gradient),
                             cnn_arg_mem(memory->output_gradient), cnn_arg_mem(memory->input),
-                            cnn_arg_mem(memory->saved), cnn_arg_mem(memory->parameters),
-                            cnn_arg_mem(memory->gradients), w_offset, b_offset, n);
+                            cnn_arg_mem(memory->saved), cnn_arg_mem(memory->parameters), w_offset,
+                            b_offset, sums, dw_offset, db_offset, n);
 out:
     return status;
 }

@@ -11,7 +11,8 @@ enum { PARTS_ON_CPU = 16, PARTS_ON_GPU = 32, PIXELS_AT_A_TIME = 224 };
 /* One direct convolution: the layer's forward pass, or the gradient of its input. */
 typedef struct direct {
     cnn_shape in, out;
-    int padding, block; /* block: output channels of a register block */
+    int block;  /* output channels of a register block */
+    int blocks; /* of all groups */
     bool transposed;
     size_t packed; /* floats of packed weights and the row of zeros */
 } direct;
@@ -49,36 +50,47 @@ static int choose_input_block(int channels)
     return channels < 4 ? channels : 4;
 }
 
+static size_t count_taps(const cnn_layer *layer)
+{
+    return (size_t)layer->options.conv.kernel[0] * (size_t)layer->options.conv.kernel[1];
+}
+
 static void init_direct(direct *pass, const cnn_layer *layer, bool transposed)
 {
-    int padding = cnn_conv_padding(layer);
+    int groups = layer->options.conv.groups;
     pass->transposed = transposed;
     pass->in = transposed ? layer->out : layer->in;
     pass->out = transposed ? layer->in : layer->out;
-    pass->padding = transposed ? layer->ksize - 1 - padding : padding;
-    pass->block = pass->out.c > 8 ? 16 : 8;
-    size_t blocks = (size_t)divide_up(pass->out.c, pass->block);
-    size_t taps = (size_t)layer->ksize * (size_t)layer->ksize;
-    size_t in = (size_t)pass->in.c;
-    pass->packed = blocks * (size_t)pass->block * taps * in + in;
+    pass->block = pass->out.c / groups > 8 ? 16 : 8;
+    pass->blocks = groups * divide_up(pass->out.c / groups, pass->block);
+    size_t in = (size_t)(pass->in.c / groups);
+    pass->packed = (size_t)pass->blocks * (size_t)pass->block * count_taps(layer) * in + in;
 }
 
-static void format_options(char *options, size_t size, const direct *pass, const cnn_layer *layer)
+enum { OPTIONS_SIZE = 384 };
+
+/* Register blocks take every stride-th pixel of the input's gradient. */
+static void format_options(char options[OPTIONS_SIZE], const direct *pass, const cnn_layer *layer)
 {
+    const cnn_conv_options *conv = &layer->options.conv;
     cnn_shape in = pass->in, out = pass->out;
     int rows = PIXELS_AT_A_TIME / out.w;
-    snprintf(options, size,
-             "-DIC=%d -DIH=%d -DIW=%d -DOC=%d -DOH=%d -DOW=%d -DK=%d -DPAD=%d -DTRANSPOSED=%d "
-             "-DOCB=%d -DPX=%d -DICB=%d -DROWS=%d",
-             in.c, in.h, in.w, out.c, out.h, out.w, layer->ksize, pass->padding, pass->transposed,
-             pass->block, choose_pixels(out.w), choose_input_block(in.c), rows > 0 ? rows : 1);
+    int width = pass->transposed ? divide_up(out.w, conv->stride[1]) : out.w;
+    snprintf(options, OPTIONS_SIZE,
+             "-DIC=%d -DIH=%d -DIW=%d -DOC=%d -DOH=%d -DOW=%d -DKH=%d -DKW=%d -DPT=%d -DPL=%d "
+             "-DSH=%d -DSW=%d -DDH=%d -DDW=%d -DGROUPS=%d -DTRANSPOSED=%d -DOCB=%d -DPX=%d "
+             "-DICB=%d -DROWS=%d",
+             in.c, in.h, in.w, out.c, out.h, out.w, conv->kernel[0], conv->kernel[1],
+             conv->padding[0], conv->padding[1], conv->stride[0], conv->stride[1],
+             conv->dilation[0], conv->dilation[1], conv->groups, pass->transposed, pass->block,
+             choose_pixels(width), choose_input_block(in.c / conv->groups), rows > 0 ? rows : 1);
 }
 
 static cnn_status add_direct(cnn_op *op, const direct *pass, bool with_weights)
 {
-    char options[256];
+    char options[OPTIONS_SIZE];
     cnn_status status = CNN_OK;
-    format_options(options, sizeof options, pass, op->layers[0]);
+    format_options(options, pass, op->layers[0]);
     CNN_TRY(cnn_op_add_kernel(op, "conv.cl", options, "conv_pack"));
     CNN_TRY(cnn_op_add_kernel(op, "conv.cl", options, "conv_direct"));
     if (with_weights) {
@@ -106,11 +118,10 @@ static cnn_status init(cnn_op *op)
 
     int most = op->device->kernel_class == CNN_KERNEL_CPU ? PARTS_ON_CPU : PARTS_ON_GPU;
     conv->parts = op->batch < most ? op->batch : most;
-    conv->input_blocks = divide_up(layer->in.c, choose_input_block(layer->in.c));
-    int block = conv->forward.block;
-    size_t width = (size_t)divide_up(layer->out.c, block) * (size_t)block;
-    size_t taps = (size_t)layer->ksize * (size_t)layer->ksize;
-    size_t rows = taps * (size_t)layer->in.c + 1;
+    int inputs = layer->in.c / layer->options.conv.groups;
+    conv->input_blocks = divide_up(inputs, choose_input_block(inputs));
+    size_t width = (size_t)conv->forward.blocks * (size_t)conv->forward.block;
+    size_t rows = count_taps(layer) * (size_t)inputs + 1;
     conv->partials = (size_t)conv->parts * rows * width;
     op->keeps_input = true;
     op->scratch_bytes = sizeof(float) * largest(conv->partials, largest(conv->forward.packed,
@@ -119,36 +130,40 @@ out:
     return status;
 }
 
-static cnn_status run_direct(cnn_op *op, const direct *pass, cnn_kernel *pack, cnn_kernel *kernel,
-                             cl_mem y, cl_mem x, int bias_offset, int n)
+/* Negative where there is none. */
+static int bias_offset(const cnn_layer *layer)
 {
-    cl_mem parameters = op->memory.parameters, packed = op->memory.scratch;
+    return layer->options.conv.bias ? (int)layer->params[1].offset : -1;
+}
+
+static cnn_status run_direct(cnn_op *op, const cnn_op_memory *memory, const direct *pass,
+                             cnn_kernel *pack, cnn_kernel *kernel, cl_mem y, cl_mem x,
+                             int bias_offset, int n)
+{
+    cl_mem parameters = memory->parameters, packed = memory->scratch;
     int w_offset = (int)op->layers[0]->params[0].offset;
     cnn_status status =
         CNN_LAUNCH(pack, cnn_kernel_items(op->device, pass->packed), cnn_arg_mem(packed),
                    cnn_arg_mem(parameters), cnn_arg_int(w_offset));
     if (status != CNN_OK)
         return status;
-    size_t items = (size_t)n * (size_t)divide_up(pass->out.c, pass->block) * (size_t)pass->out.h;
+    size_t items = (size_t)n * (size_t)pass->blocks * (size_t)pass->out.h;
     return CNN_LAUNCH(kernel, items, cnn_arg_mem(y), cnn_arg_mem(x), cnn_arg_mem(packed),
                       cnn_arg_mem(parameters), cnn_arg_int(bias_offset), cnn_arg_int(n));
 }
 
-static cnn_status forward(cnn_op *op, const cnn_pass *pass)
+static cnn_status forward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
 {
     const conv_op *conv = (const conv_op *)op;
-    return run_direct(op, &conv->forward, &op->kernels[PACK], &op->kernels[DIRECT],
-                      op->memory.output, op->memory.input, (int)op->layers[0]->params[1].offset,
-                      pass->n);
+    return run_direct(op, memory, &conv->forward, &op->kernels[PACK], &op->kernels[DIRECT],
+                      memory->output, memory->input, bias_offset(op->layers[0]), pass->n);
 }
 
-static cnn_status backward(cnn_op *op, const cnn_pass *pass)
+static cnn_status backward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
 {
     const conv_op *conv = (const conv_op *)op;
     const cnn_layer *layer = op->layers[0];
-    const cnn_op_memory *memory = &op->memory;
-    size_t output_blocks = (size_t)divide_up(layer->out.c, conv->forward.block);
-    size_t items = (size_t)conv->parts * output_blocks * (size_t)conv->input_blocks;
+    size_t items = (size_t)conv->parts * (size_t)conv->forward.blocks * (size_t)conv->input_blocks;
     size_t values = layer->params[0].count + layer->params[1].count;
     cnn_status status = CNN_OK;
     CNN_TRY(CNN_LAUNCH(&op->kernels[WEIGHTS], items, cnn_arg_mem(memory->scratch),
@@ -156,10 +171,10 @@ static cnn_status backward(cnn_op *op, const cnn_pass *pass)
                        cnn_arg_int(pass->n), cnn_arg_int(conv->parts)));
     CNN_TRY(CNN_LAUNCH(&op->kernels[REDUCE], cnn_kernel_items(op->device, values),
                        cnn_arg_mem(memory->gradients), cnn_arg_int((int)layer->params[0].offset),
-                       cnn_arg_int((int)layer->params[1].offset), cnn_arg_mem(memory->scratch),
+                       cnn_arg_int(bias_offset(layer)), cnn_arg_mem(memory->scratch),
                        cnn_arg_int(pass->n), cnn_arg_int(conv->parts)));
     if (memory->input_gradient)
-        status = run_direct(op, &conv->backward, &op->kernels[PACK_TRANSPOSED],
+        status = run_direct(op, memory, &conv->backward, &op->kernels[PACK_TRANSPOSED],
                             &op->kernels[DIRECT_TRANSPOSED], memory->input_gradient,
                             memory->output_gradient, -1, pass->n);
 out:

@@ -33,18 +33,18 @@ static cnn_status run(cnn_op *op, cnn_kernel *kernel, cl_mem y, cl_mem x, size_t
                       cnn_arg_int(pass->n));
 }
 
-static cnn_status forward(cnn_op *op, const cnn_pass *pass)
+static cnn_status forward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
 {
     size_t rows = (size_t)pass->n * (size_t)op->layers[0]->in.c;
-    return run(op, &op->kernels[FORWARD], op->memory.output, op->memory.input, rows, pass);
+    return run(op, &op->kernels[FORWARD], memory->output, memory->input, rows, pass);
 }
 
-static cnn_status backward(cnn_op *op, const cnn_pass *pass)
+static cnn_status backward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
 {
     const cnn_shape in = op->layers[0]->in;
-    if (!op->memory.input_gradient)
+    if (!memory->input_gradient)
         return CNN_OK;
-    return run(op, &op->kernels[BACKWARD], op->memory.input_gradient, op->memory.output_gradient,
+    return run(op, &op->kernels[BACKWARD], memory->input_gradient, memory->output_gradient,
                (size_t)pass->n * (size_t)in.h * (size_t)in.w, pass);
 }
 

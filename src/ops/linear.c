@@ -63,16 +63,15 @@ static cnn_matrix matrix(cl_mem mem, size_t offset, int stride)
     return (cnn_matrix){mem, offset, (size_t)stride};
 }
 
-static cnn_status forward(cnn_op *op, const cnn_pass *pass)
+static cnn_status forward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
 {
     const cnn_layer *layer = op->layers[0];
-    const cnn_op_memory *memory = &op->memory;
     int in = layer->in.c, out = layer->out.c;
     cnn_gemm_shape shape = forward_shape(layer, pass->n);
     cnn_status status = cnn_gemm(op->device, &shape, matrix(memory->input, 0, in),
                                  matrix(memory->parameters, layer->params[0].offset, in),
                                  matrix(memory->output, 0, out), memory->scratch);
-    if (status != CNN_OK)
+    if (status != CNN_OK || !layer->options.linear.bias)
         return status;
     return CNN_LAUNCH(&op->kernels[ADD_BIAS],
                       cnn_kernel_items(op->device, (size_t)pass->n * (size_t)out),
@@ -80,19 +79,20 @@ static cnn_status forward(cnn_op *op, const cnn_pass *pass)
                       cnn_arg_int((int)layer->params[1].offset), cnn_arg_int(pass->n));
 }
 
-static cnn_status backward(cnn_op *op, const cnn_pass *pass)
+static cnn_status backward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
 {
     const cnn_layer *layer = op->layers[0];
-    const cnn_op_memory *memory = &op->memory;
     int in = layer->in.c, out = layer->out.c;
     cnn_matrix dy = matrix(memory->output_gradient, 0, out);
     cnn_gemm_shape weights = weights_shape(layer, pass->n), input = input_shape(layer, pass->n);
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_gemm(op->device, &weights, dy, matrix(memory->input, 0, in),
                      matrix(memory->gradients, layer->params[0].offset, in), memory->scratch));
-    CNN_TRY(CNN_LAUNCH(&op->kernels[BIAS_GRADIENT], cnn_kernel_items(op->device, (size_t)out),
-                       cnn_arg_mem(memory->gradients), cnn_arg_int((int)layer->params[1].offset),
-                       cnn_arg_mem(memory->output_gradient), cnn_arg_int(pass->n)));
+    if (layer->options.linear.bias)
+        CNN_TRY(CNN_LAUNCH(&op->kernels[BIAS_GRADIENT], cnn_kernel_items(op->device, (size_t)out),
+                           cnn_arg_mem(memory->gradients),
+                           cnn_arg_int((int)layer->params[1].offset),
+                           cnn_arg_mem(memory->output_gradient), cnn_arg_int(pass->n)));
     if (memory->input_gradient)
         status = cnn_gemm(op->device, &input, dy,
                           matrix(memory->parameters, layer->params[0].offset, in),

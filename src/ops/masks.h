@@ -22,6 +22,7 @@ typedef struct cnn_mask_args {
 
 /* layer is the step's dropout layer. Where nothing is masked the scales are some buffer that is not
  * read. */
-cnn_mask_args cnn_masks_arguments(const cnn_op *op, const cnn_layer *layer, const cnn_pass *pass);
+cnn_mask_args cnn_masks_arguments(const cnn_op_memory *memory, const cnn_layer *layer,
+                                  const cnn_pass *pass);
 
 #endif

@@ -6,19 +6,39 @@
 #include "base/status.h"
 
 static const cnn_op_class *const classes[CNN_LAYER_KIND_COUNT] = {
-    [CNN_LAYER_CONV] = &cnn_conv_op,       [CNN_LAYER_BATCHNORM] = &cnn_batchnorm_op,
-    [CNN_LAYER_RELU] = &cnn_relu_op,       [CNN_LAYER_MAXPOOL] = &cnn_maxpool_op,
-    [CNN_LAYER_DROPOUT] = &cnn_dropout_op, [CNN_LAYER_FLATTEN] = &cnn_flatten_op,
+    [CNN_LAYER_CONV] = &cnn_conv_op,
     [CNN_LAYER_LINEAR] = &cnn_linear_op,
+    [CNN_LAYER_BATCHNORM] = &cnn_batchnorm_op,
+    [CNN_LAYER_GROUPNORM] = &cnn_groupnorm_op,
+    [CNN_LAYER_RELU] = &cnn_activation_op,
+    [CNN_LAYER_RELU6] = &cnn_activation_op,
+    [CNN_LAYER_LEAKYRELU] = &cnn_activation_op,
+    [CNN_LAYER_SILU] = &cnn_activation_op,
+    [CNN_LAYER_GELU] = &cnn_activation_op,
+    [CNN_LAYER_HARDSWISH] = &cnn_activation_op,
+    [CNN_LAYER_SIGMOID] = &cnn_activation_op,
+    [CNN_LAYER_TANH] = &cnn_activation_op,
+    [CNN_LAYER_SCALE] = &cnn_activation_op,
+    [CNN_LAYER_MAXPOOL] = &cnn_maxpool_op,
+    [CNN_LAYER_AVGPOOL] = &cnn_avgpool_op,
+    [CNN_LAYER_ADAPTIVEAVGPOOL] = &cnn_adaptiveavgpool_op,
+    [CNN_LAYER_DROPOUT] = &cnn_dropout_op,
+    [CNN_LAYER_DROPOUT2D] = &cnn_dropout2d_op,
+    [CNN_LAYER_FLATTEN] = &cnn_flatten_op,
+    [CNN_LAYER_ADD] = &cnn_add_op,
+    [CNN_LAYER_CONCAT] = &cnn_concat_op,
+    [CNN_LAYER_MUL] = &cnn_mul_op,
 };
 
-const cnn_op_class *cnn_op_of_layer(cnn_layer_kind kind)
+const cnn_op_class *cnn_op_of_layer(const cnn_layer *layer)
 {
-    return classes[kind];
+    if (layer->kind == CNN_LAYER_CONV && cnn_depthwise_suits(layer))
+        return &cnn_depthwise_op;
+    return classes[layer->kind];
 }
 
 cnn_status cnn_op_create(cnn_op **op, const cnn_op_class *class, cnn_device *device,
-                         const cnn_layer *layers, int layer_count, int batch)
+                         const cnn_chain *chain, int batch)
 {
     cnn_op *result = NULL;
     cnn_status status = CNN_OK;
@@ -27,9 +47,10 @@ cnn_status cnn_op_create(cnn_op **op, const cnn_op_class *class, cnn_device *dev
     result->class = class;
     result->device = device;
     result->batch = batch;
-    result->layer_count = layer_count;
-    for (int i = 0; i < layer_count; i++)
-        result->layers[i] = &layers[i];
+    result->wants_gradient = chain->wants_gradient;
+    result->layer_count = chain->layer_count;
+    for (int i = 0; i < chain->layer_count; i++)
+        result->layers[i] = chain->layers[i];
     CNN_TRY(class->init(result));
     *op = result;
     return CNN_OK;

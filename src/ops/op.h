@@ -24,9 +24,11 @@ static inline int cnn_pass_whole(const cnn_pass *pass)
     return pass->before + pass->n + pass->after;
 }
 
+/* The memory of one run of an op. Ops with one input read `input` and `input_gradient` alone. */
 typedef struct cnn_op_memory {
-    cl_mem input, output;                   /* activations */
+    cl_mem input, output;                   /* activations; input: the first one */
     cl_mem input_gradient, output_gradient; /* input_gradient NULL: not wanted */
+    const cl_mem *inputs, *input_gradients; /* of each input, the first one, too */
     cl_mem saved;                           /* from forward to backward, saved_bytes */
     cl_mem masks;                           /* likewise, mask_bytes */
     cl_mem input_masks;               /* the masks of the dropout that made the input; NULL: none */
@@ -37,7 +39,14 @@ typedef struct cnn_op_memory {
     cl_mem statistics;                /* batch norm's running values, flat */
 } cnn_op_memory;
 
-enum { CNN_OP_MAX_KERNELS = 13, CNN_OP_MAX_LAYERS = 5 };
+enum { CNN_OP_MAX_KERNELS = 13, CNN_OP_MAX_LAYERS = 6 };
+
+/* Layers that one op does: each reads the one before, which nothing else reads. */
+typedef struct cnn_chain {
+    int layer_count;
+    const cnn_layer *layers[CNN_OP_MAX_LAYERS]; /* of a network that outlives the op */
+    bool wants_gradient; /* of the input: something that is trained stands before it */
+} cnn_chain;
 
 typedef struct cnn_op cnn_op;
 
@@ -53,9 +62,9 @@ typedef struct cnn_op_class {
     size_t size; /* of the struct that begins with its cnn_op */
     /* Builds the kernels and sets the needs. */
     cnn_status (*init)(cnn_op *op);
-    cnn_status (*forward)(cnn_op *op, const cnn_pass *pass);
-    /* Overwrites its layers' gradients and the input's, where wanted. */
-    cnn_status (*backward)(cnn_op *op, const cnn_pass *pass);
+    cnn_status (*forward)(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass);
+    /* Overwrites its layers' gradients and the inputs', where wanted. */
+    cnn_status (*backward)(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass);
     /* For the bench: the work per sample of a pass that leaves some out, expected over the masks; a
      * multiply-add counts as 2. NULL: it does all that its layers say. */
     double (*computed_flops)(const cnn_op *op, const cnn_op_work *work);
@@ -67,22 +76,24 @@ struct cnn_op {
     const cnn_layer *layers[CNN_OP_MAX_LAYERS];
     int layer_count;
     int batch;
+    bool wants_gradient; /* as the chain's */
 
     /* Needs, set by init. */
-    bool in_place;     /* output may be input, and input_gradient output_gradient */
-    bool keeps_input;  /* backward reads input */
-    bool keeps_output; /* backward reads output */
-    bool packs;        /* its input and its output may be packed */
+    bool in_place;        /* output may be input, and input_gradient output_gradient */
+    bool keeps_input;     /* backward reads its inputs */
+    bool keeps_output;    /* backward reads output */
+    bool packs;           /* its input and its output may be packed */
+    bool passes_gradient; /* each input's gradient is the output's: backward has nothing to do where
+                             they are one buffer */
+    bool writes_gradient; /* backward overwrites output_gradient */
     size_t saved_bytes, mask_bytes, scratch_bytes;
 
-    cnn_op_memory memory;
     int kernel_count;
     cnn_kernel kernels[CNN_OP_MAX_KERNELS]; /* in the order that init added them */
 };
 
-/* layers: layer_count consecutive layers of a network that outlives the op. */
 cnn_status cnn_op_create(cnn_op **op, const cnn_op_class *class, cnn_device *device,
-                         const cnn_layer *layers, int layer_count, int batch);
+                         const cnn_chain *chain, int batch);
 void cnn_op_destroy(cnn_op *op);
 
 /* For init: builds the next kernel. */
@@ -96,15 +107,26 @@ static inline const cnn_layer *cnn_op_last_layer(const cnn_op *op)
     return op->layers[op->layer_count - 1];
 }
 
-/* The plain operation of each kind of layer. */
-const cnn_op_class *cnn_op_of_layer(cnn_layer_kind kind);
+/* The plain operation of a layer. */
+const cnn_op_class *cnn_op_of_layer(const cnn_layer *layer);
+
+/* A convolution whose groups are channels, with a small kernel. */
+bool cnn_depthwise_suits(const cnn_layer *layer);
 
 extern const cnn_op_class cnn_conv_op;
-extern const cnn_op_class cnn_batchnorm_op;
-extern const cnn_op_class cnn_relu_op;
-extern const cnn_op_class cnn_maxpool_op;
-extern const cnn_op_class cnn_dropout_op;
-extern const cnn_op_class cnn_flatten_op;
+extern const cnn_op_class cnn_depthwise_op;
 extern const cnn_op_class cnn_linear_op;
+extern const cnn_op_class cnn_batchnorm_op;
+extern const cnn_op_class cnn_groupnorm_op;
+extern const cnn_op_class cnn_activation_op;
+extern const cnn_op_class cnn_maxpool_op;
+extern const cnn_op_class cnn_avgpool_op;
+extern const cnn_op_class cnn_adaptiveavgpool_op;
+extern const cnn_op_class cnn_dropout_op;
+extern const cnn_op_class cnn_dropout2d_op;
+extern const cnn_op_class cnn_flatten_op;
+extern const cnn_op_class cnn_add_op;
+extern const cnn_op_class cnn_concat_op;
+extern const cnn_op_class cnn_mul_op;
 
 #endif

@@ -18,23 +18,52 @@ enum {
     GAP = 6,
 };
 
-/* The first tensor of a model is its first layer's weight: (filters, channels, height, width), or
- * (units, values of the image). */
+/* The first convolution, else the first linear layer, else the first layer with parameters. */
+static cnn_layer_info find_layer(const cnn_network *network)
+{
+    static const char *const kinds[] = {"conv2d", "linear"};
+    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++)
+        for (size_t i = 0; i < cnn_network_layer_count(network); i++)
+            if (strcmp(cnn_network_layer(network, i).kind, kinds[k]) == 0)
+                return cnn_network_layer(network, i);
+    size_t i = 0;
+    while (i + 1 < cnn_network_layer_count(network) &&
+           cnn_network_layer(network, i).parameters == 0)
+        i++;
+    return cnn_network_layer(network, i);
+}
+
+/* Its weight: the first tensor of the rank that its kind has. */
+static cnn_tensor_info find_weight(const cnn_model *model, const cnn_layer_info *layer)
+{
+    int rank = strcmp(layer->kind, "conv2d") == 0 ? 4 : strcmp(layer->kind, "linear") == 0 ? 2 : 1;
+    size_t i = 0;
+    while (i + 1 < cnn_model_tensor_count(model) && cnn_model_tensor(model, i).rank != rank)
+        i++;
+    return cnn_model_tensor(model, i);
+}
+
+/* The weight of a convolution is (filters, channels, height, width), that of a linear layer (units,
+ * values of the image); where those are not an image's they lie in one row. */
 cnn_filters cnn_model_filters(const cnn_model *model)
 {
     if (!model)
-        return (cnn_filters){.layer = ""};
+        return (cnn_filters){0};
     const cnn_network *network = cnn_model_network(model);
-    const cnn_config *config = cnn_network_config(network);
-    const cnn_tensor_info weight = cnn_model_tensor(model, 0);
+    const cnn_layer_info layer = find_layer(network);
+    const int *input = cnn_network_input(network);
+    const cnn_tensor_info weight = find_weight(model, &layer);
     const float *values = weight.values;
-    bool conv = config->cdim_count > 0;
-    cnn_filters filters = {.count = weight.shape[0], .channels = config->xdim[0]};
-    for (size_t i = 0; i < cnn_network_layer_count(network) && !filters.layer; i++)
-        if (cnn_network_layer(network, i).parameters > 0)
-            filters.layer = cnn_network_layer(network, i).name;
-    filters.height = conv ? config->ksize : config->xdim[1];
-    filters.width = conv ? config->ksize : config->xdim[2];
+    bool conv = weight.rank == 4;
+    bool image = weight.rank == 2 && weight.shape[1] == input[0] * input[1] * input[2];
+    cnn_filters filters = {.layer = layer.name, .count = weight.shape[0], .channels = 1};
+    filters.height = conv ? weight.shape[2] : image ? input[1] : 1;
+    filters.width = conv               ? weight.shape[3]
+                    : image            ? input[2]
+                    : weight.rank == 2 ? weight.shape[1]
+                                       : 1;
+    filters.channels = conv ? weight.shape[1] : image ? input[0] : 1;
+    filters.convolution = conv;
     bool whole = filters.channels == 1 || filters.channels == 3;
     int limit = whole ? FILTER_LIMIT : ROW_LIMIT;
     filters.shown = filters.count < limit ? filters.count : limit;
@@ -58,7 +87,7 @@ typedef struct layout {
 static int drawn_side(int side, int longest)
 {
     if (longest <= TILE)
-        return side * (TILE / longest);
+        return side * (TILE / (longest > 0 ? longest : 1));
     if (longest <= TILE_LIMIT)
         return side;
     int64_t thinned = (int64_t)side * TILE_LIMIT / longest;
@@ -67,7 +96,8 @@ static int drawn_side(int side, int longest)
 
 static layout make_layout(const cnn_filters *filters, const cnn_model *model)
 {
-    layout at = {.filters = filters, .weights = cnn_model_tensor(model, 0).values};
+    cnn_layer_info layer = find_layer(cnn_model_network(model));
+    layout at = {.filters = filters, .weights = find_weight(model, &layer).values};
     int longest = filters->height > filters->width ? filters->height : filters->width;
     at.rgb = filters->channels == 3;
     at.width = drawn_side(filters->width, longest);

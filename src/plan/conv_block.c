@@ -22,10 +22,10 @@ typedef struct conv_block_op {
     cnn_conv_evaluation evaluation;
 } conv_block_op;
 
-/* The network's first layer: its input has no dropped channels and wants no gradient. */
+/* Where the input wants no gradient none of its channels is taken for dropped (plan/layout.c). */
 static bool is_first(const cnn_op *op)
 {
-    return op->layers[CONV]->index == 0;
+    return !op->wants_gradient;
 }
 
 /* The sizes of cl/conv_block_shape.cl: TILE, ROW and PADDED at their largest. */
@@ -34,7 +34,7 @@ static void find_sizes(conv_block_op *block)
     cnn_op *op = &block->op;
     const cnn_layer *conv = op->layers[CONV];
     cnn_shape pooled = op->layers[POOL]->out;
-    size_t k = (size_t)conv->ksize, in = (size_t)conv->in.c, out = (size_t)conv->out.c;
+    size_t k = (size_t)cnn_conv_ksize(conv), in = (size_t)conv->in.c, out = (size_t)conv->out.c;
     size_t padded = is_first(op) && in < VECTOR ? in : cnn_round_up(in, VECTOR);
     size_t row = cnn_round_up(k * padded, VECTOR), windows = (size_t)pooled.h * (size_t)pooled.w;
     size_t pixels = (2 * (size_t)pooled.h + k - 1) * (2 * (size_t)pooled.w + k - 1);
@@ -76,8 +76,8 @@ static cnn_status init(cnn_op *op)
     snprintf(options, sizeof options,
              "-DIC=%d -DIH=%d -DIW=%d -DOC=%d -DK=%d -DPAD=%d -DPH=%d -DPW=%d -DSCRATCH=%zu "
              "-DFIRST=%d",
-             in.c, in.h, in.w, conv->out.c, conv->ksize, cnn_conv_padding(conv), pooled.h, pooled.w,
-             block->item_scratch, is_first(op));
+             in.c, in.h, in.w, conv->out.c, cnn_conv_ksize(conv), cnn_conv_padding(conv), pooled.h,
+             pooled.w, block->item_scratch, is_first(op));
     for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; i++)
         CNN_TRY(cnn_op_add_kernel(op, kernels[i].file, options, kernels[i].name));
     CNN_TRY(
@@ -86,36 +86,35 @@ out:
     return status;
 }
 
-static cnn_status pack(cnn_op *op, cnn_kernel *kernel, size_t count)
+static cnn_status pack(cnn_op *op, const cnn_op_memory *memory, cnn_kernel *kernel, size_t count)
 {
-    return CNN_LAUNCH(kernel, cnn_kernel_items(op->device, count), cnn_arg_mem(op->memory.scratch),
-                      cnn_arg_mem(op->memory.parameters),
+    return CNN_LAUNCH(kernel, cnn_kernel_items(op->device, count), cnn_arg_mem(memory->scratch),
+                      cnn_arg_mem(memory->parameters),
                       cnn_arg_int((int)op->layers[CONV]->params[0].offset));
 }
 
-static cnn_status evaluate(cnn_op *op, const cnn_pass *pass)
+static cnn_status evaluate(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
 {
     const conv_block_op *block = (const conv_block_op *)op;
-    cnn_status status = pack(op, &op->kernels[PACK], block->packed);
+    cnn_status status = pack(op, memory, &op->kernels[PACK], block->packed);
     if (status != CNN_OK)
         return status;
-    return cnn_conv_evaluation_run(&block->evaluation, op, pass, op->memory.parameters,
+    return cnn_conv_evaluation_run(&block->evaluation, op, memory, pass, memory->parameters,
                                    cnn_arg_int((int)op->layers[CONV]->params[1].offset));
 }
 
-static cnn_status forward(cnn_op *op, const cnn_pass *pass)
+static cnn_status forward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
 {
     const conv_block_op *block = (const conv_block_op *)op;
-    const cnn_op_memory *memory = &op->memory;
-    cnn_mask_args masks = cnn_masks_arguments(op, op->layers[DROPOUT], pass);
+    cnn_mask_args masks = cnn_masks_arguments(memory, op->layers[DROPOUT], pass);
     cnn_arg none = cnn_arg_int(0); /* no batch norm */
     cnn_status status = CNN_OK;
     if (!pass->training)
-        return evaluate(op, pass);
+        return evaluate(op, memory, pass);
     if (masks.output_masked.value.i)
         CNN_TRY(cnn_masks_draw(&op->kernels[SCALES], memory->masks, op->layers[DROPOUT], pass));
     if (!masks.input_masked.value.i && !masks.output_masked.value.i)
-        CNN_TRY(pack(op, &op->kernels[PACK], block->packed));
+        CNN_TRY(pack(op, memory, &op->kernels[PACK], block->packed));
     status = CNN_LAUNCH(
         &op->kernels[FORWARD], (size_t)block->items, cnn_arg_mem(memory->output),
         cnn_arg_mem(memory->saved), cnn_arg_mem(memory->input), cnn_arg_mem(memory->parameters),
@@ -127,15 +126,14 @@ out:
     return status;
 }
 
-static cnn_status backward(cnn_op *op, const cnn_pass *pass)
+static cnn_status backward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
 {
     const conv_block_op *block = (const conv_block_op *)op;
     const cnn_layer *conv = op->layers[CONV];
-    const cnn_op_memory *memory = &op->memory;
-    cnn_mask_args masks = cnn_masks_arguments(op, op->layers[DROPOUT], pass);
+    cnn_mask_args masks = cnn_masks_arguments(memory, op->layers[DROPOUT], pass);
     cnn_status status = CNN_OK;
     if (!is_first(op) && !masks.input_masked.value.i)
-        CNN_TRY(pack(op, &op->kernels[PACK_ROWS], block->packed_rows));
+        CNN_TRY(pack(op, memory, &op->kernels[PACK_ROWS], block->packed_rows));
     CNN_TRY(CNN_LAUNCH(&op->kernels[BACKWARD], (size_t)block->items,
                        cnn_arg_mem(is_first(op) ? memory->scratch : memory->input_gradient),
                        cnn_arg_mem(memory->output_gradient), cnn_arg_mem(memory->saved),
@@ -159,7 +157,7 @@ static double computed_flops(const cnn_op *op, const cnn_op_work *work)
 {
     const cnn_layer *conv = op->layers[CONV];
     cnn_shape out = conv->out, pooled = op->layers[POOL]->out;
-    double kept = 1.0 - op->layers[DROPOUT]->dropout;
+    double kept = 1.0 - op->layers[DROPOUT]->options.dropout.p;
     double windows = (double)pooled.h * pooled.w / ((double)out.h * out.w); /* per position */
     double conv_flops = cnn_layer_get_class(CNN_LAYER_CONV)->forward_flops(conv);
     double shared = kept * work->input_kept * windows * conv_flops;
@@ -167,7 +165,7 @@ static double computed_flops(const cnn_op *op, const cnn_op_work *work)
     if (!work->training)
         return cnn_conv_evaluation_flops(&((const conv_block_op *)op)->evaluation);
     if (work->backward)
-        return shared * (op->memory.input_gradient ? 2.0 : 1.0) + values;
+        return shared * (op->wants_gradient ? 2.0 : 1.0) + values;
     enum { WINDOW = CNN_POOL_SIZE * CNN_POOL_SIZE };
     return shared * WINDOW + values * (WINDOW + 1); /* its maximum, ReLU and scale */
 }

@@ -21,7 +21,7 @@ static size_t blocks_of(const cnn_layer *conv)
 /* Winograd's tile has as many outputs in a row. */
 static int tile_side(const cnn_layer *conv)
 {
-    return POINTS + 1 - conv->ksize;
+    return POINTS + 1 - cnn_conv_ksize(conv);
 }
 
 static int count_tiles(const cnn_layer *conv, const cnn_layer *pool)
@@ -45,12 +45,13 @@ static double transform_flops(const cnn_layer *conv, double inputs, double outpu
 bool cnn_winograd_wins(const cnn_layer *conv, const cnn_layer *pool)
 {
     enum { COST = 4 };
-    if (conv->ksize != 3 && conv->ksize != 5)
+    if (cnn_conv_ksize(conv) != 3 && cnn_conv_ksize(conv) != 5)
         return false;
     double in = conv->in.c, out = (double)(blocks_of(conv) * BLOCK);
     double vectors = divide_up(conv->out.c, VECTOR) * VECTOR;
     double tile = 2.0 * PRODUCTS * in * out + COST * transform_flops(conv, in, out);
-    double window = 2.0 * CNN_POOL_SIZE * CNN_POOL_SIZE * conv->ksize * conv->ksize * in * vectors;
+    double window = 2.0 * CNN_POOL_SIZE * CNN_POOL_SIZE * cnn_conv_ksize(conv) *
+                    cnn_conv_ksize(conv) * in * vectors;
     return count_tiles(conv, pool) * tile < (double)pool->out.h * pool->out.w * window;
 }
 
@@ -82,7 +83,7 @@ static cnn_status init_winograd(const cnn_conv_evaluation *evaluation, cnn_op *o
         op->scratch_bytes = floats * sizeof(float);
     snprintf(options, sizeof options,
              "-DIC=%d -DIH=%d -DIW=%d -DOC=%d -DK=%d -DPAD=%d -DPH=%d -DPW=%d", in.c, in.h, in.w,
-             conv->out.c, conv->ksize, cnn_conv_padding(conv), pooled.h, pooled.w);
+             conv->out.c, cnn_conv_ksize(conv), cnn_conv_padding(conv), pooled.h, pooled.w);
     CNN_TRY(cnn_op_add_kernel(op, "winograd.cl", options, "winograd_weights"));
     status = cnn_op_add_kernel(op, "winograd.cl", options, "winograd_forward");
 out:
@@ -104,9 +105,9 @@ cnn_status cnn_conv_evaluation_init(cnn_conv_evaluation *evaluation, cnn_op *op,
 }
 
 cnn_status cnn_conv_evaluation_run(const cnn_conv_evaluation *evaluation, cnn_op *op,
-                                   const cnn_pass *pass, cl_mem biases, cnn_arg bias_at)
+                                   const cnn_op_memory *memory, const cnn_pass *pass, cl_mem biases,
+                                   cnn_arg bias_at)
 {
-    const cnn_op_memory *memory = &op->memory;
     cnn_kernel *kernels = &op->kernels[evaluation->first_kernel];
     cnn_arg scratch = cnn_arg_mem(memory->scratch), begin = cnn_arg_int((int)evaluation->begin);
     size_t vectors = 2 * blocks_of(evaluation->conv) * (size_t)evaluation->conv->in.c;
@@ -130,7 +131,7 @@ double cnn_conv_evaluation_flops(const cnn_conv_evaluation *evaluation)
     double in = conv->in.c, out = conv->out.c;
     cnn_shape pooled = evaluation->pool->out;
     double values = (double)cnn_shape_count(pooled);
-    double work = values * WINDOW * 2.0 * conv->ksize * conv->ksize * in;
+    double work = values * WINDOW * 2.0 * cnn_conv_ksize(conv) * cnn_conv_ksize(conv) * in;
     if (evaluation->winograd)
         work = count_tiles(conv, evaluation->pool) *
                (2.0 * PRODUCTS * in * out + transform_flops(conv, in, out));

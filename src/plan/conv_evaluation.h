@@ -25,7 +25,8 @@ cnn_status cnn_conv_evaluation_init(cnn_conv_evaluation *evaluation, cnn_op *op,
 
 /* The op's output from its input; the biases (OC) stand at bias_at. */
 cnn_status cnn_conv_evaluation_run(const cnn_conv_evaluation *evaluation, cnn_op *op,
-                                   const cnn_pass *pass, cl_mem biases, cnn_arg bias_at);
+                                   const cnn_op_memory *memory, const cnn_pass *pass, cl_mem biases,
+                                   cnn_arg bias_at);
 
 /* The work per sample, for the bench. */
 double cnn_conv_evaluation_flops(const cnn_conv_evaluation *evaluation);

@@ -47,7 +47,7 @@ static cnn_status init(cnn_op *op)
     if (block->relu)
         CNN_TRY(cnn_op_add_kernel(op, "dense_block.cl", options, "dense_gate"));
     op->keeps_input = true;
-    op->keeps_output = block->relu;
+    op->keeps_output = op->writes_gradient = block->relu;
     size_t by_outputs = cnn_divide_up((size_t)out, WIDTH) * WIDTH * (size_t)features;
     size_t by_features = cnn_divide_up((size_t)features, WIDTH) * WIDTH * (size_t)out;
     op->scratch_bytes = (by_outputs > by_features ? by_outputs : by_features) * sizeof(float);
@@ -55,11 +55,11 @@ out:
     return status;
 }
 
-static cnn_status pack(cnn_op *op, cnn_kernel *kernel, size_t work)
+static cnn_status pack(cnn_op *op, const cnn_op_memory *memory, cnn_kernel *kernel, size_t work)
 {
     const dense_block_op *block = (const dense_block_op *)op;
-    return CNN_LAUNCH(kernel, cnn_kernel_items(op->device, work), cnn_arg_mem(op->memory.scratch),
-                      cnn_arg_mem(op->memory.parameters),
+    return CNN_LAUNCH(kernel, cnn_kernel_items(op->device, work), cnn_arg_mem(memory->scratch),
+                      cnn_arg_mem(memory->parameters),
                       cnn_arg_int((int)block->linear->params[0].offset));
 }
 
@@ -69,13 +69,12 @@ static size_t grid(size_t blocks_of, size_t chunks_of)
     return cnn_divide_up(blocks_of, WIDTH) * cnn_divide_up(chunks_of, CHUNK);
 }
 
-static cnn_status forward(cnn_op *op, const cnn_pass *pass)
+static cnn_status forward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
 {
     const dense_block_op *block = (const dense_block_op *)op;
-    const cnn_op_memory *memory = &op->memory;
     size_t out = (size_t)block->linear->out.c, n = (size_t)pass->n;
     cnn_status status = CNN_OK;
-    CNN_TRY(pack(op, &op->kernels[PACK_OUTPUTS], (size_t)block->linear->in.c));
+    CNN_TRY(pack(op, memory, &op->kernels[PACK_OUTPUTS], (size_t)block->linear->in.c));
     status = CNN_LAUNCH(&op->kernels[FORWARD], grid(out, n), cnn_arg_mem(memory->output),
                         cnn_arg_mem(memory->input), cnn_arg_mem(memory->scratch),
                         cnn_arg_mem(memory->parameters),
@@ -84,13 +83,12 @@ out:
     return status;
 }
 
-static cnn_status backward_input(cnn_op *op, const cnn_pass *pass)
+static cnn_status backward_input(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
 {
     const dense_block_op *block = (const dense_block_op *)op;
-    const cnn_op_memory *memory = &op->memory;
     size_t features = (size_t)block->linear->in.c;
     cnn_status status = CNN_OK;
-    CNN_TRY(pack(op, &op->kernels[PACK_FEATURES], features));
+    CNN_TRY(pack(op, memory, &op->kernels[PACK_FEATURES], features));
     status = CNN_LAUNCH(&op->kernels[INPUT], grid(features, (size_t)pass->n),
                         cnn_arg_mem(memory->input_gradient), cnn_arg_mem(memory->output_gradient),
                         cnn_arg_mem(memory->scratch), cnn_arg_int(pass->n));
@@ -98,10 +96,9 @@ out:
     return status;
 }
 
-static cnn_status backward(cnn_op *op, const cnn_pass *pass)
+static cnn_status backward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
 {
     const dense_block_op *block = (const dense_block_op *)op;
-    const cnn_op_memory *memory = &op->memory;
     size_t out = (size_t)block->linear->out.c, features = (size_t)block->linear->in.c;
     cnn_status status = CNN_OK;
     if (block->relu)
@@ -117,7 +114,7 @@ static cnn_status backward(cnn_op *op, const cnn_pass *pass)
                        cnn_arg_int((int)block->linear->params[1].offset),
                        cnn_arg_mem(memory->output_gradient), cnn_arg_int(pass->n)));
     if (memory->input_gradient)
-        status = backward_input(op, pass);
+        status = backward_input(op, memory, pass);
 out:
     return status;
 }

@@ -23,15 +23,24 @@ static void append_step(cnn_text *text, const cnn_plan *plan, int index)
     const cnn_op *op = step->op;
     char output[32], saved[32], scratch[32];
     cnn_shape out = cnn_op_last_layer(op)->out;
-    cnn_text_append(text, "[%d] %s (", index, step->rule ? step->rule : op->class->name);
+    cnn_text_append(text, "[%d] %s (", index, cnn_step_name(step));
     append_layers(text, op);
     cnn_text_append(text, ")\n      output (%d, %d, %d, %d) %s%s, saved %s, scratch %s\n",
                     op->batch, out.c, out.h, out.w,
                     cnn_format_bytes(output, cnn_op_output_count(op) * sizeof(float)),
-                    step->output == step->input ? " in place" : "",
+                    step->output_life == step->input_lives[0] ? " in place" : "",
                     cnn_format_bytes(saved, op->saved_bytes + op->mask_bytes),
                     cnn_format_bytes(scratch, op->scratch_bytes));
     append_kernels(text, op);
+}
+
+const char *cnn_step_name(const cnn_step *step)
+{
+    if (step->rule)
+        return step->rule;
+    if (step->op->class == &cnn_activation_op) /* one op of many kinds */
+        return cnn_layer_get_class(step->op->layers[0]->kind)->torch_name;
+    return step->op->class->name;
 }
 
 void cnn_plan_append_steps(cnn_text *text, const cnn_plan *plan)

@@ -23,10 +23,10 @@ extern const cnn_op_class cnn_dense_block_op;
 extern const cnn_op_class cnn_gpu_conv_block_op;
 extern const cnn_op_class cnn_gpu_dense_block_op;
 
-/* Are these the network's first layers, and narrow? */
-bool cnn_norm_first_suits(const cnn_layer *layers);
+/* Does nothing want the input's gradient, and is it narrow? */
+bool cnn_norm_first_suits(const cnn_chain *chain);
 
 /* Do tiles of these layers fit the device's local memory? */
-bool cnn_gpu_conv_block_fits(const cnn_layer *layers, const cnn_device *device);
+bool cnn_gpu_conv_block_fits(const cnn_chain *chain, const cnn_device *device);
 
 #endif

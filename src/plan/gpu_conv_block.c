@@ -100,32 +100,29 @@ static cut make_cut(int sources, int targets, int height, int width, int k)
     return made;
 }
 
-static cut cut_forward(const cnn_layer *layers)
+static cut cut_forward(const cnn_layer *conv, const cnn_layer *pool)
 {
-    const cnn_layer *conv = &layers[CONV];
-    cnn_shape pooled = layers[POOL].out;
-    return make_cut(conv->in.c, conv->out.c, pooled.h, pooled.w, conv->ksize);
+    return make_cut(conv->in.c, conv->out.c, pool->out.h, pool->out.w, cnn_conv_ksize(conv));
 }
 
-static cut cut_data(const cnn_layer *layers)
+static cut cut_data(const cnn_layer *conv)
 {
-    const cnn_layer *conv = &layers[CONV];
     return make_cut(conv->out.c, conv->in.c, divide_up(conv->in.h, 2), divide_up(conv->in.w, 2),
-                    conv->ksize);
+                    cnn_conv_ksize(conv));
 }
 
-bool cnn_gpu_conv_block_fits(const cnn_layer *layers, const cnn_device *device)
+bool cnn_gpu_conv_block_fits(const cnn_chain *chain, const cnn_device *device)
 {
-    const cnn_layer *conv = &layers[CONV];
+    const cnn_layer *conv = chain->layers[CONV];
     return device->info.local_memory >= MOST_LOCAL && conv->in.c <= MOST_CHANNELS &&
-           conv->out.c <= MOST_CHANNELS && cut_forward(layers).chunk > 0 &&
-           cut_data(layers).chunk > 0;
+           conv->out.c <= MOST_CHANNELS && cut_forward(conv, chain->layers[POOL]).chunk > 0 &&
+           cut_data(conv).chunk > 0;
 }
 
-/* The network's first layer wants no gradient of its input. */
+/* Where the input wants no gradient none of its channels is taken for dropped (plan/layout.c). */
 static bool is_first(const cnn_op *op)
 {
-    return op->layers[CONV]->index == 0;
+    return !op->wants_gradient;
 }
 
 /* The blocks of channels of gpu_conv_weights, and in how many parts it splits the samples. */
@@ -134,7 +131,7 @@ static void cut_weights(gpu_conv_block_op *block)
     const cnn_op *op = &block->op;
     const cnn_layer *conv = op->layers[CONV];
     const cut *tiles = &block->forward;
-    int k = conv->ksize, runs = k <= 3 ? 1 : k; /* RUNS of the kernel */
+    int k = cnn_conv_ksize(conv), runs = k <= 3 ? 1 : k; /* RUNS of the kernel */
     int pixels = (2 * tiles->tile_h + k - 1) * (2 * tiles->tile_w + k - 1);
     int c = power_of_two(conv->in.c, 1, 16);
     while (c > 1 && (size_t)(pixels * c) * sizeof(float) > MOST_INPUT)
@@ -176,11 +173,11 @@ static cnn_status init(cnn_op *op)
     cnn_shape in = conv->in, pooled = op->layers[POOL]->out;
     char shape[128], options[192];
     cnn_status status = CNN_OK;
-    block->forward = cut_forward(conv);
+    block->forward = cut_forward(conv, op->layers[POOL]);
     block->data = cut_data(conv);
     cut_weights(block);
     snprintf(shape, sizeof shape, "-DIC=%d -DIH=%d -DIW=%d -DOC=%d -DK=%d -DPAD=%d -DPH=%d -DPW=%d",
-             in.c, in.h, in.w, conv->out.c, conv->ksize, cnn_conv_padding(conv), pooled.h,
+             in.c, in.h, in.w, conv->out.c, cnn_conv_ksize(conv), cnn_conv_padding(conv), pooled.h,
              pooled.w);
     CNN_TRY(add_cut_kernel(op, shape, &block->forward, false));
     snprintf(options, sizeof options, "%s -DTH=%d -DTW=%d -DCB=%d -DOB=%d", shape,
@@ -201,29 +198,29 @@ static size_t count_groups(const cut *made, const cnn_pass *pass)
     return (size_t)pass->n * (size_t)made->tiles * (size_t)made->groups;
 }
 
-static cnn_status forward(cnn_op *op, const cnn_pass *pass)
+static cnn_status forward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
 {
     const gpu_conv_block_op *block = (const gpu_conv_block_op *)op;
     const cnn_layer *conv = op->layers[CONV], *dropout = op->layers[DROPOUT];
-    const cnn_op_memory *memory = &op->memory;
-    cnn_mask_args masks = cnn_masks_arguments(op, op->layers[DROPOUT], pass);
+    cnn_mask_args masks = cnn_masks_arguments(memory, op->layers[DROPOUT], pass);
     cl_uint stream_layer = (cl_uint)CNN_STREAM_DROPOUT << 16 | (cl_uint)dropout->index;
     return CNN_LAUNCH_GROUPS(
         &op->kernels[FORWARD], count_groups(&block->forward, pass), cnn_arg_mem(memory->output),
         cnn_arg_mem(memory->saved), masks.output_scales, cnn_arg_mem(memory->input),
         cnn_arg_mem(memory->parameters), cnn_arg_int((int)conv->params[0].offset),
         cnn_arg_int((int)conv->params[1].offset), masks.input_scales, masks.input_masked,
-        masks.output_masked, masks.scale, cnn_arg_uint(cnn_dropout_threshold(dropout->dropout)),
+        masks.output_masked, masks.scale,
+        cnn_arg_uint(cnn_dropout_threshold(dropout->options.dropout.p)),
         cnn_arg_uint((cl_uint)pass->seed), cnn_arg_uint((cl_uint)(pass->seed >> 32)),
         cnn_arg_uint(stream_layer), cnn_arg_uint((cl_uint)pass->step),
         cnn_arg_uint((cl_uint)(pass->step >> 32)), cnn_arg_int(pass->before));
 }
 
-static cnn_status backward_weights(cnn_op *op, const cnn_pass *pass, const cnn_mask_args *masks)
+static cnn_status backward_weights(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass,
+                                   const cnn_mask_args *masks)
 {
     const gpu_conv_block_op *block = (const gpu_conv_block_op *)op;
     const cnn_layer *conv = op->layers[CONV];
-    const cnn_op_memory *memory = &op->memory;
     size_t values = conv->params[0].count + conv->params[1].count;
     size_t width = op->kernels[REDUCE].local_size;
     if (width > REDUCE_WIDTH)
@@ -242,13 +239,12 @@ out:
     return status;
 }
 
-static cnn_status backward(cnn_op *op, const cnn_pass *pass)
+static cnn_status backward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
 {
     const gpu_conv_block_op *block = (const gpu_conv_block_op *)op;
-    const cnn_op_memory *memory = &op->memory;
-    cnn_mask_args masks = cnn_masks_arguments(op, op->layers[DROPOUT], pass);
+    cnn_mask_args masks = cnn_masks_arguments(memory, op->layers[DROPOUT], pass);
     cnn_status status = CNN_OK;
-    CNN_TRY(backward_weights(op, pass, &masks));
+    CNN_TRY(backward_weights(op, memory, pass, &masks));
     if (memory->input_gradient)
         status = CNN_LAUNCH_GROUPS(
             &op->kernels[DATA], count_groups(&block->data, pass),
@@ -267,7 +263,7 @@ static double computed_flops(const cnn_op *op, const cnn_op_work *work)
     enum { WINDOW = CNN_POOL_SIZE * CNN_POOL_SIZE };
     const cnn_layer *conv = op->layers[CONV];
     cnn_shape in = conv->in, out = conv->out, pooled = op->layers[POOL]->out;
-    double kept = work->training ? 1.0 - op->layers[DROPOUT]->dropout : 1.0;
+    double kept = work->training ? 1.0 - op->layers[DROPOUT]->options.dropout.p : 1.0;
     double positions = (double)out.h * out.w;
     double windows = (double)pooled.h * pooled.w / positions;
     double conv_flops = kept * cnn_layer_get_class(CNN_LAYER_CONV)->forward_flops(conv);
@@ -275,7 +271,7 @@ static double computed_flops(const cnn_op *op, const cnn_op_work *work)
     if (!work->backward)
         return WINDOW * windows * work->input_kept * conv_flops + values * (WINDOW + 1);
     double data = work->input_kept * conv_flops * ((double)in.h * in.w / positions);
-    return windows * conv_flops + values + (op->memory.input_gradient ? data : 0.0);
+    return windows * conv_flops + values + (op->wants_gradient ? data : 0.0);
 }
 
 const cnn_op_class cnn_gpu_conv_block_op = {

@@ -73,10 +73,9 @@ static size_t output_blocks(const gpu_dense_block_op *block)
     return cnn_divide_up((size_t)block->linear->out.c, OUTPUTS);
 }
 
-static cnn_status forward(cnn_op *op, const cnn_pass *pass)
+static cnn_status forward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
 {
     const gpu_dense_block_op *block = (const gpu_dense_block_op *)op;
-    const cnn_op_memory *memory = &op->memory;
     return CNN_LAUNCH_GROUPS(
         &op->kernels[FORWARD], cnn_divide_up((size_t)pass->n, SAMPLES) * output_blocks(block),
         cnn_arg_mem(memory->output), cnn_arg_mem(memory->input), cnn_arg_mem(memory->parameters),
@@ -84,10 +83,9 @@ static cnn_status forward(cnn_op *op, const cnn_pass *pass)
         cnn_arg_int((int)block->linear->params[1].offset), cnn_arg_int(pass->n));
 }
 
-static cnn_status backward(cnn_op *op, const cnn_pass *pass)
+static cnn_status backward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
 {
     const gpu_dense_block_op *block = (const gpu_dense_block_op *)op;
-    const cnn_op_memory *memory = &op->memory;
     cnn_status status = CNN_OK;
     CNN_TRY(CNN_LAUNCH_GROUPS(
         &op->kernels[WEIGHTS], (block->blocks + 1) * output_blocks(block),

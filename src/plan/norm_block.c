@@ -26,15 +26,15 @@ typedef struct norm_block_op {
     cnn_conv_evaluation evaluation;
 } norm_block_op;
 
-/* The network's first layer: its input has no dropped channels and wants no gradient. */
+/* Where the input wants no gradient none of its channels is taken for dropped (plan/layout.c). */
 static bool is_first(const cnn_op *op)
 {
-    return op->layers[CONV]->index == 0;
+    return !op->wants_gradient;
 }
 
 static size_t tile_floats(const cnn_layer *conv, int height, int width)
 {
-    size_t more = (size_t)conv->ksize - 1;
+    size_t more = (size_t)cnn_conv_ksize(conv) - 1;
     return ((size_t)height + more) * ((size_t)width + more) * (size_t)conv->in.c + VECTOR;
 }
 
@@ -44,7 +44,7 @@ static void find_training_sizes(norm_block_op *block)
     cnn_op *op = &block->op;
     const cnn_layer *conv = op->layers[CONV];
     cnn_shape pooled = op->layers[POOL]->out, in = conv->in, out = conv->out;
-    size_t k = (size_t)conv->ksize, items = (size_t)block->items;
+    size_t k = (size_t)cnn_conv_ksize(conv), items = (size_t)block->items;
     size_t inputs = cnn_round_up((size_t)in.c, VECTOR),
            outputs = cnn_round_up((size_t)out.c, VECTOR);
     size_t plane = (size_t)out.h * (size_t)out.w;
@@ -73,7 +73,8 @@ static void find_evaluation_sizes(norm_block_op *block)
     cnn_shape pooled = op->layers[POOL]->out;
     size_t outputs = cnn_round_up((size_t)conv->out.c, BLOCK), items = (size_t)block->items;
     size_t tile = tile_floats(conv, 2 * pooled.h, 2 * pooled.w);
-    block->folded_bias = outputs * (size_t)(conv->ksize * conv->ksize) * (size_t)conv->in.c;
+    block->folded_bias =
+        outputs * (size_t)(cnn_conv_ksize(conv) * cnn_conv_ksize(conv)) * (size_t)conv->in.c;
     block->evaluation_begin = block->folded_bias + outputs;
     block->evaluation_scratch = cnn_round_up(tile, BLOCK);
     size_t all = block->evaluation_begin + items * block->evaluation_scratch;
@@ -99,8 +100,8 @@ static int format_options(char *options, const cnn_op *op, size_t scratch)
     return snprintf(options, OPTIONS_SIZE,
                     "-DIC=%d -DIH=%d -DIW=%d -DOC=%d -DK=%d -DPAD=%d -DPH=%d -DPW=%d -DSCRATCH=%zu "
                     "-DFIRST=%d",
-                    in.c, in.h, in.w, conv->out.c, conv->ksize, cnn_conv_padding(conv), pooled.h,
-                    pooled.w, scratch, is_first(op));
+                    in.c, in.h, in.w, conv->out.c, cnn_conv_ksize(conv), cnn_conv_padding(conv),
+                    pooled.h, pooled.w, scratch, is_first(op));
 }
 
 static cnn_status init(cnn_op *op)
@@ -149,24 +150,24 @@ static size_t items_for(const cnn_op *op, size_t work)
     return cnn_kernel_items(op->device, work);
 }
 
-static cnn_status evaluate(cnn_op *op, const cnn_pass *pass)
+static cnn_status evaluate(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
 {
     const norm_block_op *block = (const norm_block_op *)op;
-    const cnn_op_memory *memory = &op->memory;
     cnn_arg folded_bias = cnn_arg_int((int)block->folded_bias);
     cnn_status status = CNN_OK;
-    CNN_TRY(cnn_norm_fold(op, &op->kernels[FOLD], op->layers[CONV], op->layers[NORM],
+    CNN_TRY(cnn_norm_fold(op, memory, &op->kernels[FOLD], op->layers[CONV], op->layers[NORM],
                           block->weights, block->folded_bias));
-    status = cnn_conv_evaluation_run(&block->evaluation, op, pass, memory->scratch, folded_bias);
+    status =
+        cnn_conv_evaluation_run(&block->evaluation, op, memory, pass, memory->scratch, folded_bias);
 out:
     return status;
 }
 
 /* The convolution's output and the batch's statistics into saved. */
-static cnn_status convolve(cnn_op *op, const cnn_pass *pass, const cnn_mask_args *masks)
+static cnn_status convolve(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass,
+                           const cnn_mask_args *masks)
 {
     const norm_block_op *block = (const norm_block_op *)op;
-    const cnn_op_memory *memory = &op->memory;
     cnn_arg saved = cnn_arg_mem(memory->saved), scratch = cnn_arg_mem(memory->scratch);
     cnn_arg parameters = cnn_arg_mem(memory->parameters), n = cnn_arg_int(pass->n);
     cnn_status status = CNN_OK;
@@ -175,22 +176,22 @@ static cnn_status convolve(cnn_op *op, const cnn_pass *pass, const cnn_mask_args
     CNN_TRY(CNN_LAUNCH(&op->kernels[CONVOLVE], (size_t)block->items, saved, scratch,
                        cnn_arg_mem(memory->input), parameters, offset_of(op, CONV, 1),
                        masks->input_scales, masks->input_masked, n));
-    status = cnn_norm_merge(op, &op->kernels[MERGE], op->layers[NORM], pass->n, block->items);
+    status =
+        cnn_norm_merge(op, memory, &op->kernels[MERGE], op->layers[NORM], pass->n, block->items);
 out:
     return status;
 }
 
-static cnn_status forward(cnn_op *op, const cnn_pass *pass)
+static cnn_status forward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
 {
-    const cnn_op_memory *memory = &op->memory;
     const cnn_layer *dropout = op->layers[DROPOUT];
-    cnn_mask_args masks = cnn_masks_arguments(op, dropout, pass);
+    cnn_mask_args masks = cnn_masks_arguments(memory, dropout, pass);
     cnn_status status = CNN_OK;
     if (!pass->training)
-        return evaluate(op, pass);
+        return evaluate(op, memory, pass);
     if (masks.output_masked.value.i)
         CNN_TRY(cnn_masks_draw(&op->kernels[SCALES], memory->masks, dropout, pass));
-    CNN_TRY(convolve(op, pass, &masks));
+    CNN_TRY(convolve(op, memory, pass, &masks));
     status =
         CNN_LAUNCH(&op->kernels[APPLY], items_for(op, (size_t)pass->n), cnn_arg_mem(memory->output),
                    cnn_arg_mem(memory->saved), cnn_arg_mem(memory->parameters),
@@ -201,10 +202,10 @@ out:
 }
 
 /* The gradients of the batch norm's parameters, which those of its input need. */
-static cnn_status sum_up(cnn_op *op, const cnn_mask_args *masks, cnn_arg n)
+static cnn_status sum_up(cnn_op *op, const cnn_op_memory *memory, const cnn_mask_args *masks,
+                         cnn_arg n)
 {
     const norm_block_op *block = (const norm_block_op *)op;
-    const cnn_op_memory *memory = &op->memory;
     cnn_arg scratch = cnn_arg_mem(memory->scratch);
     cnn_status status = CNN_OK;
     CNN_TRY(CNN_LAUNCH(&op->kernels[SUMS], (size_t)block->items, scratch,
@@ -217,16 +218,15 @@ out:
     return status;
 }
 
-static cnn_status backward(cnn_op *op, const cnn_pass *pass)
+static cnn_status backward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
 {
     const norm_block_op *block = (const norm_block_op *)op;
-    const cnn_op_memory *memory = &op->memory;
-    cnn_mask_args masks = cnn_masks_arguments(op, op->layers[DROPOUT], pass);
+    cnn_mask_args masks = cnn_masks_arguments(memory, op->layers[DROPOUT], pass);
     cnn_arg scratch = cnn_arg_mem(memory->scratch), n = cnn_arg_int(pass->n);
     cnn_arg parameters = cnn_arg_mem(memory->parameters);
     cnn_arg gradients = cnn_arg_mem(memory->gradients);
     cnn_status status = CNN_OK;
-    CNN_TRY(sum_up(op, &masks, n));
+    CNN_TRY(sum_up(op, memory, &masks, n));
     if (!is_first(op))
         CNN_TRY(CNN_LAUNCH(&op->kernels[PACK_ROWS], items_for(op, block->weights), scratch,
                            parameters, offset_of(op, CONV, 0)));
@@ -257,7 +257,7 @@ static double computed_flops(const cnn_op *op, const cnn_op_work *work)
     if (!work->training)
         return cnn_conv_evaluation_flops(&((const norm_block_op *)op)->evaluation);
     if (work->backward)
-        return convolution * (op->memory.input_gradient ? 2.0 : 1.0) + 2.0 * norm + values;
+        return convolution * (op->wants_gradient ? 2.0 : 1.0) + 2.0 * norm + values;
     return convolution + norm + values * (WINDOW + 1); /* its maximum, ReLU and scale */
 }
 

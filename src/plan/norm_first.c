@@ -40,14 +40,15 @@ typedef struct norm_first_op {
 /* A row of taps, in values: their products are summed up. */
 static size_t count_run(const cnn_layer *conv)
 {
-    return (size_t)conv->ksize * (size_t)conv->in.c;
+    return (size_t)cnn_conv_ksize(conv) * (size_t)conv->in.c;
 }
 
-bool cnn_norm_first_suits(const cnn_layer *layers)
+bool cnn_norm_first_suits(const cnn_chain *chain)
 {
     enum { MOST_RUN = 16, MOST_KSIZE = 7 };
-    return layers->index == 0 && layers->in.c < VECTOR && count_run(layers) <= MOST_RUN &&
-           layers->ksize <= MOST_KSIZE;
+    const cnn_layer *conv = chain->layers[CONV];
+    return !chain->wants_gradient && conv->in.c < VECTOR && count_run(conv) <= MOST_RUN &&
+           cnn_conv_ksize(conv) <= MOST_KSIZE;
 }
 
 /* The sizes of cl/norm_shape.cl and cl/conv_block_shape.cl, in floats. */
@@ -56,7 +57,7 @@ static void find_sizes(norm_first_op *block)
     cnn_op *op = &block->op;
     const cnn_layer *conv = op->layers[CONV];
     cnn_shape pooled = op->layers[POOL]->out, out = conv->out;
-    size_t k = (size_t)conv->ksize, in = (size_t)conv->in.c, run = count_run(conv);
+    size_t k = (size_t)cnn_conv_ksize(conv), in = (size_t)conv->in.c, run = count_run(conv);
     size_t channels = (size_t)out.c, eights = cnn_round_up(channels, VECTOR);
     size_t windows = (size_t)pooled.h * (size_t)pooled.w, plane = (size_t)out.h * (size_t)out.w;
     size_t pixels = ((size_t)out.h + k - 1) * ((size_t)out.w + k - 1);
@@ -95,8 +96,8 @@ static void format_options(char *options, const norm_first_op *block, size_t scr
     snprintf(options, OPTIONS_SIZE,
              "-DIC=%d -DIH=%d -DIW=%d -DOC=%d -DOH=%d -DOW=%d -DK=%d -DPAD=%d -DPH=%d -DPW=%d "
              "-DSCRATCH=%zu -DITEMS=%d -DFIRST=1 -DSTORED=0 -DNORM=%d",
-             in.c, in.h, in.w, out.c, out.h, out.w, conv->ksize, cnn_conv_padding(conv), pooled.h,
-             pooled.w, scratch, block->items, norm);
+             in.c, in.h, in.w, out.c, out.h, out.w, cnn_conv_ksize(conv), cnn_conv_padding(conv),
+             pooled.h, pooled.w, scratch, block->items, norm);
 }
 
 static cnn_status init(cnn_op *op)
@@ -139,56 +140,55 @@ static cnn_arg offset_of(const cnn_op *op, int layer, int param)
     return cnn_arg_int((int)op->layers[layer]->params[param].offset);
 }
 
-static cnn_status pack(cnn_op *op, cnn_kernel *kernel, size_t count)
+static cnn_status pack(cnn_op *op, const cnn_op_memory *memory, cnn_kernel *kernel, size_t count)
 {
-    return CNN_LAUNCH(kernel, cnn_kernel_items(op->device, count), cnn_arg_mem(op->memory.scratch),
-                      cnn_arg_mem(op->memory.parameters), offset_of(op, CONV, 0));
+    return CNN_LAUNCH(kernel, cnn_kernel_items(op->device, count), cnn_arg_mem(memory->scratch),
+                      cnn_arg_mem(memory->parameters), offset_of(op, CONV, 0));
 }
 
 /* The batch's mean and inverse deviation into saved. */
-static cnn_status find_statistics(cnn_op *op, const cnn_pass *pass)
+static cnn_status find_statistics(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
 {
     const norm_first_op *block = (const norm_first_op *)op;
-    const cnn_op_memory *memory = &op->memory;
     cnn_arg saved = cnn_arg_mem(memory->saved), scratch = cnn_arg_mem(memory->scratch);
     cnn_arg n = cnn_arg_int(pass->n);
     cnn_status status = CNN_OK;
-    CNN_TRY(pack(op, &op->kernels[PACK_MOMENTS], block->outputs));
+    CNN_TRY(pack(op, memory, &op->kernels[PACK_MOMENTS], block->outputs));
     CNN_TRY(CNN_LAUNCH(&op->kernels[MOMENTS], (size_t)block->items, saved, scratch,
                        cnn_arg_mem(memory->input), cnn_arg_mem(memory->parameters),
                        offset_of(op, CONV, 1), cnn_arg_mem(memory->masks), cnn_arg_int(0), n));
-    status = cnn_norm_merge(op, &op->kernels[MERGE], op->layers[NORM], pass->n, block->items);
+    status =
+        cnn_norm_merge(op, memory, &op->kernels[MERGE], op->layers[NORM], pass->n, block->items);
 out:
     return status;
 }
 
 /* The weights and the bias have the batch norm in them. */
-static cnn_status evaluate(cnn_op *op, const cnn_pass *pass)
+static cnn_status evaluate(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
 {
     const norm_first_op *block = (const norm_first_op *)op;
-    const cnn_op_memory *memory = &op->memory;
     cnn_arg folded_bias = cnn_arg_int((int)block->folded_bias);
     cnn_status status = CNN_OK;
-    CNN_TRY(cnn_norm_fold(op, &op->kernels[FOLD], op->layers[CONV], op->layers[NORM],
+    CNN_TRY(cnn_norm_fold(op, memory, &op->kernels[FOLD], op->layers[CONV], op->layers[NORM],
                           block->weights, block->folded_bias));
-    status = cnn_conv_evaluation_run(&block->evaluation, op, pass, memory->scratch, folded_bias);
+    status =
+        cnn_conv_evaluation_run(&block->evaluation, op, memory, pass, memory->scratch, folded_bias);
 out:
     return status;
 }
 
-static cnn_status forward(cnn_op *op, const cnn_pass *pass)
+static cnn_status forward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
 {
     const norm_first_op *block = (const norm_first_op *)op;
-    const cnn_op_memory *memory = &op->memory;
-    cnn_mask_args masks = cnn_masks_arguments(op, op->layers[DROPOUT], pass);
+    cnn_mask_args masks = cnn_masks_arguments(memory, op->layers[DROPOUT], pass);
     cnn_status status = CNN_OK;
     if (!pass->training)
-        return evaluate(op, pass);
-    CNN_TRY(find_statistics(op, pass));
+        return evaluate(op, memory, pass);
+    CNN_TRY(find_statistics(op, memory, pass));
     if (masks.output_masked.value.i)
         CNN_TRY(cnn_masks_draw(&op->kernels[SCALES], memory->masks, op->layers[DROPOUT], pass));
     else
-        CNN_TRY(pack(op, &op->kernels[PACK], block->weights));
+        CNN_TRY(pack(op, memory, &op->kernels[PACK], block->weights));
     status =
         CNN_LAUNCH(&op->kernels[FORWARD], (size_t)block->items, cnn_arg_mem(memory->output),
                    cnn_arg_mem(memory->saved), cnn_arg_mem(memory->input),
@@ -200,11 +200,10 @@ out:
     return status;
 }
 
-static cnn_status backward(cnn_op *op, const cnn_pass *pass)
+static cnn_status backward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
 {
     const norm_first_op *block = (const norm_first_op *)op;
-    const cnn_op_memory *memory = &op->memory;
-    cnn_mask_args masks = cnn_masks_arguments(op, op->layers[DROPOUT], pass);
+    cnn_mask_args masks = cnn_masks_arguments(memory, op->layers[DROPOUT], pass);
     cnn_arg scratch = cnn_arg_mem(memory->scratch), gradients = cnn_arg_mem(memory->gradients);
     cnn_arg parameters = cnn_arg_mem(memory->parameters), items = cnn_arg_int(block->items);
     cnn_arg saved = cnn_arg_mem(memory->saved), n = cnn_arg_int(pass->n);
@@ -239,14 +238,14 @@ static double computed_flops(const cnn_op *op, const cnn_op_work *work)
     const cnn_layer *conv = op->layers[CONV];
     cnn_shape out = conv->out, pooled = op->layers[POOL]->out;
     double positions = (double)out.h * out.w, run = (double)count_run(conv);
-    double kept = 1.0 - op->layers[DROPOUT]->dropout;
+    double kept = 1.0 - op->layers[DROPOUT]->options.dropout.p;
     double windows = kept * pooled.h * pooled.w / positions; /* per position */
     double values = kept * (double)cnn_shape_count(pooled);
     if (!work->training)
         return cnn_conv_evaluation_flops(&((const norm_first_op *)op)->evaluation);
     if (work->backward)
         return windows * layer_flops(op, CONV) + 3.0 * values +
-               2.0 * conv->ksize * run * (run + 1.0) * positions;
+               2.0 * cnn_conv_ksize(conv) * run * (run + 1.0) * positions;
     return layer_flops(op, CONV) + layer_flops(op, NORM) +
            WINDOW * windows * layer_flops(op, CONV) + values * (5 * WINDOW + 1);
 }

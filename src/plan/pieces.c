@@ -13,7 +13,7 @@ cnn_status cnn_plan_divide(int *piece, const cnn_network *network, int batch, in
                         "--micro-batch: expected 1 to %d, the samples of a batch (--batch; as many "
                         "are whole batches), found %d",
                         batch, micro_batch);
-    if (network && *piece < batch && network->statistic_count > 0)
+    if (network && *piece < batch && cnn_network_has_batchnorm(network))
         return cnn_fail(CNN_ERROR_ARGUMENT,
                         "--micro-batch: expected a network without batch norm (--batchnorm), which "
                         "takes its statistics of whole batches, found one with it: leave one out, "
@@ -30,7 +30,8 @@ static int find_piece(const cnn_plan *plan, double fixed, double varying, double
     const cnn_device_info *info = &plan->device->info;
     double batch = plan->options.batch, left = (double)info->memory;
     left = share * (left - (double)plan->device->allocated) - fixed;
-    double each = varying / batch + STREAMED * (double)cnn_shape_count(plan->network->layers[0].in);
+    double each = varying / batch +
+                  STREAMED * (double)cnn_shape_count(cnn_network_input_shape(plan->network));
     double most = (double)info->max_allocation / (largest / batch);
     double fits = fmin(fmin(left / each, most), batch - 1.0);
     int piece = 0;
@@ -59,7 +60,7 @@ void cnn_plan_advise(cnn_plan *plan, const size_t *sizes, int count, size_t scra
         piece = find_piece(plan, fixed, varying + (double)scratch, fmax(largest, (double)scratch));
     if (fixed / COPIES > room)
         piece = 0;
-    if (plan->network->statistic_count > 0 && plan->options.batch > 1)
+    if (cnn_network_has_batchnorm(plan->network) && plan->options.batch > 1)
         snprintf(plan->advice, sizeof plan->advice, "use a smaller --batch or a smaller network");
     else if (piece > 0)
         snprintf(plan->advice, sizeof plan->advice,

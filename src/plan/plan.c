@@ -5,26 +5,52 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "plan/layout.h"
-#include "plan/rules.h"
 
-/* Layers become steps: the longest rule that fits, else the plain operation of one layer. */
+/* Numbers, joins and buffers for each input of each step. */
+static cnn_status allocate_steps(cnn_plan *plan)
+{
+    const cnn_schedule *schedule = &plan->schedule;
+    size_t steps = (size_t)schedule->step_count, inputs = 0;
+    cnn_status status = CNN_OK;
+    for (size_t i = 0; i < steps; i++)
+        inputs += (size_t)schedule->steps[i].input_count;
+    CNN_TRY(cnn_allocate(&plan->steps, steps, sizeof *plan->steps, "the plan's steps"));
+    CNN_TRY(cnn_allocate(&plan->numbers, 2 * inputs, sizeof *plan->numbers, "the plan's steps"));
+    CNN_TRY(cnn_allocate(&plan->joins, inputs, sizeof *plan->joins, "the plan's steps"));
+    CNN_TRY(cnn_allocate(&plan->mems, 2 * inputs, sizeof(cl_mem), "the plan's steps"));
+out:
+    return status;
+}
+
 static cnn_status create_steps(cnn_plan *plan)
 {
-    const cnn_network *network = plan->network;
-    cnn_status status = cnn_allocate(&plan->steps, (size_t)network->layer_count,
-                                     sizeof *plan->steps, "the plan's steps");
-    for (int first = 0; status == CNN_OK && first < network->layer_count;) {
-        const cnn_rule *rule =
-            plan->options.fuse ? cnn_rule_find(network, first, plan->device) : NULL;
-        const cnn_layer *layers = &network->layers[first];
-        const cnn_op_class *class = rule ? rule->op : cnn_op_of_layer(layers->kind);
-        cnn_step *step = &plan->steps[plan->step_count];
-        int count = rule ? rule->layer_count : 1;
-        step->rule = rule ? rule->name : NULL;
-        status = cnn_op_create(&step->op, class, plan->device, layers, count, plan->options.batch);
+    const cnn_schedule *schedule = &plan->schedule;
+    cnn_status status = allocate_steps(plan);
+    size_t next = 0;
+    for (int i = 0; status == CNN_OK && i < schedule->step_count; i++) {
+        const cnn_schedule_step *from = &schedule->steps[i];
+        size_t count = (size_t)from->input_count;
+        cnn_step *step = &plan->steps[i];
+        *step = (cnn_step){.rule = from->rule ? from->rule->name : NULL,
+                           .input_count = from->input_count,
+                           .inputs = from->inputs,
+                           .output = from->output,
+                           .input_lives = plan->numbers + 2 * next,
+                           .input_gradients = plan->numbers + 2 * next + count,
+                           .joins = plan->joins + next,
+                           .mems = plan->mems + 2 * next,
+                           .output_gradient = -1,
+                           .copied_gradient = -1,
+                           .input_masks = -1};
+        for (size_t input = 0; input < count; input++) {
+            step->input_gradients[input] = -1;
+            step->joins[input].into = -1;
+        }
+        next += count;
+        status =
+            cnn_op_create(&step->op, from->op, plan->device, &from->chain, plan->options.batch);
         if (status == CNN_OK)
             plan->step_count++;
-        first += count;
     }
     return status;
 }
@@ -33,12 +59,13 @@ static cnn_status allocate_shared(cnn_plan *plan)
 {
     cnn_status status = CNN_OK;
     size_t *sizes = NULL, scratch = 0;
-    size_t most = (size_t)CNN_PLAN_MAX_LIVES(plan->step_count);
-    CNN_TRY(cnn_allocate(&plan->lives, most, sizeof *plan->lives, "the plan's tensors"));
+    int count = 0;
+    CNN_TRY(cnn_plan_lay_out(plan));
+    size_t most = (size_t)plan->life_count;
     CNN_TRY(cnn_allocate(&plan->buffers, most, sizeof *plan->buffers, "the plan's buffers"));
     CNN_TRY(cnn_allocate(&sizes, most, sizeof *sizes, "the buffers' sizes"));
-    cnn_plan_lay_out(plan);
-    int count = cnn_lives_share(plan->lives, plan->life_count, sizes);
+    CNN_TRY(cnn_lives_share(plan->lives, plan->life_count, sizes, &count));
+    CNN_TRY(cnn_lives_peak(&plan->peak, plan->lives, plan->life_count));
     for (int i = 0; i < plan->step_count; i++)
         if (plan->steps[i].op->scratch_bytes > scratch)
             scratch = plan->steps[i].op->scratch_bytes;
@@ -50,6 +77,16 @@ static cnn_status allocate_shared(cnn_plan *plan)
 out:
     free(sizes);
     return status;
+}
+
+/* The kernel that joins gradients, where some are. */
+static cnn_status create_join(cnn_plan *plan)
+{
+    bool joins = false;
+    for (int i = 0; i < plan->step_count; i++)
+        for (int input = 0; input < plan->steps[i].input_count; input++)
+            joins = joins || plan->steps[i].joins[input].into >= 0;
+    return joins ? cnn_kernel_init(&plan->add, plan->device, "join.cl", "", "join_sum") : CNN_OK;
 }
 
 static cnn_status allocate_values(cnn_plan *plan)
@@ -78,29 +115,27 @@ static cl_mem memory_of(const cnn_plan *plan, int life)
     return life < 0 ? NULL : plan->buffers[plan->lives[life].buffer].mem;
 }
 
-/* Is what goes from step i to the next one packed? Both know its masks then. */
-static bool is_packed(const cnn_plan *plan, int i)
-{
-    if (i < 0 || i + 1 >= plan->step_count)
-        return false;
-    const cnn_step *step = &plan->steps[i];
-    return step[1].input_masks >= 0 && step[0].op->packs && step[1].op->packs;
-}
-
 static void bind(cnn_plan *plan)
 {
     for (int i = 0; i < plan->step_count; i++) {
-        const cnn_step *step = &plan->steps[i];
-        step->op->memory = (cnn_op_memory){
-            .input = memory_of(plan, step->input),
-            .output = memory_of(plan, step->output),
-            .input_gradient = memory_of(plan, step->input_gradient),
+        cnn_step *step = &plan->steps[i];
+        int count = step->input_count;
+        for (int input = 0; input < count; input++) {
+            step->mems[input] = memory_of(plan, step->input_lives[input]);
+            step->mems[count + input] = memory_of(plan, step->input_gradients[input]);
+        }
+        step->memory = (cnn_op_memory){
+            .input = step->mems[0],
+            .inputs = step->mems,
+            .output = memory_of(plan, step->output_life),
+            .input_gradient = step->mems[count],
+            .input_gradients = step->mems + count,
             .output_gradient = memory_of(plan, step->output_gradient),
             .saved = memory_of(plan, step->saved),
             .masks = memory_of(plan, step->masks),
             .input_masks = memory_of(plan, step->input_masks),
-            .input_packed = is_packed(plan, i - 1),
-            .output_packed = is_packed(plan, i),
+            .input_packed = step->input_packed,
+            .output_packed = step->output_packed,
             .scratch = plan->scratch.mem,
             .parameters = plan->parameters.mem,
             .gradients = plan->gradients.mem,
@@ -119,12 +154,14 @@ cnn_status cnn_plan_create(cnn_plan **plan, cnn_device *device, const cnn_networ
     result->device = device;
     result->network = network;
     result->options = options;
+    CNN_TRY(cnn_schedule_init(&result->schedule, network, device, options.fuse));
     CNN_TRY(create_steps(result));
     CNN_TRY(allocate_shared(result));
+    CNN_TRY(create_join(result));
     CNN_TRY(allocate_values(result));
-    CNN_TRY(cnn_gather_init(&result->gather, device, network->layers[0].in));
-    CNN_TRY(cnn_softmax_init(&result->softmax, device, network->config.ydim, options.batch,
-                             options.slots));
+    CNN_TRY(cnn_gather_init(&result->gather, device, cnn_network_input_shape(network)));
+    CNN_TRY(
+        cnn_softmax_init(&result->softmax, device, network->classes, options.batch, options.slots));
     bind(result);
     *plan = result;
     return CNN_OK;
@@ -151,7 +188,12 @@ void cnn_plan_destroy(cnn_plan *plan)
     cnn_adam_finish(&plan->adam);
     if (plan->device->advice == plan->advice)
         plan->device->advice = NULL;
+    cnn_kernel_finish(&plan->add);
+    cnn_schedule_finish(&plan->schedule);
     free(plan->steps);
+    free(plan->numbers);
+    free(plan->joins);
+    free(plan->mems);
     free(plan->lives);
     free(plan->buffers);
     free(plan);
@@ -162,8 +204,8 @@ cnn_status cnn_plan_reserve(cnn_plan *plan, size_t slots)
     if (slots <= plan->softmax.slots)
         return CNN_OK;
     cnn_softmax larger = {0};
-    cnn_status status = cnn_softmax_init(&larger, plan->device, plan->network->config.ydim,
-                                         plan->options.batch, slots);
+    cnn_status status =
+        cnn_softmax_init(&larger, plan->device, plan->network->classes, plan->options.batch, slots);
     if (status != CNN_OK) {
         cnn_softmax_finish(&larger);
         return status;
@@ -200,12 +242,12 @@ out:
 
 const cnn_buffer *cnn_plan_input(const cnn_plan *plan)
 {
-    return &plan->buffers[plan->lives[plan->steps[0].input].buffer];
+    return &plan->buffers[plan->lives[0].buffer];
 }
 
 const cnn_buffer *cnn_plan_logits(const cnn_plan *plan)
 {
-    return &plan->buffers[plan->lives[plan->steps[plan->step_count - 1].output].buffer];
+    return &plan->buffers[plan->lives[plan->steps[plan->step_count - 1].output_life].buffer];
 }
 
 cnn_status cnn_plan_gather(cnn_plan *plan, const cnn_gather_source *source, uint32_t first, int n)
@@ -224,8 +266,8 @@ cnn_status cnn_plan_forward(cnn_plan *plan, const cnn_pass *pass)
 
 cnn_status cnn_plan_forward_step(cnn_plan *plan, int step, const cnn_pass *pass)
 {
-    cnn_op *op = plan->steps[step].op;
-    return op->class->forward(op, pass);
+    const cnn_step *at = &plan->steps[step];
+    return at->op->class->forward(at->op, &at->memory, pass);
 }
 
 cnn_status cnn_plan_loss(cnn_plan *plan, const cnn_pass *pass, size_t slot)
@@ -244,10 +286,47 @@ cnn_status cnn_plan_backward(cnn_plan *plan, const cnn_pass *pass)
     return status;
 }
 
+/* The samples of the pass alone are copied and added. */
+static size_t count_values(const cnn_plan *plan, int value, const cnn_pass *pass)
+{
+    return (size_t)pass->n * cnn_shape_count(cnn_network_value_shape(plan->network, value));
+}
+
+static cnn_status copy_gradient(const cnn_plan *plan, const cnn_step *step, const cnn_pass *pass)
+{
+    if (step->copied_gradient < 0)
+        return CNN_OK;
+    return cnn_buffer_enqueue_copy(plan->device, step->memory.output_gradient,
+                                   memory_of(plan, step->copied_gradient),
+                                   count_values(plan, step->output, pass) * sizeof(float));
+}
+
+static cnn_status join_gradients(cnn_plan *plan, const cnn_step *step, const cnn_pass *pass)
+{
+    cnn_status status = CNN_OK;
+    for (int i = 0; status == CNN_OK && i < step->input_count; i++) {
+        const cnn_join *join = &step->joins[i];
+        size_t count = count_values(plan, step->inputs[i], pass);
+        if (join->into >= 0)
+            status = CNN_LAUNCH(
+                &plan->add, cnn_kernel_items(plan->device, count),
+                cnn_arg_mem(memory_of(plan, join->into)), cnn_arg_mem(memory_of(plan, join->a)),
+                cnn_arg_mem(memory_of(plan, join->b)), cnn_arg_uint((cl_uint)count));
+    }
+    return status;
+}
+
 cnn_status cnn_plan_backward_step(cnn_plan *plan, int step, const cnn_pass *pass)
 {
-    cnn_op *op = plan->steps[step].op;
-    return plan->steps[step].output_gradient >= 0 ? op->class->backward(op, pass) : CNN_OK;
+    const cnn_step *at = &plan->steps[step];
+    cnn_status status = CNN_OK;
+    if (at->output_gradient < 0)
+        return CNN_OK;
+    CNN_TRY(copy_gradient(plan, at, pass));
+    CNN_TRY(at->op->class->backward(at->op, &at->memory, pass));
+    status = join_gradients(plan, at, pass);
+out:
+    return status;
 }
 
 cnn_status cnn_plan_update(cnn_plan *plan, double lr, uint64_t step)

@@ -11,6 +11,7 @@
 #include "ops/gather.h"
 #include "ops/op.h"
 #include "ops/softmax.h"
+#include "plan/schedule.h"
 
 typedef struct cnn_plan_options {
     int batch;     /* the most samples of a pass */
@@ -23,14 +24,28 @@ typedef struct cnn_plan_options {
 
 enum { CNN_ADVICE_SIZE = 128 };
 
-/* A run of layers and the operation that does it. */
+/* into = a + b, all lives; into -1: no join. */
+typedef struct cnn_join {
+    int into, a, b;
+} cnn_join;
+
+/* A chain of layers and the operation that does it. Numbers are lives unless they are said to be
+ * values of the network; -1 where there is none. */
 typedef struct cnn_step {
     const char *rule; /* the fusion's name; NULL for a plain step */
     cnn_op *op;
-    int input, output;                   /* indices of tensors in the plan's memory */
-    int input_gradient, output_gradient; /* -1 where nothing wants it */
+    int input_count;
+    const int *inputs; /* values that it reads; the schedule's */
+    int output;        /* the value that it makes */
+    int *input_lives, output_life;
+    int *input_gradients, output_gradient; /* of each input: what this step contributes */
+    cnn_join *joins;                       /* of each input's gradient, behind backward */
+    int copied_gradient; /* output_gradient is a copy of this one, made before backward */
     int saved, masks;
-    int input_masks; /* of the step before; -1 where it drops nothing */
+    int input_masks; /* of the step that made the input; -1 where it drops nothing */
+    bool input_packed, output_packed; /* as in cnn_op_memory */
+    cl_mem *mems;                     /* of its inputs, then of their gradients */
+    cnn_op_memory memory;             /* bound */
 } cnn_step;
 
 /* A tensor that lives from one moment to another; those that never live together may share a
@@ -45,13 +60,19 @@ typedef struct cnn_plan {
     cnn_device *device;
     const cnn_network *network;
     cnn_plan_options options;
+    cnn_schedule schedule;
     int step_count;
     cnn_step *steps;
+    int *numbers;        /* the memory of the steps' arrays */
+    cnn_join *joins;     /* likewise */
+    cl_mem *mems;        /* likewise */
     int logits_gradient; /* index of a life */
     int life_count, buffer_count;
     cnn_life *lives;
     cnn_buffer *buffers;
+    size_t peak; /* bytes of the lives that live at once where most do */
     cnn_buffer scratch;
+    cnn_kernel add;                               /* cl/join.cl: where gradients are joined */
     cnn_buffer parameters, gradients, statistics; /* flat, as in the model */
     cnn_buffer labels;                            /* (batch) 16 bits */
     cnn_gather gather;
@@ -69,6 +90,9 @@ cnn_status cnn_plan_divide(int *piece, const cnn_network *network, int batch, in
 cnn_status cnn_plan_create(cnn_plan **plan, cnn_device *device, const cnn_network *network,
                            cnn_plan_options options);
 void cnn_plan_destroy(cnn_plan *plan);
+
+/* What a step is called: its rule, or the kind of its layer. */
+const char *cnn_step_name(const cnn_step *step);
 
 /* Appends the table of cnn_plan_to_text(), without the total. */
 void cnn_plan_append_steps(cnn_text *text, const cnn_plan *plan);

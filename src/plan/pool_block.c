@@ -27,7 +27,7 @@ out:
 
 static bool is_masked(const cnn_op *op, const cnn_pass *pass)
 {
-    return pass->training && op->layers[DROPOUT]->dropout > 0.0;
+    return pass->training && op->layers[DROPOUT]->options.dropout.p > 0.0;
 }
 
 static size_t items(const cnn_op *op, const cnn_pass *pass, cnn_shape plane)
@@ -35,9 +35,8 @@ static size_t items(const cnn_op *op, const cnn_pass *pass, cnn_shape plane)
     return cnn_kernel_items(op->device, (size_t)pass->n * (size_t)plane.h * (size_t)plane.w);
 }
 
-static cnn_status forward(cnn_op *op, const cnn_pass *pass)
+static cnn_status forward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
 {
-    const cnn_op_memory *memory = &op->memory;
     bool masked = is_masked(op, pass);
     cnn_status status = CNN_OK;
     if (masked)
@@ -50,9 +49,8 @@ out:
     return status;
 }
 
-static cnn_status backward(cnn_op *op, const cnn_pass *pass)
+static cnn_status backward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
 {
-    const cnn_op_memory *memory = &op->memory;
     if (!memory->input_gradient)
         return CNN_OK;
     return CNN_LAUNCH(&op->kernels[BACKWARD], items(op, pass, op->layers[POOL]->in),

@@ -3,73 +3,101 @@
 
 #include "plan/fused.h"
 
+static bool has_plain_pool(const cnn_chain *chain)
+{
+    for (int i = 0; i < chain->layer_count; i++)
+        if (chain->layers[i]->kind == CNN_LAYER_MAXPOOL && !cnn_pool_is_plain(chain->layers[i]))
+            return false;
+    return true;
+}
+
+/* The kernels of convolutions know the family's geometry, and batch norms with parameters. */
+static bool is_conv_block(const cnn_chain *chain)
+{
+    const cnn_layer *second = chain->layers[1];
+    bool affine = second->kind != CNN_LAYER_BATCHNORM || second->options.norm.affine;
+    return cnn_conv_is_plain(chain->layers[0]) && affine && has_plain_pool(chain);
+}
+
 /* Long work-items, a sample's tile that stays near the processor, and weights of which every
  * work-item can have some copies of its own. */
-static bool accepts_conv_block(const cnn_layer *layers, const cnn_device *device)
+static bool accepts_conv_block(const cnn_chain *chain, const cnn_device *device)
 {
     enum { MOST_CHANNELS = 1024, MOST_TILE = 1 << 20, MOST_WEIGHTS = 1 << 20 };
-    return device->kernel_class == CNN_KERNEL_CPU && layers->in.c <= MOST_CHANNELS &&
-           layers->out.c <= MOST_CHANNELS && cnn_shape_count(layers->in) <= MOST_TILE &&
-           layers->params[0].count <= MOST_WEIGHTS;
+    const cnn_layer *conv = chain->layers[0];
+    return device->kernel_class == CNN_KERNEL_CPU && is_conv_block(chain) &&
+           conv->in.c <= MOST_CHANNELS && conv->out.c <= MOST_CHANNELS &&
+           cnn_shape_count(conv->in) <= MOST_TILE && conv->params[0].count <= MOST_WEIGHTS;
 }
 
 /* Of an input of few channels the products of all taps are fewer than the convolution's output. */
-static bool accepts_norm_first(const cnn_layer *layers, const cnn_device *device)
+static bool accepts_norm_first(const cnn_chain *chain, const cnn_device *device)
 {
-    return accepts_conv_block(layers, device) && cnn_norm_first_suits(layers);
+    return accepts_conv_block(chain, device) && cnn_norm_first_suits(chain);
 }
 
 /* The same as conv blocks for devices of many small work-items: tiles in local memory. */
-static bool accepts_gpu_conv_block(const cnn_layer *layers, const cnn_device *device)
+static bool accepts_gpu_conv_block(const cnn_chain *chain, const cnn_device *device)
 {
-    return device->kernel_class == CNN_KERNEL_GPU && cnn_gpu_conv_block_fits(layers, device);
+    return device->kernel_class == CNN_KERNEL_GPU && is_conv_block(chain) &&
+           cnn_gpu_conv_block_fits(chain, device);
 }
 
-static int count_outputs(const cnn_layer *layers)
+static bool accepts_pool_block(const cnn_chain *chain, const cnn_device *device)
 {
-    return layers[0].kind == CNN_LAYER_LINEAR ? layers[0].out.c : layers[1].out.c;
+    (void)device;
+    return has_plain_pool(chain);
+}
+
+static const cnn_layer *find_linear(const cnn_chain *chain)
+{
+    return chain->layers[chain->layers[0]->kind == CNN_LAYER_LINEAR ? 0 : 1];
 }
 
 /* Long work-items. CLBlast's products are measured to be slower up to a width of 1024 at least, and
  * take seconds to build (docs/benchmarks.md). */
-static bool accepts_dense_block(const cnn_layer *layers, const cnn_device *device)
+static bool accepts_dense_block(const cnn_chain *chain, const cnn_device *device)
 {
     enum { MOST_OUTPUTS = 1024 };
-    return device->kernel_class == CNN_KERNEL_CPU && count_outputs(layers) <= MOST_OUTPUTS;
+    const cnn_layer *linear = find_linear(chain);
+    return device->kernel_class == CNN_KERNEL_CPU && linear->options.linear.bias &&
+           linear->out.c <= MOST_OUTPUTS;
 }
 
 /* Layers that are too small for CLBlast's tiles. */
-static bool accepts_gpu_dense_block(const cnn_layer *layers, const cnn_device *device)
+static bool accepts_gpu_dense_block(const cnn_chain *chain, const cnn_device *device)
 {
     enum { MOST_OUTPUTS = 256 };
-    return device->kernel_class == CNN_KERNEL_GPU && count_outputs(layers) <= MOST_OUTPUTS;
+    const cnn_layer *linear = find_linear(chain);
+    return device->kernel_class == CNN_KERNEL_GPU && linear->options.linear.bias &&
+           linear->out.c <= MOST_OUTPUTS;
 }
 
 static const cnn_rule rules[] = {
     {"conv+batchnorm+relu+maxpool+dropout",
      5,
-     {CNN_LAYER_CONV, CNN_LAYER_BATCHNORM, CNN_LAYER_RELU, CNN_LAYER_MAXPOOL, CNN_LAYER_DROPOUT},
+     {CNN_LAYER_CONV, CNN_LAYER_BATCHNORM, CNN_LAYER_RELU, CNN_LAYER_MAXPOOL, CNN_LAYER_DROPOUT2D},
      accepts_norm_first,
      &cnn_norm_first_op},
     {"conv+batchnorm+relu+maxpool+dropout",
      5,
-     {CNN_LAYER_CONV, CNN_LAYER_BATCHNORM, CNN_LAYER_RELU, CNN_LAYER_MAXPOOL, CNN_LAYER_DROPOUT},
+     {CNN_LAYER_CONV, CNN_LAYER_BATCHNORM, CNN_LAYER_RELU, CNN_LAYER_MAXPOOL, CNN_LAYER_DROPOUT2D},
      accepts_conv_block,
      &cnn_norm_block_op},
     {"conv+relu+maxpool+dropout",
      4,
-     {CNN_LAYER_CONV, CNN_LAYER_RELU, CNN_LAYER_MAXPOOL, CNN_LAYER_DROPOUT},
+     {CNN_LAYER_CONV, CNN_LAYER_RELU, CNN_LAYER_MAXPOOL, CNN_LAYER_DROPOUT2D},
      accepts_conv_block,
      &cnn_conv_block_op},
     {"conv+relu+maxpool+dropout",
      4,
-     {CNN_LAYER_CONV, CNN_LAYER_RELU, CNN_LAYER_MAXPOOL, CNN_LAYER_DROPOUT},
+     {CNN_LAYER_CONV, CNN_LAYER_RELU, CNN_LAYER_MAXPOOL, CNN_LAYER_DROPOUT2D},
      accepts_gpu_conv_block,
      &cnn_gpu_conv_block_op},
     {"relu+maxpool+dropout",
      3,
-     {CNN_LAYER_RELU, CNN_LAYER_MAXPOOL, CNN_LAYER_DROPOUT},
-     NULL,
+     {CNN_LAYER_RELU, CNN_LAYER_MAXPOOL, CNN_LAYER_DROPOUT2D},
+     accepts_pool_block,
      &cnn_pool_block_op},
     {"flatten+linear+relu",
      3,
@@ -111,26 +139,4 @@ const cnn_rule *cnn_rules(int *count)
 {
     *count = RULE_COUNT;
     return rules;
-}
-
-static bool fits(const cnn_rule *rule, const cnn_network *network, int first,
-                 const cnn_device *device)
-{
-    if (first + rule->layer_count > network->layer_count)
-        return false;
-    const cnn_layer *layers = &network->layers[first];
-    for (int i = 0; i < rule->layer_count; i++)
-        if (layers[i].kind != rule->kinds[i])
-            return false;
-    return !rule->accepts || rule->accepts(layers, device);
-}
-
-const cnn_rule *cnn_rule_find(const cnn_network *network, int first, const cnn_device *device)
-{
-    const cnn_rule *best = NULL;
-    for (int i = 0; i < RULE_COUNT; i++)
-        if ((!best || rules[i].layer_count > best->layer_count) &&
-            fits(&rules[i], network, first, device))
-            best = &rules[i];
-    return best;
 }

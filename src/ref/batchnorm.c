@@ -45,9 +45,9 @@ static void normalise(float *y, const float *x, double mean, double inverse_std,
             }
 }
 
-static void move(float *running, double value)
+static void move(float *running, double value, const cnn_layer *layer)
 {
-    *running = (float)(*running + CNN_BATCHNORM_MOMENTUM * (value - *running));
+    *running = (float)(*running + layer->options.norm.momentum * (value - *running));
 }
 
 void cnn_ref_batchnorm_train(float *y, float *mean, float *inverse_std, float *running,
@@ -61,12 +61,13 @@ void cnn_ref_batchnorm_train(float *y, float *mean, float *inverse_std, float *r
     for (int c = 0; c < channels; c++) {
         double channel_mean = mean_of(x, layer, n, c);
         double variance = variance_of(x, channel_mean, layer, n, c);
-        double channel_inverse = 1.0 / sqrt(variance + CNN_BATCHNORM_EPSILON);
-        normalise(y, x, channel_mean, channel_inverse, weight[c], bias[c], layer, n, c);
+        double channel_inverse = 1.0 / sqrt(variance + layer->options.norm.eps);
+        normalise(y, x, channel_mean, channel_inverse, weight ? weight[c] : 1.0,
+                  bias ? bias[c] : 0.0, layer, n, c);
         mean[c] = (float)channel_mean;
         inverse_std[c] = (float)channel_inverse;
-        move(&running[c], channel_mean);
-        move(&running[channels + c], variance * unbiased);
+        move(&running[c], channel_mean, layer);
+        move(&running[channels + c], variance * unbiased, layer);
     }
 }
 
@@ -75,8 +76,9 @@ void cnn_ref_batchnorm_eval(float *y, const float *x, const float *weight, const
 {
     int channels = layer->in.c;
     for (int c = 0; c < channels; c++) {
-        double inverse_std = 1.0 / sqrt(running[channels + c] + CNN_BATCHNORM_EPSILON);
-        normalise(y, x, running[c], inverse_std, weight[c], bias[c], layer, n, c);
+        double inverse_std = 1.0 / sqrt(running[channels + c] + layer->options.norm.eps);
+        normalise(y, x, running[c], inverse_std, weight ? weight[c] : 1.0, bias ? bias[c] : 0.0,
+                  layer, n, c);
     }
 }
 
@@ -124,8 +126,11 @@ void cnn_ref_batchnorm_backward(float *dx, float *dweight, float *dbias, const f
     for (int c = 0; c < layer->in.c; c++) {
         channel_sums sums = sum_channel(dy, x, mean[c], inverse_std[c], layer, n, c);
         if (dx)
-            fill_dx(dx, dy, x, mean[c], inverse_std[c], weight[c], sums, layer, n, c);
-        dweight[c] = (float)sums.dy_normalised;
-        dbias[c] = (float)sums.dy;
+            fill_dx(dx, dy, x, mean[c], inverse_std[c], weight ? weight[c] : 1.0, sums, layer, n,
+                    c);
+        if (dweight)
+            dweight[c] = (float)sums.dy_normalised;
+        if (dbias)
+            dbias[c] = (float)sums.dy;
     }
 }

@@ -1,47 +1,63 @@
-/* Convolution, read off its definition:
- * y[n,o,r,s] = b[o] + sum over c,i,j of w[o,c,i,j] * x[n, c, r + i - padding, s + j - padding],
- * x being zero outside its plane: those terms are left out. Backward, the same sum is read from
- * dx's and dw's side. */
+/* Convolution, read off its definition (torch.nn.Conv2d):
+ * y[n,o,r,s] = b[o] + sum over c,i,j of w[o,c,i,j] * x[n, g C + c, r S + i D - P, s S + j D - P],
+ * C the channels of a group, g that of o, S stride, D dilation, P padding; x is zero outside its
+ * plane: those terms are left out. Backward, the same sum is read from dx's and dw's side. */
 #include "ref/index.h"
 #include "ref/ref.h"
-
-/* Indices from begin to end - 1. */
-typedef struct range {
-    int begin, end;
-} range;
-
-/* The i of 0 to count - 1 for which first + i is inside 0 to size - 1. */
-static range inside(int first, int count, int size)
-{
-    int begin = first < 0 ? -first : 0, end = size - first;
-    return (range){begin, end < count ? end : count};
-}
-
-/* The same for first - i. */
-static range inside_backward(int first, int count, int size)
-{
-    int begin = first >= size ? first - size + 1 : 0, end = first + 1;
-    return (range){begin, end < count ? end : count};
-}
 
 /* The shape of one output channel's weights. */
 static cnn_shape weight_shape(const cnn_layer *layer)
 {
-    return (cnn_shape){layer->in.c, layer->ksize, layer->ksize};
+    const cnn_conv_options *conv = &layer->options.conv;
+    return (cnn_shape){layer->in.c / conv->groups, conv->kernel[0], conv->kernel[1]};
+}
+
+/* The input's channel that output channel o reads as its channel c. */
+static int input_channel(const cnn_layer *layer, int o, int c)
+{
+    int groups = layer->options.conv.groups;
+    return o / (layer->out.c / groups) * (layer->in.c / groups) + c;
+}
+
+/* The row (axis 0) or column (1) that output `r` reads through tap i. */
+static int64_t place(const cnn_layer *layer, int axis, int r, int i)
+{
+    const cnn_conv_options *conv = &layer->options.conv;
+    return (int64_t)r * conv->stride[axis] + (int64_t)i * conv->dilation[axis] -
+           conv->padding[axis];
+}
+
+static bool is_inside(int64_t at, int size)
+{
+    return at >= 0 && at < size;
+}
+
+/* The sum over a tap's row and column; w is that of (o, c). */
+static double sum_taps(const float *x, const float *w, const cnn_layer *layer, int n, int channel,
+                       int r, int s)
+{
+    const cnn_conv_options *conv = &layer->options.conv;
+    double sum = 0.0;
+    for (int i = 0; i < conv->kernel[0]; i++) {
+        int64_t h = place(layer, 0, r, i);
+        for (int j = 0; is_inside(h, layer->in.h) && j < conv->kernel[1]; j++) {
+            int64_t v = place(layer, 1, s, j);
+            if (is_inside(v, layer->in.w))
+                sum += (double)w[i * conv->kernel[1] + j] *
+                       x[cnn_ref_index(layer->in, n, channel, (int)h, (int)v)];
+        }
+    }
+    return sum;
 }
 
 static double output_at(const float *x, const float *w, const cnn_layer *layer, int n, int o, int r,
                         int s)
 {
-    int h = r - cnn_conv_padding(layer), v = s - cnn_conv_padding(layer);
-    range rows = inside(h, layer->ksize, layer->in.h);
-    range columns = inside(v, layer->ksize, layer->in.w);
+    cnn_shape weights = weight_shape(layer);
     double sum = 0.0;
-    for (int c = 0; c < layer->in.c; c++)
-        for (int i = rows.begin; i < rows.end; i++)
-            for (int j = columns.begin; j < columns.end; j++)
-                sum += (double)w[cnn_ref_index(weight_shape(layer), o, c, i, j)] *
-                       x[cnn_ref_index(layer->in, n, c, h + i, v + j)];
+    for (int c = 0; c < weights.c; c++)
+        sum += sum_taps(x, w + cnn_ref_index(weights, o, c, 0, 0), layer, n,
+                        input_channel(layer, o, c), r, s);
     return sum;
 }
 
@@ -54,37 +70,66 @@ void cnn_ref_conv_forward(float *y, const float *x, const float *w, const float 
             for (int r = 0; r < out.h; r++)
                 for (int s = 0; s < out.w; s++)
                     y[cnn_ref_index(out, sample, o, r, s)] =
-                        (float)(b[o] + output_at(x, w, layer, sample, o, r, s));
+                        (float)((b ? b[o] : 0.0) + output_at(x, w, layer, sample, o, r, s));
 }
 
-/* x[n,c,h,w] reaches the output at r = h - i + padding, s = w - j + padding. */
-static double dx_at(const float *dy, const float *w, const cnn_layer *layer, int n, int c, int h,
-                    int v)
+/* The output's row (or column) that reads `h` through tap i: -1 where there is none. */
+static int64_t reader(const cnn_layer *layer, int axis, int h, int i)
 {
-    int r = h + cnn_conv_padding(layer), s = v + cnn_conv_padding(layer);
-    range rows = inside_backward(r, layer->ksize, layer->out.h);
-    range columns = inside_backward(s, layer->ksize, layer->out.w);
+    const cnn_conv_options *conv = &layer->options.conv;
+    int size = axis == 0 ? layer->out.h : layer->out.w;
+    int64_t at = (int64_t)h + conv->padding[axis] - (int64_t)i * conv->dilation[axis];
+    if (at < 0 || at % conv->stride[axis] != 0 || at / conv->stride[axis] >= size)
+        return -1;
+    return at / conv->stride[axis];
+}
+
+/* dy (n, o)'s share of the gradient of x[n, ., h, v]. */
+static double sum_readers(const float *dy, const float *w, const cnn_layer *layer, int n, int o,
+                          int h, int v)
+{
+    const cnn_conv_options *conv = &layer->options.conv;
     double sum = 0.0;
-    for (int o = 0; o < layer->out.c; o++)
-        for (int i = rows.begin; i < rows.end; i++)
-            for (int j = columns.begin; j < columns.end; j++)
-                sum += (double)w[cnn_ref_index(weight_shape(layer), o, c, i, j)] *
-                       dy[cnn_ref_index(layer->out, n, o, r - i, s - j)];
+    for (int i = 0; i < conv->kernel[0]; i++) {
+        int64_t r = reader(layer, 0, h, i);
+        for (int j = 0; r >= 0 && j < conv->kernel[1]; j++) {
+            int64_t s = reader(layer, 1, v, j);
+            if (s >= 0)
+                sum += (double)w[i * conv->kernel[1] + j] *
+                       dy[cnn_ref_index(layer->out, n, o, (int)r, (int)s)];
+        }
+    }
+    return sum;
+}
+
+static double dx_at(const float *dy, const float *w, const cnn_layer *layer, int n, int channel,
+                    int h, int v)
+{
+    cnn_shape weights = weight_shape(layer);
+    int targets = layer->out.c / layer->options.conv.groups; /* of the channel's group */
+    int first = channel / weights.c * targets;
+    double sum = 0.0;
+    for (int o = first; o < first + targets; o++)
+        sum += sum_readers(dy, w + cnn_ref_index(weights, o, channel % weights.c, 0, 0), layer, n,
+                           o, h, v);
     return sum;
 }
 
 static double dw_at(const float *dy, const float *x, const cnn_layer *layer, int n, int o, int c,
                     int i, int j)
 {
-    int h = i - cnn_conv_padding(layer), v = j - cnn_conv_padding(layer);
-    range rows = inside(h, layer->out.h, layer->in.h);
-    range columns = inside(v, layer->out.w, layer->in.w);
+    int channel = input_channel(layer, o, c);
     double sum = 0.0;
     for (int sample = 0; sample < n; sample++)
-        for (int r = rows.begin; r < rows.end; r++)
-            for (int s = columns.begin; s < columns.end; s++)
-                sum += (double)dy[cnn_ref_index(layer->out, sample, o, r, s)] *
-                       x[cnn_ref_index(layer->in, sample, c, h + r, v + s)];
+        for (int r = 0; r < layer->out.h; r++) {
+            int64_t h = place(layer, 0, r, i);
+            for (int s = 0; is_inside(h, layer->in.h) && s < layer->out.w; s++) {
+                int64_t v = place(layer, 1, s, j);
+                if (is_inside(v, layer->in.w))
+                    sum += (double)dy[cnn_ref_index(layer->out, sample, o, r, s)] *
+                           x[cnn_ref_index(layer->in, sample, channel, (int)h, (int)v)];
+            }
+        }
     return sum;
 }
 
@@ -112,14 +157,16 @@ static void fill_dx(float *dx, const float *dy, const float *w, const cnn_layer 
 void cnn_ref_conv_backward(float *dx, float *dw, float *db, const float *dy, const float *x,
                            const float *w, const cnn_layer *layer, int n)
 {
+    cnn_shape weights = weight_shape(layer);
     if (dx)
         fill_dx(dx, dy, w, layer, n);
     for (int o = 0; o < layer->out.c; o++) {
-        for (int c = 0; c < layer->in.c; c++)
-            for (int i = 0; i < layer->ksize; i++)
-                for (int j = 0; j < layer->ksize; j++)
-                    dw[cnn_ref_index(weight_shape(layer), o, c, i, j)] =
+        for (int c = 0; c < weights.c; c++)
+            for (int i = 0; i < weights.h; i++)
+                for (int j = 0; j < weights.w; j++)
+                    dw[cnn_ref_index(weights, o, c, i, j)] =
                         (float)dw_at(dy, x, layer, n, o, c, i, j);
-        db[o] = (float)db_at(dy, layer, n, o);
+        if (db)
+            db[o] = (float)db_at(dy, layer, n, o);
     }
 }

@@ -1,22 +1,35 @@
-/* Dropout2d: a mask over (sample, channel), drawn anew whenever it is wanted. */
+/* Dropout2d: a mask over (sample, channel); Dropout: one over (sample, row, column, channel), the
+ * order in which values lie on the device. Drawn anew whenever it is wanted. */
 #include "base/philox.h"
 #include "ref/index.h"
 #include "ref/ref.h"
 
+static bool is_kept(const cnn_layer *layer, uint64_t seed, uint64_t step, uint64_t value)
+{
+    return cnn_philox_value(seed, CNN_STREAM_DROPOUT, (unsigned)layer->index, step, value) >=
+           cnn_dropout_threshold(layer->options.dropout.p);
+}
+
+/* The place of a value among the draws. */
+static uint64_t draw_of(const cnn_layer *layer, int sample, int c, int h, int w)
+{
+    cnn_shape in = layer->in;
+    if (layer->kind == CNN_LAYER_DROPOUT2D)
+        return (uint64_t)sample * (uint64_t)in.c + (uint64_t)c;
+    uint64_t pixel = ((uint64_t)sample * (uint64_t)in.h + (uint64_t)h) * (uint64_t)in.w;
+    return (pixel + (uint64_t)w) * (uint64_t)in.c + (uint64_t)c;
+}
+
 void cnn_ref_dropout(float *y, const float *x, const cnn_layer *layer, int n, uint64_t seed,
                      uint64_t step)
 {
-    uint32_t threshold = cnn_dropout_threshold(layer->dropout);
-    float scale = (float)(1.0 / (1.0 - layer->dropout));
+    float scale = (float)(1.0 / (1.0 - layer->options.dropout.p));
     for (int sample = 0; sample < n; sample++)
-        for (int c = 0; c < layer->in.c; c++) {
-            uint64_t value = (uint64_t)sample * (uint64_t)layer->in.c + (uint64_t)c;
-            bool kept = cnn_philox_value(seed, CNN_STREAM_DROPOUT, (unsigned)layer->index, step,
-                                         value) >= threshold;
+        for (int c = 0; c < layer->in.c; c++)
             for (int h = 0; h < layer->in.h; h++)
                 for (int w = 0; w < layer->in.w; w++) {
                     size_t i = cnn_ref_index(layer->in, sample, c, h, w);
+                    bool kept = is_kept(layer, seed, step, draw_of(layer, sample, c, h, w));
                     y[i] = kept ? x[i] * scale : 0.0f;
                 }
-        }
 }

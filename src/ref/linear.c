@@ -7,7 +7,7 @@ void cnn_ref_linear_forward(float *y, const float *x, const float *w, const floa
     size_t in = (size_t)layer->in.c, out = (size_t)layer->out.c;
     for (size_t sample = 0; sample < (size_t)n; sample++)
         for (size_t o = 0; o < out; o++) {
-            double sum = b[o];
+            double sum = b ? b[o] : 0.0;
             for (size_t i = 0; i < in; i++)
                 sum += (double)x[sample * in + i] * w[o * in + i];
             y[sample * out + o] = (float)sum;
@@ -44,6 +44,7 @@ void cnn_ref_linear_backward(float *dx, float *dw, float *db, const float *dy, c
         double sum = 0.0;
         for (size_t sample = 0; sample < (size_t)n; sample++)
             sum += dy[sample * out + o];
-        db[o] = (float)sum;
+        if (db)
+            db[o] = (float)sum;
     }
 }

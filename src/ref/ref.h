@@ -9,14 +9,15 @@
 #include "layers/layer.h"
 #include "net/network.h"
 
-/* x (N, C, H, W), w (O, C, K, K), b (O), y (N, O, H', W') */
+/* x (N, C, H, W), w (O, C / groups, KH, KW), b (O) or NULL, y (N, O, H', W'). db may be NULL. */
 void cnn_ref_conv_forward(float *y, const float *x, const float *w, const float *b,
                           const cnn_layer *layer, int n);
 void cnn_ref_conv_backward(float *dx, float *dw, float *db, const float *dy, const float *x,
                            const float *w, const cnn_layer *layer, int n);
 
 /* Training: batch statistics; mean and inverse_std (C) are kept for backward, and running (C mean,
- * then C variance) is updated. x, y (N, C, H, W). */
+ * then C variance) is updated. x, y (N, C, H, W). weight and bias may be NULL, as their gradients.
+ */
 void cnn_ref_batchnorm_train(float *y, float *mean, float *inverse_std, float *running,
                              const float *x, const float *weight, const float *bias,
                              const cnn_layer *layer, int n);
@@ -26,23 +27,45 @@ void cnn_ref_batchnorm_backward(float *dx, float *dweight, float *dbias, const f
                                 const float *x, const float *weight, const float *mean,
                                 const float *inverse_std, const cnn_layer *layer, int n);
 
-/* NaN stays NaN. */
-void cnn_ref_relu_forward(float *y, const float *x, size_t count);
-void cnn_ref_relu_backward(float *dx, const float *dy, const float *y, size_t count);
+/* Statistics of a group of channels of a sample, which are found anew in backward. weight and bias
+ * (C) may be NULL, as their gradients. */
+void cnn_ref_groupnorm_forward(float *y, const float *x, const float *weight, const float *bias,
+                               const cnn_layer *layer, int n);
+void cnn_ref_groupnorm_backward(float *dx, float *dweight, float *dbias, const float *dy,
+                                const float *x, const float *weight, const cnn_layer *layer, int n);
 
-/* which (N, C, H', W'): 0 to 3, row-major within the window; the first on a tie; NaN wins, the
+/* Every kind that takes its values one by one: the activations and Scale. NaN stays NaN. */
+void cnn_ref_activation_forward(float *y, const float *x, const cnn_layer *layer, int n);
+void cnn_ref_activation_backward(float *dx, const float *dy, const float *x, const cnn_layer *layer,
+                                 int n);
+
+/* which (N, C, H', W'): the tap, row-major within the window; the first on a tie; NaN wins, the
  * last one of several, as in PyTorch. */
-void cnn_ref_maxpool_forward(float *y, uint8_t *which, const float *x, const cnn_layer *layer,
+void cnn_ref_maxpool_forward(float *y, int32_t *which, const float *x, const cnn_layer *layer,
                              int n);
-void cnn_ref_maxpool_backward(float *dx, const float *dy, const uint8_t *which,
+void cnn_ref_maxpool_backward(float *dx, const float *dy, const int32_t *which,
                               const cnn_layer *layer, int n);
+void cnn_ref_avgpool_forward(float *y, const float *x, const cnn_layer *layer, int n);
+void cnn_ref_avgpool_backward(float *dx, const float *dy, const cnn_layer *layer, int n);
+void cnn_ref_adaptiveavgpool_forward(float *y, const float *x, const cnn_layer *layer, int n);
+void cnn_ref_adaptiveavgpool_backward(float *dx, const float *dy, const cnn_layer *layer, int n);
 
-/* The same function forward (x to y) and backward (dy to dx): scales kept channels by 1 / (1 - p)
- * and clears the others, by the mask of (seed, layer, step). */
+/* x: of each input; backward: the gradient of one of them. */
+void cnn_ref_add_forward(float *y, const float *const *x, const cnn_layer *layer, int n);
+void cnn_ref_add_backward(float *dx, const float *dy, const cnn_layer *layer, int n);
+void cnn_ref_mul_forward(float *y, const float *const *x, const cnn_layer *layer, int n);
+void cnn_ref_mul_backward(float *dx, const float *dy, const float *const *x, const cnn_layer *layer,
+                          int n, int input);
+void cnn_ref_concat_forward(float *y, const float *const *x, const cnn_layer *layer, int n);
+void cnn_ref_concat_backward(float *dx, const float *dy, const cnn_layer *layer, int n, int input);
+
+/* The same function forward (x to y) and backward (dy to dx): scales what is kept, channels or
+ * values by the layer's kind, by 1 / (1 - p) and clears the rest, by the mask of (seed, layer,
+ * step). */
 void cnn_ref_dropout(float *y, const float *x, const cnn_layer *layer, int n, uint64_t seed,
                      uint64_t step);
 
-/* x (N, in), w (out, in), b (out), y (N, out) */
+/* x (N, in), w (out, in), b (out) or NULL, y (N, out). db may be NULL. */
 void cnn_ref_linear_forward(float *y, const float *x, const float *w, const float *b,
                             const cnn_layer *layer, int n);
 void cnn_ref_linear_backward(float *dx, float *dw, float *db, const float *dy, const float *x,
@@ -62,9 +85,9 @@ void cnn_ref_adam(float *values, float *m, float *v, const float *gradients, siz
 typedef struct cnn_ref_hook {
     /* y (n, out) */
     void (*forward)(void *user, const cnn_layer *layer, float *y, int n);
-    /* dx, x (n, in), dy (n, out) */
-    void (*backward)(void *user, const cnn_layer *layer, float *dx, const float *dy, const float *x,
-                     int n);
+    /* dx, x (n, of input `input`), dy (n, out) */
+    void (*backward)(void *user, const cnn_layer *layer, int input, float *dx, const float *dy,
+                     const float *x, int n);
     void *user;
 } cnn_ref_hook;
 
@@ -75,20 +98,28 @@ typedef struct cnn_ref_pass {
     const cnn_ref_hook *hook; /* NULL: none */
 } cnn_ref_pass;
 
-/* Consecutive layers of a model on n samples: `count` of them from `first` on. The model must
+/* Some layers of a model, in topological order, on n samples. What they read of other layers are
+ * the run's inputs: one for each layer and input, in their order. The model and the list must
  * outlive the run. Errors: MEMORY. */
 typedef struct cnn_ref_run cnn_ref_run;
-cnn_status cnn_ref_run_create(cnn_ref_run **run, cnn_model *model, int first, int count, int n,
-                              cnn_ref_pass pass);
+cnn_status cnn_ref_run_create(cnn_ref_run **run, cnn_model *model, const cnn_layer *const *layers,
+                              int count, int n, cnn_ref_pass pass);
 void cnn_ref_run_destroy(cnn_ref_run *run);
-/* x (N, C, H, W), which must stay for backward. Running statistics and num_batches_tracked are
- * updated as in training, where it is a training pass. */
-void cnn_ref_run_forward(cnn_ref_run *run, const float *x);
+/* How many inputs there are, and what shape each has. */
+int cnn_ref_run_input_count(const cnn_ref_run *run);
+cnn_shape cnn_ref_run_input_shape(const cnn_ref_run *run, int input);
+/* x: of each input (N, C, H, W), which must stay for backward. Running statistics and
+ * num_batches_tracked are updated as in training, where it is a training pass. */
+void cnn_ref_run_forward(cnn_ref_run *run, const float *const *x);
 /* The output (N, C, H, W) of one of its layers, from 0; the run's own. */
 const float *cnn_ref_run_output(const cnn_ref_run *run, int layer);
-/* After forward, in a training pass: writes the layers' gradients into the flat buffer and gives
- * dx (N, C, H, W), the run's own. */
-const float *cnn_ref_run_backward(cnn_ref_run *run, const float *dy, float *gradients);
+/* Input `input` of one of its layers, as forward read it. */
+const float *cnn_ref_run_read(const cnn_ref_run *run, int layer, int input);
+/* After forward, in a training pass: writes the layers' gradients into the flat buffer. dy: of the
+ * last layer's output. */
+void cnn_ref_run_backward(cnn_ref_run *run, const float *dy, float *gradients);
+/* Of an input, after backward; the run's own. */
+const float *cnn_ref_run_input_gradient(const cnn_ref_run *run, int input);
 
 /* A whole network. In training mode with dropout drawn from (seed, step), running statistics and
  * num_batches_tracked updated; x (N, C, H, W). logits (N, ydim). gradients (flat, as the model's

@@ -12,10 +12,10 @@ void cnn_page_add_filters(cnn_page *page)
     if (!model)
         return;
     cnn_filters filters = cnn_model_filters(model);
-    bool conv = strncmp(filters.layer, "conv", 4) == 0;
     snprintf(caption, sizeof caption, "%s%d %s of %s, %d \xc3\x97 %d pixels each",
              filters.shown < filters.count ? "The first " : "", filters.shown,
-             conv ? "filters" : "units", filters.layer, filters.width, filters.height);
+             filters.convolution ? "filters" : "units", filters.layer, filters.width,
+             filters.height);
     bool rgb = filters.channels == 3, rows = !rgb && filters.channels > 1;
     cnn_format(intro, sizeof intro, "%s%s. %s The strongest colour is a weight of %.3g.", caption,
                filters.shown < filters.count ? ", of more" : "",

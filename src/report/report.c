@@ -41,7 +41,7 @@ static cnn_status count_confusion(cnn_page *page)
     const cnn_report_content *content = page->content;
     if (!content->predictions)
         return CNN_OK;
-    int classes = cnn_network_config(cnn_model_network(content->model))->ydim;
+    int classes = cnn_network_classes(cnn_model_network(content->model));
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_allocate(&page->counts, (size_t)classes, (size_t)classes * sizeof *page->counts,
                          "a confusion matrix"));

@@ -87,7 +87,7 @@ static cnn_status check_tensors(const cnn_checkpoint *checkpoint)
     cnn_state state = {0};
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_checkpoint_model(&model, checkpoint));
-    CNN_TRY(cnn_model_create(&best, &checkpoint->config, 0));
+    CNN_TRY(cnn_model_create_network(&best, checkpoint->network, 0));
     CNN_TRY(cnn_state_init(&state, model, checkpoint->best_epoch >= 0 ? best : NULL));
     CNN_TRY(cnn_state_read(&state, checkpoint->archive));
 out:
@@ -108,11 +108,11 @@ static cnn_status read_checkpoint(cnn_checkpoint *checkpoint, const char *path)
                           config ? CNN_CHECKPOINT_KEY : CNN_CHECKPOINT_CONFIG_KEY);
         goto out;
     }
-    CNN_TRY(cnn_config_from_json(&checkpoint->config, config, path));
+    CNN_TRY(cnn_network_restore(
+        &checkpoint->network, config,
+        cnn_archive_metadata(checkpoint->archive, CNN_CHECKPOINT_NETWORK_KEY), path));
     CNN_TRY(parse_json(checkpoint, text));
     status = check_tensors(checkpoint);
-    if (status == CNN_ERROR_ARGUMENT) /* a network that cannot be is the file's fault here */
-        status = cnn_fail(CNN_ERROR_DATA, "%s: %s", path, cnn_error_message());
 out:
     return status;
 }
@@ -137,15 +137,14 @@ void cnn_checkpoint_destroy(cnn_checkpoint *checkpoint)
     if (!checkpoint)
         return;
     cnn_archive_destroy(checkpoint->archive);
+    cnn_network_destroy(checkpoint->network);
     json_decref(checkpoint->json);
     free(checkpoint);
 }
 
-const cnn_config *cnn_checkpoint_config(const cnn_checkpoint *checkpoint)
+const cnn_network *cnn_checkpoint_network(const cnn_checkpoint *checkpoint)
 {
-    if (!checkpoint)
-        return NULL;
-    return &checkpoint->config;
+    return checkpoint ? checkpoint->network : NULL;
 }
 
 const cnn_train_options *cnn_checkpoint_options(const cnn_checkpoint *checkpoint)
@@ -168,7 +167,7 @@ cnn_status cnn_checkpoint_model(cnn_model **model, const cnn_checkpoint *checkpo
     *model = NULL;
     cnn_model *result = NULL;
     cnn_status status = CNN_OK;
-    CNN_TRY(cnn_model_describe(&result, &checkpoint->config));
+    CNN_TRY(cnn_model_describe(&result, checkpoint->network));
     CNN_TRY(cnn_model_normalize_file(result,
                                      cnn_archive_metadata(checkpoint->archive, CNN_NORMALIZE_KEY),
                                      cnn_archive_path(checkpoint->archive)));
@@ -184,13 +183,25 @@ out:
     return status;
 }
 
-cnn_status cnn_checkpoint_match(const cnn_checkpoint *checkpoint, const cnn_config *config,
+static cnn_status match_network(const cnn_network *now, const cnn_network *then, const char *path)
+{
+    char *difference = NULL;
+    cnn_status status = cnn_network_compare(&difference, now, then);
+    if (status == CNN_OK && difference)
+        status = cnn_fail(CNN_ERROR_DATA,
+                          "%s in %s: leave the option out, or train afresh without --resume",
+                          difference, path);
+    free(difference);
+    return status;
+}
+
+cnn_status cnn_checkpoint_match(const cnn_checkpoint *checkpoint, const cnn_network *network,
                                 const cnn_train_options *options, const cnn_dataset *dataset,
                                 const char *data_hash)
 {
     const char *path = cnn_archive_path(checkpoint->archive);
     cnn_status status = CNN_OK;
-    CNN_TRY(cnn_config_match(config, &checkpoint->config, path));
+    CNN_TRY(match_network(network, checkpoint->network, path));
     CNN_TRY(cnn_train_options_match(options, &checkpoint->options, path));
     if (strcmp(data_hash, checkpoint->data_hash) != 0)
         status = cnn_fail(CNN_ERROR_DATA,
@@ -215,13 +226,13 @@ void cnn_checkpoint_data_options(cnn_data_options *options, const cnn_checkpoint
     options->skip_broken = json_is_true(json_object_get(data, "skip_broken"));
 }
 
-cnn_status cnn_checkpoint_check(const cnn_checkpoint *checkpoint, const cnn_config *config,
+cnn_status cnn_checkpoint_check(const cnn_checkpoint *checkpoint, const cnn_network *network,
                                 const cnn_train_options *options, const cnn_dataset *dataset)
 {
-    CNN_NEED(checkpoint, config, options, dataset);
+    CNN_NEED(checkpoint, network, options, dataset);
     char hash[CNN_HASH_SIZE];
     cnn_status status = cnn_dataset_hash(hash, dataset);
     if (status == CNN_OK)
-        status = cnn_checkpoint_match(checkpoint, config, options, dataset, hash);
+        status = cnn_checkpoint_match(checkpoint, network, options, dataset, hash);
     return status;
 }

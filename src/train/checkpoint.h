@@ -12,7 +12,7 @@
 struct cnn_checkpoint {
     cnn_archive *archive;
     json_t *json;
-    cnn_config config;
+    cnn_network *network;
     cnn_train_options options;
     int epoch;          /* the one that is next or was begun */
     uint64_t step;      /* training steps done */
@@ -24,7 +24,7 @@ struct cnn_checkpoint {
 };
 
 /* cnn_checkpoint_check() with the data set's hash. */
-cnn_status cnn_checkpoint_match(const cnn_checkpoint *checkpoint, const cnn_config *config,
+cnn_status cnn_checkpoint_match(const cnn_checkpoint *checkpoint, const cnn_network *network,
                                 const cnn_train_options *options, const cnn_dataset *dataset,
                                 const char *data_hash);
 

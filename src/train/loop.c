@@ -12,7 +12,7 @@
 
 cnn_status cnn_check_dataset(const cnn_network *network, const cnn_dataset *dataset)
 {
-    const int *want = network->config.xdim, *have = cnn_dataset_shape(dataset);
+    const int *want = network->input, *have = cnn_dataset_shape(dataset);
     if (want[0] != have[0] || want[1] != have[1] || want[2] != have[2])
         return cnn_fail(CNN_ERROR_DATA,
                         "%s: images of %d,%d,%d (channels,height,width), but the network takes "
@@ -20,11 +20,11 @@ cnn_status cnn_check_dataset(const cnn_network *network, const cnn_dataset *data
                         cnn_dataset_source(dataset), have[0], have[1], have[2], want[0], want[1],
                         want[2]);
     int classes = cnn_dataset_class_count(dataset);
-    if (classes > network->config.ydim)
+    if (classes > network->classes)
         return cnn_fail(CNN_ERROR_DATA,
                         "%s: labels up to %d, but the network tells only %d classes apart: use "
                         "--ydim %d or more",
-                        cnn_dataset_source(dataset), classes - 1, network->config.ydim, classes);
+                        cnn_dataset_source(dataset), classes - 1, network->classes, classes);
     return CNN_OK;
 }
 

@@ -212,37 +212,3 @@ cnn_status cnn_train_options_match(const cnn_train_options *now, const cnn_train
     }
     return status;
 }
-
-static cnn_status config_to_json(json_t **json, const cnn_config *config)
-{
-    char *text = NULL;
-    *json = NULL;
-    cnn_status status = cnn_config_to_json(&text, config);
-    if (status == CNN_OK && !(*json = cnn_json_parse(text, strlen(text), 0, NULL)))
-        status = cnn_fail(CNN_ERROR_MEMORY, "out of memory for the network's options");
-    free(text);
-    return status;
-}
-
-cnn_status cnn_config_match(const cnn_config *now, const cnn_config *then, const char *source)
-{
-    json_t *found = NULL, *expected = NULL, *value;
-    const char *key;
-    cnn_status status = CNN_OK;
-    CNN_TRY(config_to_json(&found, now));
-    CNN_TRY(config_to_json(&expected, then));
-    json_object_foreach(expected, key, value)
-    {
-        char flag[CNN_QUOTE_SIZE + 2];
-        const json_t *other = json_object_get(found, key);
-        if (json_equal(other, value))
-            continue;
-        snprintf(flag, sizeof flag, "--%s", key);
-        status = fail_match(flag, other, value, source, leave_out);
-        break;
-    }
-out:
-    json_decref(found);
-    json_decref(expected);
-    return status;
-}

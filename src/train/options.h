@@ -20,7 +20,5 @@ cnn_status cnn_train_options_from_json(cnn_train_options *options, const json_t 
  * values). */
 cnn_status cnn_train_options_match(const cnn_train_options *now, const cnn_train_options *then,
                                    const char *source);
-/* The same of the network's. */
-cnn_status cnn_config_match(const cnn_config *now, const cnn_config *then, const char *source);
 
 #endif

@@ -9,7 +9,7 @@ typedef struct cnn_predictions_slot slot;
 cnn_status cnn_predictions_init(cnn_predictions *predictions, const cnn_plan *plan,
                                 cnn_prediction *values)
 {
-    size_t classes = (size_t)plan->network->config.ydim, batch = (size_t)plan->options.batch;
+    size_t classes = (size_t)plan->network->classes, batch = (size_t)plan->options.batch;
     cnn_status status = CNN_OK;
     *predictions = (cnn_predictions){.plan = plan, .values = values};
     for (int i = 0; status == CNN_OK && i < CNN_PREDICTIONS_SLOTS; i++)
@@ -36,7 +36,7 @@ static cnn_status settle(cnn_predictions *predictions, slot *from)
     if (!from->read)
         return CNN_OK;
     cnn_status status = cnn_buffer_settle(&from->read, predictions->plan->device);
-    int classes = predictions->plan->network->config.ydim;
+    int classes = predictions->plan->network->classes;
     for (int i = 0; status == CNN_OK && i < from->n; i++)
         predictions->values[from->first + (size_t)i] =
             predict(from->logits + (size_t)i * (size_t)classes, classes);
@@ -60,7 +60,7 @@ cnn_status cnn_predictions_take(size_t index, int n, void *user)
     cnn_status status = settle(predictions, at);
     if (status != CNN_OK)
         return status;
-    size_t classes = (size_t)plan->network->config.ydim;
+    size_t classes = (size_t)plan->network->classes;
     at->first = index * (size_t)plan->options.batch;
     at->n = n;
     return cnn_buffer_read_async(&at->read, at->logits, cnn_plan_logits(plan),

@@ -30,7 +30,7 @@ cnn_status cnn_predictor_create(cnn_predictor **predictor, cnn_device *device,
     result->device = device;
     result->model = model;
     result->batch = batch;
-    size_t values = (size_t)batch * cnn_shape_count(model->network->layers[0].in);
+    size_t values = (size_t)batch * cnn_shape_count(cnn_network_input_shape(model->network));
     CNN_TRY(cnn_allocate(&result->pixels, values, sizeof(float), "a batch of images"));
     cnn_plan_options options = {.batch = batch, .fuse = fuse, .slots = SLOTS_AT_FIRST};
     CNN_TRY(cnn_plan_create(&result->plan, device, model->network, options));
@@ -70,8 +70,8 @@ static void to_channels_last(float *target, const float *source, cnn_shape shape
 static cnn_status run_batch(float *logits, cnn_predictor *predictor, const float *images, int n)
 {
     cnn_plan *plan = predictor->plan;
-    cnn_shape shape = predictor->model->network->layers[0].in;
-    size_t classes = (size_t)predictor->model->network->config.ydim;
+    cnn_shape shape = cnn_network_input_shape(predictor->model->network);
+    size_t classes = (size_t)predictor->model->network->classes;
     cnn_pass pass = {.n = n};
     cnn_status status = CNN_OK;
     to_channels_last(predictor->pixels, images, shape, n, &predictor->model->normalization);
@@ -89,8 +89,8 @@ cnn_status cnn_predictor_run(float *logits, cnn_predictor *predictor, const floa
     CNN_NEED(predictor);
     if (count > 0)
         CNN_NEED(logits, images);
-    size_t image = cnn_shape_count(predictor->model->network->layers[0].in);
-    size_t classes = (size_t)predictor->model->network->config.ydim;
+    size_t image = cnn_shape_count(cnn_network_input_shape(predictor->model->network));
+    size_t classes = (size_t)predictor->model->network->classes;
     size_t batch = (size_t)predictor->batch;
     cnn_status status = cnn_device_check_process(predictor->device);
     for (size_t first = 0; status == CNN_OK && first < count; first += batch) {

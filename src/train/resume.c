@@ -74,7 +74,7 @@ cnn_status cnn_trainer_resume(cnn_trainer *trainer, const cnn_checkpoint *checkp
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_device_check_process(trainer->device));
     CNN_TRY(cnn_dataset_hash(trainer->data_hash, trainer->dataset));
-    CNN_TRY(cnn_checkpoint_match(checkpoint, &trainer->model->network->config, &trainer->options,
+    CNN_TRY(cnn_checkpoint_match(checkpoint, trainer->model->network, &trainer->options,
                                  trainer->dataset, trainer->data_hash));
     CNN_TRY(check_position(trainer, checkpoint));
     CNN_TRY(take_history(trainer, checkpoint));

@@ -101,13 +101,15 @@ out:
 static cnn_status write_state(const cnn_trainer *trainer, const cnn_state *state, const char *path,
                               const char *previous)
 {
-    char *config = NULL, *text = NULL;
+    char *config = NULL, *network = NULL, *text = NULL;
     cnn_status status = CNN_OK;
-    CNN_TRY(cnn_config_to_json(&config, &trainer->model->network->config));
+    CNN_TRY(cnn_network_to_json(&config, trainer->model->network));
+    CNN_TRY(cnn_network_to_text(&network, trainer->model->network));
     CNN_TRY(describe(&text, trainer));
     const cnn_metadata metadata[] = {{"format", "pt"},
                                      {"cnn-cl.version", cnn_version()},
                                      {CNN_CHECKPOINT_CONFIG_KEY, config},
+                                     {CNN_CHECKPOINT_NETWORK_KEY, network},
                                      {CNN_CHECKPOINT_KEY, text},
                                      {CNN_NORMALIZE_KEY, trainer->model->normalization.text}};
     size_t count = sizeof metadata / sizeof metadata[0];
@@ -117,6 +119,7 @@ static cnn_status write_state(const cnn_trainer *trainer, const cnn_state *state
     CNN_TRY(cnn_archive_write_sealed(path, state->tensors, state->count, metadata, count));
 out:
     free(config);
+    free(network);
     free(text);
     return status;
 }

@@ -8,6 +8,7 @@
 
 #define CNN_CHECKPOINT_KEY "cnn-cl.checkpoint"
 #define CNN_CHECKPOINT_CONFIG_KEY "cnn-cl.config"
+#define CNN_CHECKPOINT_NETWORK_KEY "cnn-cl.network"
 
 enum { CNN_CHECKPOINT_VERSION = 1 };
 

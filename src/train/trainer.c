@@ -111,7 +111,7 @@ static cnn_status allocate_copies(cnn_trainer *trainer)
                          "the parameters"));
     CNN_TRY(cnn_allocate(&trainer->statistics, network->statistic_count, sizeof(float),
                          "the running statistics"));
-    CNN_TRY(cnn_model_describe(&trainer->best.model, &network->config));
+    CNN_TRY(cnn_model_describe(&trainer->best.model, network));
     CNN_TRY(cnn_model_allocate(trainer->best.model));
     CNN_TRY(cnn_model_set_data(trainer->best.model, trainer->dataset));
     CNN_TRY(cnn_model_set_normalization(trainer->best.model, trainer->model->normalization.text));

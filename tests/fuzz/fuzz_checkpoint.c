@@ -23,14 +23,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     cnn_checkpoint *checkpoint;
     cnn_config usual;
+    cnn_network *other = NULL;
     if (cnn_checkpoint_load(&checkpoint, fuzz_archive(data, size, true)) != CNN_OK)
         return 0;
-    const cnn_config *config = cnn_checkpoint_config(checkpoint);
+    const cnn_network *network = cnn_checkpoint_network(checkpoint);
     const cnn_train_options *options = cnn_checkpoint_options(checkpoint);
     cnn_config_init(&usual);
-    (void)cnn_checkpoint_match(checkpoint, &usual, options, NULL, checkpoint->data_hash);
-    if (cnn_checkpoint_match(checkpoint, config, options, NULL, checkpoint->data_hash) == CNN_OK)
+    if (cnn_network_create(&other, &usual) == CNN_OK)
+        (void)cnn_checkpoint_match(checkpoint, other, options, NULL, checkpoint->data_hash);
+    if (cnn_checkpoint_match(checkpoint, network, options, NULL, checkpoint->data_hash) == CNN_OK)
         read_history(checkpoint);
+    cnn_network_destroy(other);
     cnn_checkpoint_destroy(checkpoint);
     return 0;
 }

@@ -71,15 +71,15 @@ static void write_shape(FILE *file, const int shape[3])
 cli_answer cli_answer_model(const cli_service *service)
 {
     document json;
-    const cnn_config *config = cnn_network_config(cnn_model_network(service->model));
+    const cnn_network *network = cnn_model_network(service->model);
     if (!start(&json))
         return (cli_answer){.status = BROKEN};
     fputs("{\"name\": ", json.file);
-    cli_json_write_string(json.file, config->name);
+    cli_json_write_string(json.file, cnn_network_name(network));
     fprintf(json.file, ", \"digits\": %s, ", service->conversion.digits ? "true" : "false");
-    write_shape(json.file, config->xdim);
+    write_shape(json.file, cnn_network_input(network));
     fputs(", \"classes\": [", json.file);
-    for (int i = 0; i < config->ydim; i++) {
+    for (int i = 0; i < cnn_network_classes(network); i++) {
         fputs(i ? ", " : "", json.file);
         cli_json_write_string(json.file, cnn_model_class_name(service->model, i));
     }
@@ -91,7 +91,7 @@ static cli_answer answer_prediction(const cli_service *service, const float *pro
                                     const float *input, const char *warning, bool seen)
 {
     document json;
-    int classes = cnn_network_config(cnn_model_network(service->model))->ydim, best = 0;
+    int classes = cnn_network_classes(cnn_model_network(service->model)), best = 0;
     if (!start(&json))
         return (cli_answer){.status = BROKEN};
     for (int i = 1; i < classes; i++)
@@ -157,7 +157,7 @@ static cli_answer convert(float *input, char warning[CLI_WARNING_SIZE], const cl
 cli_answer cli_answer_image(const cli_service *service, const void *data, size_t size, bool seen)
 {
     char message[CLI_BATCHER_MESSAGE];
-    int classes = cnn_network_config(cnn_model_network(service->model))->ydim;
+    int classes = cnn_network_classes(cnn_model_network(service->model));
     float *input = calloc(service->conversion.size, sizeof *input);
     float *logits = calloc((size_t)classes, sizeof *logits);
     cli_answer answer = {.status = BROKEN};

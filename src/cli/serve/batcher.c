@@ -84,11 +84,11 @@ static void *work(void *user)
 
 static int allocate(cli_batcher *batcher, const cnn_model *model)
 {
-    const cnn_config *config = cnn_network_config(cnn_model_network(model));
+    const cnn_network *network = cnn_model_network(model);
     batcher->input_size = 1;
     for (int axis = 0; axis < 3; axis++)
-        batcher->input_size *= (size_t)config->xdim[axis];
-    batcher->classes = (size_t)config->ydim;
+        batcher->input_size *= (size_t)cnn_network_input(network)[axis];
+    batcher->classes = (size_t)cnn_network_classes(network);
     size_t count = (size_t)batcher->batch;
     batcher->inputs = cli_allocate(count, batcher->input_size * sizeof(float));
     batcher->logits = cli_allocate(count, batcher->classes * sizeof(float));

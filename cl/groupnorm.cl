@@ -1,0 +1,125 @@
+/* GroupNorm: y = (x - mean) * inverse_std * weight + bias, mean and variance of a group of channels
+ * of one sample. Gradient: with h = (x - mean) * inverse_std and g = dy * weight,
+ *   dx = inverse_std * (g - sum g / count - h * sum (g h) / count), count = PLANE * C / GROUPS.
+ * Layout: (N, H, W, C), PLANE = H * W. Must be given: C, PLANE, GROUPS. With a default: AFFINE 1, 0
+ * where weights are 1 and biases 0, and not trained. */
+#if !defined(C) || !defined(PLANE) || !defined(GROUPS)
+#error "C, PLANE and GROUPS must be given"
+#endif
+#ifndef AFFINE
+#define AFFINE 1
+#endif
+
+#include "loop.cl"
+
+#define CHANNELS (C / GROUPS)
+#define COUNT ((float)PLANE * CHANNELS)
+#define WEIGHT(c) (AFFINE ? parameters[w_offset + (c)] : 1.0f)
+#define BIAS(c) (AFFINE ? parameters[b_offset + (c)] : 0.0f)
+
+/* saved (n, GROUPS, 2): mean and inverse_std; x (n, PLANE, C). Sums of rows are added up, so that a
+ * long one loses little. */
+kernel void groupnorm_moments(global float *saved, const global float *x, float epsilon, int n)
+{
+    FOR_EACH (i, (size_t)n * GROUPS) {
+        const global float *group = x + i / GROUPS * ((size_t)PLANE * C) + i % GROUPS * CHANNELS;
+        float sum = 0.0f, squares = 0.0f;
+        for (int pixel = 0; pixel < PLANE; ++pixel) {
+            float row = 0.0f;
+            for (int c = 0; c < CHANNELS; ++c)
+                row += group[(size_t)pixel * C + c];
+            sum += row;
+        }
+        const float mean = sum / COUNT;
+        for (int pixel = 0; pixel < PLANE; ++pixel) {
+            float row = 0.0f;
+            for (int c = 0; c < CHANNELS; ++c) {
+                const float deviation = group[(size_t)pixel * C + c] - mean;
+                row = fma(deviation, deviation, row);
+            }
+            squares += row;
+        }
+        saved[2 * i] = mean;
+        saved[2 * i + 1] = 1.0f / sqrt(squares / COUNT + epsilon);
+    }
+}
+
+/* y, x (n, PLANE, C); weight and bias (C) at their offsets. */
+kernel void groupnorm_apply(global float *y, const global float *x, const global float *saved,
+                            const global float *parameters, int w_offset, int b_offset, int n)
+{
+    FOR_EACH (i, (size_t)n * PLANE) {
+        const global float *moments = saved + i / PLANE * (2 * GROUPS);
+        for (int c = 0; c < C; ++c) {
+            const global float *of = moments + 2 * (c / CHANNELS);
+            y[i * C + c] = (x[i * C + c] - of[0]) * of[1] * WEIGHT(c) + BIAS(c);
+        }
+    }
+}
+
+/* channel_sums (n, 2, C): of dy and of dy h over a sample's plane. */
+kernel void groupnorm_sums(global float *channel_sums, const global float *dy,
+                           const global float *x, const global float *saved, int n)
+{
+    FOR_EACH (i, (size_t)n * C) {
+        const size_t sample = i / C;
+        const int c = i % C;
+        const global float *of = saved + (sample * GROUPS + c / CHANNELS) * 2;
+        float sum = 0.0f, product = 0.0f;
+        for (int pixel = 0; pixel < PLANE; ++pixel) {
+            const size_t at = (sample * PLANE + pixel) * C + c;
+            sum += dy[at];
+            product = fma(dy[at], (x[at] - of[0]) * of[1], product);
+        }
+        channel_sums[sample * (2 * C) + c] = sum;
+        channel_sums[sample * (2 * C) + C + c] = product;
+    }
+}
+
+/* dbias and dweight (C) at their offsets: the samples' sums in their order. */
+kernel void groupnorm_reduce(global float *gradients, int w_offset, int b_offset,
+                             const global float *channel_sums, int n)
+{
+    FOR_EACH (c, C) {
+        float sum = 0.0f, product = 0.0f;
+        for (int sample = 0; sample < n; ++sample) {
+            sum += channel_sums[sample * (size_t)(2 * C) + c];
+            product += channel_sums[sample * (size_t)(2 * C) + C + c];
+        }
+        gradients[b_offset + c] = sum;
+        gradients[w_offset + c] = product;
+    }
+}
+
+/* The sums (n, GROUPS, 2) of g and of g h over each group, behind the moments in saved. */
+kernel void groupnorm_groups(global float *saved, const global float *channel_sums,
+                             const global float *parameters, int w_offset, int n)
+{
+    global float *group_sums = saved + (size_t)n * GROUPS * 2;
+    FOR_EACH (i, (size_t)n * GROUPS) {
+        const global float *sums = channel_sums + i / GROUPS * (2 * C);
+        float sum = 0.0f, product = 0.0f;
+        for (int j = 0; j < CHANNELS; ++j) {
+            const int c = i % GROUPS * CHANNELS + j;
+            sum += sums[c] * WEIGHT(c);
+            product += sums[C + c] * WEIGHT(c);
+        }
+        group_sums[2 * i] = sum;
+        group_sums[2 * i + 1] = product;
+    }
+}
+
+/* dx (n, PLANE, C), may be dy. */
+kernel void groupnorm_input(global float *dx, const global float *dy, const global float *x,
+                            const global float *saved, const global float *parameters, int w_offset,
+                            int n)
+{
+    const global float *group_sums = saved + (size_t)n * GROUPS * 2;
+    FOR_EACH (i, (size_t)n * PLANE)
+        for (int c = 0; c < C; ++c) {
+            const size_t group = (i / PLANE * GROUPS + c / CHANNELS) * 2;
+            const float inverse = saved[group + 1], h = (x[i * C + c] - saved[group]) * inverse;
+            dx[i * C + c] = inverse * (dy[i * C + c] * WEIGHT(c) - group_sums[group] / COUNT -
+                                       h * group_sums[group + 1] / COUNT);
+        }
+}

@@ -1,0 +1,104 @@
+#include "cli/network.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/output.h"
+#include "cli/session.h"
+
+/* A file that cannot be read is a wrong command line, too. */
+static int check(cnn_status status)
+{
+    if (status == CNN_OK)
+        return 0;
+    return cli_fail(status == CNN_ERROR_MEMORY ? CLI_EXIT_FAILURE : CLI_EXIT_USAGE, "%s",
+                    cnn_error_message());
+}
+
+/* Options win over data. */
+static cnn_network_given find_given(const cli_options *options, const cnn_dataset *dataset)
+{
+    cnn_network_given given = {0};
+    if (options->xdim_given)
+        memcpy(given.input, options->config.xdim, sizeof given.input);
+    else if (dataset)
+        memcpy(given.open, cnn_dataset_shape(dataset), sizeof given.open);
+    if (cli_option_is_given(options, "ydim"))
+        given.classes = options->config.ydim;
+    else if (dataset)
+        given.classes = cnn_dataset_class_count(dataset);
+    return given;
+}
+
+static int create_from_file(cnn_network **network, const cli_options *options,
+                            const cnn_dataset *dataset)
+{
+    cnn_network_given given = find_given(options, dataset);
+    char *preset = NULL;
+    int code = 0;
+    if (!cli_net_is_path(options->net))
+        CLI_TRY(check(cnn_network_preset(&preset, options->net)));
+    CLI_TRY(check(cnn_network_from_file(network, options->config.name,
+                                        preset ? preset : options->net, &given)));
+    if (cli_option_is_given(options, "ydim") && cnn_network_classes(*network) != given.classes)
+        code = cli_fail(CLI_EXIT_USAGE,
+                        "--ydim: expected %d, the width of the network's output, found %d: write "
+                        "Linear(classes) in %s, or leave --ydim out",
+                        cnn_network_classes(*network), given.classes, options->net);
+out:
+    cnn_string_free(preset);
+    return code;
+}
+
+int cli_network_check(const cli_options *options)
+{
+    cnn_network *network = NULL;
+    int code = options->net ? create_from_file(&network, options, NULL) : 0;
+    cnn_network_destroy(network);
+    return code;
+}
+
+bool cli_network_input(int input[3], const cli_options *options)
+{
+    cnn_network *network = NULL;
+    bool fixed = false;
+    if (options->xdim_given)
+        memcpy(input, options->config.xdim, sizeof options->config.xdim);
+    else if (options->net && create_from_file(&network, options, NULL) == 0) {
+        fixed = !cnn_network_takes_any_input(network);
+        memcpy(input, cnn_network_input(network), 3 * sizeof *input);
+    }
+    cnn_network_destroy(network);
+    return options->xdim_given || fixed;
+}
+
+int cli_network_create(cnn_network **network, const cli_options *options,
+                       const cnn_dataset *dataset)
+{
+    cnn_config config = options->config;
+    *network = NULL;
+    if (options->net)
+        return create_from_file(network, options, dataset);
+    if (dataset && !options->xdim_given)
+        memcpy(config.xdim, cnn_dataset_shape(dataset), sizeof config.xdim);
+    return cli_check(cnn_network_create(network, &config));
+}
+
+int cli_network_find(char **path, const cli_options *options)
+{
+    cnn_network *network = NULL;
+    int code = 0;
+    *path = NULL;
+    if (!options->net)
+        return 0;
+    CLI_TRY(cli_network_create(&network, options, NULL));
+    if (cli_net_is_path(options->net))
+        *path = cli_concatenate((const char *[]){options->net, NULL});
+    else
+        CLI_TRY(check(cnn_network_preset(path, options->net)));
+    if (!*path)
+        code = CLI_EXIT_FAILURE;
+out:
+    cnn_network_destroy(network);
+    return code;
+}
