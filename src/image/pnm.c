@@ -120,7 +120,7 @@ static cnn_status read_plain_sample(unsigned *sample, pnm_reader *reader)
 static unsigned raw_sample(const pnm_reader *reader, const uint8_t *row, size_t index)
 {
     if (reader->kind.bits)
-        return row[index / BITS] >> (BITS - 1 - index % BITS) & 1u;
+        return (unsigned)row[index / BITS] >> (BITS - 1 - index % BITS) & 1u;
     if (reader->largest > BYTE)
         return (unsigned)row[2 * index] << BITS | row[2 * index + 1];
     return row[index];
