@@ -117,8 +117,10 @@ cnn_status cnn_network_restore(cnn_network **network, const char *json, const ch
                                const char *source);
 
 /* The same nodes, options and names? Sets *difference (to be freed with free()), where they are
- * not, to words for what differs first: "--ksize 3, now 5", "layer conv1". Errors: MEMORY. */
-cnn_status cnn_network_compare(char **difference, const cnn_network *now, const cnn_network *then);
+ * not, to words for what differs first: "--ksize: expected 3 as in SOURCE, found 5". Errors:
+ * MEMORY. */
+cnn_status cnn_network_compare(char **difference, const cnn_network *now, const cnn_network *then,
+                               const char *source);
 
 /* The options of a command line that make the network, or name it: "--xdim 1,28,28 --ksize 3 ...",
  * "--net resnet20 --xdim 3,32,32 --ydim 10". To be freed with free(). Errors: MEMORY. */

@@ -130,8 +130,10 @@ static cnn_status say(char **difference, cnn_text *text)
 }
 
 /* The first option that differs, as JSON has it. */
-static cnn_status compare_families(char **difference, const cnn_config *now, const cnn_config *then)
+static cnn_status compare_families(char **difference, const cnn_config *now, const cnn_config *then,
+                                   const char *source)
 {
+    enum { FLAGS = JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(9) };
     char *texts[2] = {NULL, NULL};
     json_t *found = NULL, *expected = NULL, *value;
     cnn_text text = {0};
@@ -146,10 +148,9 @@ static cnn_status compare_families(char **difference, const cnn_config *now, con
         const json_t *other = json_object_get(found, key);
         if (json_equal(other, value))
             continue;
-        char *before = cnn_json_dump(value, JSON_ENCODE_ANY),
-             *after = cnn_json_dump(other, JSON_ENCODE_ANY);
-        cnn_text_append(&text, "--%s: expected %s, found %s", key, before ? before : "",
-                        after ? after : "");
+        char *before = cnn_json_dump(value, FLAGS), *after = cnn_json_dump(other, FLAGS);
+        cnn_text_append(&text, "--%s: expected %s as in %s, found %s", key, before ? before : "",
+                        source, after ? after : "");
         free(before);
         free(after);
         status = say(difference, &text);
@@ -164,7 +165,8 @@ out:
 }
 
 /* The first line that differs. */
-static cnn_status compare_texts(char **difference, const char *now, const char *then)
+static cnn_status compare_texts(char **difference, const char *now, const char *then,
+                                const char *source)
 {
     cnn_text text = {0};
     size_t line = 0, i = 0;
@@ -173,25 +175,27 @@ static cnn_status compare_texts(char **difference, const char *now, const char *
             line = i + 1;
     if (!now[i] && !then[i])
         return CNN_OK;
-    cnn_text_append(&text, "--net: expected the line '%.*s', found '%.*s'",
-                    (int)strcspn(then + line, "\n"), then + line, (int)strcspn(now + line, "\n"),
-                    now + line);
+    cnn_text_append(&text, "--net: expected the line '%.*s' as in %s, found '%.*s'",
+                    (int)strcspn(then + line, "\n"), then + line, source,
+                    (int)strcspn(now + line, "\n"), now + line);
     return say(difference, &text);
 }
 
-cnn_status cnn_network_compare(char **difference, const cnn_network *now, const cnn_network *then)
+cnn_status cnn_network_compare(char **difference, const cnn_network *now, const cnn_network *then,
+                               const char *source)
 {
     char *texts[2] = {NULL, NULL};
     cnn_text text = {0};
     cnn_status status = CNN_OK;
     *difference = NULL;
     if (now->family && then->family)
-        return compare_families(difference, now->family, then->family);
+        return compare_families(difference, now->family, then->family, source);
     CNN_TRY(cnn_network_to_text(&texts[0], now));
     CNN_TRY(cnn_network_to_text(&texts[1], then));
-    CNN_TRY(compare_texts(difference, texts[0], texts[1]));
+    CNN_TRY(compare_texts(difference, texts[0], texts[1], source));
     if (!*difference && strcmp(now->name, then->name) != 0) {
-        cnn_text_append(&text, "--name: expected \"%s\", found \"%s\"", then->name, now->name);
+        cnn_text_append(&text, "--name: expected \"%s\" as in %s, found \"%s\"", then->name, source,
+                        now->name);
         status = say(difference, &text);
     }
 out:

@@ -186,11 +186,10 @@ out:
 static cnn_status match_network(const cnn_network *now, const cnn_network *then, const char *path)
 {
     char *difference = NULL;
-    cnn_status status = cnn_network_compare(&difference, now, then);
+    cnn_status status = cnn_network_compare(&difference, now, then, path);
     if (status == CNN_OK && difference)
-        status = cnn_fail(CNN_ERROR_DATA,
-                          "%s in %s: leave the option out, or train afresh without --resume",
-                          difference, path);
+        status = cnn_fail(CNN_ERROR_DATA, "%s: leave it out, or train afresh without --resume",
+                          difference);
     free(difference);
     return status;
 }
