@@ -140,8 +140,8 @@ kernel void batchnorm_reduce(global float *gradients, int w_offset, int b_offset
  * reads, are complete at their places in `gradients`. */
 kernel void batchnorm_input(global float *dx, const global float *dy, const global float *x,
                             const global float *saved, const global float *parameters,
-                            int w_offset, int b_offset, const global float *gradients,
-                            int dw_offset, int db_offset, int n)
+                            int w_offset, const global float *gradients, int dw_offset,
+                            int db_offset, int n)
 {
     const size_t pixels = (size_t)n * PLANE;
     const float share = 1.0f / pixels;

@@ -54,7 +54,7 @@ for name in $names; do
             NETWORKS=200 CNN_TEST_COMMAND="$build/src/cli/cnn-cl" python3 "$root/tests/cli/test_networks.py"
             ;;
         graphs)
-            /usr/bin/python3 "$root/tests/check_graphs.py" "$build/tests/graph_step" "$root/data/nets" 100
+            python3 "$root/tests/check_graphs.py" "$build/tests/graph_step" "$root/data/nets" 100
             ;;
         sweeps)
             run_sweeps

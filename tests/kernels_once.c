@@ -156,6 +156,41 @@ START_TEST(networks)
 }
 END_TEST
 
+/* The kinds that the family does not have. */
+START_TEST(other_kinds)
+{
+    enum { BATCH = 2, IMAGE = 2 * 9 * 8 };
+    static const char text[] = "input(2, 9, 8)\n"
+                               "Conv2d(4, 3, padding=1, groups=2)\n"
+                               "Conv2d(4, 3, padding=1, groups=4)\n"
+                               "GroupNorm(2)\n"
+                               "SiLU()\n"
+                               "BatchNorm2d(affine=false)\n"
+                               "p = AvgPool2d(2)\n"
+                               "q = Dropout(0.4)\n"
+                               "s = AdaptiveAvgPool2d(1)\n"
+                               "m = Mul(q, s)\n"
+                               "Concat(m, p)\n"
+                               "Conv2d(3, 1, stride=2)\n"
+                               "AdaptiveAvgPool2d(1)\n";
+    static const uint8_t images[BATCH * IMAGE];
+    static const uint16_t labels[BATCH];
+    random_source random = {.seed = 1};
+    cnn_network *network;
+    check_ok(cnn_network_from_text(&network, "kinds", text, "kinds", NULL));
+    plan_case at = make_network_case(&random, network, BATCH);
+    cnn_plan *plan = make_plan(&at, BATCH, true, false);
+    write_all(plan);
+    check_ok(cnn_plan_upload(plan, at.model));
+    cnn_gather_source source = {device_bytes(images, sizeof images),
+                                device_bytes(labels, sizeof labels), NULL};
+    run_steps(plan, &source, &(cnn_pass){.n = 1, .training = true, .seed = 1, .step = 2});
+    cnn_plan_destroy(plan);
+    plan_case_finish(&at);
+    cnn_network_destroy(network);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("kernels once");
@@ -166,5 +201,6 @@ int main(void)
     tcase_add_test(one_by_one, kernels_that_measure);
     TCase *together = add_device_case(suite, "networks");
     tcase_add_loop_test(together, networks, 0, 8);
+    tcase_add_test(together, other_kinds);
     return run_device_suite(suite);
 }

@@ -110,8 +110,7 @@ static cnn_status backward(cnn_op *op, const cnn_op_memory *memory, const cnn_pa
         status = CNN_LAUNCH(&op->kernels[INPUT], pixel_items(op, pass),
                             cnn_arg_mem(memory->input_gradient),
                             cnn_arg_mem(memory->output_gradient), cnn_arg_mem(memory->input),
-                            cnn_arg_mem(memory->saved), cnn_arg_mem(memory->parameters), w_offset,
-                            b_offset, sums, dw_offset, db_offset, n);
+                            cnn_arg_mem(memory->saved), cnn_arg_mem(memory->parameters), w_offset, sums, dw_offset, db_offset, n);
 out:
     return status;
 }
