@@ -83,6 +83,7 @@ static float slope(float kept)
 #elif FUNCTION == TANH
     return 1.0f - kept * kept;
 #elif FUNCTION == SCALE
+    (void)kept;
     return PARAMETER;
 #endif
 }

@@ -63,6 +63,50 @@ static void take_line(cnn_log_level level, const char *line, void *user)
     free(source);
 }
 
+/* The kinds that the family does not have. */
+static const char kinds[] = "input(2, 9, 8)\n"
+                            "Conv2d(4, 3, padding=1, groups=2, bias=false)\n"
+                            "Conv2d(4, (3, 1), padding=(1, 0), groups=4)\n"
+                            "GroupNorm(2)\n"
+                            "BatchNorm2d(affine=false)\n"
+                            "SiLU()\n"
+                            "ReLU6()\n"
+                            "LeakyReLU()\n"
+                            "GELU()\n"
+                            "GELU(approximate=tanh)\n"
+                            "Hardswish()\n"
+                            "Tanh()\n"
+                            "Scale(0.5)\n"
+                            "MaxPool2d(3, stride=2, padding=1)\n"
+                            "p = AvgPool2d(2, stride=1)\n"
+                            "q = Dropout(0.4)\n"
+                            "AdaptiveAvgPool2d(1)\n"
+                            "s = Sigmoid()\n"
+                            "m = Mul(q, s)\n"
+                            "a = Add(m, p)\n"
+                            "Concat(a, p)\n"
+                            "Conv2d(3, 1, stride=2)\n"
+                            "AdaptiveAvgPool2d(1)\n";
+
+static void build_all(cnn_device *device, const cnn_network *network)
+{
+    for (int i = 0; i < 4; i++) {
+        cnn_plan *plan;
+        cnn_plan_options options = {
+            .batch = BATCH, .training = i & 1, .fuse = i & 2, .slots = 1, .whole = 2 * BATCH};
+        leave_unless(cnn_plan_create(&plan, device, network, options) == CNN_OK);
+        cnn_plan_destroy(plan);
+    }
+}
+
+static void build_kinds(cnn_device *device)
+{
+    cnn_network *network;
+    leave_unless(cnn_network_from_text(&network, "kinds", kinds, "kinds", NULL) == CNN_OK);
+    build_all(device, network);
+    cnn_network_destroy(network);
+}
+
 static void build_plans(cnn_device *device, const example *at)
 {
     cnn_config config;
@@ -77,13 +121,7 @@ static void build_plans(cnn_device *device, const example *at)
     config.batchnorm = at->batchnorm;
     config.dropout = at->dropout;
     leave_unless(cnn_network_create(&network, &config) == CNN_OK);
-    for (int i = 0; i < 4; i++) {
-        cnn_plan *plan;
-        cnn_plan_options options = {
-            .batch = BATCH, .training = i & 1, .fuse = i & 2, .slots = 1, .whole = 2 * BATCH};
-        leave_unless(cnn_plan_create(&plan, device, network, options) == CNN_OK);
-        cnn_plan_destroy(plan);
-    }
+    build_all(device, network);
     cnn_network_destroy(network);
 }
 
@@ -95,6 +133,7 @@ static void build_class(const char *kernel_class)
     leave_unless(cnn_device_create(&device, NULL) == CNN_OK);
     for (size_t i = 0; i < sizeof examples / sizeof examples[0]; i++)
         build_plans(device, &examples[i]);
+    build_kinds(device);
     leave_unless(cnn_bench_measure_peaks(&peaks, device) == CNN_OK);
     cnn_device_destroy(device);
 }
