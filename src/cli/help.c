@@ -90,7 +90,7 @@ void cli_help_print(const cli_command *command)
     print_rows(shown);
     if (named)
         print_names(named & CLI_PREPARE
-                        ? "Network, data ('params --help', 'eval --help'):"
+                        ? "The network and data ('params --help', 'eval --help'):"
                         : "The network ('params --help' explains):",
                     named);
     cli_print("Also --device SEL, --seed N, -q, -v, -h: see 'cnn-cl --help'.\n");
