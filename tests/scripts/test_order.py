@@ -167,7 +167,8 @@ class Order(ScriptCase):
     def make_tree(self):
         tree = os.path.join(self.machine, "tree")
         shutil.copytree(os.path.join(ROOT, "scripts"), os.path.join(tree, "scripts"))
-        for name in ("tests", "cl", "docs"):
+        os.makedirs(os.path.join(tree, "data"))
+        for name in ("tests", "cl", "docs", "data/nets"):
             os.symlink(os.path.join(ROOT, name), os.path.join(tree, name))
         os.makedirs(os.path.join(tree, "src"))
         self.put("tree/src/one.c", "")
