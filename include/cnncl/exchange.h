@@ -56,6 +56,25 @@ CNN_API void cnn_import_options_init(cnn_import_options *options);
 CNN_API cnn_status cnn_model_import(cnn_model **model, const char *path,
                                     const cnn_import_options *options);
 
+/** The tensors of a file, for a model to start from. */
+typedef struct cnn_weights cnn_weights;
+
+/** Reads a file of any of the formats of cnn_model_import(). Errors: FILE, DATA, MEMORY. */
+CNN_API cnn_status cnn_weights_load(cnn_weights **weights, const char *path);
+/** Frees it. NULL is no error. */
+CNN_API void cnn_weights_destroy(cnn_weights *weights);
+/** Are they a model's that was trained on files of pictures? Those were brought to its input by
+ * *fit, which stays as it is where not, and may be NULL. */
+CNN_API bool cnn_weights_are_of_pictures(const cnn_weights *weights, cnn_picture_fit *fit);
+
+/** Gives a model every tensor of the file that has the name and the shape of one of its own; the
+ * others stay as they are. Names are compared as cnn_model_import() does. What was taken and what
+ * was not goes to the log as one line of information. The model also takes the file's
+ * normalisation, where it says one, and remembers its path. Errors: DATA (nothing fits; a value
+ * that is not finite; a normalisation for other channels; the model may then have some of the
+ * values), MEMORY. */
+CNN_API cnn_status cnn_model_take_weights(cnn_model *model, const cnn_weights *weights);
+
 #ifdef __cplusplus
 }
 #endif

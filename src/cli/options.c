@@ -117,6 +117,11 @@ static int check_training(const cli_options *options)
         return cli_fail(CLI_EXIT_USAGE,
                         "--model and --resume exclude each other, the model is the checkpoint's: "
                         "leave one out");
+    if (options->init && (resumes || options->model))
+        return cli_fail(CLI_EXIT_USAGE,
+                        "--init and --%s exclude each other, the values are the %s's: leave one "
+                        "out",
+                        resumes ? "resume" : "model", resumes ? "checkpoint" : "model");
     if (options->resume && options->no_clobber)
         return cli_fail(CLI_EXIT_USAGE,
                         "--resume and --no-clobber exclude each other: leave one out");

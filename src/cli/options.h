@@ -31,7 +31,8 @@ typedef enum cli_group {
     CLI_CONVERT = 1 << 17,  /* how pictures become input */
     CLI_SERVE = 1 << 18,
     CLI_DOCTOR = 1 << 19,
-    CLI_PREPARE = 1 << 20 /* how the data is loaded */
+    CLI_PREPARE = 1 << 20, /* how the data is loaded */
+    CLI_RARE = 1 << 30     /* no group: where a help has many rows, the name alone is there */
 } cli_group;
 
 enum {
@@ -65,6 +66,7 @@ struct cli_options {
     bool given[CLI_MAX_OPTIONS]; /* by row of the table */
 
     const char *model; /* NULL for a fresh network */
+    const char *init;  /* the file whose weights it starts from; NULL: none */
     cnn_config config;
     const char *net;            /* NULL for a network of the family's options */
     const cnn_network *network; /* of a checkpoint, not the family's; NULL for none */

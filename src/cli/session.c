@@ -112,6 +112,10 @@ static int choose_preparation(cnn_data_options *prepare, const char ***names,
         memcpy(prepare->input, input, sizeof prepare->input);
     if (model && !options->fit_given)
         cnn_model_is_of_pictures(model, &prepare->fit);
+    if (session->weights && !options->fit_given &&
+        cnn_weights_are_of_pictures(session->weights, &prepare->fit))
+        cli_info("pictures are fitted as those of %s were (--fit %s)", options->init,
+                 cnn_picture_fit_name(prepare->fit));
     if (count == 0)
         return 0;
     *names = cli_allocate((size_t)count, sizeof **names);
@@ -166,12 +170,26 @@ int cli_session_load_data(cli_session *session, cli_options *options)
     return code == 0 ? check_judge(session, options) : code;
 }
 
+/* The file is not needed any more. */
+static int take_weights(cli_session *session)
+{
+    int code = cli_check(cnn_model_take_weights(session->model, session->weights));
+    cnn_weights_destroy(session->weights);
+    session->weights = NULL;
+    if (code == 0 && strcmp(cnn_model_normalization(session->model), "none") != 0)
+        cli_info("pixels are normalised as there, (pixel - mean) / deviation: %s",
+                 cnn_model_normalization(session->model));
+    return code;
+}
+
 int cli_session_load(cli_session *session, cli_options *options)
 {
     int code = 0;
     if (options->model && !session->model)
         CLI_TRY(cli_session_load_model(session, options));
     CLI_TRY(cli_network_check(options));
+    if (options->init)
+        CLI_TRY(cli_check(cnn_weights_load(&session->weights, options->init)));
     CLI_TRY(cli_session_load_data(session, options));
     adopt_data(options, session->dataset);
     if (!session->model) {
@@ -181,6 +199,8 @@ int cli_session_load(cli_session *session, cli_options *options)
     }
     CLI_TRY(
         check_fit(cnn_model_network(session->model), session->dataset, options, options->model));
+    if (session->weights)
+        CLI_TRY(take_weights(session));
 out:
     return code;
 }
@@ -234,6 +254,7 @@ void cli_session_finish(cli_session *session)
 {
     cnn_dataset_destroy(session->dataset);
     cnn_model_destroy(session->model);
+    cnn_weights_destroy(session->weights);
     cnn_device_destroy(session->device);
     memset(session, 0, sizeof *session);
 }

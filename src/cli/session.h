@@ -10,6 +10,7 @@
 typedef struct cli_session {
     cnn_dataset *dataset;
     cnn_model *model;
+    cnn_weights *weights; /* of --init, while the model is made; or NULL */
     cnn_device *device;
 } cli_session;
 

@@ -167,7 +167,7 @@ static bool has_shape(const cnn_tensor_info *wanted, const cnn_raw_tensor *found
            memcmp(wanted->shape, found->shape, sizeof(int) * (size_t)wanted->rank) == 0;
 }
 
-static bool goes_into(const cnn_tensor_info *wanted, const cnn_raw_tensor *found)
+bool cnn_fit_suits(const cnn_tensor_info *wanted, const cnn_raw_tensor *found)
 {
     return has_shape(wanted, found) || (wanted->rank == 0 && found->count == 1);
 }
@@ -182,7 +182,7 @@ static cnn_status fail_shapes(const cnn_fit *fit, const cnn_model *model, const 
     for (size_t i = 0; i < model->slot_count; i++) {
         const cnn_tensor_info *info = &model->slots[i].info;
         const cnn_raw_tensor *source = fit->sources[i];
-        if (!source || goes_into(info, source))
+        if (!source || cnn_fit_suits(info, source))
             continue;
         if (count == 0) {
             first = source;
@@ -218,7 +218,7 @@ static cnn_status check(cnn_fit *fit, const cnn_model *model, const cnn_state_di
         used += fit->sources[i] != NULL;
     }
     for (size_t i = 0; i < model->slot_count; i++)
-        if (fit->sources[i] && !goes_into(&model->slots[i].info, fit->sources[i]))
+        if (fit->sources[i] && !cnn_fit_suits(&model->slots[i].info, fit->sources[i]))
             return fail_shapes(fit, model, dict->path);
     fit->extra_count = dict->count - used;
     return CNN_OK;
@@ -234,7 +234,7 @@ bool cnn_fit_is_exact(const cnn_model *model, const cnn_state_dict *dict)
     for (size_t i = 0; i < model->slot_count; i++) {
         const cnn_slot *slot = &model->slots[i];
         const cnn_raw_tensor *found = find(dict, prefix, length, slot);
-        if (found ? !goes_into(&slot->info, found) : slot->info.type != CNN_INT64)
+        if (found ? !cnn_fit_suits(&slot->info, found) : slot->info.type != CNN_INT64)
             return false;
         used += found != NULL;
     }

@@ -24,6 +24,8 @@ cnn_status cnn_fit_init(cnn_fit *fit, const cnn_model *model, const cnn_state_di
 bool cnn_fit_is_exact(const cnn_model *model, const cnn_state_dict *dict);
 /* The file's tensor for a slot of the model, by name. NULL where there is none. */
 const cnn_raw_tensor *cnn_fit_find(const cnn_model *model, size_t slot, const cnn_state_dict *dict);
+/* Has the file's tensor the shape of the model's? */
+bool cnn_fit_suits(const cnn_tensor_info *wanted, const cnn_raw_tensor *found);
 /* Copies all values to the model. Errors: DATA, also where a value is not finite. */
 cnn_status cnn_fit_copy(cnn_model *model, const cnn_fit *fit, const char *path);
 void cnn_fit_finish(cnn_fit *fit);

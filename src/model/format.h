@@ -18,6 +18,8 @@
 /* "digits" where pictures are to be made as MNIST's; absent elsewhere, and in files of earlier
  * versions, which tell by what they were trained on. */
 #define CNN_PICTURES_KEY "cnn-cl.pictures"
+/* JSON: how its pictures were prepared; absent where it is of none. */
+#define CNN_PREPARATION_KEY "cnn-cl.preparation"
 
 enum {
     CNN_ARCHIVE_LENGTH_SIZE = 8,          /* bytes of the header's length */

@@ -10,9 +10,7 @@
 #include "model/format.h"
 #include "net/network.h"
 
-#define PREPARATION_KEY "cnn-cl.preparation" /* JSON; absent where it is of no pictures */
-
-enum { METADATA_LIMIT = 9 };
+enum { METADATA_LIMIT = 10 };
 
 static void add_metadata(cnn_metadata *metadata, size_t *count, const char *key, const char *value)
 {
@@ -42,7 +40,8 @@ cnn_status cnn_model_save(const cnn_model *model, const char *path)
     add_metadata(metadata, &count, CNN_DATA_KEY, model->origin.data);
     add_metadata(metadata, &count, CNN_CLASSES_KEY, classes);
     add_metadata(metadata, &count, CNN_NORMALIZE_KEY, model->normalization.text);
-    add_metadata(metadata, &count, PREPARATION_KEY, preparation);
+    add_metadata(metadata, &count, CNN_PREPARATION_KEY, preparation);
+    add_metadata(metadata, &count, CNN_START_KEY, model->start);
     add_metadata(metadata, &count, CNN_PICTURES_KEY, model->origin.digits ? "digits" : NULL);
     CNN_TRY(cnn_archive_write(path, tensors, model->slot_count, metadata, count));
 out:
@@ -135,8 +134,9 @@ cnn_status cnn_archive_to_model(cnn_model **model, const cnn_network *network,
     CNN_TRY(cnn_model_normalize_file(result, cnn_archive_metadata(archive, CNN_NORMALIZE_KEY),
                                      cnn_archive_path(archive)));
     CNN_TRY(cnn_origin_read_preparation(&result->origin,
-                                        cnn_archive_metadata(archive, PREPARATION_KEY),
+                                        cnn_archive_metadata(archive, CNN_PREPARATION_KEY),
                                         cnn_archive_path(archive)));
+    CNN_TRY(cnn_model_set_start(result, cnn_archive_metadata(archive, CNN_START_KEY)));
     for (size_t i = 0; i < result->slot_count; i++)
         CNN_TRY(cnn_archive_check(&result->slots[i].info, archive));
     CNN_TRY(cnn_model_allocate(result));

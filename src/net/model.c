@@ -186,6 +186,7 @@ void cnn_model_destroy(cnn_model *model)
     free(model->slots);
     cnn_origin_finish(&model->origin);
     cnn_normalization_finish(&model->normalization);
+    free(model->start);
     free(model);
 }
 
@@ -241,4 +242,18 @@ cnn_status cnn_model_rename(cnn_model *model, const char *name)
 {
     CNN_NEED(model, name);
     return cnn_network_rename(model->network, name);
+}
+
+cnn_status cnn_model_set_start(cnn_model *model, const char *path)
+{
+    char *copy = NULL;
+    size_t size = path ? strlen(path) + 1 : 0;
+    cnn_status status = path ? cnn_allocate(&copy, size, 1, "a model's start") : CNN_OK;
+    if (status != CNN_OK)
+        return status;
+    if (path)
+        memcpy(copy, path, size);
+    free(model->start);
+    model->start = copy;
+    return CNN_OK;
 }

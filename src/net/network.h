@@ -77,7 +77,13 @@ struct cnn_model {
     cnn_slot *slots; /* every tensor, in PyTorch's order */
     cnn_origin origin;
     cnn_normalization normalization; /* of pixels, before the network */
+    char *start;                     /* the file that values were taken from at first; NULL: none */
 };
+
+#define CNN_START_KEY "cnn-cl.init" /* that file's path, in files */
+
+/* Remembers the file; NULL: none. Errors: MEMORY. */
+cnn_status cnn_model_set_start(cnn_model *model, const char *path);
 
 /* A model without memory for its values: the names, types and shapes of its tensors. For a reader,
  * which compares them with a file's before it takes memory. Copies the network. Errors: MEMORY. */

@@ -171,6 +171,7 @@ cnn_status cnn_checkpoint_model(cnn_model **model, const cnn_checkpoint *checkpo
     CNN_TRY(cnn_model_normalize_file(result,
                                      cnn_archive_metadata(checkpoint->archive, CNN_NORMALIZE_KEY),
                                      cnn_archive_path(checkpoint->archive)));
+    CNN_TRY(cnn_model_set_start(result, cnn_archive_metadata(checkpoint->archive, CNN_START_KEY)));
     for (size_t i = 0; i < result->slot_count; i++)
         CNN_TRY(cnn_archive_check(&result->slots[i].info, checkpoint->archive));
     CNN_TRY(cnn_model_allocate(result));

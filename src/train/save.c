@@ -106,14 +106,18 @@ static cnn_status write_state(const cnn_trainer *trainer, const cnn_state *state
     CNN_TRY(cnn_network_to_json(&config, trainer->model->network));
     CNN_TRY(cnn_network_to_text(&network, trainer->model->network));
     CNN_TRY(describe(&text, trainer));
-    const cnn_metadata metadata[] = {{"format", "pt"},
-                                     {"cnn-cl.version", cnn_version()},
-                                     {CNN_CHECKPOINT_CONFIG_KEY, config},
-                                     {CNN_CHECKPOINT_NETWORK_KEY, network},
-                                     {CNN_CHECKPOINT_KEY, text},
-                                     {CNN_NORMALIZE_KEY, trainer->model->normalization.text}};
-    size_t count = sizeof metadata / sizeof metadata[0];
-    count -= trainer->model->normalization.text == NULL;
+    const cnn_metadata known[] = {{"format", "pt"},
+                                  {"cnn-cl.version", cnn_version()},
+                                  {CNN_CHECKPOINT_CONFIG_KEY, config},
+                                  {CNN_CHECKPOINT_NETWORK_KEY, network},
+                                  {CNN_CHECKPOINT_KEY, text},
+                                  {CNN_START_KEY, trainer->model->start},
+                                  {CNN_NORMALIZE_KEY, trainer->model->normalization.text}};
+    cnn_metadata metadata[sizeof known / sizeof known[0]];
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (known[i].value)
+            metadata[count++] = known[i];
     if (previous)
         CNN_TRY(keep(path, previous));
     CNN_TRY(cnn_archive_write_sealed(path, state->tensors, state->count, metadata, count));

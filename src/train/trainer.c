@@ -115,6 +115,7 @@ static cnn_status allocate_copies(cnn_trainer *trainer)
     CNN_TRY(cnn_model_allocate(trainer->best.model));
     CNN_TRY(cnn_model_set_data(trainer->best.model, trainer->dataset));
     CNN_TRY(cnn_model_set_normalization(trainer->best.model, trainer->model->normalization.text));
+    CNN_TRY(cnn_model_set_start(trainer->best.model, trainer->model->start));
 out:
     return status;
 }

@@ -11,6 +11,8 @@ CNN_CL = os.environ["CNN_TEST_COMMAND"]
 PAGE = os.path.join(ROOT, "docs", "cnn-cl.1")
 # "  -q, --quiet       no information": the name, its argument, the rest
 ROW = re.compile(r"(?m)^  (?:-\w, )?--([a-z-]+)(?: ([A-Z]\S*))? +(.*)$")
+# What begins the names that have no rows
+BRIEF = r"(?:The network .*?|  And, as the manual says):"
 # A line of the page that begins with an option, and one that begins its description
 NAMED = re.compile(r"(?m)^\.(?:It )?(?:Fl \w , )?Fl -([a-z-]+)")
 ITEM = re.compile(r"(?ms)^\.It (?:Fl \w , )?Fl -([a-z-]+)(?: Ar (\S+))?\n(.*?)(?=^\.(?:It|El|Sh|Ss)\b)")
@@ -18,7 +20,13 @@ ITEM = re.compile(r"(?ms)^\.It (?:Fl \w , )?Fl -([a-z-]+)(?: Ar (\S+))?\n(.*?)(?
 
 def rows_of(text):
     """Name, argument, description of each option in a help, but the names alone at its end."""
-    return ROW.findall(re.split(r"(?m)^The network .*:", text)[0])
+    return ROW.findall(re.split("(?m)^" + BRIEF, text)[0])
+
+
+def named_in(text):
+    """Names that a help has without a row: each with its argument."""
+    found = re.search(rf"(?s)\n{BRIEF}(.*?)\nAlso ", text)
+    return re.findall(r"--([a-z-]+)(?: ([A-Z]\S*))?", re.sub(r"\('.*?\)", "", found.group(1)) if found else "")
 
 
 def help_of(*command):
@@ -35,9 +43,7 @@ def commands():
 def options_of(*command):
     """What a command's help names, but the options of every command."""
     text = help_of(*command)
-    brief = re.search(r"(?s)\nThe network .*?:(.*?)\nAlso ", text)
-    names = [name for name, _, _ in rows_of(text)]
-    return sorted(names + re.findall(r"--([a-z-]+)", brief.group(1) if brief else ""))
+    return sorted([name for name, _, _ in rows_of(text)] + [name for name, _ in named_in(text)])
 
 
 class Page(unittest.TestCase):
@@ -77,7 +83,9 @@ class Page(unittest.TestCase):
         self.assertEqual(len(described), len(items))
         rows = {row for command in [(), *((name,) for name in commands())]
                 for row in rows_of(help_of(*command))}
-        self.assertEqual(sorted(described), sorted({name for name, _, _ in rows}))
+        short = {row for name in commands() for row in named_in(help_of(name))}
+        self.assertEqual(sorted(described), sorted({name for name, *_ in [*rows, *short]}))
+        self.assertEqual({name: described[name][0] for name, _ in short}, dict(short))
         for name, argument, help_text in rows:
             with self.subTest(name):
                 self.assertEqual(described[name][0], argument)

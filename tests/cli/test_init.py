@@ -1,0 +1,94 @@
+"""train --init: what it takes from a file, what starts afresh, and what is said of it."""
+import json
+import os
+import struct
+import unittest
+
+from support import NETWORK, CommandTest, make_data, read_safetensors
+
+QUICK = ["--epochs", "1", "--batch", "64"]
+
+
+def read_values(path):
+    """The bytes of each tensor of a saved model."""
+    header, _ = read_safetensors(path)
+    with open(path, "rb") as file:
+        data = file.read()
+    start = 8 + struct.unpack("<Q", data[:8])[0]
+    return {name: data[start + begin:start + end]
+            for name, entry in header.items() for begin, end in [entry["data_offsets"]]}
+
+
+class Init(CommandTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.three = make_data(cls.folder + "/three", classes=3)
+
+    def setUp(self):
+        self.first = self.folder + "/first/cnn.safetensors"
+        if not self.exists("first"):
+            self.train("first")
+
+    def start(self, out, *more, code=0, network=None):
+        """A model that starts from the first one, of three classes, and what was said."""
+        network = network or [*NETWORK[:NETWORK.index("--ydim")], "--ydim", "3", "--dropout", "0.1"]
+        return self.run_command("train", "--data", self.three, "--out", out, *network, *QUICK, *more, code=code)
+
+    def test_takes_what_fits(self):
+        result = self.start("zero", "--init", self.first, "--epochs", "0")
+        lines = [line for line in result.stderr.splitlines() if "start afresh" in line]
+        self.assertEqual(lines, [
+            f"{self.first}: 6 of the network's 8 tensors are taken; 2 start afresh: net.linear_11.weight (3, 16), "
+            "net.linear_11.bias (3,); 2 of the file's are left out: net.linear_11.bias (4,), "
+            "net.linear_11.weight (4, 16)"])
+        theirs, ours = read_values(self.first), read_values(self.folder + "/zero/cnn.safetensors")
+        for name, values in ours.items():
+            self.assertEqual(values == theirs[name], "linear_11" not in name, name)
+        with open(self.folder + "/zero/cnn.run.json", encoding="utf-8") as file:
+            self.assertEqual(json.load(file)["init"], self.first)
+        self.assertEqual(read_safetensors(self.folder + "/zero/cnn.safetensors")[1]["cnn-cl.init"], self.first)
+
+    def test_goes_on_bit_for_bit(self):
+        self.start("whole", "--init", self.first, "--epochs", "2")
+        self.start("halves", "--init", self.first)
+        os.rename(self.first, self.first + ".away")  # all is in the checkpoint
+        try:
+            self.run_command("train", "--resume", "--out", "halves", "--epochs", "2")
+        finally:
+            os.rename(self.first + ".away", self.first)
+        for name in ("cnn.safetensors", "cnn.best.safetensors"):
+            self.assertEqual(self.read("whole/" + name), self.read("halves/" + name))
+
+    def test_in_pieces_and_unfused(self):
+        for more in (["--micro-batch", "16"], ["--no-fuse"]):
+            self.assertIn("6 of the network's 8", self.start("pieces", "--init", self.first, *more).stderr)
+
+    def test_what_it_refuses(self):
+        other = self.folder + "/other"
+        header = json.dumps({"a.weight": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}).encode()
+        with open(other, "wb") as file:
+            file.write(struct.pack("<Q", len(header)) + header + bytes(8))
+        train = ["train", "--data", self.three, "--out", "none", *NETWORK, *QUICK]
+        for arguments, code, pattern in (
+                (["--init", "absent"], 1, "absent: cannot be opened"),
+                (["--init", other], 1, r"other: expected tensors with names and shapes of the network cnn "
+                 r"\(net\.conv2d_00\.weight \(4, 1, 3, 3\), .*\), found none among its 1 \(a\.weight \(2,\)\)$"),
+                (["--init="], 2, "--init: expected a path"),
+                (["--init", self.first, "--resume"], 2, "--init and --resume exclude each other"),
+                (["--init", self.first, "--resume-from", "x"], 2, "--init and --resume exclude each other")):
+            self.assert_refused([*train, "-q", *arguments], code, pattern)
+        self.assert_refused(["train", "--model", self.first, "--init", self.first], 2,
+                            "--init and --model exclude each other")
+        self.assertFalse(self.exists("none"))
+
+    def test_preparation_comes_along(self):
+        self.run_command("import", self.first, "normal.safetensors", "--mean", "0.5", "--std", "0.25")
+        result = self.start("normal", "--init", "normal.safetensors")
+        self.assertIn("pixels are normalised as there, (pixel - mean) / deviation: 0.5:0.25", result.stderr)
+        _, metadata = read_safetensors(self.folder + "/normal/cnn.safetensors")
+        self.assertEqual(metadata["cnn-cl.normalize"], "0.5:0.25")
+
+
+if __name__ == "__main__":
+    unittest.main()
