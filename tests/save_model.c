@@ -1,5 +1,6 @@
 /* For check_saved_model.py: `save_model OUT [KEY=VALUE ...]` saves a fresh model of these network
- * options, `save_model --copy IN OUT` loads a model and saves it. */
+ * options, `save_model --net FILE OUT` one of a network file, `save_model --copy IN OUT` loads a
+ * model and saves it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,13 +21,25 @@ static cnn_status create_from_options(cnn_model **model, char **options, int cou
     return cnn_model_create(model, &config, 1);
 }
 
+static cnn_status create_from_file(cnn_model **model, const char *path)
+{
+    cnn_network *network = NULL;
+    cnn_status status = cnn_network_from_file(&network, "network", path, NULL);
+    if (status == CNN_OK)
+        status = cnn_model_create_network(model, network, 1);
+    cnn_network_destroy(network);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     bool copy = argc == 4 && strcmp(argv[1], "--copy") == 0;
-    const char *path = copy ? argv[3] : argv[1];
+    bool net = argc == 4 && strcmp(argv[1], "--net") == 0;
+    const char *path = copy || net ? argv[3] : argv[1];
     cnn_model *model = NULL;
-    cnn_status status =
-        copy ? cnn_model_load(&model, argv[2]) : create_from_options(&model, argv + 2, argc - 2);
+    cnn_status status = copy  ? cnn_model_load(&model, argv[2])
+                        : net ? create_from_file(&model, argv[2])
+                              : create_from_options(&model, argv + 2, argc - 2);
     if (status == CNN_OK)
         status = cnn_model_save(model, path);
     if (status != CNN_OK)

@@ -70,9 +70,9 @@ START_TEST(onnx_has_a_node_for_each_layer)
     ck_assert_uint_eq(graph->n_node, 8);
     assert_names(graph->node[0], "Conv", 3, "net.conv2d_00.bias");
     assert_names(graph->node[1], "BatchNormalization", 5, "net.batchnorm2d_01.running_var");
-    assert_names(graph->node[2], "Relu", 1, "net.batchnorm2d_01");
-    assert_names(graph->node[3], "MaxPool", 1, "net.relu_02");
-    assert_names(graph->node[4], "Flatten", 1, "net.maxpool2d_03");
+    assert_names(graph->node[2], "Relu", 1, "net.batchnorm2d_01/output");
+    assert_names(graph->node[3], "MaxPool", 1, "net.relu_02/output");
+    assert_names(graph->node[4], "Flatten", 1, "net.maxpool2d_03/output");
     assert_names(graph->node[5], "Gemm", 3, "net.linear_06.bias");
     assert_names(graph->node[7], "Gemm", 3, "net.linear_08.bias");
     ck_assert_str_eq(graph->node[0]->input[0], "image");

@@ -11,9 +11,11 @@ extern "C" {
 
 /** Writes the network in evaluation mode as an ONNX model (opset 17, IR version 8), atomically. Its
  * input "image" is (batch, C, H, W) float32 with pixels in 0..1, its output "logits" (batch, ydim);
- * the batch is free. The initialisers have PyTorch's names; dropout is left out. Metadata:
- * "cnn-cl.version", and "cnn-cl.config" as in saved models. Errors: DATA (a value that is not
- * finite), ARGUMENT (more than the 2 GiB that the format holds), FILE, MEMORY. */
+ * the batch is free. Every kind of layer becomes operators; the initialisers have PyTorch's names,
+ * dropout is left out, and what normalises the pixels is part of the graph. Metadata:
+ * "cnn-cl.version", "cnn-cl.config", and what saved models have of classes and pictures. Errors:
+ * DATA (a value that is not finite), ARGUMENT (more than the 2 GiB that the format holds), FILE,
+ * MEMORY. */
 CNN_API cnn_status cnn_model_export_onnx(const cnn_model *model, const char *path);
 
 /** Writes every tensor under PyTorch's name into an npz file, for numpy.load(), atomically. Errors:
