@@ -10,11 +10,12 @@ set -eu
 needed='build-essential meson ninja-build pkg-config python3 opencl-headers ocl-icd-opencl-dev
     pocl-opencl-icd libclblast-dev zlib1g-dev libjansson-dev nettle-dev libcairo2-dev
     libzip-dev
-    libprotobuf-c-dev protobuf-c-compiler libonnx-dev libpng-dev libjpeg-dev libleptonica-dev
-    libmicrohttpd-dev
+    libprotobuf-c-dev protobuf-c-compiler libonnx-dev libpng-dev libjpeg-dev libwebp-dev libtiff-dev
+    libgif-dev libleptonica-dev libmicrohttpd-dev
     gzip curl ca-certificates'
 commands='cc meson ninja pkg-config python3 protoc-c'
-libraries='OpenCL clblast zlib jansson nettle cairo libzip libprotobuf-c libpng libjpeg lept libmicrohttpd'
+libraries='OpenCL clblast zlib jansson nettle cairo libzip libprotobuf-c libpng libjpeg libwebpdemux libtiff-4
+    lept libmicrohttpd'
 optional=
 
 if [ "$*" = --fetch ]; then

@@ -2,13 +2,14 @@
 check_pictures.py DUMP_DATASET"""
 import os
 import random
+import shutil
 import sys
 import tempfile
 
 DUMP = sys.argv[1]
-PYTHON = os.environ.get("CNN_TEST_PYTHON")
-if PYTHON and os.path.realpath(PYTHON) != os.path.realpath(sys.executable) and len(sys.argv) == 2:
-    os.execv(PYTHON, [PYTHON, __file__, DUMP, "--here"])
+PYTHON = os.environ.pop("CNN_CL_TEST_PYTHON", None)
+if PYTHON:
+    os.execv(PYTHON, [PYTHON, __file__, DUMP])
 try:
     import numpy as np
     from PIL import Image, ImageOps
@@ -16,7 +17,6 @@ except ImportError as missing:
     print(f"skipped: {missing}")
     sys.exit(77)
 
-sys.argv[1:] = [DUMP]
 from datasets import dump  # noqa: E402  pylint: disable=wrong-import-position
 
 SIZES = [(40, 40), (333, 250), (61, 500), (700, 512), (1024, 90), (1, 1)]
@@ -81,6 +81,100 @@ def check(folder, paths, fit, height, width):
         assert worst <= 2, (fit, height, width, label, worst, size)
 
 
+def drawn(mode, seed=5):
+    """A smooth picture of a mode, with soft transparency where it has some."""
+    draw = random.Random(seed)
+    count = len(Image.new("RGBA", (1, 1)).getbands())
+    small = Image.frombytes("RGBA", (5, 4), bytes(draw.randrange(256) for _ in range(20 * count)))
+    image = small.resize((37, 29), Image.BICUBIC)
+    if mode in ("P", "1"):
+        return image.convert("RGB").convert(mode)
+    if mode == "I;16":
+        grey = np.asarray(image.convert("L")).astype(np.uint16) * 257 + draw.randrange(1)
+        return Image.fromarray(grey)
+    return image.convert(mode)
+
+
+def see(image, orientation=1):
+    """What is seen of it: turned, on white."""
+    if image.mode.startswith("I;16"):
+        image = Image.fromarray(np.round(np.asarray(image) / 257).astype(np.uint8))
+    if image.mode == "P" and "transparency" not in image.info:
+        image = image.convert("RGB")
+    if orientation == 1:
+        image = ImageOps.exif_transpose(image)
+    if image.mode in ("P", "LA", "RGBA"):
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return np.asarray(image.convert("RGB")).transpose(2, 0, 1).astype(int)
+
+
+def exif_of(orientation):
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    return exif
+
+
+def palette_with_hole():
+    image = drawn("RGB").quantize(16)
+    image.info["transparency"] = image.getpixel((3, 3))
+    return image
+
+
+# A name, a picture, how it is saved, and how far its pixels may be from Pillow's on average.
+KINDS = [
+    ("bmp", "1", {}, 0), ("bmp", "L", {}, 0), ("bmp", "P", {}, 0), ("bmp", "RGB", {}, 0),
+    ("gif", "L", {}, 0), ("gif", "P", {}, 0), ("gif", "P", {"interlace": 0}, 0),
+    ("gif", palette_with_hole, {"transparency": None}, 0),
+    ("tiff", "1", {"compression": "group4"}, 0), ("tiff", "1", {}, 0), ("tiff", "P", {}, 0),
+    ("tiff", "L", {"compression": "tiff_lzw"}, 0), ("tiff", "LA", {}, 1),
+    ("tiff", "RGB", {"compression": "tiff_adobe_deflate"}, 0), ("tiff", "RGBA", {}, 1),
+    ("tiff", "RGB", {"compression": "packbits"}, 0), ("tiff", "RGB", {"compression": "jpeg"}, 2),
+    ("tiff", "CMYK", {}, 1), ("tiff", "YCbCr", {"compression": "jpeg"}, 2), ("tiff", "I;16", {}, 0),
+    ("tiff", "I;16", {"compression": "tiff_lzw"}, 0),
+    ("webp", "RGB", {"lossless": True}, 0), ("webp", "RGBA", {"lossless": True, "exact": True}, 1),
+    ("webp", "RGB", {"quality": 80}, 1), ("webp", "RGBA", {"quality": 80}, 1),
+    ("jpeg", "CMYK", {"quality": 95}, 1), ("jpeg", "L", {"progressive": True}, 1),
+    ("png", "I;16", {}, 0), ("png", "P", {}, 0), ("png", "RGBA", {}, 1), ("png", "1", {}, 0),
+]
+KINDS += [(name, "RGB", dict(options, exif=exif_of(turn)), 1) for turn in range(2, 9)
+          for name, options in (("webp", {"lossless": True}), ("tiff", {}), ("png", {}))]
+KINDS += [(name, "P", {"save_all": True, "duration": 50, **more}, 0)
+          for name, more in (("gif", {}), ("webp", {"lossless": True}), ("tiff", {}))]
+
+
+def check_formats(folder):
+    """Each format and kind as Pillow sees it; what this Pillow cannot write is left out."""
+    parts = [os.path.join(folder, "formats", part) for part in ("train/a", "train/b", "val/a")]
+    done = 0
+    for part in parts:
+        os.makedirs(part)
+    for i, (name, mode, options, tolerance) in enumerate(KINDS):
+        image = mode() if callable(mode) else drawn(mode)
+        path = os.path.join(parts[0], "x.jpg")  # the content says what it is
+        if "transparency" in options:
+            options = {"transparency": image.info["transparency"]}
+        if "save_all" in options:
+            options = dict(options, append_images=[drawn(mode, 6), drawn(mode, 7)])
+        try:
+            image.save(path, format=name, **options)
+        except (OSError, KeyError, ValueError):
+            continue
+        stored = Image.open(path)
+        stored.seek(0)
+        wanted = see(stored)
+        for part in parts[1:]:
+            shutil.copy(path, part)
+        splits, _, words = dump(os.path.join(folder, "formats"))
+        assert splits, (i, name, mode, words)
+        found = splits[0][1][0].astype(int)
+        assert found.shape == wanted.shape, (name, mode, options, found.shape, wanted.shape)
+        difference = abs(found - wanted).mean()
+        assert difference <= tolerance, (name, mode, options, difference)
+        done += 1
+    assert done > 10, done
+
+
 def check_order(folder):
     """Without a share held out the order is ImageFolder's own."""
     try:
@@ -108,4 +202,5 @@ with tempfile.TemporaryDirectory() as place:
     for kind in FITS:
         for sides in ((32, 32), (224, 224), (17, 50)):
             check(place, made, kind, *sides)
+    check_formats(place)
     check_order(place)

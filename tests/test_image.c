@@ -271,15 +271,22 @@ static const struct {
     size_t size;
     const char *message;
 } wrong[] = {
-    {TEXT(""), "expected a PNG, JPEG, PGM/PPM or IDX file, found an empty file"},
+    {TEXT(""), "expected a picture (PNG, JPEG, WebP, TIFF, GIF, BMP, PBM, PGM or PPM) or an IDX "
+               "file, found an empty file"},
     {TEXT("x"), "found text that starts with 'x'"},
-    {TEXT("GIF89a"), "found a GIF picture; convert it: convert "},
+    {TEXT("\0\0\0\x18"
+          "ftypheic"),
+     "found a HEIC picture; convert it: heif-convert "},
+    {TEXT("\0\0\0\x18"
+          "ftypavif"),
+     "found an AVIF picture; convert it: "},
     {TEXT("P7\nWIDTH 1"), "found a PAM or PFM picture; convert it: "},
     {TEXT("\x1f\x8b\x08\0\0"), "IDX and gzipped files are read by their path alone"},
     {TEXT("\0\0\x08\x03\0\0\0\1"), "IDX and gzipped files are read by their path alone"},
     {TEXT("\x89PNG\r\n\x1a\n"), "damaged or truncated PNG"},
     {TEXT("\xff\xd8\xff"), "damaged or truncated JPEG"},
-    {TEXT("P5"), "damaged or truncated PNM at byte 2: expected a number"},
+    {TEXT("P5"), "found text that starts with 'P5'"},
+    {TEXT("P5 "), "damaged or truncated PNM at byte 3: expected a number"},
     {TEXT("P5 0 1 255\n"), "a number is out of range"},
     {TEXT("P5 99999999999 1 255\n"), "a number is out of range"},
     {TEXT("P5 65535 65535 255\nx"), "truncated PNM: expected at least 4294836225 bytes"},

@@ -119,8 +119,9 @@ START_TEST(says_what_was_found)
         {AT("label,pixel0\n1,2\n"), "text that starts with 'label,pixel0'"},
         {AT("0123456789012345678901234567890123456789"),
          "text that starts with '01234567890123456789012345678901'"},
-        {AT("RIFF\x24\0\0\0WEBPVP8 "),
-         "a WebP picture; convert it: dwebp FILE -o FILE.png (Debian's package webp)"},
+        {AT("RIFF\x24\0\0\0WEBPVP8 "), "a WebP picture"},
+        {AT("\xff\x0a"),
+         "a JPEG XL picture; convert it: djxl FILE FILE.png (Debian's package libjxl-tools)"},
         {AT("\x93NUMPY\1\0"), "an array of NumPy's (npy)"},
     };
     char text[CNN_SIGNATURE_TEXT];

@@ -22,10 +22,11 @@ typedef enum cnn_signature_group {
 
 typedef struct cnn_signature {
     const char *name; /* for the table's users: "WebP", "npz", "PyTorch", "IDX" */
-    const char *text; /* for people: "a WebP picture" */
+    const char *text; /* for people: "a HEIC picture" */
     cnn_signature_group group;
-    /* What makes of it what this program reads: "convert it: dwebp FILE -o FILE.png (Debian's
-     * package webp)"; NULL where there is nothing to say, or where it depends on what is wanted. */
+    /* What makes of it what this program reads: "convert it: heif-convert FILE FILE.png (Debian's
+     * package libheif-examples)"; NULL where there is nothing to say, or where it depends on what
+     * is wanted. */
     const char *conversion;
 } cnn_signature;
 
@@ -35,8 +36,8 @@ const cnn_signature *cnn_signature_find(const void *data, size_t size);
 /* The same of a file; *signature is NULL where it is none that is known. Errors: FILE. */
 cnn_status cnn_signature_read(const cnn_signature **signature, const char *path);
 
-/* "a WebP picture; convert it: dwebp FILE ...", "an empty file", "text that starts with 'label,1'"
- * or "a file that starts with the bytes 00 01 02 03". Returns text. */
+/* "a HEIC picture; convert it: heif-convert FILE ...", "an empty file", "text that starts with
+ * 'label,1'" or "a file that starts with the bytes 00 01 02 03". Returns text. */
 const char *cnn_signature_found(char text[CNN_SIGNATURE_TEXT], const void *data, size_t size);
 
 #endif

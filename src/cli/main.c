@@ -22,10 +22,10 @@ const cli_command cli_commands[] = {
      .run = cmd_eval},
     {.name = "predict",
      .summary = "label pictures, or random test images; draw them",
-     .notes = "IMAGE: PNG, JPEG, PGM/PPM or IDX; - is standard input. JSON: model, digits,\n"
-              "images: path, index, label, name, probability, top; or path, index, error.\n"
-              "Without: model, data, hits, count, samples: index, predicted, label,\n"
-              "predicted_name, label_name.\n",
+     .notes = "IMAGE: PNG, JPEG, WebP, TIFF, GIF, BMP, PBM, PGM or PPM, or IDX; - is standard\n"
+              "input. JSON: model, digits, images: path, index, label, name, probability, top;\n"
+              "or path, index, error. Without: model, data, hits, count, samples: index,\n"
+              "predicted, label, predicted_name, label_name.\n",
      .groups = CLI_MODEL | CLI_NETWORK | CLI_DATA | CLI_PREPARE | CLI_SAMPLES | CLI_PICTURES |
                CLI_CONVERT | CLI_FUSE | CLI_JSON,
      .words = "[IMAGE...]",
@@ -75,11 +75,11 @@ const cli_command cli_commands[] = {
      .min_words = 1,
      .max_words = 1},
     {.name = "serve",
-     .summary = "a page to draw digits on, and images labelled over HTTP",
-     .notes = "Needs --model. / is the page; POST /predict takes a PNG, JPEG, PGM or PPM and\n"
-              "answers JSON: label, name, probability, probabilities, and with ?seen=1 seen:\n"
-              "shape, pixels; or error. /model: name, digits, shape, classes.\n"
-              "/healthz: status, images, batches, largest_batch.\n",
+     .summary = "a page to draw on or drop pictures on, and images labelled over HTTP",
+     .notes = "Needs --model. / is the page; POST /predict takes a picture (PNG, JPEG, WebP,\n"
+              "TIFF, GIF, BMP, PBM, PGM or PPM) and answers JSON: label, name, probability,\n"
+              "probabilities, and with ?seen=1 seen: shape, pixels; or error. /model: name,\n"
+              "digits, shape, classes. /healthz: status, images, batches, largest_batch.\n",
      .groups = CLI_MODEL | CLI_SERVE | CLI_CONVERT | CLI_FUSE,
      .run = cmd_serve},
     {.name = "doctor",

@@ -153,10 +153,13 @@ static void tell_others(const cnn_tree *tree, const char *folder)
                 folder, tree->others, cnn_quote(quoted, strrchr(tree->other, '/') + 1));
 }
 
-static cnn_status open_split(cnn_sources *sources, cnn_split split, const char *folder, bool sorted)
+static cnn_status open_split(cnn_sources *sources, cnn_split split, const char *folder, bool sorted,
+                             bool gifs)
 {
-    collection all = {
-        .names = &sources->names, .sorted = sorted, .whole = split == CNN_SPLIT_TRAIN};
+    collection all = {.names = &sources->names,
+                      .sorted = sorted,
+                      .whole = split == CNN_SPLIT_TRAIN,
+                      .tree.gifs = gifs};
     cnn_names classes = {0};
     cnn_status status = CNN_OK;
     CNN_TRY(list_classes(&classes, folder));
@@ -224,7 +227,7 @@ static cnn_status find_splits(const char *folders[CNN_SPLITS], const cnn_site *s
 }
 
 static cnn_status open_splits(cnn_sources *sources, const char *const folders[CNN_SPLITS],
-                              const cnn_site *site, const cnn_data_options *options)
+                              const cnn_site *site, bool gifs, const cnn_data_options *options)
 {
     static const cnn_split order[CNN_SPLITS] = {CNN_SPLIT_TRAIN, CNN_SPLIT_VAL, CNN_SPLIT_TEST};
     bool sorted = true;
@@ -237,7 +240,7 @@ static cnn_status open_splits(cnn_sources *sources, const char *const folders[CN
         if (status == CNN_OK && order[i] == CNN_SPLIT_TRAIN)
             status = name_classes(sources, &sorted, path, options);
         if (status == CNN_OK)
-            status = open_split(sources, order[i], path, sorted);
+            status = open_split(sources, order[i], path, sorted, gifs);
         free(path);
         if (status != CNN_OK)
             return status;
@@ -246,7 +249,7 @@ static cnn_status open_splits(cnn_sources *sources, const char *const folders[CN
 }
 
 /* Is there a folder, other than those, with pictures? */
-static cnn_status has_classes(bool *found, const cnn_site *site)
+static cnn_status has_classes(bool *found, const cnn_site *site, bool gifs)
 {
     cnn_status status = CNN_OK;
     *found = false;
@@ -256,7 +259,7 @@ static cnn_status has_classes(bool *found, const cnn_site *site)
             continue;
         status = cnn_path_join(&path, site->path, site->listing.entries[i].name);
         if (status == CNN_OK)
-            status = cnn_tree_has_pictures(found, path);
+            status = cnn_tree_has_pictures(found, path, gifs);
         free(path);
     }
     return status;
@@ -266,22 +269,26 @@ cnn_status cnn_folders_open(cnn_sources *sources, bool *taken, const cnn_site *s
                             const cnn_data_options *options)
 {
     const char *folders[CNN_SPLITS] = {NULL};
-    bool sorted = true;
+    bool sorted = true, gifs = false;
     cnn_status status = CNN_OK;
     if (site->kind != CNN_SITE_FOLDER)
         return CNN_OK;
-    CNN_TRY(has_classes(taken, site));
+    CNN_TRY(has_classes(taken, site, false));
+    if (!*taken) { /* where there is nothing else, GIF files are taken */
+        gifs = true;
+        CNN_TRY(has_classes(taken, site, true));
+    }
     if (!*taken)
         return CNN_OK;
     CNN_TRY(find_splits(folders, site));
     if (folders[CNN_SPLIT_TRAIN])
-        return open_splits(sources, folders, site, options);
+        return open_splits(sources, folders, site, gifs, options);
     if (folders[CNN_SPLIT_VAL] || folders[CNN_SPLIT_TEST])
         return cnn_fail(
             CNN_ERROR_FILE, "%s: expected a folder train, with a folder for each class, beside %s",
             site->path, folders[CNN_SPLIT_VAL] ? folders[CNN_SPLIT_VAL] : folders[CNN_SPLIT_TEST]);
     CNN_TRY(name_classes(sources, &sorted, site->path, options));
-    status = open_split(sources, CNN_SPLIT_TRAIN, site->path, sorted);
+    status = open_split(sources, CNN_SPLIT_TRAIN, site->path, sorted, gifs);
 out:
     return status;
 }

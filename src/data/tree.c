@@ -13,12 +13,12 @@
 
 enum { MOST_DEPTH = 64, FIRST_ROOM = 64 };
 
-bool cnn_is_picture_name(const char *name)
+bool cnn_is_picture_name(const char *name, bool gifs)
 {
-    static const char *const ends[] = {".jpg", ".jpeg", ".png",  ".ppm", ".bmp",
-                                       ".pgm", ".tif",  ".tiff", ".webp"};
+    static const char *const ends[] = {".jpg", ".jpeg", ".png",  ".ppm",  ".bmp",
+                                       ".pgm", ".tif",  ".tiff", ".webp", ".gif"};
     size_t length = strlen(name);
-    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0] - !gifs; i++) {
         size_t size = strlen(ends[i]), at = 0;
         if (length < size)
             continue;
@@ -108,7 +108,7 @@ static cnn_status add_files(cnn_tree *tree, const char *folder)
         char *path = NULL;
         if (entry->is_folder)
             continue;
-        bool picture = cnn_is_picture_name(entry->name);
+        bool picture = cnn_is_picture_name(entry->name, tree->gifs);
         tree->others += !picture;
         if (!picture && tree->other)
             continue;
@@ -142,7 +142,7 @@ out:
     return status;
 }
 
-static cnn_status look_for(bool *found, const char *folder, const way *above)
+static cnn_status look_for(bool *found, const char *folder, bool gifs, const way *above)
 {
     cnn_listing listing = {0};
     way here;
@@ -153,13 +153,14 @@ static cnn_status look_for(bool *found, const char *folder, const way *above)
     if (status != CNN_OK)
         return status == CNN_ERROR_FILE ? CNN_OK : status;
     for (size_t i = 0; i < listing.count && !*found; i++)
-        *found = !listing.entries[i].is_folder && cnn_is_picture_name(listing.entries[i].name);
+        *found =
+            !listing.entries[i].is_folder && cnn_is_picture_name(listing.entries[i].name, gifs);
     for (size_t i = 0; i < listing.count && !*found; i++) {
         char *path = NULL;
         if (!listing.entries[i].is_folder)
             continue;
         CNN_TRY(cnn_path_join(&path, folder, listing.entries[i].name));
-        status = look_for(found, path, &here);
+        status = look_for(found, path, gifs, &here);
         free(path);
         if (status != CNN_OK)
             goto out;
@@ -169,10 +170,10 @@ out:
     return status;
 }
 
-cnn_status cnn_tree_has_pictures(bool *found, const char *folder)
+cnn_status cnn_tree_has_pictures(bool *found, const char *folder, bool gifs)
 {
     *found = false;
-    return look_for(found, folder, NULL);
+    return look_for(found, folder, gifs, NULL);
 }
 
 void cnn_tree_finish(cnn_tree *tree)

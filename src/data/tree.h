@@ -13,18 +13,19 @@ typedef struct cnn_tree {
     size_t count, room;
     size_t others; /* files that are no pictures by their names */
     char *other;   /* the first of them; owned; NULL */
+    bool gifs;     /* GIF files are pictures, too: set by the caller */
 } cnn_tree;
 
 /* Is it a picture's name? As PyTorch's ImageFolder has it: .jpg, .jpeg, .png, .ppm, .bmp, .pgm,
- * .tif, .tiff, .webp in any case. */
-bool cnn_is_picture_name(const char *name);
+ * .tif, .tiff, .webp in any case; with gifs .gif, which ImageFolder passes over. */
+bool cnn_is_picture_name(const char *name, bool gifs);
 
 /* Adds the pictures of a folder and of the folders in it, in ImageFolder's order: folders by the
  * bytes of their paths, files in each by those of their names. Links are followed, but not into a
  * folder that the way leads through already. Errors: FILE, MEMORY. */
 cnn_status cnn_tree_add(cnn_tree *tree, const char *folder);
 /* Is there any? *found is false where a folder cannot be opened. Errors: MEMORY. */
-cnn_status cnn_tree_has_pictures(bool *found, const char *folder);
+cnn_status cnn_tree_has_pictures(bool *found, const char *folder, bool gifs);
 void cnn_tree_finish(cnn_tree *tree);
 
 #endif

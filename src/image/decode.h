@@ -43,12 +43,17 @@ void cnn_picture_finish(cnn_picture *picture);
 cnn_status cnn_decode_picture(cnn_picture *picture, const cnn_encoded *from);
 
 /* Errors of each: DATA (damaged, truncated, too large), MEMORY; the picture then owns nothing. */
+typedef cnn_status (*cnn_decoder)(cnn_picture *picture, const cnn_encoded *from);
 cnn_status cnn_decode_png(cnn_picture *picture, const cnn_encoded *from);
 cnn_status cnn_decode_jpeg(cnn_picture *picture, const cnn_encoded *from);
+cnn_status cnn_decode_webp(cnn_picture *picture, const cnn_encoded *from);
+cnn_status cnn_decode_tiff(cnn_picture *picture, const cnn_encoded *from);
+cnn_status cnn_decode_gif(cnn_picture *picture, const cnn_encoded *from);
+cnn_status cnn_decode_bmp(cnn_picture *picture, const cnn_encoded *from);
 cnn_status cnn_decode_pnm(cnn_picture *picture, const cnn_encoded *from);
 
-/* The orientation, 1 to 8, that Exif data say (a JPEG file's APP1 marker, a PNG file's chunk eXIf);
- * 1 where they say nothing that can be read. */
+/* The orientation, 1 to 8, that Exif data say (a JPEG file's APP1 marker, a chunk of a PNG or WebP
+ * file); 1 where they say nothing that can be read. */
 int cnn_exif_orientation(const uint8_t *data, size_t size);
 
 #endif

@@ -1,4 +1,4 @@
-/* Files of images: which format it is, and the picture or the IDX file behind it. */
+/* Files of images: a picture, or an IDX file's many. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +9,7 @@
 #include "base/signature.h"
 #include "base/status.h"
 #include "image/decode.h"
+#include "image/formats.h"
 #include "image/idx.h"
 
 enum { FILE_LIMIT = 1 << 30, ORIENTATIONS = 9 };
@@ -19,36 +20,6 @@ struct cnn_images {
     uint8_t *pixels; /* (count, C, H, W) */
     bool is_idx;
 };
-
-static const struct format {
-    const char *name;
-    const char *magic;
-    size_t length;
-    cnn_status (*decode)(cnn_picture *picture, const cnn_encoded *from);
-} formats[] = {
-    {"PNG", "\x89PNG\r\n\x1a\n", 8, cnn_decode_png},
-    {"JPEG", "\xff\xd8\xff", 3, cnn_decode_jpeg},
-    {"PNM", "P1", 2, cnn_decode_pnm},
-    {"PNM", "P2", 2, cnn_decode_pnm},
-    {"PNM", "P3", 2, cnn_decode_pnm},
-    {"PNM", "P4", 2, cnn_decode_pnm},
-    {"PNM", "P5", 2, cnn_decode_pnm},
-    {"PNM", "P6", 2, cnn_decode_pnm},
-};
-
-static const struct format *find_format(const void *data, size_t size)
-{
-    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
-        if (size >= formats[i].length && memcmp(data, formats[i].magic, formats[i].length) == 0)
-            return &formats[i];
-    return NULL;
-}
-
-const char *cnn_image_format(const void *data, size_t size)
-{
-    const struct format *format = find_format(data, size);
-    return format ? format->name : NULL;
-}
 
 cnn_status cnn_picture_allocate(cnn_picture *picture, uint64_t width, uint64_t height,
                                 const cnn_encoded *from)
@@ -129,22 +100,20 @@ static bool is_idx(const uint8_t *data, size_t size)
     return size >= 4 && data[0] == 0 && data[1] == 0 && data[3] >= 1 && data[3] <= CNN_IDX_MAX_RANK;
 }
 
-static cnn_status refuse(const uint8_t *data, size_t size, const char *source)
-{
-    char found[CNN_SIGNATURE_TEXT];
-    if (is_gzip(data, size) || is_idx(data, size))
-        return cnn_fail(CNN_ERROR_DATA,
-                        "%s: expected a PNG, JPEG or PGM/PPM picture here: IDX and gzipped files "
-                        "are read by their path alone",
-                        source);
-    return cnn_fail(CNN_ERROR_DATA, "%s: expected a PNG, JPEG, PGM/PPM or IDX file, found %s",
-                    source, cnn_signature_found(found, data, size));
-}
-
 cnn_status cnn_decode_picture(cnn_picture *picture, const cnn_encoded *from)
 {
-    const struct format *format = find_format(from->data, from->size);
-    return format ? format->decode(picture, from) : refuse(from->data, from->size, from->source);
+    char found[CNN_SIGNATURE_TEXT];
+    cnn_decoder decoder = cnn_decoder_find(from->data, from->size);
+    if (decoder)
+        return decoder(picture, from);
+    if (is_gzip(from->data, from->size) || is_idx(from->data, from->size))
+        return cnn_fail(CNN_ERROR_DATA,
+                        "%s: expected a picture here (%s): IDX and gzipped files are read by their "
+                        "path alone",
+                        from->source, cnn_image_formats());
+    return cnn_fail(CNN_ERROR_DATA, "%s: expected a picture (%s) or an IDX file, found %s",
+                    from->source, cnn_image_formats(),
+                    cnn_signature_found(found, from->data, from->size));
 }
 
 cnn_status cnn_images_decode(cnn_images **images, const void *data, size_t size, const char *source,
@@ -155,12 +124,9 @@ cnn_status cnn_images_decode(cnn_images **images, const void *data, size_t size,
     cnn_images *result = NULL;
     cnn_picture picture = {0};
     cnn_status status = CNN_OK;
-    const struct format *format = find_format(data, size);
-    if (!format)
-        return refuse(data, size, source);
     if (pixel_limit == 0 || pixel_limit > CNN_IMAGE_PIXEL_LIMIT)
         pixel_limit = CNN_IMAGE_PIXEL_LIMIT;
-    CNN_TRY(format->decode(
+    CNN_TRY(cnn_decode_picture(
         &picture,
         &(cnn_encoded){.data = data, .size = size, .source = source, .pixel_limit = pixel_limit}));
     CNN_TRY(cnn_allocate(&result, 1, sizeof *result, source));
