@@ -16,6 +16,8 @@ cd "$root"
     echo "lint.sh: expected compile_commands.json in $build, found none: run scripts/build.sh first" >&2
     exit 2
 }
+# cppcheck passes over every file of a project that is named relatively.
+build=$(CDPATH='' cd -- "$build" && pwd)
 
 status=0
 tools=0

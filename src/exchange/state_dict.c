@@ -27,7 +27,7 @@ static cnn_status grow(void *array, size_t count, size_t *room, size_t size, con
         return cnn_fail_memory(bytes, path);
     memcpy(array, &larger, sizeof larger);
     *room = more;
-    return CNN_OK;
+    return CNN_OK; /* cppcheck-suppress memleak; the array holds it */
 }
 
 cnn_status cnn_state_dict_add(cnn_state_dict *dict, const cnn_raw_tensor *tensor)

@@ -228,7 +228,7 @@ class Page(unittest.TestCase):
             file.write(b"hello")
         driver.click("#clear")
         driver.type("#file", path)
-        driver.wait("document.getElementById('problem').textContent.includes('expected the bytes')")
+        driver.wait("document.getElementById('problem').textContent.includes('found text that starts with')")
         driver.screenshot("page-problem")
 
 
