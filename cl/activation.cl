@@ -10,6 +10,7 @@
 #endif
 
 #include "loop.cl"
+#include "values.cl"
 
 #define RELU 1
 #define RELU6 2
@@ -27,18 +28,18 @@
 #define DENSITY 0.39894228040143267794f       /* 1 / sqrt(2 pi) */
 #define CUBIC 0.044715f
 
-static float sigmoid(float x)
+static values sigmoid(values x)
 {
     return 1.0f / (1.0f + exp(-x));
 }
 
 /* Comparisons are written so that NaN stays NaN. */
-static float value(float x)
+static values value(values x)
 {
 #if FUNCTION == RELU
-    return x <= 0.0f ? 0.0f : x;
+    return x <= 0.0f ? (values)0.0f : x;
 #elif FUNCTION == RELU6
-    return x <= 0.0f ? 0.0f : x >= 6.0f ? 6.0f : x;
+    return x <= 0.0f ? (values)0.0f : x >= 6.0f ? (values)6.0f : x;
 #elif FUNCTION == LEAKYRELU
     return x > 0.0f ? x : x * PARAMETER;
 #elif FUNCTION == SILU
@@ -48,7 +49,7 @@ static float value(float x)
 #elif FUNCTION == GELU_TANH
     return 0.5f * x * (1.0f + tanh(SQRT_2_PI * (x + CUBIC * x * x * x)));
 #elif FUNCTION == HARDSWISH
-    return x <= -3.0f ? 0.0f : x >= 3.0f ? x : x * (x + 3.0f) * (1.0f / 6.0f);
+    return x <= -3.0f ? (values)0.0f : x >= 3.0f ? x : x * (x + 3.0f) * (1.0f / 6.0f);
 #elif FUNCTION == SIGMOID
     return sigmoid(x);
 #elif FUNCTION == TANH
@@ -59,40 +60,41 @@ static float value(float x)
 }
 
 /* kept: y for ReLU, ReLU6, Sigmoid and Tanh, x for the others; Scale needs neither. */
-static float slope(float kept)
+static values slope(values kept)
 {
 #if FUNCTION == RELU
-    return kept <= 0.0f ? 0.0f : 1.0f;
+    return kept <= 0.0f ? (values)0.0f : (values)1.0f;
 #elif FUNCTION == RELU6
-    return kept <= 0.0f || kept >= 6.0f ? 0.0f : 1.0f;
+    return kept <= 0.0f || kept >= 6.0f ? (values)0.0f : (values)1.0f;
 #elif FUNCTION == LEAKYRELU
-    return kept > 0.0f ? 1.0f : PARAMETER;
+    return kept > 0.0f ? (values)1.0f : (values)PARAMETER;
 #elif FUNCTION == SILU
-    const float s = sigmoid(kept);
+    const values s = sigmoid(kept);
     return s * (1.0f + kept * (1.0f - s));
 #elif FUNCTION == GELU
     return 0.5f * (1.0f + erf(kept * SQRT_HALF)) + kept * DENSITY * exp(-0.5f * kept * kept);
 #elif FUNCTION == GELU_TANH
-    const float t = tanh(SQRT_2_PI * (kept + CUBIC * kept * kept * kept));
-    const float inner = SQRT_2_PI * (1.0f + 3.0f * CUBIC * kept * kept);
+    const values t = tanh(SQRT_2_PI * (kept + CUBIC * kept * kept * kept));
+    const values inner = SQRT_2_PI * (1.0f + 3.0f * CUBIC * kept * kept);
     return 0.5f * (1.0f + t) + 0.5f * kept * (1.0f - t * t) * inner;
 #elif FUNCTION == HARDSWISH
-    return kept <= -3.0f ? 0.0f : kept >= 3.0f ? 1.0f : kept * (1.0f / 3.0f) + 0.5f;
+    return kept <= -3.0f ? (values)0.0f : kept >= 3.0f ? (values)1.0f : kept * (1.0f / 3.0f) + 0.5f;
 #elif FUNCTION == SIGMOID
     return kept * (1.0f - kept);
 #elif FUNCTION == TANH
     return 1.0f - kept * kept;
 #elif FUNCTION == SCALE
     (void)kept;
-    return PARAMETER;
+    return (values)PARAMETER;
 #endif
 }
 
 /* y, x (n, COUNT); may be the same where backward does not read x. */
 kernel void activation_forward(global float *y, const global float *x, int n)
 {
-    FOR_EACH (i, (size_t)n * COUNT)
-        y[i] = value(x[i]);
+    const size_t count = (size_t)n * COUNT;
+    FOR_EACH (i, VECTORS_OF(count))
+        store_values(value(load_values(x, i, count)), y, i, count);
 }
 
 /* dx, dy, kept (n, COUNT); dx and dy may be the same. Where the slope is zero nothing passes,
@@ -100,8 +102,10 @@ kernel void activation_forward(global float *y, const global float *x, int n)
 kernel void activation_backward(global float *dx, const global float *dy, const global float *kept,
                                 int n)
 {
-    FOR_EACH (i, (size_t)n * COUNT) {
-        const float by = slope(kept[i]);
-        dx[i] = by == 0.0f ? 0.0f : dy[i] * by;
+    const size_t count = (size_t)n * COUNT;
+    FOR_EACH (i, VECTORS_OF(count)) {
+        const values by = slope(load_values(kept, i, count));
+        const values passed = load_values(dy, i, count) * by;
+        store_values(by == 0.0f ? (values)0.0f : passed, dx, i, count);
     }
 }

@@ -3,12 +3,13 @@
  * concatenations must be given: C, channels of the output; PLANE = H * W. Products: A_PLANE, B_PLANE,
  * PLANE or 1: the plane of each factor. */
 #include "loop.cl"
+#include "values.cl"
 
 /* y, a, b (count); y may be a or b. */
 kernel void join_sum(global float *y, const global float *a, const global float *b, uint count)
 {
-    FOR_EACH (i, (size_t)count)
-        y[i] = a[i] + b[i];
+    FOR_EACH (i, VECTORS_OF((size_t)count))
+        store_values(load_values(a, i, count) + load_values(b, i, count), y, i, count);
 }
 
 #if defined(C) && defined(PLANE)
