@@ -153,3 +153,13 @@ kernel void batchnorm_input(global float *dx, const global float *dy, const glob
                              h * share * gradients[dw_offset + c]);
         }
 }
+
+/* The same of a frozen batch norm, whose mean and deviation are given: dx = weight * inverse_std *
+ * dy. dx (n, PLANE, C), may be dy. */
+kernel void batchnorm_scale(global float *dx, const global float *dy, const global float *saved,
+                            const global float *parameters, int w_offset, int n)
+{
+    FOR_EACH (i, (size_t)n * PLANE)
+        for (int c = 0; c < C; ++c)
+            dx[i * C + c] = WEIGHT(c) * saved[C + c] * dy[i * C + c];
+}

@@ -99,11 +99,27 @@ static void build_all(cnn_device *device, const cnn_network *network)
     }
 }
 
+/* What trains behind frozen layers: the first convolutions here. */
+static void build_rest(cnn_device *device, const cnn_network *network)
+{
+    static const bool frozen[sizeof kinds] = {true, true};
+    cnn_plan *plan;
+    cnn_plan_options options = {.batch = BATCH,
+                                .training = true,
+                                .slots = 1,
+                                .whole = BATCH,
+                                .frozen = frozen,
+                                .part = CNN_PART_REST};
+    leave_unless(cnn_plan_create(&plan, device, network, options) == CNN_OK);
+    cnn_plan_destroy(plan);
+}
+
 static void build_kinds(cnn_device *device)
 {
     cnn_network *network;
     leave_unless(cnn_network_from_text(&network, "kinds", kinds, "kinds", NULL) == CNN_OK);
     build_all(device, network);
+    build_rest(device, network);
     cnn_network_destroy(network);
 }
 

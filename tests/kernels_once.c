@@ -191,6 +191,37 @@ START_TEST(other_kinds)
 }
 END_TEST
 
+/* What is behind frozen layers, and a frozen batch norm. */
+START_TEST(frozen_layers)
+{
+    static const char text[] = "input(1, 3, 3)\na = Conv2d(2, 3)\nb = Conv2d(3, 1)\n"
+                               "c = BatchNorm2d()\nd = Linear(2)\n";
+    static const bool frozen[] = {true, false, true, false};
+    static const float rows[2 * 2];
+    static const uint16_t labels[2];
+    random_source random = {.seed = 1};
+    cnn_network *network;
+    cnn_plan *plan;
+    check_ok(cnn_network_from_text(&network, "frozen", text, "frozen", NULL));
+    plan_case at = make_network_case(&random, network, 2);
+    const cnn_plan_options options = {.batch = 2,
+                                      .training = true,
+                                      .frozen = frozen,
+                                      .part = CNN_PART_REST,
+                                      .slots = 1,
+                                      .whole = 2};
+    check_ok(cnn_plan_create(&plan, test_device(), network, options));
+    write_all(plan);
+    check_ok(cnn_plan_upload(plan, at.model));
+    cnn_gather_source source = {device_bytes(rows, sizeof rows),
+                                device_bytes(labels, sizeof labels), NULL};
+    run_steps(plan, &source, &(cnn_pass){.n = 2, .training = true, .seed = 1, .step = 2});
+    cnn_plan_destroy(plan);
+    plan_case_finish(&at);
+    cnn_network_destroy(network);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("kernels once");
@@ -202,5 +233,6 @@ int main(void)
     TCase *together = add_device_case(suite, "networks");
     tcase_add_loop_test(together, networks, 0, 8);
     tcase_add_test(together, other_kinds);
+    tcase_add_test(together, frozen_layers);
     return run_device_suite(suite);
 }

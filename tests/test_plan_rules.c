@@ -118,7 +118,7 @@ static bool is_used(const cnn_rule *rule, const cnn_network *network, const cnn_
 {
     cnn_schedule schedule;
     bool used = false;
-    check_ok(cnn_schedule_init(&schedule, network, device, true));
+    check_ok(cnn_schedule_init(&schedule, network, device, (cnn_schedule_options){.fuse = true}));
     for (int i = 0; i < schedule.step_count; i++)
         used = used || schedule.steps[i].rule == rule;
     cnn_schedule_finish(&schedule);

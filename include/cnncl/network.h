@@ -19,8 +19,9 @@ extern "C" {
 
 /** Limits of a configuration. */
 enum {
-    CNN_MAX_BLOCKS = 64, /**< convolutions, and hidden layers */
-    CNN_MAX_NAME = 64    /**< bytes of a name, its end included */
+    CNN_MAX_BLOCKS = 64,    /**< convolutions, and hidden layers */
+    CNN_MAX_NAME = 64,      /**< bytes of a name, its end included */
+    CNN_MAX_PATTERNS = 1024 /**< bytes of a list of patterns of layers' names, its end included */
 };
 
 /** The options of the family. Plain data: copy it freely. */

@@ -31,9 +31,15 @@ typedef struct cnn_train_options {
     int checkpoint_every; /**< call on_checkpoint before training, every so many epochs and after
                              the last; 0: never */
     int checkpoint_steps; /**< and every so many training steps; 0: never */
+    char freeze[CNN_MAX_PATTERNS]; /**< layers that stay as they are: shell patterns of their names,
+                                      as of fnmatch() without flags, with commas between them. A
+                                      frozen batch norm works with its running statistics in
+                                      training, too. "": none. What the network begins with and is
+                                      frozen is computed once for each sample */
+    bool recompute; /**< in every step instead: the same values, in less memory */
 } cnn_train_options;
 
-/** The defaults: 10, 256, 0, 1e-3, 1, 0, false, true, 0, 0, 1, 0. */
+/** The defaults: 10, 256, 0, 1e-3, 1, 0, false, true, 0, 0, 1, 0, "", false. */
 CNN_API void cnn_train_options_init(cnn_train_options *options);
 
 /** Sets one of the options that are real numbers from text: key is "lr" or "val-split". What is not
@@ -62,7 +68,8 @@ typedef struct cnn_epoch {
 /** How far a phase of an epoch is. */
 typedef struct cnn_progress {
     int epoch;         /**< from 0; -1 before training */
-    const char *phase; /**< "train", "eval train", "eval val", "eval test" */
+    const char *phase; /**< "train", "eval train", "eval val", "eval test"; "frozen": what is frozen
+                            is computed */
     size_t step;       /**< batches of this phase that are complete */
     size_t steps;      /**< batches of this phase in all */
     size_t images;     /**< images of those steps */

@@ -38,7 +38,8 @@ static cnn_status find_shapes(cnn_gemm_shape **shapes, size_t *count, const cnn_
     *count = 0;
     cnn_status status = cnn_allocate(shapes, most, sizeof **shapes, "the products of a network");
     if (status == CNN_OK)
-        status = cnn_schedule_init(&schedule, network, device, options->fuse);
+        status = cnn_schedule_init(&schedule, network, device,
+                                   (cnn_schedule_options){.fuse = options->fuse});
     if (status != CNN_OK)
         return status;
     for (int i = 0; i < schedule.step_count; i++) {

@@ -139,6 +139,14 @@ static bool set_numbers(cli_options *options, const cli_option_row *row, const c
     return text[0] != '\0' && text[strspn(text, "0123456789.,eE+-")] == '\0';
 }
 
+static bool set_freeze(cli_options *options, const cli_option_row *row, const char *text)
+{
+    char *patterns = options->train.freeze;
+    (void)row;
+    snprintf(patterns, CNN_MAX_PATTERNS, "%s", text);
+    return text[0] != '\0' && strlen(text) < CNN_MAX_PATTERNS;
+}
+
 static bool set_format(cli_options *options, const cli_option_row *row, const char *text)
 {
     (void)row;
@@ -185,6 +193,10 @@ const cli_option_row cli_option_rows[] = {
      set_text, FIELD(out), 0, file_expected},
     {"init", "FILE", 0, CLI_TRAIN, "start from this file's tensors, where they fit", set_text,
      FIELD(init), 0, file_expected},
+    {"freeze", "PATTERN,...", 0, CLI_TRAIN, "layers that stay as they are, by name: '*' fits any",
+     set_freeze, 0, 0, "patterns of layers' names with commas between them"},
+    {"recompute", NULL, 0, CLI_TRAIN | CLI_RARE, "compute frozen layers in every step, not once",
+     set_true, FIELD(train.recompute), 0, NULL},
     {"epochs", "N", 0, CLI_TRAIN, "passes over the training split (default 10)", set_int,
      FIELD(train.epochs), 0, count_or_none_expected},
     {"lr", "RATE", 0, CLI_TRAIN, "learning rate (default 1e-3)", set_number, 0, 0, NULL},

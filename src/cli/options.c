@@ -145,7 +145,8 @@ static int check_pieces(const cli_options *options)
             "--micro-batch: expected at most %d, the images of a batch (--batch), found "
             "%d",
             batch, piece);
-    if (piece > 0 && piece < batch && options->config.batchnorm)
+    bool frozen = options->train.freeze[0] != '\0'; /* batch norms, too, perhaps */
+    if (piece > 0 && piece < batch && options->config.batchnorm && !frozen)
         return cli_fail(CLI_EXIT_USAGE,
                         "--micro-batch and --batchnorm exclude each other, batch norm takes its "
                         "statistics of whole batches: leave one out, or use a smaller --batch");

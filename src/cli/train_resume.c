@@ -33,6 +33,8 @@ static const field train_fields[] = {
     FIELD(cnn_train_options, "early-stop", early_stop),
     FIELD(cnn_train_options, "checkpoint-every", checkpoint_every),
     FIELD(cnn_train_options, "checkpoint-steps", checkpoint_steps),
+    FIELD(cnn_train_options, "freeze", freeze),
+    FIELD(cnn_train_options, "recompute", recompute),
     {0},
 };
 

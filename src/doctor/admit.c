@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "base/status.h"
 #include "doctor/check.h"
 
@@ -105,6 +106,23 @@ out:
     return status;
 }
 
+/* The samples of a pass. */
+static cnn_status find_piece(int *piece, const cnn_network *network,
+                             const cnn_train_options *options)
+{
+    bool *frozen = NULL;
+    cnn_status status = CNN_OK;
+    if (options->freeze[0] != '\0') {
+        CNN_TRY(cnn_allocate(&frozen, (size_t)network->layer_count, sizeof *frozen,
+                             "the frozen layers"));
+        CNN_TRY(cnn_network_match(frozen, network, options->freeze, "--freeze"));
+    }
+    status = cnn_plan_divide(piece, network, frozen, options->batch, options->micro_batch);
+out:
+    free(frozen);
+    return status;
+}
+
 cnn_status cnn_doctor_admit(cnn_device *device, const cnn_network *network,
                             const cnn_train_options *options)
 {
@@ -120,8 +138,9 @@ cnn_status cnn_doctor_admit(cnn_device *device, const cnn_network *network,
         return cnn_fail(CNN_ERROR_ARGUMENT, "--batch: expected 1 or more, found %d",
                         options->batch);
     CNN_TRY(cnn_network_arguments(&result.network, network));
-    CNN_TRY(cnn_plan_divide(&piece, network, options->batch, options->micro_batch));
-    kind.pieces = piece < options->batch;
+    CNN_TRY(find_piece(&piece, network, options));
+    /* A frozen batch norm may be in pieces; checked, it is trained, in one. */
+    kind.pieces = piece < options->batch && !cnn_network_has_batchnorm(network);
     CNN_TRY(cnn_memo_find(&memo, device, network, kind, piece));
     if (memo.passed) {
         if (memo.left_out)

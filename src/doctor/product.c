@@ -158,7 +158,8 @@ bool cnn_has_products(const cnn_device *device, const cnn_network *network, bool
 {
     cnn_schedule schedule;
     bool found = false;
-    if (cnn_schedule_init(&schedule, network, device, fuse) != CNN_OK)
+    if (cnn_schedule_init(&schedule, network, device, (cnn_schedule_options){.fuse = fuse}) !=
+        CNN_OK)
         return true; /* without memory nothing is left out */
     for (int i = 0; i < schedule.step_count; i++)
         found = found || schedule.steps[i].op == &cnn_linear_op;

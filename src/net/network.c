@@ -48,6 +48,14 @@ bool cnn_network_has_batchnorm(const cnn_network *network)
     return network->statistic_count > 0;
 }
 
+bool cnn_network_trains_batchnorm(const cnn_network *network, const bool *frozen)
+{
+    for (int i = 0; i < network->layer_count; i++)
+        if (network->layers[i].statistic_count > 0 && !(frozen && frozen[i]))
+            return true;
+    return false;
+}
+
 const cnn_config *cnn_network_config(const cnn_network *network)
 {
     return network ? network->family : NULL;

@@ -46,6 +46,14 @@ cnn_status cnn_network_rename(cnn_network *network, const char *name);
 
 /* Is there a batch norm, whose statistics are those of a whole batch? */
 bool cnn_network_has_batchnorm(const cnn_network *network);
+/* One that is not among the frozen layers, which stay as they are: per layer; NULL: none is. */
+bool cnn_network_trains_batchnorm(const cnn_network *network, const bool *frozen);
+
+/* Sets matched (layer_count) where a layer with parameters, or statistics, has a name that fits one
+ * of the patterns: those of fnmatch(), with commas between them. option names them in messages.
+ * Errors: ARGUMENT (a pattern that fits none), MEMORY. */
+cnn_status cnn_network_match(bool *matched, const cnn_network *network, const char *patterns,
+                             const char *option);
 
 /* A named tensor of the network and where its values are. */
 typedef struct cnn_slot {

@@ -144,6 +144,27 @@ cnn_status cnn_buffer_enqueue_copy(cnn_device *device, cl_mem y, cl_mem x, size_
                             "clEnqueueCopyBuffer", device);
 }
 
+cnn_status cnn_buffer_enqueue_zeros(const cnn_buffer *buffer, size_t offset, size_t bytes)
+{
+    static const cl_uint zero = 0;
+    cnn_device *device = buffer->device;
+    if (bytes == 0)
+        return CNN_OK;
+    return cnn_opencl_check(clEnqueueFillBuffer(device->queue, buffer->mem, &zero, sizeof zero,
+                                                offset, bytes, 0, NULL,
+                                                cnn_profile_command_event(device, "fill")),
+                            "clEnqueueFillBuffer", device);
+}
+
+cnn_status cnn_buffer_enqueue_put(const cnn_buffer *y, size_t offset, const cnn_buffer *x,
+                                  size_t bytes)
+{
+    cnn_device *device = y->device;
+    return cnn_opencl_check(clEnqueueCopyBuffer(device->queue, x->mem, y->mem, 0, offset, bytes, 0,
+                                                NULL, cnn_profile_command_event(device, "copy")),
+                            "clEnqueueCopyBuffer", device);
+}
+
 cnn_status cnn_buffer_read(void *data, const cnn_buffer *buffer, size_t offset, size_t bytes)
 {
     if (bytes == 0)

@@ -25,6 +25,12 @@ void cnn_buffer_finish(cnn_buffer *buffer);
 /* Enqueues: all bits of the whole buffer are set, which are NaN as floats. */
 cnn_status cnn_buffer_wipe(const cnn_buffer *buffer);
 
+/* Enqueues: `bytes` bytes from `offset` on, both multiples of four, become zero. */
+cnn_status cnn_buffer_enqueue_zeros(const cnn_buffer *buffer, size_t offset, size_t bytes);
+/* Enqueues a copy of x's first `bytes` bytes to y's from `offset` on. */
+cnn_status cnn_buffer_enqueue_put(const cnn_buffer *y, size_t offset, const cnn_buffer *x,
+                                  size_t bytes);
+
 /* Enqueues a copy of the first `bytes` bytes of x to y. */
 cnn_status cnn_buffer_enqueue_copy(cnn_device *device, cl_mem y, cl_mem x, size_t bytes);
 

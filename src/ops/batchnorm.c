@@ -4,7 +4,7 @@
 #include "base/status.h"
 #include "ops/op.h"
 
-enum { MOMENTS, MERGE, RECALL, APPLY, SUMS, REDUCE, INPUT };
+enum { MOMENTS, MERGE, RECALL, APPLY, SUMS, REDUCE, INPUT, SCALE };
 
 enum { PARTS_ON_CPU = 16, PARTS_ON_GPU = 256, CHANNELS_PER_ITEM = 8 };
 
@@ -18,7 +18,7 @@ static cnn_status init(cnn_op *op)
     static const char *const names[] = {
         [MOMENTS] = "batchnorm_moments", [MERGE] = "batchnorm_merge", [RECALL] = "batchnorm_recall",
         [APPLY] = "batchnorm_apply",     [SUMS] = "batchnorm_sums",   [REDUCE] = "batchnorm_reduce",
-        [INPUT] = "batchnorm_input"};
+        [INPUT] = "batchnorm_input",     [SCALE] = "batchnorm_scale"};
     const cnn_layer *layer = op->layers[0];
     batchnorm_op *norm = (batchnorm_op *)op;
     char options[64];
@@ -28,7 +28,7 @@ static cnn_status init(cnn_op *op)
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         CNN_TRY(cnn_op_add_kernel(op, "batchnorm.cl", options, names[i]));
     norm->parts = op->device->kernel_class == CNN_KERNEL_CPU ? PARTS_ON_CPU : PARTS_ON_GPU;
-    op->keeps_input = true;
+    op->keeps_input = !op->frozen;
     size_t pair = 2 * (size_t)layer->in.c * sizeof(float);
     op->saved_bytes = layer->options.norm.affine ? pair : 2 * pair; /* and the sums of backward */
     op->scratch_bytes = (size_t)norm->parts * pair;
@@ -59,7 +59,7 @@ static cnn_status find_statistics(batchnorm_op *norm, const cnn_op_memory *memor
 {
     cnn_op *op = &norm->op;
     int offset = (int)op->layers[0]->statistic_offset;
-    if (!pass->training)
+    if (!pass->training || op->frozen)
         return CNN_LAUNCH(&op->kernels[RECALL], channel_items(op), cnn_arg_mem(memory->saved),
                           cnn_arg_mem(memory->statistics), cnn_arg_int(offset),
                           cnn_arg_float((float)op->layers[0]->options.norm.eps));
@@ -88,8 +88,21 @@ static cnn_status forward(cnn_op *op, const cnn_op_memory *memory, const cnn_pas
                       cnn_arg_int((int)layer->params[1].offset), cnn_arg_int(pass->n));
 }
 
+/* Nothing depends on the batch: each value has a factor. */
+static cnn_status frozen_backward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
+{
+    if (!memory->input_gradient)
+        return CNN_OK;
+    return CNN_LAUNCH(&op->kernels[SCALE], pixel_items(op, pass),
+                      cnn_arg_mem(memory->input_gradient), cnn_arg_mem(memory->output_gradient),
+                      cnn_arg_mem(memory->saved), cnn_arg_mem(memory->parameters),
+                      cnn_arg_int((int)op->layers[0]->params[0].offset), cnn_arg_int(pass->n));
+}
+
 static cnn_status backward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
 {
+    if (op->frozen)
+        return frozen_backward(op, memory, pass);
     const batchnorm_op *norm = (const batchnorm_op *)op;
     const cnn_layer *layer = op->layers[0];
     bool affine = layer->options.norm.affine;
@@ -107,10 +120,11 @@ static cnn_status backward(cnn_op *op, const cnn_op_memory *memory, const cnn_pa
     CNN_TRY(CNN_LAUNCH(&op->kernels[REDUCE], channel_items(op), sums, dw_offset, db_offset,
                        cnn_arg_mem(memory->scratch), parts));
     if (memory->input_gradient)
-        status = CNN_LAUNCH(&op->kernels[INPUT], pixel_items(op, pass),
-                            cnn_arg_mem(memory->input_gradient),
-                            cnn_arg_mem(memory->output_gradient), cnn_arg_mem(memory->input),
-                            cnn_arg_mem(memory->saved), cnn_arg_mem(memory->parameters), w_offset, sums, dw_offset, db_offset, n);
+        status =
+            CNN_LAUNCH(&op->kernels[INPUT], pixel_items(op, pass),
+                       cnn_arg_mem(memory->input_gradient), cnn_arg_mem(memory->output_gradient),
+                       cnn_arg_mem(memory->input), cnn_arg_mem(memory->saved),
+                       cnn_arg_mem(memory->parameters), w_offset, sums, dw_offset, db_offset, n);
 out:
     return status;
 }

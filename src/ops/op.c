@@ -48,6 +48,7 @@ cnn_status cnn_op_create(cnn_op **op, const cnn_op_class *class, cnn_device *dev
     result->device = device;
     result->batch = batch;
     result->wants_gradient = chain->wants_gradient;
+    result->frozen = chain->frozen;
     result->layer_count = chain->layer_count;
     for (int i = 0; i < chain->layer_count; i++)
         result->layers[i] = chain->layers[i];

@@ -46,6 +46,7 @@ typedef struct cnn_chain {
     int layer_count;
     const cnn_layer *layers[CNN_OP_MAX_LAYERS]; /* of a network that outlives the op */
     bool wants_gradient; /* of the input: something that is trained stands before it */
+    bool frozen; /* parameters and statistics of a layer are not trained */
 } cnn_chain;
 
 typedef struct cnn_op cnn_op;
@@ -76,7 +77,7 @@ struct cnn_op {
     const cnn_layer *layers[CNN_OP_MAX_LAYERS];
     int layer_count;
     int batch;
-    bool wants_gradient; /* as the chain's */
+    bool wants_gradient, frozen; /* as the chain's */
 
     /* Needs, set by init. */
     bool in_place;        /* output may be input, and input_gradient output_gradient */

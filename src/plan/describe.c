@@ -61,7 +61,7 @@ cnn_status cnn_plan_to_text(char **text, cnn_device *device, const cnn_network *
     char total[32], pieces[48] = "";
     uint64_t before = device->allocated;
     cnn_plan_options options = {.training = true, .fuse = fuse, .slots = 1, .whole = batch};
-    cnn_status status = cnn_plan_divide(&options.batch, network, batch, micro_batch);
+    cnn_status status = cnn_plan_divide(&options.batch, network, NULL, batch, micro_batch);
     if (status == CNN_OK)
         status = cnn_plan_create(&plan, device, network, options);
     if (status != CNN_OK)

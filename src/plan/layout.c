@@ -19,7 +19,7 @@ typedef struct placing {
     int *gradient; /* life of what is known of the gradient; -1: nothing yet, or done with */
     int *last;     /* the last step that reads it */
     bool *kept;    /* backward of some step reads it */
-    int *producer; /* the step that makes it; -1 for the network's input */
+    int *producer; /* the step that makes it; -1 for what the plan begins with */
 } placing;
 
 static int forward_moment(int step)
@@ -58,7 +58,7 @@ static void extend(cnn_plan *plan, int life, int moment)
 static void look_ahead(placing *at)
 {
     const cnn_plan *plan = at->plan;
-    at->producer[0] = -1;
+    at->producer[plan->schedule.source] = -1;
     for (int s = 0; s < plan->step_count; s++) {
         const cnn_step *step = &plan->steps[s];
         for (int i = 0; i < step->input_count; i++) {
@@ -68,7 +68,7 @@ static void look_ahead(placing *at)
         at->kept[step->output] |= plan->options.training && step->op->keeps_output;
         at->producer[step->output] = s;
     }
-    at->last[plan->network->layer_count] = plan->step_count; /* the loss */
+    at->last[plan->schedule.target] = plan->step_count; /* the loss */
 }
 
 /* Nobody reads the input after this step, which is of the output's size. */
@@ -83,7 +83,8 @@ static bool may_overwrite(const placing *at, int s)
 static void place_activations(placing *at)
 {
     cnn_plan *plan = at->plan;
-    at->life[0] = add_life(plan, value_bytes(plan, 0), 0);
+    int source = plan->schedule.source;
+    at->life[source] = add_life(plan, value_bytes(plan, source), 0);
     for (int s = 0; s < plan->step_count; s++) {
         cnn_step *step = &plan->steps[s];
         for (int i = 0; i < step->input_count; i++) {
@@ -100,7 +101,7 @@ static void place_activations(placing *at)
             extend(plan, step->output_life, backward_moment(plan, s));
         at->life[step->output] = step->output_life;
     }
-    extend(plan, at->life[plan->network->layer_count], loss_moment(plan));
+    extend(plan, at->life[plan->schedule.target], loss_moment(plan));
 }
 
 /* Does another value have this life for its gradient? */
@@ -172,8 +173,8 @@ static void protect_gradient(placing *at, int s)
 static void place_gradients(placing *at)
 {
     cnn_plan *plan = at->plan;
-    int output = plan->network->layer_count;
-    for (int v = 0; v <= output; v++)
+    int output = plan->schedule.target;
+    for (int v = 0; v <= plan->network->layer_count; v++)
         at->gradient[v] = -1;
     plan->logits_gradient = add_life(plan, value_bytes(plan, output), loss_moment(plan));
     at->gradient[output] = plan->logits_gradient;

@@ -5,7 +5,8 @@
 #include "base/status.h"
 #include "plan/layout.h"
 
-cnn_status cnn_plan_divide(int *piece, const cnn_network *network, int batch, int micro_batch)
+cnn_status cnn_plan_divide(int *piece, const cnn_network *network, const bool *frozen, int batch,
+                           int micro_batch)
 {
     *piece = micro_batch > 0 ? micro_batch : batch;
     if (micro_batch < 0 || micro_batch > batch)
@@ -13,7 +14,7 @@ cnn_status cnn_plan_divide(int *piece, const cnn_network *network, int batch, in
                         "--micro-batch: expected 1 to %d, the samples of a batch (--batch; as many "
                         "are whole batches), found %d",
                         batch, micro_batch);
-    if (network && *piece < batch && cnn_network_has_batchnorm(network))
+    if (network && *piece < batch && cnn_network_trains_batchnorm(network, frozen))
         return cnn_fail(CNN_ERROR_ARGUMENT,
                         "--micro-batch: expected a network without batch norm (--batchnorm), which "
                         "takes its statistics of whole batches, found one with it: leave one out, "
@@ -60,7 +61,8 @@ void cnn_plan_advise(cnn_plan *plan, const size_t *sizes, int count, size_t scra
         piece = find_piece(plan, fixed, varying + (double)scratch, fmax(largest, (double)scratch));
     if (fixed / COPIES > room)
         piece = 0;
-    if (cnn_network_has_batchnorm(plan->network) && plan->options.batch > 1)
+    if (cnn_network_trains_batchnorm(plan->network, plan->options.frozen) &&
+        plan->options.batch > 1)
         snprintf(plan->advice, sizeof plan->advice, "use a smaller --batch or a smaller network");
     else if (piece > 0)
         snprintf(plan->advice, sizeof plan->advice,

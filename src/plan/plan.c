@@ -144,6 +144,21 @@ static void bind(cnn_plan *plan)
     }
 }
 
+/* What brings samples in, and judges what comes out. */
+static cnn_status create_ends(cnn_plan *plan)
+{
+    const cnn_network *network = plan->network;
+    const cnn_plan_options *options = &plan->options;
+    bool rows = options->part == CNN_PART_REST, judged = options->part != CNN_PART_FROZEN;
+    cnn_status status =
+        rows ? cnn_gather_init_rows(&plan->gather, plan->device, cnn_plan_input_size(plan))
+             : cnn_gather_init(&plan->gather, plan->device, cnn_network_input_shape(network));
+    if (status == CNN_OK && judged)
+        status = cnn_softmax_init(&plan->softmax, plan->device, network->classes, options->batch,
+                                  options->slots);
+    return status;
+}
+
 cnn_status cnn_plan_create(cnn_plan **plan, cnn_device *device, const cnn_network *network,
                            cnn_plan_options options)
 {
@@ -154,14 +169,13 @@ cnn_status cnn_plan_create(cnn_plan **plan, cnn_device *device, const cnn_networ
     result->device = device;
     result->network = network;
     result->options = options;
-    CNN_TRY(cnn_schedule_init(&result->schedule, network, device, options.fuse));
+    CNN_TRY(cnn_schedule_init(&result->schedule, network, device,
+                              (cnn_schedule_options){options.fuse, options.frozen, options.part}));
     CNN_TRY(create_steps(result));
     CNN_TRY(allocate_shared(result));
     CNN_TRY(create_join(result));
     CNN_TRY(allocate_values(result));
-    CNN_TRY(cnn_gather_init(&result->gather, device, cnn_network_input_shape(network)));
-    CNN_TRY(
-        cnn_softmax_init(&result->softmax, device, network->classes, options.batch, options.slots));
+    CNN_TRY(create_ends(result));
     bind(result);
     *plan = result;
     return CNN_OK;
@@ -240,6 +254,16 @@ out:
     return status;
 }
 
+size_t cnn_plan_input_size(const cnn_plan *plan)
+{
+    return cnn_shape_count(cnn_network_value_shape(plan->network, plan->schedule.source));
+}
+
+size_t cnn_plan_result_size(const cnn_plan *plan)
+{
+    return cnn_shape_count(cnn_network_value_shape(plan->network, plan->schedule.target));
+}
+
 const cnn_buffer *cnn_plan_input(const cnn_plan *plan)
 {
     return &plan->buffers[plan->lives[0].buffer];
@@ -316,6 +340,21 @@ static cnn_status join_gradients(cnn_plan *plan, const cnn_step *step, const cnn
     return status;
 }
 
+/* An update by gradients of zero, with moments of zero, changes nothing. */
+static cnn_status forget_frozen(cnn_plan *plan, const cnn_step *step)
+{
+    cnn_status status = CNN_OK;
+    for (int l = 0; plan->options.frozen && l < step->op->layer_count; l++) {
+        const cnn_layer *layer = step->op->layers[l];
+        for (int i = 0; plan->options.frozen[layer->index] && i < layer->param_count; i++)
+            CNN_TRY(cnn_buffer_enqueue_zeros(&plan->gradients,
+                                             layer->params[i].offset * sizeof(float),
+                                             layer->params[i].count * sizeof(float)));
+    }
+out:
+    return status;
+}
+
 cnn_status cnn_plan_backward_step(cnn_plan *plan, int step, const cnn_pass *pass)
 {
     const cnn_step *at = &plan->steps[step];
@@ -324,6 +363,7 @@ cnn_status cnn_plan_backward_step(cnn_plan *plan, int step, const cnn_pass *pass
         return CNN_OK;
     CNN_TRY(copy_gradient(plan, at, pass));
     CNN_TRY(at->op->class->backward(at->op, &at->memory, pass));
+    CNN_TRY(forget_frozen(plan, at));
     status = join_gradients(plan, at, pass);
 out:
     return status;

@@ -18,6 +18,9 @@ typedef struct cnn_plan_options {
     bool training; /* backward and update, too */
     bool fuse;     /* apply the rules of rules.c */
     size_t slots;  /* batches between two reads of the tally */
+    const bool *frozen; /* per layer: its parameters and statistics stay; NULL: none. Must outlive
+                           the plan */
+    cnn_part part;      /* the layers that it runs; those of CNN_PART_FROZEN in evaluation alone */
     int whole; /* samples of a training step's batch, which passes of `batch` may be pieces of; 0: a
                   pass is a whole batch */
 } cnn_plan_options;
@@ -82,8 +85,10 @@ typedef struct cnn_plan {
 } cnn_plan;
 
 /* Can training batches be made in pieces of micro_batch samples (0: they are not)? Sets `piece`,
- * the most samples of a pass. network may be NULL, for any. Errors: ARGUMENT. */
-cnn_status cnn_plan_divide(int *piece, const cnn_network *network, int batch, int micro_batch);
+ * the most samples of a pass. network may be NULL, for any; frozen as in the options. Errors:
+ * ARGUMENT. */
+cnn_status cnn_plan_divide(int *piece, const cnn_network *network, const bool *frozen, int batch,
+                           int micro_batch);
 
 /* Builds every kernel, allocates and touches all memory. The device and the network must outlive
  * it. Errors: ARGUMENT, KERNEL, MEMORY, OPENCL. */
@@ -108,7 +113,8 @@ cnn_status cnn_plan_download(float *parameters, float *statistics, const cnn_pla
 
 /* Each of these enqueues and does not wait. */
 
-/* The plan's input and labels from places first to first + n - 1 of a source. */
+/* The plan's input and labels from places first to first + n - 1 of a source: of images, or of rows
+ * of values, as the last step of CNN_PART_FROZEN leaves them, for CNN_PART_REST. */
 cnn_status cnn_plan_gather(cnn_plan *plan, const cnn_gather_source *source, uint32_t first, int n);
 cnn_status cnn_plan_forward(cnn_plan *plan, const cnn_pass *pass);
 /* Loss, its gradient and hits of the pass, into its batch's slot of the tally. */
@@ -122,8 +128,12 @@ cnn_status cnn_plan_update(cnn_plan *plan, double lr, uint64_t step);
 cnn_status cnn_plan_forward_step(cnn_plan *plan, int step, const cnn_pass *pass);
 cnn_status cnn_plan_backward_step(cnn_plan *plan, int step, const cnn_pass *pass);
 
-/* The buffers of the input (N, H, W, C) and the logits (N, ydim). */
+/* The buffers of the input (N, H, W, C) and of what the last step gives: the logits (N, ydim), or
+ * the value behind CNN_PART_FROZEN (N, H, W, C). */
 const cnn_buffer *cnn_plan_input(const cnn_plan *plan);
 const cnn_buffer *cnn_plan_logits(const cnn_plan *plan);
+/* Floats of a sample's input, and of its result. */
+size_t cnn_plan_input_size(const cnn_plan *plan);
+size_t cnn_plan_result_size(const cnn_plan *plan);
 
 #endif

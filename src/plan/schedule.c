@@ -11,17 +11,25 @@ typedef struct search {
     const cnn_network *network;
     const cnn_device *device;
     cnn_schedule *schedule;
+    cnn_schedule_options options;
+    int cut;      /* of the frozen layers; 0: none */
     int *readers; /* layers that read the value */
     int *reader;  /* the last of them */
     bool *taken;
 } search;
 
-/* A parameter in the layer, or before it. */
-static void find_wanted(cnn_schedule *schedule, const cnn_network *network)
+static bool is_frozen(const search *at, const cnn_layer *layer)
 {
-    for (int l = 0; l < network->layer_count; l++) {
-        const cnn_layer *layer = &network->layers[l];
-        bool wanted = layer->param_count > 0;
+    return at->options.frozen && at->options.frozen[layer->index];
+}
+
+/* A parameter that is trained in the layer, or before it. */
+static void find_wanted(const search *at)
+{
+    cnn_schedule *schedule = at->schedule;
+    for (int l = 0; l < at->network->layer_count; l++) {
+        const cnn_layer *layer = &at->network->layers[l];
+        bool wanted = layer->param_count > 0 && !is_frozen(at, layer);
         for (int i = 0; i < layer->input_count; i++)
             wanted = wanted || schedule->wants_gradient[layer->inputs[i]];
         schedule->wants_gradient[l + 1] = wanted;
@@ -41,7 +49,7 @@ static void find_readers(search *at)
 static const cnn_layer *only_reader(const search *at, const cnn_layer *layer)
 {
     int value = layer->index + 1;
-    if (value == at->network->layer_count || at->readers[value] != 1)
+    if (value == at->network->layer_count || value == at->cut || at->readers[value] != 1)
         return NULL;
     const cnn_layer *next = &at->network->layers[at->reader[value]];
     return at->taken[next->index + 1] ? NULL : next;
@@ -54,6 +62,9 @@ static bool fits(cnn_chain *chain, const search *at, const cnn_rule *rule, const
     for (int i = 0; i < rule->layer_count; i++) {
         if (!layer || layer->kind != rule->kinds[i])
             return false;
+        /* The fused kernels normalise a training batch by its own statistics. */
+        if (layer->statistic_count > 0 && is_frozen(at, layer))
+            return false;
         chain->layers[chain->layer_count++] = layer;
         layer = only_reader(at, layer);
     }
@@ -61,13 +72,14 @@ static bool fits(cnn_chain *chain, const search *at, const cnn_rule *rule, const
 }
 
 /* The longest rule whose chain begins here, the first of several. */
-static void choose(cnn_schedule_step *step, const search *at, const cnn_layer *first, bool fuse)
+static void choose(cnn_schedule_step *step, const search *at, const cnn_layer *first)
 {
     int count = 0;
     const cnn_rule *rules = cnn_rules(&count);
     step->op = cnn_op_of_layer(first);
-    step->chain = (cnn_chain){1, {first}, at->schedule->wants_gradient[first->inputs[0]]};
-    for (int i = 0; fuse && i < count; i++) {
+    step->chain = (cnn_chain){
+        1, {first}, at->schedule->wants_gradient[first->inputs[0]], is_frozen(at, first)};
+    for (int i = 0; at->options.fuse && i < count; i++) {
         cnn_chain chain;
         if ((step->rule && rules[i].layer_count <= step->rule->layer_count) ||
             !fits(&chain, at, &rules[i], first))
@@ -103,8 +115,19 @@ static int compare_outputs(const void *a, const void *b)
     return (first->output > second->output) - (first->output < second->output);
 }
 
+/* Layers of another part are as good as taken. */
+static void find_part(search *at)
+{
+    cnn_schedule *schedule = at->schedule;
+    int count = at->network->layer_count;
+    schedule->source = at->options.part == CNN_PART_REST ? at->cut : 0;
+    schedule->target = at->options.part == CNN_PART_FROZEN ? at->cut : count;
+    for (int value = 1; value <= count; value++)
+        at->taken[value] = value <= schedule->source || value > schedule->target;
+}
+
 /* A step runs where its last layer stands: what any of its layers reads is there by then. */
-static void find_steps(search *at, bool fuse)
+static void find_steps(search *at)
 {
     cnn_schedule *schedule = at->schedule;
     int next = 0;
@@ -112,19 +135,23 @@ static void find_steps(search *at, bool fuse)
         if (at->taken[l + 1])
             continue;
         cnn_schedule_step *step = &schedule->steps[schedule->step_count++];
-        choose(step, at, &at->network->layers[l], fuse);
+        choose(step, at, &at->network->layers[l]);
         for (int i = 0; i < step->chain.layer_count; i++)
             at->taken[step->chain.layers[i]->index + 1] = true;
         find_inputs(schedule, step, &next);
     }
     qsort(schedule->steps, (size_t)schedule->step_count, sizeof *schedule->steps, compare_outputs);
-    schedule->readers[at->network->layer_count]++;
+    schedule->readers[schedule->target]++;
 }
 
 cnn_status cnn_schedule_init(cnn_schedule *schedule, const cnn_network *network,
-                             const cnn_device *device, bool fuse)
+                             const cnn_device *device, cnn_schedule_options options)
 {
-    search at = {.network = network, .device = device, .schedule = schedule};
+    search at = {.network = network,
+                 .device = device,
+                 .schedule = schedule,
+                 .options = options,
+                 .cut = cnn_frozen_cut(network, options.frozen)};
     size_t values = (size_t)network->layer_count + 1, inputs = 0;
     cnn_status status = CNN_OK;
     *schedule = (cnn_schedule){0};
@@ -137,9 +164,10 @@ cnn_status cnn_schedule_init(cnn_schedule *schedule, const cnn_network *network,
     CNN_TRY(cnn_allocate(&at.readers, values, sizeof(int), "the values' readers"));
     CNN_TRY(cnn_allocate(&at.reader, values, sizeof(int), "the values' readers"));
     CNN_TRY(cnn_allocate(&at.taken, values, sizeof(bool), "the layers that are taken"));
-    find_wanted(schedule, network);
+    find_wanted(&at);
     find_readers(&at);
-    find_steps(&at, fuse);
+    find_part(&at);
+    find_steps(&at);
 out:
     free(at.readers);
     free(at.reader);

@@ -15,19 +15,38 @@ typedef struct cnn_schedule_step {
     int output;
 } cnn_schedule_step;
 
+/* Which of the network's layers have steps. */
+typedef enum cnn_part {
+    CNN_PART_WHOLE,  /* all */
+    CNN_PART_FROZEN, /* those before cnn_frozen_cut() */
+    CNN_PART_REST    /* those behind it */
+} cnn_part;
+
+typedef struct cnn_schedule_options {
+    bool fuse;          /* by the rules, the longest that fits; else one step a layer */
+    const bool *frozen; /* per layer: it is not trained; NULL: none */
+    cnn_part part;
+} cnn_schedule_options;
+
 typedef struct cnn_schedule {
+    int source, target; /* the values that steps begin and end with */
     int step_count;
     cnn_schedule_step *steps; /* in the order in which they run */
     int *inputs;              /* of all steps */
     bool *wants_gradient;     /* per value: something that is trained stands before it */
-    int *readers;             /* per value: steps that read it; 0 within a chain. The network's
-                                 output counts as read once more */
+    int *readers;             /* per value: steps that read it; 0 within a chain. The target counts
+                                 as read once more */
 } cnn_schedule;
 
-/* fuse: by the rules, the longest that fits; else one step a layer. The network must outlive the
- * schedule. Errors: MEMORY. */
+/* No step goes across cnn_frozen_cut(): the parts have the steps of the whole. The network must
+ * outlive the schedule. Errors: MEMORY. */
 cnn_status cnn_schedule_init(cnn_schedule *schedule, const cnn_network *network,
-                             const cnn_device *device, bool fuse);
+                             const cnn_device *device, cnn_schedule_options options);
 void cnn_schedule_finish(cnn_schedule *schedule);
+
+/* The last value that is made by frozen layers, and by such as have nothing to train and draw
+ * nothing, from the input alone, and which alone of them the layers behind it read. 0: there is
+ * none, or no parameters are before it. frozen: per layer; NULL: none. */
+int cnn_frozen_cut(const cnn_network *network, const bool *frozen);
 
 #endif

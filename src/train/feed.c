@@ -13,10 +13,10 @@ static size_t image_bytes(const cnn_dataset *dataset)
     return (size_t)shape[0] * (size_t)shape[1] * (size_t)shape[2];
 }
 
-uint64_t cnn_feed_resident_bytes(const cnn_dataset *dataset, cnn_split split)
+uint64_t cnn_feed_resident_bytes(const cnn_dataset *dataset, cnn_split split, size_t sample)
 {
     uint64_t count = cnn_dataset_count(dataset, split);
-    return count * (image_bytes(dataset) + sizeof(uint16_t) + sizeof(uint32_t));
+    return count * (sample + sizeof(uint16_t) + sizeof(uint32_t));
 }
 
 size_t cnn_feed_batch_count(const cnn_feed *feed)
@@ -25,13 +25,17 @@ size_t cnn_feed_batch_count(const cnn_feed *feed)
     return cnn_divide_up(feed->count, batch);
 }
 
-static cnn_status init_resident(cnn_feed *feed)
+static cnn_status init_resident(cnn_feed *feed, bool of_rows)
 {
     const cnn_dataset *dataset = feed->dataset;
-    size_t count = feed->count, bytes = count * image_bytes(dataset);
+    size_t count = feed->count, bytes = count * feed->sample;
     cnn_status status = CNN_OK;
-    CNN_TRY(cnn_buffer_share(&feed->images, feed->device, cnn_dataset_images(dataset, feed->split),
-                             bytes, "the data set's images"));
+    if (of_rows)
+        CNN_TRY(cnn_buffer_init(&feed->images, feed->device, bytes, "what is frozen"));
+    else
+        CNN_TRY(cnn_buffer_share(&feed->images, feed->device,
+                                 cnn_dataset_images(dataset, feed->split), bytes,
+                                 "the data set's images"));
     CNN_TRY(cnn_buffer_share(&feed->labels, feed->device, cnn_dataset_labels(dataset, feed->split),
                              count * sizeof(uint16_t), "the data set's labels"));
     status = cnn_buffer_init(&feed->order, feed->device, count * sizeof(uint32_t),
@@ -42,13 +46,31 @@ out:
 
 static cnn_status init_slot(cnn_feed *feed, cnn_feed_slot *slot)
 {
-    size_t piece = (size_t)feed->piece, bytes = piece * image_bytes(feed->dataset);
+    size_t piece = (size_t)feed->piece, bytes = piece * feed->sample;
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_allocate(&slot->images, bytes, 1, "a batch of images"));
     CNN_TRY(cnn_allocate(&slot->labels, piece, sizeof *slot->labels, "a batch of labels"));
     CNN_TRY(cnn_buffer_init(&slot->device_images, feed->device, bytes, "a batch of images"));
     CNN_TRY(cnn_buffer_init(&slot->device_labels, feed->device, piece * sizeof *slot->labels,
                             "a batch of labels"));
+out:
+    return status;
+}
+
+/* Of what a sample is has been set. */
+static cnn_status init(cnn_feed *feed, bool of_rows)
+{
+    cnn_status status = CNN_OK;
+    if (!feed->streaming)
+        return init_resident(feed, of_rows);
+    if (of_rows) {
+        CNN_TRY(cnn_allocate(&feed->rows, feed->count, feed->sample, "what is frozen"));
+        feed->bytes = feed->rows;
+    }
+    CNN_TRY(
+        cnn_allocate(&feed->host_order, feed->count, sizeof(uint32_t), "the order of the samples"));
+    for (int i = 0; i < CNN_FEED_SLOTS; i++)
+        CNN_TRY(init_slot(feed, &feed->slots[i]));
 out:
     return status;
 }
@@ -62,14 +84,31 @@ cnn_status cnn_feed_init(cnn_feed *feed, cnn_device *device, const cnn_dataset *
                        .batch = batch,
                        .piece = piece,
                        .count = cnn_dataset_count(dataset, split),
-                       .streaming = streaming};
-    if (!streaming)
-        return init_resident(feed);
-    cnn_status status =
-        cnn_allocate(&feed->host_order, feed->count, sizeof(uint32_t), "the order of the samples");
-    for (int i = 0; status == CNN_OK && i < CNN_FEED_SLOTS; i++)
-        status = init_slot(feed, &feed->slots[i]);
-    return status;
+                       .streaming = streaming,
+                       .sample = image_bytes(dataset),
+                       .bytes = cnn_dataset_images(dataset, split)};
+    return init(feed, false);
+}
+
+cnn_status cnn_feed_init_rows(cnn_feed *feed, cnn_device *device, const cnn_dataset *dataset,
+                              cnn_split split, int batch, int piece, bool streaming, size_t row)
+{
+    *feed = (cnn_feed){.device = device,
+                       .dataset = dataset,
+                       .split = split,
+                       .batch = batch,
+                       .piece = piece,
+                       .count = cnn_dataset_count(dataset, split),
+                       .streaming = streaming,
+                       .sample = row * sizeof(float)};
+    return init(feed, true);
+}
+
+cnn_status cnn_feed_put(cnn_feed *feed, size_t first, int n, const cnn_buffer *rows)
+{
+    size_t offset = first * feed->sample, bytes = (size_t)n * feed->sample;
+    return feed->streaming ? cnn_buffer_read(feed->rows + offset, rows, 0, bytes)
+                           : cnn_buffer_enqueue_put(&feed->images, offset, rows, bytes);
 }
 
 void cnn_feed_finish(cnn_feed *feed)
@@ -88,6 +127,7 @@ void cnn_feed_finish(cnn_feed *feed)
     cnn_buffer_finish(&feed->labels);
     cnn_buffer_finish(&feed->order);
     free(feed->host_order);
+    free(feed->rows);
     *feed = (cnn_feed){0};
 }
 
@@ -107,15 +147,14 @@ cnn_status cnn_feed_set_order(cnn_feed *feed, const uint32_t *order, size_t coun
 /* Collects the piece on the host and sends it; waits only for the write of two pieces ago. */
 static cnn_status stream(cnn_feed *feed, cnn_feed_slot *slot, size_t first, int n)
 {
-    size_t bytes = image_bytes(feed->dataset);
-    const uint8_t *images = cnn_dataset_images(feed->dataset, feed->split);
+    size_t bytes = feed->sample;
     const uint16_t *labels = cnn_dataset_labels(feed->dataset, feed->split);
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_buffer_settle(&slot->images_written, feed->device));
     CNN_TRY(cnn_buffer_settle(&slot->labels_written, feed->device));
     for (size_t i = 0; i < (size_t)n; i++) {
         size_t index = feed->ordered ? feed->host_order[first + i] : first + i;
-        memcpy(slot->images + i * bytes, images + index * bytes, bytes);
+        memcpy(slot->images + i * bytes, feed->bytes + index * bytes, bytes);
         slot->labels[i] = labels[index];
     }
     CNN_TRY(cnn_buffer_write_async(&slot->images_written, &slot->device_images, slot->images,

@@ -1,5 +1,6 @@
-/* Batches of one split of a data set for a plan: from bytes that live on the device, or streamed
- * from the host through two buffers, one being filled while the other is read. */
+/* Batches of one split of a data set for a plan: from memory that lives on the device, or streamed
+ * from the host through two buffers, one being filled while the other is read. A sample is an image
+ * of the data set, in bytes, or a row of values that was computed of it. */
 #ifndef TRAIN_FEED_H
 #define TRAIN_FEED_H
 
@@ -11,7 +12,7 @@ enum { CNN_FEED_SLOTS = 2 };
 
 /* A streamed piece of a batch on its way. */
 typedef struct cnn_feed_slot {
-    uint8_t *images; /* host (piece) */
+    uint8_t *images; /* host (piece): samples */
     uint16_t *labels;
     cnn_buffer device_images, device_labels;
     cl_event images_written, labels_written; /* NULL: none pending */
@@ -23,20 +24,29 @@ typedef struct cnn_feed {
     cnn_split split;
     int batch, piece; /* samples of a batch, and the most of a pass */
     bool streaming;
+    size_t sample;        /* bytes of one */
+    const uint8_t *bytes; /* streaming: the samples on the host */
+    uint8_t *rows;        /* they, where they are rows: the feed's own */
     size_t count;                        /* samples of a pass: the whole split or a part of it */
     bool ordered;                        /* an order was set; else the samples come as they lie */
     uint32_t *host_order;                /* streaming: (count) */
-    cnn_buffer images, labels, order;    /* resident: (count, C, H, W), (count), (count) */
+    cnn_buffer images, labels, order;    /* resident: (count) samples, (count), (count) */
     cnn_feed_slot slots[CNN_FEED_SLOTS]; /* streaming */
     int next_slot;
 } cnn_feed;
 
-/* Bytes of device memory that a resident feed takes. */
-uint64_t cnn_feed_resident_bytes(const cnn_dataset *dataset, cnn_split split);
+/* Bytes of device memory that a resident feed takes, with samples of so many bytes. */
+uint64_t cnn_feed_resident_bytes(const cnn_dataset *dataset, cnn_split split, size_t sample);
 
 /* The data set must outlive the feed. Errors: MEMORY, OPENCL. */
 cnn_status cnn_feed_init(cnn_feed *feed, cnn_device *device, const cnn_dataset *dataset,
                          cnn_split split, int batch, int piece, bool streaming);
+/* The same of rows of so many floats, for cnn_feed_put() to fill. */
+cnn_status cnn_feed_init_rows(cnn_feed *feed, cnn_device *device, const cnn_dataset *dataset,
+                              cnn_split split, int batch, int piece, bool streaming, size_t row);
+/* The rows of samples first to first + n - 1, from a buffer's beginning; waits where the rows are
+ * on the host. */
+cnn_status cnn_feed_put(cnn_feed *feed, size_t first, int n, const cnn_buffer *rows);
 void cnn_feed_finish(cnn_feed *feed);
 
 /* Batches of a pass, a short last one included. */

@@ -12,8 +12,8 @@
 #include "net/network.h"
 #include "plan/plan.h"
 
-/* ADDED: a whole number that older checkpoints do not have. */
-typedef enum option_kind { WHOLE, ADDED, NUMBER, SEED, FLAG } option_kind;
+/* ADDED, ADDED_FLAG, PATTERNS: what older checkpoints do not have. */
+typedef enum option_kind { WHOLE, ADDED, NUMBER, SEED, FLAG, ADDED_FLAG, PATTERNS } option_kind;
 
 /* What an option may do between a checkpoint and the run that goes on from it. */
 typedef enum option_rule { STAYS, GROWS, FREE } option_rule;
@@ -44,6 +44,8 @@ static const option_row rows[] = {
     ROW(fuse, "--no-fuse (are steps fused?)", FLAG, STAYS),
     ROW(checkpoint_every, "--checkpoint-every", WHOLE, FREE),
     ROW(checkpoint_steps, "--checkpoint-steps", WHOLE, FREE),
+    ROW(freeze, "--freeze", PATTERNS, STAYS),
+    ROW(recompute, "--recompute", ADDED_FLAG, FREE),
 };
 
 enum { ROWS = sizeof rows / sizeof rows[0] };
@@ -107,7 +109,7 @@ cnn_status cnn_train_options_check(const cnn_train_options *options)
     cnn_status status = CNN_OK;
     CNN_TRY(check_whole(options->epochs, "--epochs", 0));
     CNN_TRY(check_whole(options->batch, "--batch", 1));
-    CNN_TRY(cnn_plan_divide(&piece, NULL, options->batch, options->micro_batch));
+    CNN_TRY(cnn_plan_divide(&piece, NULL, NULL, options->batch, options->micro_batch));
     CNN_TRY(check_whole(options->print_every, "--print-every", 1));
     CNN_TRY(check_whole(options->early_stop, "--early-stop", 0));
     CNN_TRY(check_whole(options->checkpoint_every, "--checkpoint-every", 0));
@@ -128,6 +130,8 @@ static json_t *value_to_json(const cnn_train_options *options, const option_row 
         return json_real(*(const double *)field);
     case SEED:
         return cnn_json_uint64(*(const uint64_t *)field);
+    case PATTERNS:
+        return cnn_json_string(field);
     default:
         return json_boolean(*(const bool *)field);
     }
@@ -144,11 +148,20 @@ json_t *cnn_train_options_to_json(const cnn_train_options *options)
     return json;
 }
 
+static bool take_patterns(char patterns[CNN_MAX_PATTERNS], const char *text)
+{
+    bool fits = text && strlen(text) < CNN_MAX_PATTERNS;
+    if (fits)
+        snprintf(patterns, CNN_MAX_PATTERNS, "%s", text);
+    return fits;
+}
+
 static bool value_from_json(cnn_train_options *options, const option_row *row, const json_t *value)
 {
     void *field = (char *)options + row->offset;
     json_int_t whole = json_integer_value(value);
-    if (!value && row->kind == ADDED)
+    bool added = row->kind == ADDED || row->kind == ADDED_FLAG || row->kind == PATTERNS;
+    if (!value && added)
         return true;
     switch (row->kind) {
     case WHOLE:
@@ -160,6 +173,8 @@ static bool value_from_json(cnn_train_options *options, const option_row *row, c
         return json_is_number(value);
     case SEED:
         return cnn_json_get_uint64(field, value);
+    case PATTERNS:
+        return take_patterns(field, json_string_value(value));
     default:
         *(bool *)field = json_is_true(value);
         return json_is_boolean(value);

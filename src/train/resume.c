@@ -54,6 +54,7 @@ static cnn_status take_values(cnn_trainer *trainer, const cnn_checkpoint *checkp
         cnn_state_init(&state, trainer->model, checkpoint->best_epoch >= 0 ? best->model : NULL));
     CNN_TRY(cnn_state_read(&state, checkpoint->archive));
     CNN_TRY(cnn_plan_upload(trainer->plan, trainer->model));
+    trainer->kept = false;
     CNN_TRY(cnn_buffer_write(&adam->m, 0, state.m, adam->count * sizeof(float)));
     CNN_TRY(cnn_buffer_write(&adam->v, 0, state.v, adam->count * sizeof(float)));
     best->epoch = checkpoint->best_epoch;

@@ -171,7 +171,7 @@ cnn_status cnn_trainer_update_model(cnn_trainer *trainer)
     memcpy(model->parameters, trainer->parameters, network->parameter_count * sizeof(float));
     memcpy(model->statistics, trainer->statistics, network->statistic_count * sizeof(float));
     for (int l = 0; l < network->layer_count; l++)
-        if (network->layers[l].statistic_count > 0)
+        if (network->layers[l].statistic_count > 0 && !(trainer->frozen && trainer->frozen[l]))
             model->batches[l] += (int64_t)(step - trainer->model_step);
     trainer->model_step = step;
     return CNN_OK;
@@ -280,6 +280,8 @@ cnn_status cnn_trainer_run(cnn_trainer *trainer, const cnn_train_callbacks *call
         return status;
     begin(trainer, callbacks);
     status = cnn_model_set_data(trainer->model, trainer->dataset);
+    if (status == CNN_OK)
+        status = cnn_trainer_keep(trainer, tick);
     if (status == CNN_OK)
         status = run(trainer);
     /* A stopped run keeps the steps that it made; the reason to stop stays the message. */

@@ -9,35 +9,44 @@
 #include "base/status.h"
 #include "train/options.h"
 
-/* The data set stays on the device where it fits beside the plan. */
-static bool must_stream(const cnn_trainer *trainer)
+/* The data set stays on the device where it fits beside the plan. sample: bytes of one. */
+static bool must_stream(const cnn_trainer *trainer, size_t sample)
 {
     static const double share = 0.9; /* of the memory left: drivers need some themselves */
     const cnn_device_info *info = &trainer->device->info;
-    uint64_t train = cnn_feed_resident_bytes(trainer->dataset, CNN_SPLIT_TRAIN);
-    uint64_t test = cnn_feed_resident_bytes(trainer->dataset, CNN_SPLIT_TEST);
-    uint64_t val = cnn_feed_resident_bytes(trainer->dataset, CNN_SPLIT_VAL);
+    uint64_t train = cnn_feed_resident_bytes(trainer->dataset, CNN_SPLIT_TRAIN, sample);
+    uint64_t test = cnn_feed_resident_bytes(trainer->dataset, CNN_SPLIT_TEST, sample);
+    uint64_t val = cnn_feed_resident_bytes(trainer->dataset, CNN_SPLIT_VAL, sample);
     uint64_t largest = train > test ? train : test;
     double left = (double)info->memory - (double)trainer->device->allocated;
     largest = largest > val ? largest : val;
     return largest > info->max_allocation || (double)(train + test + val) > share * left;
 }
 
+/* Of images, or of what the frozen layers give. */
+static cnn_status init_feed(cnn_feed *feed, const cnn_trainer *trainer, cnn_split split)
+{
+    const cnn_plan_options *plan = &trainer->plan->options;
+    if (trainer->keeps)
+        return cnn_feed_init_rows(feed, trainer->device, trainer->dataset, split, plan->whole,
+                                  plan->batch, trainer->streaming,
+                                  cnn_plan_input_size(trainer->plan));
+    return cnn_feed_init(feed, trainer->device, trainer->dataset, split, plan->whole, plan->batch,
+                         trainer->streaming);
+}
+
 static cnn_status init_feeds(cnn_trainer *trainer)
 {
-    const cnn_dataset *dataset = trainer->dataset;
-    const cnn_plan_options *plan = &trainer->plan->options;
-    trainer->streaming = trainer->options.stream || must_stream(trainer);
+    size_t values = cnn_plan_input_size(trainer->plan);
+    size_t sample = trainer->keeps ? values * sizeof(float) : values;
+    trainer->streaming = trainer->options.stream || must_stream(trainer, sample);
     if (trainer->streaming && !trainer->options.stream)
         cnn_log(CNN_LOG_INFO,
                 "the data set does not fit the device's memory: batches are streamed");
     cnn_status status = CNN_OK;
-    CNN_TRY(cnn_feed_init(&trainer->train, trainer->device, dataset, CNN_SPLIT_TRAIN, plan->whole,
-                          plan->batch, trainer->streaming));
-    CNN_TRY(cnn_feed_init(&trainer->test, trainer->device, dataset, CNN_SPLIT_TEST, plan->whole,
-                          plan->batch, trainer->streaming));
-    CNN_TRY(cnn_feed_init(&trainer->val, trainer->device, dataset, CNN_SPLIT_VAL, plan->whole,
-                          plan->batch, trainer->streaming));
+    CNN_TRY(init_feed(&trainer->train, trainer, CNN_SPLIT_TRAIN));
+    CNN_TRY(init_feed(&trainer->test, trainer, CNN_SPLIT_TEST));
+    CNN_TRY(init_feed(&trainer->val, trainer, CNN_SPLIT_VAL));
 out:
     return status;
 }
@@ -93,6 +102,8 @@ static cnn_status create_plan(cnn_trainer *trainer)
     cnn_plan_options options = {.batch = (int)piece,
                                 .training = true,
                                 .fuse = trainer->options.fuse,
+                                .frozen = trainer->frozen,
+                                .part = trainer->keeps ? CNN_PART_REST : CNN_PART_WHOLE,
                                 .slots = cnn_divide_up(most, batch),
                                 .whole = (int)batch};
     cnn_status status = CNN_OK;
@@ -131,7 +142,6 @@ cnn_status cnn_trainer_create(cnn_trainer **trainer, cnn_device *device, cnn_mod
     *trainer = NULL;
     CNN_TRY(cnn_device_check_process(device));
     CNN_TRY(cnn_train_options_check(options));
-    CNN_TRY(cnn_plan_divide(&piece, model->network, options->batch, options->micro_batch));
     CNN_TRY(cnn_check_dataset(model->network, dataset));
     CNN_TRY(cnn_allocate(&result, 1, sizeof *result, "a trainer"));
     result->device = device;
@@ -139,6 +149,9 @@ cnn_status cnn_trainer_create(cnn_trainer **trainer, cnn_device *device, cnn_mod
     result->dataset = dataset;
     result->options = *options;
     result->loop.epoch = result->best.epoch = -1;
+    CNN_TRY(cnn_trainer_freeze(result));
+    CNN_TRY(cnn_plan_divide(&piece, model->network, result->frozen, options->batch,
+                            options->micro_batch));
     CNN_TRY(divide(result));
     CNN_TRY(allocate_copies(result));
     CNN_TRY(create_plan(result));
@@ -166,6 +179,7 @@ void cnn_trainer_destroy(cnn_trainer *trainer)
     cnn_plan_destroy(trainer->plan);
     cnn_model_destroy(trainer->best.model);
     json_decref(trainer->resumed);
+    free(trainer->frozen);
     free(trainer->history);
     free(trainer->members);
     free(trainer->order);

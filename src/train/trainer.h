@@ -27,6 +27,10 @@ struct cnn_trainer {
     cnn_model *model;
     const cnn_dataset *dataset;
     cnn_train_options options;
+    bool *frozen; /* (layer_count): it stays as it is; NULL: none does */
+    bool keeps;   /* what is frozen at the beginning is computed once for each sample: the feeds
+                     have its rows, the plan is of the rest */
+    bool kept;    /* the rows are there */
     cnn_plan *plan;
     cnn_feed train, test, val;
     size_t train_count, val_count;  /* trained on; validated by, of whichever split */
@@ -46,6 +50,12 @@ struct cnn_trainer {
     const cnn_train_callbacks *callbacks; /* while running */
 };
 
+/* Which layers are frozen, and whether what they give is kept. Errors: ARGUMENT (a pattern that
+ * fits no layer; nothing is left to train), MEMORY. */
+cnn_status cnn_trainer_freeze(cnn_trainer *trainer);
+/* Computes the rows that the feeds are to have, if they are not there. tick may stop it. Errors:
+ * STOPPED, OPENCL, MEMORY. */
+cnn_status cnn_trainer_keep(cnn_trainer *trainer, cnn_tick tick);
 /* Adds an epoch that is over to the history. Errors: MEMORY. */
 cnn_status cnn_trainer_remember(cnn_trainer *trainer, const cnn_epoch *epoch);
 /* The model as the device has it. Errors: ARITHMETIC (a value that is not finite; the model is then

@@ -64,6 +64,22 @@ class Init(CommandTest):
         for more in (["--micro-batch", "16"], ["--no-fuse"]):
             self.assertIn("6 of the network's 8", self.start("pieces", "--init", self.first, *more).stderr)
 
+    def test_frozen_layers_stay(self):
+        freeze = ["--init", self.first, "--freeze", "conv*,net.linear_09"]
+        said = self.start("frozen", *freeze, "--epochs", "2").stderr
+        self.assertIn("3 of 4 layers with parameters are frozen; what the network gives up to maxpool2d_02 is "
+                      "computed once for each image: 64 values\n", said)
+        theirs, ours = read_values(self.first), read_values(self.folder + "/frozen/cnn.safetensors")
+        for name, values in ours.items():
+            self.assertEqual(values == theirs[name], "linear_11" not in name, name)
+        self.start("again", *freeze)
+        self.run_command("train", "--resume", "--out", "again", "--epochs", "2")
+        self.assertEqual(self.read("frozen/cnn.safetensors"), self.read("again/cnn.safetensors"))
+        self.assert_refused(["train", "--resume", "--out", "again", "--freeze", "conv*"], 1,
+                            r'--freeze: expected "conv\*,net\.linear_09" as in .*, found "conv\*": leave it out')
+        self.assert_refused(["train", "-q", "--data", self.three, "--out", "no", *NETWORK, "--freeze", "none"], 2,
+                            "--freeze: expected a pattern of names of layers with parameters .*found 'none'")
+
     def test_what_it_refuses(self):
         other = self.folder + "/other"
         header = json.dumps({"a.weight": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}).encode()

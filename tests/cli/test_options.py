@@ -7,7 +7,7 @@ from support import CNN_CL, CommandTest, environment
 
 COMMANDS = {
     "doctor": "all batch json name xdim ksize cdims hdims ydim batchnorm dropout",
-    "train": "data size fit skip-broken labels out init epochs lr print-every val-split early-stop checkpoint-every "
+    "train": "data size fit skip-broken labels out init freeze recompute epochs lr print-every val-split early-stop checkpoint-every "
              "checkpoint-steps resume resume-from log-json stream no-clobber trust-device batch "
              "micro-batch no-fuse model name xdim ksize cdims hdims ydim batchnorm dropout",
     "eval": "data size fit skip-broken labels val-split split batch no-fuse json model xdim cdims",
@@ -48,6 +48,7 @@ WRONG = [
     ("train --micro-batch 0", "--micro-batch: expected an integer of 1 to 1000000, found '0'"),
     ("train --micro-batch 257", "--micro-batch: expected at most 256, .*--batch.*found 257"),
     ("params --batch 4 --micro-batch 5", "--micro-batch: expected at most 4, .*found 5"),
+    ("train --freeze=", "--freeze: expected patterns of layers' names with commas between them, found ''"),
     ("train --micro-batch 8 --batchnorm", "--micro-batch and --batchnorm exclude each other"),
     ("eval --micro-batch 8", "--micro-batch is no option of the command eval"),
     ("doctor --batch 0", "--batch: expected .*, found '0'"),

@@ -1,0 +1,182 @@
+/* What is frozen at the network's beginning gives the same for a sample each time: it is computed
+ * once, and training goes on from there. */
+#include <math.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/status.h"
+#include "train/trainer.h"
+
+static uint64_t count_samples(const cnn_dataset *dataset)
+{
+    return cnn_dataset_count(dataset, CNN_SPLIT_TRAIN) + cnn_dataset_count(dataset, CNN_SPLIT_VAL) +
+           cnn_dataset_count(dataset, CNN_SPLIT_TEST);
+}
+
+/* Rows that do not fit the device are on the host; where that is too small, too, they are computed
+ * in every step. */
+static bool is_room_for(double bytes)
+{
+    static const double share = 0.5;
+    double pages = (double)sysconf(_SC_PHYS_PAGES), page = (double)sysconf(_SC_PAGESIZE);
+    return pages <= 0.0 || bytes <= share * pages * page;
+}
+
+/* Nothing random happens to images before they go through the network. */
+static bool is_worth_keeping(const cnn_trainer *trainer)
+{
+    const cnn_network *network = trainer->model->network;
+    int cut = cnn_frozen_cut(network, trainer->frozen);
+    if (cut == 0 || trainer->options.recompute)
+        return false;
+    double row = (double)cnn_shape_count(cnn_network_value_shape(network, cut)) * sizeof(float);
+    if (is_room_for(row * (double)count_samples(trainer->dataset)))
+        return true;
+    cnn_log(CNN_LOG_INFO,
+            "what the frozen layers give is too large to keep: %.3g MiB a sample; it "
+            "is computed in every step",
+            row * 0x1p-20);
+    return false;
+}
+
+static bool is_anything_trained(const cnn_trainer *trainer)
+{
+    const cnn_network *network = trainer->model->network;
+    for (int l = 0; l < network->layer_count; l++)
+        if (network->layers[l].param_count > 0 && !trainer->frozen[l])
+            return true;
+    return false;
+}
+
+static void say_frozen(const cnn_trainer *trainer)
+{
+    const cnn_network *network = trainer->model->network;
+    int frozen = 0, layers = 0;
+    for (int l = 0; l < network->layer_count; l++) {
+        bool counts = network->layers[l].param_count > 0 || network->layers[l].statistic_count > 0;
+        layers += counts;
+        frozen += counts && trainer->frozen[l];
+    }
+    int cut = trainer->keeps ? cnn_frozen_cut(network, trainer->frozen) : 0;
+    if (cut > 0)
+        cnn_log(CNN_LOG_INFO,
+                "%d of %d layers with parameters are frozen; what the network gives "
+                "up to %s is computed once for each image: %zu values",
+                frozen, layers, network->layers[cut - 1].name,
+                cnn_shape_count(cnn_network_value_shape(network, cut)));
+    else
+        cnn_log(CNN_LOG_INFO, "%d of %d layers with parameters are frozen", frozen, layers);
+}
+
+cnn_status cnn_trainer_freeze(cnn_trainer *trainer)
+{
+    const cnn_network *network = trainer->model->network;
+    const char *patterns = trainer->options.freeze;
+    cnn_status status = CNN_OK;
+    if (patterns[0] == '\0')
+        return CNN_OK;
+    CNN_TRY(cnn_allocate(&trainer->frozen, (size_t)network->layer_count, sizeof(bool),
+                         "the frozen layers"));
+    CNN_TRY(cnn_network_match(trainer->frozen, network, patterns, "--freeze"));
+    if (!is_anything_trained(trainer))
+        return cnn_fail(CNN_ERROR_ARGUMENT,
+                        "--freeze: expected layers that are left to train, found '%s', which "
+                        "freezes all of the network %s",
+                        patterns, network->name);
+    trainer->keeps = is_worth_keeping(trainer);
+    say_frozen(trainer);
+out:
+    return status;
+}
+
+/* While rows are made. */
+typedef struct keeping {
+    cnn_trainer *trainer;
+    cnn_tick tick;
+    cnn_plan *plan;     /* of what is frozen */
+    size_t done, steps; /* passes, of all splits */
+    double start;
+} keeping;
+
+static bool tell(keeping *at, const cnn_feed *from)
+{
+    if (!at->tick)
+        return true;
+    size_t images = at->done * (size_t)from->batch, most = count_samples(from->dataset);
+    cnn_progress progress = {.epoch = at->trainer->loop.epoch,
+                             .phase = "frozen",
+                             .step = at->done,
+                             .steps = at->steps,
+                             .images = images < most ? images : most,
+                             .seconds = cnn_seconds() - at->start,
+                             .loss = NAN};
+    return at->tick(&progress, at->trainer);
+}
+
+/* The rows of a split, a few samples after the other. */
+static cnn_status fill(cnn_feed *feed, keeping *at, cnn_feed *from)
+{
+    cnn_status status = CNN_OK;
+    for (size_t i = 0; i < cnn_feed_batch_count(from); i++) {
+        cnn_pass pass = {0};
+        CNN_TRY(cnn_feed_piece(&pass, from, at->plan, i));
+        CNN_TRY(cnn_plan_forward(at->plan, &pass));
+        CNN_TRY(cnn_feed_put(feed, i * (size_t)from->batch, pass.n, cnn_plan_logits(at->plan)));
+        CNN_TRY(cnn_device_finish(at->trainer->device));
+        at->done++;
+        if (!tell(at, from))
+            return cnn_fail(CNN_ERROR_STOPPED, "stopped while the frozen layers were computed");
+    }
+out:
+    return status;
+}
+
+static cnn_status fill_split(cnn_feed *feed, keeping *at)
+{
+    cnn_feed from = {0};
+    int n = at->plan->options.batch;
+    cnn_status status = cnn_feed_init(&from, feed->device, feed->dataset, feed->split, n, n, true);
+    if (status == CNN_OK)
+        status = fill(feed, at, &from);
+    cnn_feed_finish(&from);
+    return status;
+}
+
+/* Samples that go through together: enough for the device's cores, few enough to take little
+ * memory beside what training takes. */
+static int choose_batch(const cnn_trainer *trainer)
+{
+    enum { FEWEST = 8, MOST = 64 };
+    int units = (int)trainer->device->info.compute_units;
+    int wanted = units < FEWEST ? FEWEST : units > MOST ? MOST : units;
+    uint64_t count = count_samples(trainer->dataset);
+    return count < (uint64_t)wanted ? (int)count : wanted;
+}
+
+cnn_status cnn_trainer_keep(cnn_trainer *trainer, cnn_tick tick)
+{
+    keeping at = {.trainer = trainer, .tick = tick, .start = cnn_seconds()};
+    cnn_feed *feeds[] = {&trainer->train, &trainer->val, &trainer->test};
+    cnn_status status = CNN_OK;
+    if (!trainer->keeps || trainer->kept)
+        return CNN_OK;
+    cnn_plan_options options = {.batch = choose_batch(trainer),
+                                .fuse = trainer->options.fuse,
+                                .frozen = trainer->frozen,
+                                .part = CNN_PART_FROZEN};
+    CNN_TRY(cnn_plan_create(&at.plan, trainer->device, trainer->model->network, options));
+    CNN_TRY(cnn_plan_upload(at.plan, trainer->model));
+    for (int i = 0; i < 3; i++) {
+        size_t count = cnn_dataset_count(trainer->dataset, feeds[i]->split);
+        at.steps += (count + (size_t)options.batch - 1) / (size_t)options.batch;
+    }
+    for (int i = 0; i < 3; i++)
+        CNN_TRY(fill_split(feeds[i], &at));
+    trainer->kept = true;
+    cnn_log(CNN_LOG_DEBUG, "the frozen layers took %.3f s", cnn_seconds() - at.start);
+out:
+    cnn_plan_destroy(at.plan);
+    return status;
+}
