@@ -55,9 +55,12 @@ CNN_API const char *cnn_model_class_name(const cnn_model *model, int label);
 
 /** What pixels, from 0 to 1, become before they go through the network, wherever that is: in
  * training, evaluation, prediction and exported ONNX: (pixel - mean) / deviation. text is
- * "MEANS:STDS", numbers with commas between them, one for all channels or one for each; "none" or
- * NULL for pixels as they are. Saved with the model. Errors: ARGUMENT, MEMORY. */
+ * "MEANS:STDS", numbers with commas between them, one for all channels or one for each; "imagenet"
+ * for those of ImageNet; "none" or NULL for pixels as they are. Saved with the model. Errors: ARGUMENT, MEMORY. */
 CNN_API cnn_status cnn_model_set_normalization(cnn_model *model, const char *text);
+/** The same with the means and deviations of each channel of the data set's training images; 1 for a
+ * deviation of 0. Errors: DATA (no images, other channels), MEMORY. */
+CNN_API cnn_status cnn_model_normalize_by(cnn_model *model, const cnn_dataset *dataset);
 /** "0.5,0.4,0.5:0.2,0.2,0.2", a number for each channel, or "none". Owned by the model. */
 CNN_API const char *cnn_model_normalization(const cnn_model *model);
 

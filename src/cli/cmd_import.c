@@ -54,6 +54,24 @@ static void print_network(const cnn_network *network, const cli_options *options
     cli_print("\n");
 }
 
+/* --normalize, or --mean and --std, as one text; NULL: the file's own. To be freed. */
+static int find_normalization(char **text, const cli_options *options)
+{
+    const char *mean = options->mean, *std = options->std, *kind = options->normalize;
+    *text = NULL;
+    if (kind && (mean || std))
+        return cli_fail(CLI_EXIT_USAGE, "--normalize and --%s exclude each other: leave one out",
+                        mean ? "mean" : "std");
+    if (kind && strcmp(kind, "data") == 0)
+        return cli_fail(CLI_EXIT_USAGE, "--normalize data: there are no training images here: give "
+                                        "the numbers, MEANS:STDS");
+    if (kind)
+        *text = cli_concatenate((const char *[]){kind, NULL});
+    else if (mean || std)
+        *text = cli_concatenate((const char *[]){mean ? mean : "0", ":", std ? std : "1", NULL});
+    return *text || !(kind || mean || std) ? 0 : CLI_EXIT_FAILURE;
+}
+
 int cmd_import(cli_options *options)
 {
     const char *source = options->words[0], *path = options->words[1];
@@ -76,15 +94,8 @@ int cmd_import(cli_options *options)
         import.ydim = options->config.ydim;
     if (options->dropout_given)
         import.dropout = options->config.dropout;
-    if (options->mean || options->std) {
-        normalization = cli_concatenate((const char *[]){options->mean ? options->mean : "0", ":",
-                                                         options->std ? options->std : "1", NULL});
-        if (!normalization) {
-            code = CLI_EXIT_FAILURE;
-            goto out;
-        }
-        import.normalization = normalization;
-    }
+    CLI_TRY(find_normalization(&normalization, options));
+    import.normalization = normalization;
     CLI_TRY(cli_check(cnn_model_import(&model, source, &import)));
     if (options->digits)
         cnn_model_set_digits(model, true);

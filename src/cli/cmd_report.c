@@ -108,6 +108,8 @@ int cmd_report(cli_options *options)
         cli_check(cnn_run_open(&run, folder, options->name_given ? options->config.name : NULL)));
     CLI_TRY(load_model(&session, &report, run, options));
     CLI_TRY(load_data(&session, &report, run, options));
+    if (session.model)
+        CLI_TRY(cli_session_normalize(&session, options));
     CLI_TRY(measure(&report, &session, run, options));
     if (!cli_option_is_given(options, "seed"))
         (void)cnn_run_seed(&seed, run);

@@ -5,7 +5,7 @@
 #include "cli/option_rows.h"
 #include "cli/output.h"
 
-enum { SCREEN_ROWS = 16, SCREEN_COLUMNS = 80, NAME_SIZE = 48, NAME_COLUMNS = 17 };
+enum { SCREEN_ROWS = 15, SCREEN_COLUMNS = 80, NAME_SIZE = 48, NAME_COLUMNS = 17 };
 
 /* "-q, --quiet", "--lr RATE": returns its length. */
 static int format_name(char name[NAME_SIZE], const cli_option_row *row)

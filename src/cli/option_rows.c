@@ -147,6 +147,18 @@ static bool set_freeze(cli_options *options, const cli_option_row *row, const ch
     return text[0] != '\0' && strlen(text) < CNN_MAX_PATTERNS;
 }
 
+/* The numbers are read where the channels are known. */
+static bool set_normalize(cli_options *options, const cli_option_row *row, const char *text)
+{
+    const char *colon = strchr(text, ':');
+    (void)row;
+    options->normalize = text;
+    return strcmp(text, "none") == 0 || strcmp(text, "data") == 0 ||
+           strcmp(text, "imagenet") == 0 ||
+           (colon && colon[1] != '\0' && colon != text &&
+            text[strspn(text, "0123456789.,eE+-:")] == '\0');
+}
+
 static bool set_format(cli_options *options, const cli_option_row *row, const char *text)
 {
     (void)row;
@@ -185,6 +197,9 @@ const cli_option_row cli_option_rows[] = {
      0, 0, "two integers of 1 to 65535: height,width"},
     {"fit", "KIND", 0, CLI_PREPARE, "crop, pad or stretch to a size (default crop)", set_fit, 0, 0,
      "crop, pad or stretch"},
+    {"normalize", "KIND", 0, CLI_PREPARE | CLI_IMPORT,
+     "pixels by data, imagenet, MEANS:STDS or none (default none)", set_normalize, 0, 0,
+     "none, data, imagenet or MEANS:STDS, numbers with commas between them"},
     {"skip-broken", NULL, 0, CLI_PREPARE, "go on without pictures that cannot be read", set_true,
      FIELD(prepare.skip_broken), 0, NULL},
     {"labels", "KIND", 0, CLI_PREPARE, "CIFAR-100's coarse or fine classes (default fine)",

@@ -91,6 +91,7 @@ struct cli_options {
     const char *trace;  /* NULL for none */
     const char *format; /* of an export; NULL: as the output's name ends */
     const char *mean, *std; /* of an import; NULL: not given */
+    const char *normalize;  /* none, data, imagenet, MEANS:STDS; NULL: as the model says */
     bool no_bench;
     bool tune;
 

@@ -250,6 +250,7 @@ static int prepare(pictures *run)
     size_t batch = (size_t)options->train.batch;
     int code = 0;
     CLI_TRY(cli_session_load_model(&run->session, options));
+    CLI_TRY(cli_session_normalize(&run->session, options));
     run->conversion = cli_conversion_choose(run->session.model, options);
     run->classes = cnn_network_classes(cnn_model_network(run->session.model));
     CLI_TRY(cli_session_open_device(&run->session, options));

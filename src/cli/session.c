@@ -170,13 +170,33 @@ int cli_session_load_data(cli_session *session, cli_options *options)
     return code == 0 ? check_judge(session, options) : code;
 }
 
+int cli_session_normalize(const cli_session *session, const cli_options *options)
+{
+    const char *kind = options->normalize;
+    if (!kind)
+        return 0;
+    bool by_data = strcmp(kind, "data") == 0;
+    if (by_data && !session->dataset)
+        return cli_fail(CLI_EXIT_USAGE, "--normalize data: there are no training images here: give "
+                                        "the numbers, MEANS:STDS");
+    cnn_status status = by_data ? cnn_model_normalize_by(session->model, session->dataset)
+                                : cnn_model_set_normalization(session->model, kind);
+    if (status == CNN_ERROR_ARGUMENT)
+        return cli_fail(CLI_EXIT_USAGE, "--normalize: %s", cnn_error_message());
+    if (status == CNN_OK)
+        cli_info("pixels are normalised, (pixel - mean) / deviation: %s",
+                 cnn_model_normalization(session->model));
+    return cli_check(status);
+}
+
 /* The file is not needed any more. */
-static int take_weights(cli_session *session)
+static int take_weights(cli_session *session, const cli_options *options)
 {
     int code = cli_check(cnn_model_take_weights(session->model, session->weights));
     cnn_weights_destroy(session->weights);
     session->weights = NULL;
-    if (code == 0 && strcmp(cnn_model_normalization(session->model), "none") != 0)
+    if (code == 0 && !options->normalize &&
+        strcmp(cnn_model_normalization(session->model), "none") != 0)
         cli_info("pixels are normalised as there, (pixel - mean) / deviation: %s",
                  cnn_model_normalization(session->model));
     return code;
@@ -200,7 +220,8 @@ int cli_session_load(cli_session *session, cli_options *options)
     CLI_TRY(
         check_fit(cnn_model_network(session->model), session->dataset, options, options->model));
     if (session->weights)
-        CLI_TRY(take_weights(session));
+        CLI_TRY(take_weights(session, options));
+    CLI_TRY(cli_session_normalize(session, options));
 out:
     return code;
 }

@@ -29,6 +29,8 @@ int cli_session_load(cli_session *session, cli_options *options);
 void cli_session_choose_split(const cli_session *session, cli_options *options);
 /* The model alone, for commands without data. */
 int cli_session_load_model(cli_session *session, const cli_options *options);
+/* What --normalize says of the model's pixels, where it does. Returns an exit code. */
+int cli_session_normalize(const cli_session *session, const cli_options *options);
 /* Refuses a data set that does not fit the model of this file. */
 int cli_session_check_fit(const cli_session *session, const char *model);
 /* Before any work, of commands that need no device too: refuses one that was asked for, by --device

@@ -253,6 +253,21 @@ out:
     return code;
 }
 
+/* --normalize may say once more what the checkpoint has. */
+static int check_normalization(train_run *run)
+{
+    cnn_model *model = run->session.model;
+    char *then = cli_concatenate((const char *[]){cnn_model_normalization(model), NULL});
+    int code = then ? cli_session_normalize(&run->session, run->options) : CLI_EXIT_FAILURE;
+    if (code == 0 && strcmp(then, cnn_model_normalization(model)) != 0)
+        code = cli_fail(CLI_EXIT_FAILURE,
+                        "--normalize: expected %s as in %s, found %s: leave it out, or train "
+                        "afresh without --resume",
+                        then, run->checkpoint_path, cnn_model_normalization(model));
+    free(then);
+    return code;
+}
+
 int cli_train_load(train_run *run)
 {
     cli_options *options = run->options;
@@ -266,6 +281,7 @@ int cli_train_load(train_run *run)
     CLI_TRY(cli_check(
         cnn_checkpoint_check(run->checkpoint, network, &options->train, session->dataset)));
     CLI_TRY(cli_check(cnn_checkpoint_model(&session->model, run->checkpoint)));
+    CLI_TRY(check_normalization(run));
 out:
     cnn_network_destroy(network);
     return code;

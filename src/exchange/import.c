@@ -163,7 +163,7 @@ static cnn_status normalize(cnn_model *model, const cnn_state_dict *dict,
     if (status == CNN_OK && !options->normalization && !own &&
         !cnn_state_dict_metadata(dict, CNN_CONFIG_KEY))
         cnn_log(CNN_LOG_INFO,
-                "%s: pixels from 0 to 1 are assumed: --mean and --std keep another normalisation",
+                "%s: pixels from 0 to 1 are assumed: --normalize keeps another normalisation",
                 dict->path);
     return status;
 }

@@ -231,6 +231,22 @@ cnn_status cnn_model_set_normalization(cnn_model *model, const char *text)
     return CNN_OK;
 }
 
+cnn_status cnn_model_normalize_by(cnn_model *model, const cnn_dataset *dataset)
+{
+    CNN_NEED(model, dataset);
+    cnn_normalization normalization;
+    int expected = model->network->input[0], found = cnn_dataset_shape(dataset)[0];
+    if (expected != found)
+        return cnn_fail(CNN_ERROR_DATA, "%s: expected images of %d channels, found %d",
+                        cnn_dataset_source(dataset), expected, found);
+    cnn_status status = cnn_normalization_measure(&normalization, dataset);
+    if (status != CNN_OK)
+        return status;
+    cnn_normalization_finish(&model->normalization);
+    model->normalization = normalization;
+    return CNN_OK;
+}
+
 const char *cnn_model_normalization(const cnn_model *model)
 {
     if (!model)

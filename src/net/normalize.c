@@ -82,6 +82,9 @@ static cnn_status parse(cnn_normalization *result, const char *text, const char 
                     result->channels, cnn_quote(quoted, text));
 }
 
+/* Of the pixels of ImageNet's training images, as torchvision's networks had them. */
+static const char imagenet[] = "0.485,0.456,0.406:0.229,0.224,0.225";
+
 cnn_status cnn_normalization_init(cnn_normalization *normalization, const char *text, int channels,
                                   const char *source)
 {
@@ -93,7 +96,50 @@ cnn_status cnn_normalization_init(cnn_normalization *normalization, const char *
     CNN_TRY(cnn_allocate(&result.means, 2 * (size_t)channels, sizeof *result.means,
                          "the normalisation"));
     result.deviations = result.means + channels;
-    CNN_TRY(parse(&result, text, source));
+    CNN_TRY(parse(&result, strcmp(text, "imagenet") == 0 ? imagenet : text, source));
+    CNN_TRY(write_text(&result));
+    *normalization = result;
+    return CNN_OK;
+out:
+    cnn_normalization_finish(&result);
+    return status;
+}
+
+/* Of channel c of images (count, channels, plane): sums of integers, exact in any order. */
+static void measure(float *mean, float *deviation, const uint8_t *images, size_t count,
+                    size_t plane, size_t channels, size_t c)
+{
+    uint64_t sum = 0, squares = 0;
+    for (size_t i = 0; i < count; i++)
+        for (size_t p = 0; p < plane; p++) {
+            uint64_t value = images[(i * channels + c) * plane + p];
+            sum += value;
+            squares += value * value;
+        }
+    double pixels = (double)count * (double)plane, middle = (double)sum / pixels;
+    double variance = (double)squares / pixels - middle * middle;
+    *mean = (float)(middle / 255.0);
+    *deviation = variance > 0.0 ? (float)(sqrt(variance) / 255.0) : 1.0f;
+}
+
+cnn_status cnn_normalization_measure(cnn_normalization *normalization, const cnn_dataset *dataset)
+{
+    const int *shape = cnn_dataset_shape(dataset);
+    const uint8_t *images = cnn_dataset_images(dataset, CNN_SPLIT_TRAIN);
+    size_t count = cnn_dataset_count(dataset, CNN_SPLIT_TRAIN), channels = (size_t)shape[0];
+    cnn_normalization result = {.channels = shape[0]};
+    cnn_status status = CNN_OK;
+    *normalization = (cnn_normalization){0};
+    if (count == 0)
+        return cnn_fail(CNN_ERROR_DATA,
+                        "%s: the training split is empty: there is nothing to "
+                        "measure a normalisation by",
+                        cnn_dataset_source(dataset));
+    CNN_TRY(cnn_allocate(&result.means, 2 * channels, sizeof *result.means, "the normalisation"));
+    result.deviations = result.means + channels;
+    for (size_t c = 0; c < channels; c++)
+        measure(&result.means[c], &result.deviations[c], images, count,
+                (size_t)shape[1] * (size_t)shape[2], channels, c);
     CNN_TRY(write_text(&result));
     *normalization = result;
     return CNN_OK;

@@ -2,7 +2,7 @@
 #ifndef NET_NORMALIZE_H
 #define NET_NORMALIZE_H
 
-#include <cnncl/error.h>
+#include <cnncl/dataset.h>
 
 #define CNN_NORMALIZE_KEY "cnn-cl.normalize" /* its text, in files */
 
@@ -14,10 +14,13 @@ typedef struct cnn_normalization {
     char *text;        /* "0.5,0.5:0.25,0.5" */
 } cnn_normalization;
 
-/* From "MEANS:STDS", numbers with commas between them, one for all channels or one for each; "none"
- * and NULL are none. source names the text in messages. Errors: ARGUMENT, MEMORY. */
+/* From "MEANS:STDS", numbers with commas between them, one for all channels or one for each;
+ * "imagenet" are those of ImageNet; "none" and NULL are none. source names the text in messages. Errors: ARGUMENT, MEMORY. */
 cnn_status cnn_normalization_init(cnn_normalization *normalization, const char *text, int channels,
                                   const char *source);
+/* The means and deviations of a data set's training images; a deviation of 0 is taken as 1. Errors:
+ * DATA (there are none), MEMORY. */
+cnn_status cnn_normalization_measure(cnn_normalization *normalization, const cnn_dataset *dataset);
 void cnn_normalization_finish(cnn_normalization *normalization);
 
 #endif

@@ -6,7 +6,7 @@ import re
 import struct
 import unittest
 
-from support import CommandTest, read_safetensors
+from support import TRAIN_COUNT, CommandTest, make_split, read_safetensors
 
 SIZES = {"F32": 4, "F16": 2, "F64": 8, "I64": 8, "U8": 1}
 NETWORK = ["--xdim", "1,8,8", "--cdims", "3,2", "--hdims", "5", "--ydim", "4"]
@@ -162,7 +162,7 @@ class Import(Exchange):
         self.assertEqual(result.stdout, "--name theirs --xdim 1,8,8 --ksize 3 --cdims 3,2 --hdims 5 "
                                         "--ydim 4 --dropout 0.5\n")
         shape, dropout, pixels, saved = result.stderr.splitlines()
-        self.assertTrue(pixels.endswith(": pixels from 0 to 1 are assumed: --mean and --std keep another "
+        self.assertTrue(pixels.endswith(": pixels from 0 to 1 are assumed: --normalize keeps another "
                                         "normalisation"), pixels)
         self.assertIn(": images of 1,8,8: square and halved without rest, as 'net.linear_09.weight' "
                       "has 8 inputs; ", shape)
@@ -314,6 +314,33 @@ class Normalisation(Exchange):
         self.assertEqual(self.saved("run/cnn.safetensors"), "0.5:0.25")
         result = self.run_command("export", "--model", normal, "made/a.npz")
         self.assertIn("the pixels' normalisation is not in it: 0.5:0.25", result.stderr)
+
+    def test_options_say_it_too(self):
+        self.assertEqual(self.saved(self.imported("theirs", "--normalize", "0.5:0.25")), "0.5:0.25")
+        self.assertIsNone(self.saved(self.imported("theirs", "--normalize", "none")))
+        normal, plain = self.imported("theirs", "--mean", "0.5", "--std", "0.25"), self.imported("theirs")
+        tried = [json.loads(self.run_command("eval", "--json", "--data", self.data, "--model", plain,
+                                             "--normalize", kind).stdout)["loss"] for kind in ("0.5:0.25", "none")]
+        self.assertEqual(tried, [self.loss(normal), self.loss(plain)])
+        options = ["train", "--data", self.data, "--epochs", "1", "--batch", "64", *NETWORK]
+        said = self.run_command(*options, "--out", "by", "--normalize", "data").stderr
+        images, _ = make_split(TRAIN_COUNT, 1)
+        mean = sum(images) / len(images)
+        deviation = (sum((value - mean) ** 2 for value in images) / len(images)) ** 0.5
+        numbers = self.saved("by/cnn.safetensors")
+        self.assertIn("pixels are normalised, (pixel - mean) / deviation: " + numbers, said)
+        for number, expected in zip(numbers.split(":"), (mean / 255, deviation / 255)):
+            self.assertAlmostEqual(float(number), expected, 6)
+        self.run_command("train", "--resume", "--out", "by", "--epochs", "2", "--normalize", "data")
+        self.assert_refused(["train", "--resume", "--out", "by", "-q", "--normalize", "none"], 1,
+                            f"--normalize: expected {numbers} as in .*, found none: leave it out")
+        for arguments, code, pattern in (
+                ([*options, "--normalize", "imagenet"], 2, "--normalize: normalisation: expected MEANS:STDS"),
+                ([*options, "--normalize", "some"], 2, "--normalize: expected none, data, imagenet or MEANS"),
+                (["import", self.source, self.model, "--normalize", "data"], 2, "--normalize data: there are no"),
+                (["import", self.source, self.model, "--normalize", "none", "--std", "1"], 2, "exclude each other"),
+                (["serve", "--model", plain, "--normalize", "none"], 2, "--normalize is no option of the command")):
+            self.assert_refused(arguments, code, pattern)
 
     def saved(self, model):
         return read_safetensors(f"{self.folder}/{model}")[1].get("cnn-cl.normalize")
