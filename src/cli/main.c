@@ -75,7 +75,7 @@ const cli_command cli_commands[] = {
      .min_words = 1,
      .max_words = 1},
     {.name = "serve",
-     .summary = "a page to draw on or drop pictures on, and images labelled over HTTP",
+     .summary = "a page to draw on or drop pictures on; images labelled over HTTP",
      .notes = "Needs --model. / is the page; POST /predict takes a picture (PNG, JPEG, WebP,\n"
               "TIFF, GIF, BMP, PBM, PGM or PPM) and answers JSON: label, name, probability,\n"
               "probabilities, and with ?seen=1 seen: shape, pixels; or error. /model: name,\n"
