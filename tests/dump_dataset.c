@@ -2,6 +2,7 @@
  * it: a line with the shape, the counts of the splits and the number of classes, a line for each
  * class, then each split's labels (16 bits) and images. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cnncl/dataset.h>
@@ -19,6 +20,7 @@ static void dump(const cnn_dataset *dataset)
 {
     const int *shape = cnn_dataset_shape(dataset);
     size_t image = (size_t)shape[0] * (size_t)shape[1] * (size_t)shape[2];
+    uint8_t *pixels = malloc(image);
     int classes = cnn_dataset_class_count(dataset);
     printf("%d %d %d", shape[0], shape[1], shape[2]);
     for (int i = 0; i < SPLITS; i++)
@@ -31,8 +33,15 @@ static void dump(const cnn_dataset *dataset)
         if (count == 0)
             continue;
         fwrite(cnn_dataset_labels(dataset, (cnn_split)i), sizeof(uint16_t), count, stdout);
-        fwrite(cnn_dataset_images(dataset, (cnn_split)i), image, count, stdout);
+        for (size_t n = 0; n < count; n++) {
+            if (cnn_dataset_read(pixels, dataset, (cnn_split)i, n) != CNN_OK) {
+                fprintf(stderr, "%s\n", cnn_error_message());
+                exit(EXIT_FAILURE);
+            }
+            fwrite(pixels, image, 1, stdout);
+        }
     }
+    free(pixels);
 }
 
 static bool parse(cnn_data_options *options, int argc, char **argv)

@@ -169,7 +169,7 @@ START_TEST(broken_pictures_are_named_or_left_out)
     ck_assert_int_eq(cnn_dataset_labels(dataset, CNN_SPLIT_TRAIN)[2], 1);
     ck_assert_int_eq(cnn_dataset_images(dataset, CNN_SPLIT_TRAIN)[2 * 12], 21);
     cnn_dataset_destroy(dataset);
-    assert_said("2 of 6 pictures cannot be read and are left out; the first: ");
+    assert_said("2 of 7 pictures cannot be read and are left out; the first: ");
 }
 END_TEST
 

@@ -32,6 +32,7 @@ typedef struct cnn_data_options {
     double val_split;    /**< what is held out where the data has one split: 0 to 1; 0: a fifth */
     bool coarse_labels;  /**< CIFAR-100's 20 classes instead of its 100 */
     bool skip_broken;    /**< go on without pictures that cannot be read */
+    bool no_cache;       /**< decode pictures anew, and keep nothing of that */
     int class_count;     /**< classes that folders of pictures are of, by their names; 0: theirs */
     const char *const *class_names; /**< (class_count), or NULL */
 } cnn_data_options;
@@ -69,8 +70,13 @@ CNN_API void cnn_dataset_destroy(cnn_dataset *dataset);
 CNN_API const int *cnn_dataset_shape(const cnn_dataset *dataset);
 /** The number of images of a split. */
 CNN_API size_t cnn_dataset_count(const cnn_dataset *dataset, cnn_split split);
-/** The images of a split, (N, C, H, W) bytes. Owned by the data set. */
+/** The images of a split, (N, C, H, W) bytes. Owned by the data set. NULL where they are not in
+ * memory (pictures of more than a gibibyte): see cnn_dataset_read(). */
 CNN_API const uint8_t *cnn_dataset_images(const cnn_dataset *dataset, cnn_split split);
+/** Copies one image of a split, (C, H, W) bytes, wherever it is; several threads may do so. Errors:
+ * ARGUMENT (there is no such image), FILE, DATA (what was kept of the pictures is damaged). */
+CNN_API cnn_status cnn_dataset_read(uint8_t *image, const cnn_dataset *dataset, cnn_split split,
+                                    size_t index);
 /** The labels of a split, (N). Owned by the data set. */
 CNN_API const uint16_t *cnn_dataset_labels(const cnn_dataset *dataset, cnn_split split);
 /** The options that it was loaded with, but for the classes' names. Owned by the data set. */

@@ -56,28 +56,40 @@ static cnn_status fail_foreign(const char *path)
     return cnn_fail(CNN_ERROR_FILE, "%s: belongs to another user, and is not trusted", path);
 }
 
-cnn_status cnn_cache_read(void **data, size_t *size, const char *path, size_t limit)
+cnn_status cnn_cache_open(int *file, const char *path)
 {
     char *folder = NULL;
     struct stat info;
-    *data = NULL;
-    *size = 0;
     cnn_status status = CNN_OK;
-    int file = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (file < 0)
+    *file = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (*file < 0)
         return cnn_fail(CNN_ERROR_FILE, "%s: cannot be opened: %s", path, strerror(errno));
     CNN_TRY(cnn_path_directory(&folder, path));
-    if (fstat(file, &info) != 0 || !S_ISREG(info.st_mode))
+    if (fstat(*file, &info) != 0 || !S_ISREG(info.st_mode))
         status = cnn_fail(CNN_ERROR_FILE, "%s: expected a file, found something else", path);
     else if (info.st_uid != geteuid())
         status = fail_foreign(path);
     else if (!is_own(folder))
         status = fail_foreign(folder);
-    else
-        status = cnn_file_read_open(data, size, file, path, limit);
 out:
-    close(file);
     free(folder);
+    if (status != CNN_OK) {
+        close(*file);
+        *file = -1;
+    }
+    return status;
+}
+
+cnn_status cnn_cache_read(void **data, size_t *size, const char *path, size_t limit)
+{
+    int file;
+    *data = NULL;
+    *size = 0;
+    cnn_status status = cnn_cache_open(&file, path);
+    if (status != CNN_OK)
+        return status;
+    status = cnn_file_read_open(data, size, file, path, limit);
+    close(file);
     return status;
 }
 

@@ -1,4 +1,4 @@
-/* The folder of caches: tuning, the doctor's memory. */
+/* The folder of caches: tuning, the doctor's memory, packed pictures. */
 #ifndef BASE_CACHE_H
 #define BASE_CACHE_H
 
@@ -15,8 +15,11 @@ cnn_status cnn_cache_folder(char **folder);
  * without. To be freed with free(). Errors: MEMORY. */
 cnn_status cnn_cache_path(char **path, const char *name);
 
-/* cnn_file_read() of a file in it: a regular file of this user's in a folder of this user's; what
- * is anything else is not waited for, and not trusted. Errors: FILE, DATA, MEMORY. */
+/* Opens a file in it to be read: a regular file of this user's in a folder of this user's; what is
+ * anything else is not waited for, and not trusted. Errors: FILE, MEMORY. */
+cnn_status cnn_cache_open(int *file, const char *path);
+
+/* cnn_file_read() of a file in it, opened so. Errors: FILE, DATA, MEMORY. */
 cnn_status cnn_cache_read(void **data, size_t *size, const char *path, size_t limit);
 
 #endif

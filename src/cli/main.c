@@ -22,10 +22,9 @@ const cli_command cli_commands[] = {
      .run = cmd_eval},
     {.name = "predict",
      .summary = "label pictures, or random test images; draw them",
-     .notes = "IMAGE: PNG, JPEG, WebP, TIFF, GIF, BMP, PBM, PGM or PPM, or IDX; - is standard\n"
-              "input. JSON: model, digits, images: path, index, label, name, probability, top;\n"
-              "or path, index, error. Without: model, data, hits, count, samples: index,\n"
-              "predicted, label, predicted_name, label_name.\n",
+     .notes = "IMAGE: PNG, JPEG, WebP, TIFF, GIF, BMP, PBM, PGM, PPM or IDX; - is stdin. JSON:\n"
+              "model, digits, images: path, index, label, name, probability, top, error;\n"
+              "without IMAGE: model, data, hits, count, samples.\n",
      .groups = CLI_MODEL | CLI_NETWORK | CLI_DATA | CLI_PREPARE | CLI_SAMPLES | CLI_PICTURES |
                CLI_CONVERT | CLI_FUSE | CLI_JSON,
      .words = "[IMAGE...]",

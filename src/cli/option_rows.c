@@ -202,6 +202,8 @@ const cli_option_row cli_option_rows[] = {
      "none, data, imagenet or MEANS:STDS, numbers with commas between them"},
     {"skip-broken", NULL, 0, CLI_PREPARE, "go on without pictures that cannot be read", set_true,
      FIELD(prepare.skip_broken), 0, NULL},
+    {"no-cache", NULL, 0, CLI_PREPARE | CLI_RARE, "decode pictures anew, and keep nothing of that",
+     set_true, FIELD(prepare.no_cache), 0, NULL},
     {"labels", "KIND", 0, CLI_PREPARE, "CIFAR-100's coarse or fine classes (default fine)",
      set_labels, 0, 0, "coarse or fine"},
     {"out", "DIR", 0, CLI_TRAIN, "folder of model, checkpoint, report (default runs/NAME)",

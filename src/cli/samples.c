@@ -28,14 +28,18 @@ int cli_samples_label(const cli_samples *samples, const cnn_dataset *dataset, si
     return cnn_dataset_labels(dataset, cnn_dataset_judge(dataset))[samples->indices[index]];
 }
 
-/* The chosen images as pixels of 0 to 1. */
-static void gather(float *images, const cli_samples *samples, const cnn_dataset *dataset)
+/* The chosen images' bytes, one after the other; to be freed. NULL after saying what failed. */
+static uint8_t *read_images(const cli_samples *samples, const cnn_dataset *dataset)
 {
     size_t size = image_size(dataset);
-    const uint8_t *bytes = cnn_dataset_images(dataset, cnn_dataset_judge(dataset));
-    for (size_t i = 0; i < samples->count; i++)
-        for (size_t j = 0; j < size; j++)
-            images[i * size + j] = (float)bytes[samples->indices[i] * size + j] / 255.0f;
+    uint8_t *bytes = cli_allocate(samples->count, size);
+    for (size_t i = 0; bytes && i < samples->count; i++)
+        if (cli_check(cnn_dataset_read(bytes + i * size, dataset, cnn_dataset_judge(dataset),
+                                       samples->indices[i])) != 0) {
+            free(bytes);
+            return NULL;
+        }
+    return bytes;
 }
 
 static int run_predictor(float *logits, const float *images, size_t count,
@@ -80,14 +84,17 @@ int cli_samples_predict(cli_samples *samples, const cli_session *session,
     int code = 0;
     int ydim = cnn_network_classes(cnn_model_network(session->model));
     float *images = NULL, *logits = NULL;
+    uint8_t *bytes = NULL;
     CLI_TRY(choose(samples, session, options, count));
+    bytes = read_images(samples, session->dataset);
     images = cli_allocate(samples->count, image_size(session->dataset) * sizeof *images);
     logits = cli_allocate(samples->count, (size_t)ydim * sizeof *logits);
-    if (!images || !logits) {
+    if (!images || !logits || !bytes) {
         code = CLI_EXIT_FAILURE;
         goto out;
     }
-    gather(images, samples, session->dataset);
+    for (size_t i = 0; i < samples->count * image_size(session->dataset); i++)
+        images[i] = (float)bytes[i] / 255.0f;
     CLI_TRY(run_predictor(logits, images, samples->count, session, options));
     for (size_t i = 0; i < samples->count; i++) {
         samples->predicted[i] = largest(logits + i * (size_t)ydim, ydim);
@@ -96,6 +103,7 @@ int cli_samples_predict(cli_samples *samples, const cli_session *session,
 out:
     free(images);
     free(logits);
+    free(bytes);
     return code;
 }
 
@@ -121,23 +129,24 @@ static int square_side(size_t count)
 int cli_samples_draw(const cli_samples *samples, const cnn_dataset *dataset, const char *path)
 {
     int code = CLI_EXIT_FAILURE;
-    const uint8_t *images = cnn_dataset_images(dataset, cnn_dataset_judge(dataset));
+    uint8_t *images = read_images(samples, dataset);
     cnn_grid_cell *cells = cli_allocate(samples->count, sizeof *cells);
     char(*titles)[TITLE_SIZE] = cli_allocate(samples->count, sizeof *titles);
-    if (cells && titles) {
+    if (images && cells && titles) {
         for (size_t i = 0; i < samples->count; i++) {
             int label = cli_samples_label(samples, dataset, i);
             int predicted = samples->predicted[i];
             snprintf(titles[i], sizeof titles[i], "Pred:%s, Label:%s",
                      cnn_dataset_class_name(dataset, predicted),
                      cnn_dataset_class_name(dataset, label));
-            cells[i].pixels = images + samples->indices[i] * image_size(dataset);
+            cells[i].pixels = images + i * image_size(dataset);
             cells[i].title = titles[i];
             cells[i].wrong = predicted != label;
         }
         code = cli_check(cnn_picture_grid(path, cells, (int)samples->count,
                                           square_side(samples->count), cnn_dataset_shape(dataset)));
     }
+    free(images);
     free(cells);
     free(titles);
     return code;

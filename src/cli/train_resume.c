@@ -82,6 +82,7 @@ static void take_preparation(cli_options *options, const cnn_checkpoint *checkpo
         prepare->fit = before.fit;
     prepare->coarse_labels = prepare->coarse_labels || before.coarse_labels;
     prepare->skip_broken = prepare->skip_broken || before.skip_broken;
+    prepare->no_cache = before.no_cache;
 }
 
 static void take_options(train_run *run)

@@ -1,4 +1,4 @@
-/* A data set in memory, made of what sources give. */
+/* A data set, made of what sources give. */
 #include <cnncl/dataset.h>
 
 #include <limits.h>
@@ -11,31 +11,9 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "data/content.h"
 #include "data/place.h"
 #include "data/source.h"
-
-typedef struct split_data {
-    uint8_t *images;  /* (N, C, H, W) */
-    uint16_t *labels; /* (N) */
-    size_t count;
-} split_data;
-
-struct cnn_dataset {
-    int shape[3];
-    split_data splits[CNN_SPLITS];
-    int class_count;
-    double held_out;
-    bool of_pictures; /* from files */
-    cnn_data_options options;
-    cnn_picture_fit fit;
-    cnn_names names; /* may be fewer than classes: the others are called by their numbers */
-    char *source;
-    char *home; /* NULL where it is the source */
-};
-
-static const char *const fit_words[] = {[CNN_FIT_CROP] = "cropped",
-                                        [CNN_FIT_PAD] = "with black beside them",
-                                        [CNN_FIT_STRETCH] = "stretched"};
 
 /* As many as the largest label says, as in PyTorch, but no fewer than have names: labels from 1
  * leave class 0 empty. */
@@ -67,67 +45,6 @@ static cnn_status find_home(char **home, const char *path)
     return cnn_path_join(home, here, path);
 }
 
-/* What lies in memory has one size. */
-static cnn_status check_shape(const cnn_source *source, const int shape[3], const char *split,
-                              const char *path)
-{
-    const int *have = source->shape;
-    if (source->kind->measure || memcmp(have, shape, sizeof source->shape) == 0)
-        return CNN_OK;
-    return cnn_fail(CNN_ERROR_DATA,
-                    "%s: expected images of %d x %d x %d, as those to train on, found %d x %d x %d "
-                    "in the %s split",
-                    path, shape[0], shape[1], shape[2], have[0], have[1], have[2], split);
-}
-
-/* Leaves out the samples that are marked. */
-static void drop(split_data *samples, const bool *skip, size_t image)
-{
-    size_t kept = 0, count = samples->count;
-    for (size_t i = 0; i < count; i++) {
-        if (skip[i])
-            continue;
-        if (kept < i) {
-            samples->labels[kept] = samples->labels[i];
-            memcpy(samples->images + kept * image, samples->images + i * image, image);
-        }
-        kept++;
-    }
-    samples->count = kept;
-}
-
-static cnn_status fill_split(split_data *samples, const cnn_source *source, const cnn_aim *aim,
-                             bool skip_broken)
-{
-    const int *shape = aim->shape;
-    bool *skip = NULL;
-    cnn_status status = CNN_OK;
-    if (skip_broken)
-        CNN_TRY(cnn_allocate(&skip, source->count, sizeof *skip, "a data set"));
-    CNN_TRY(cnn_source_fill(&samples->images, skip, source, aim));
-    if (skip)
-        drop(samples, skip, (size_t)shape[0] * (size_t)shape[1] * (size_t)shape[2]);
-out:
-    free(skip);
-    return status;
-}
-
-static cnn_status take_split(split_data *samples, cnn_source *source, const cnn_aim *aim,
-                             bool skip_broken)
-{
-    cnn_status status = CNN_OK;
-    CNN_TRY(cnn_allocate(&samples->labels, source->count, sizeof *samples->labels, "labels"));
-    for (size_t i = 0; i < source->count; i++)
-        samples->labels[i] = source->kind->label(source, i);
-    samples->count = source->count;
-    if (source->kind->take && memcmp(source->shape, aim->shape, sizeof source->shape) == 0)
-        samples->images = source->kind->take(source);
-    else
-        status = fill_split(samples, source, aim, skip_broken);
-out:
-    return status;
-}
-
 /* Data of one split. */
 static cnn_status hold_out(cnn_dataset *dataset, cnn_sources *sources, const char *path,
                            const cnn_data_options *options)
@@ -146,80 +63,6 @@ static cnn_status hold_out(cnn_dataset *dataset, cnn_sources *sources, const cha
     return CNN_OK;
 }
 
-static cnn_status take_all(cnn_dataset *dataset, cnn_sources *sources, bool exact,
-                           const cnn_data_options *options)
-{
-    cnn_aim aim = {.fit = dataset->fit, .exact = exact};
-    cnn_status status = CNN_OK;
-    memcpy(aim.shape, dataset->shape, sizeof aim.shape);
-    for (int i = 0; status == CNN_OK && i < CNN_SPLITS; i++)
-        if (sources->splits[i])
-            status =
-                take_split(&dataset->splits[i], sources->splits[i], &aim, options->skip_broken);
-    return status;
-}
-
-static void drop_splits(cnn_dataset *dataset)
-{
-    for (int i = 0; i < CNN_SPLITS; i++) {
-        split_data *samples = &dataset->splits[i];
-        free(samples->images);
-        free(samples->labels);
-        samples->images = NULL;
-        samples->labels = NULL;
-        samples->count = 0;
-    }
-}
-
-/* Pictures of one size stay as they are; where they differ, all get the usual one. */
-static cnn_status take_as_they_are(cnn_dataset *dataset, cnn_sources *sources, const char *path,
-                                   const cnn_data_options *options)
-{
-    enum { USUAL = 224 };
-    cnn_status status = CNN_ERROR_ARGUMENT;
-    if (dataset->shape[1] > 0)
-        status = take_all(dataset, sources, true, options);
-    if (status != CNN_ERROR_ARGUMENT)
-        return status;
-    drop_splits(dataset);
-    dataset->shape[1] = dataset->shape[2] = USUAL;
-    cnn_log(CNN_LOG_INFO,
-            "%s: the pictures differ in size: all are brought to %d x %d (--size), %s "
-            "(--fit)",
-            path, USUAL, USUAL, fit_words[dataset->fit]);
-    return take_all(dataset, sources, false, options);
-}
-
-/* The images of the asked shape; those that lie in memory are changed only where a size is asked
- * for. */
-static cnn_status take_images(cnn_dataset *dataset, cnn_sources *sources, const char *path,
-                              const cnn_data_options *options)
-{
-    cnn_source *first = sources->splits[CNN_SPLIT_TRAIN];
-    cnn_status status = CNN_OK;
-    if (first->kind->measure) {
-        CNN_TRY(first->kind->measure(first));
-        dataset->of_pictures = true;
-    }
-    memcpy(dataset->shape, first->shape, sizeof dataset->shape);
-    bool asked = options->height > 0;
-    if (dataset->of_pictures && options->input[0] > 0)
-        memcpy(dataset->shape, options->input, sizeof dataset->shape);
-    if (asked) {
-        dataset->shape[1] = options->height;
-        dataset->shape[2] = options->width;
-    }
-    if (dataset->of_pictures && !asked && options->input[0] == 0)
-        return take_as_they_are(dataset, sources, path, options);
-    for (int i = 0; i < CNN_SPLITS && !asked; i++)
-        if (sources->splits[i])
-            CNN_TRY(check_shape(sources->splits[i], dataset->shape, cnn_split_name((cnn_split)i),
-                                path));
-    status = take_all(dataset, sources, false, options);
-out:
-    return status;
-}
-
 static cnn_status take_splits(cnn_dataset *dataset, cnn_sources *sources, const char *path,
                               const cnn_data_options *options)
 {
@@ -228,7 +71,8 @@ static cnn_status take_splits(cnn_dataset *dataset, cnn_sources *sources, const 
     dataset->options.class_names = NULL;
     dataset->options.class_count = 0;
     dataset->fit = dataset->options.fit;
-    CNN_TRY(take_images(dataset, sources, path, options));
+    cnn_taking taking = {.dataset = dataset, .sources = sources, .path = path, .options = options};
+    CNN_TRY(cnn_content_take(&taking));
     dataset->names = sources->names;
     sources->names = (cnn_names){0};
     count_classes(dataset, sources->closed, path);
@@ -296,7 +140,7 @@ void cnn_dataset_destroy(cnn_dataset *dataset)
 {
     if (!dataset)
         return;
-    drop_splits(dataset);
+    cnn_content_drop(dataset);
     cnn_names_finish(&dataset->names);
     free(dataset->source);
     free(dataset->home);
@@ -327,6 +171,20 @@ const uint8_t *cnn_dataset_images(const cnn_dataset *dataset, cnn_split split)
     if (!dataset || !is_split(split))
         return NULL;
     return dataset->splits[split].images;
+}
+
+cnn_status cnn_dataset_read(uint8_t *image, const cnn_dataset *dataset, cnn_split split,
+                            size_t index)
+{
+    CNN_NEED(image, dataset);
+    if (index >= cnn_dataset_count(dataset, split))
+        return cnn_fail(CNN_ERROR_ARGUMENT, "expected an image below %zu, found %zu",
+                        cnn_dataset_count(dataset, split), index);
+    if (dataset->pack)
+        return cnn_pack_read(image, dataset->pack, cnn_pack_first(dataset->pack, split) + index);
+    size_t size = cnn_content_image(dataset);
+    memcpy(image, dataset->splits[split].images + index * size, size);
+    return CNN_OK;
 }
 
 const uint16_t *cnn_dataset_labels(const cnn_dataset *dataset, cnn_split split)

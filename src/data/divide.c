@@ -1,4 +1,5 @@
 /* A part of a source: some of its samples. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,6 +36,16 @@ static cnn_status measure(cnn_source *source)
     return status;
 }
 
+static void identify(cnn_hasher *hasher, const cnn_source *source, const char *base)
+{
+    const part *from = (const part *)source;
+    if (from->parent->kind->identify)
+        from->parent->kind->identify(hasher, from->parent, base);
+    cnn_hasher_add_text(hasher, "part %zu\n", source->count);
+    for (size_t i = 0; i < source->count; i++)
+        cnn_hasher_add_text(hasher, "%" PRIu32 "\n", from->indices[i]);
+}
+
 static void destroy(cnn_source *source)
 {
     part *from = (part *)source;
@@ -49,8 +60,8 @@ static void destroy(cnn_source *source)
 static cnn_status create(cnn_source **result, cnn_source *parent, size_t *users, const bool *held,
                          size_t count, bool wanted)
 {
-    static const cnn_source_class kind = {get_label, fill, NULL, NULL, destroy};
-    static const cnn_source_class measured = {get_label, fill, measure, NULL, destroy};
+    static const cnn_source_class kind = {get_label, fill, NULL, NULL, destroy, NULL};
+    static const cnn_source_class measured = {get_label, fill, measure, NULL, destroy, identify};
     part *made = NULL;
     cnn_status status = cnn_allocate(&made, 1, sizeof *made, "a split");
     if (status != CNN_OK)

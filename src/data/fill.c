@@ -1,4 +1,4 @@
-/* Every image of a source, by a few threads. */
+/* Images of a source, by a few threads. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,22 +9,21 @@
 #include "base/status.h"
 #include "data/source.h"
 
-enum { MOST_THREADS = 16, MESSAGE_SIZE = 1024 };
+enum { MOST_THREADS = 16 };
 
-/* What the threads share; guarded by the lock but for the images and marks, of which each sample is
- * one thread's alone. */
+/* What the threads share; guarded by the lock but for the images, of which each sample is one
+ * thread's alone. Samples are counted from the first. */
 typedef struct work {
-    const cnn_source *source;
-    const cnn_aim *aim;
-    size_t image;
+    const cnn_filling *filling;
+    size_t image, first, count;
     uint8_t *images;
-    bool *skip;
+    bool *skip; /* (count) */
     pthread_mutex_t lock;
     size_t next;
     size_t failed; /* the first sample that failed; the count where none did */
     size_t first_skipped, skipped;
     cnn_status status;
-    char message[MESSAGE_SIZE];
+    char message[CNN_FILL_MESSAGE], skip_message[CNN_FILL_MESSAGE];
 } work;
 
 /* The next sample; false where there is none, or after a failure before it. */
@@ -32,7 +31,7 @@ static bool take_next(size_t *index, work *at)
 {
     pthread_mutex_lock(&at->lock);
     *index = at->next;
-    bool more = at->next < at->source->count && at->next < at->failed;
+    bool more = at->next < at->count && at->next < at->failed;
     at->next += more;
     pthread_mutex_unlock(&at->lock);
     return more;
@@ -54,8 +53,7 @@ static void note_skip(work *at, size_t index)
     pthread_mutex_lock(&at->lock);
     if (at->skipped++ == 0 || index < at->first_skipped) {
         at->first_skipped = index;
-        if (at->status == CNN_OK)
-            snprintf(at->message, sizeof at->message, "%s", cnn_error_message());
+        snprintf(at->skip_message, sizeof at->skip_message, "%s", cnn_error_message());
     }
     at->skip[index] = true;
     pthread_mutex_unlock(&at->lock);
@@ -64,12 +62,13 @@ static void note_skip(work *at, size_t index)
 static void *run(void *user)
 {
     work *at = user;
+    const cnn_source *source = at->filling->source;
     size_t index;
     while (take_next(&index, at)) {
-        cnn_status status =
-            at->source->kind->fill(at->images + index * at->image, at->source, index, at->aim);
+        cnn_status status = source->kind->fill(at->images + index * at->image, source,
+                                               at->first + index, at->filling->aim);
         bool broken = status == CNN_ERROR_DATA || status == CNN_ERROR_FILE;
-        if (broken && at->skip)
+        if (broken && at->filling->skip_broken)
             note_skip(at, index);
         else if (status != CNN_OK)
             note_failure(at, index, status);
@@ -91,30 +90,45 @@ static void run_threads(work *at)
         pthread_join(threads[i], NULL);
 }
 
-cnn_status cnn_source_fill(uint8_t **images, bool *skip, const cnn_source *source,
-                           const cnn_aim *aim)
+/* Closes the gaps of what was skipped. */
+static size_t close_gaps(uint32_t *indices, const work *at)
 {
-    const int *shape = aim->shape;
-    work at = {.source = source,
-               .aim = aim,
+    size_t kept = 0;
+    for (size_t i = 0; i < at->count; i++) {
+        if (at->skip[i])
+            continue;
+        if (kept < i)
+            memcpy(at->images + kept * at->image, at->images + i * at->image, at->image);
+        indices[kept++] = (uint32_t)(at->first + i);
+    }
+    return kept;
+}
+
+/* NOLINTNEXTLINE(readability-non-const-parameter) the threads write them */
+cnn_status cnn_source_fill(uint8_t *images, uint32_t *indices, size_t *kept, cnn_filling *filling,
+                           size_t first, size_t count)
+{
+    const int *shape = filling->aim->shape;
+    work at = {.filling = filling,
                .image = (size_t)shape[0] * (size_t)shape[1] * (size_t)shape[2],
-               .failed = source->count};
-    cnn_status status = cnn_allocate(images, source->count, at.image, "images");
+               .first = first,
+               .count = count,
+               .images = images,
+               .failed = count};
+    cnn_status status = cnn_allocate(&at.skip, count, sizeof *at.skip, "a data set");
+    *kept = 0;
     if (status != CNN_OK)
         return status;
-    at.images = *images;
-    at.skip = skip;
     pthread_mutex_init(&at.lock, NULL);
     run_threads(&at);
     pthread_mutex_destroy(&at.lock);
-    if (at.status == CNN_OK && at.skipped > 0)
-        cnn_log(CNN_LOG_WARNING,
-                "%zu of %zu pictures cannot be read and %s left out; the first: %s", at.skipped,
-                source->count, at.skipped == 1 ? "is" : "are", at.message);
+    if (filling->skipped == 0)
+        memcpy(filling->message, at.skip_message, sizeof filling->message);
+    filling->skipped += at.skipped;
+    *kept = close_gaps(indices, &at);
+    free(at.skip);
     if (at.status == CNN_OK)
         return CNN_OK;
-    free(*images);
-    *images = NULL;
     bool broken = at.status == CNN_ERROR_DATA || at.status == CNN_ERROR_FILE;
     return cnn_fail(at.status, "%s%s", at.message,
                     broken ? "; --skip-broken goes on without such pictures" : "");

@@ -39,26 +39,46 @@ static int describe(char *text, size_t size, const cnn_dataset *dataset)
     return length + snprintf(text + length, size - (size_t)length, "\n");
 }
 
+/* Image by image where they are not in memory. */
+static cnn_status add_images(cnn_hasher *hasher, uint8_t *buffer, const cnn_dataset *dataset,
+                             cnn_split split, size_t image)
+{
+    size_t count = cnn_dataset_count(dataset, split);
+    const uint8_t *images = cnn_dataset_images(dataset, split);
+    cnn_status status = CNN_OK;
+    if (images)
+        cnn_hasher_add(hasher, images, count * image);
+    for (size_t i = 0; !images && i < count; i++) {
+        CNN_TRY(cnn_dataset_read(buffer, dataset, split, i));
+        cnn_hasher_add(hasher, buffer, image);
+    }
+out:
+    return status;
+}
+
 cnn_status cnn_dataset_hash(char text[CNN_HASH_SIZE], const cnn_dataset *dataset)
 {
     char head[160];
-    uint8_t *labels[SPLITS] = {NULL};
-    cnn_piece pieces[1 + 2 * SPLITS];
+    uint8_t *labels = NULL, *buffer = NULL;
+    cnn_hasher *hasher = NULL;
     const int *shape = cnn_dataset_shape(dataset);
     size_t image = (size_t)shape[0] * (size_t)shape[1] * (size_t)shape[2];
     cnn_status status = CNN_OK;
     text[0] = '\0';
-    pieces[0] = (cnn_piece){head, (size_t)describe(head, sizeof head, dataset)};
+    CNN_TRY(cnn_hasher_create(&hasher));
+    CNN_TRY(cnn_allocate(&buffer, image, 1, "an image"));
+    cnn_hasher_add(hasher, head, (size_t)describe(head, sizeof head, dataset));
     for (int i = 0; i < SPLITS; i++) {
         cnn_split split = (cnn_split)i;
-        size_t count = cnn_dataset_count(dataset, split);
-        CNN_TRY(pack_labels(&labels[i], dataset, split));
-        pieces[1 + 2 * i] = (cnn_piece){cnn_dataset_images(dataset, split), count * image};
-        pieces[2 + 2 * i] = (cnn_piece){labels[i], count * label_size(dataset)};
+        CNN_TRY(add_images(hasher, buffer, dataset, split, image));
+        CNN_TRY(pack_labels(&labels, dataset, split));
+        cnn_hasher_add(hasher, labels, cnn_dataset_count(dataset, split) * label_size(dataset));
+        free(labels);
+        labels = NULL;
     }
-    cnn_hash(text, pieces, sizeof pieces / sizeof pieces[0]);
 out:
-    for (int i = 0; i < SPLITS; i++)
-        free(labels[i]);
+    free(labels);
+    free(buffer);
+    cnn_hasher_end(status == CNN_OK ? text : NULL, hasher);
     return status;
 }

@@ -14,7 +14,8 @@ enum { FIRST_ROOM = 64 };
 
 static cnn_status add(cnn_listing *listing, DIR *folder, const char *name)
 {
-    struct stat info;
+    static const int64_t second = 1000000000;
+    struct stat info = {0};
     size_t size = strlen(name) + 1;
     if (listing->count == listing->room) {
         size_t room = listing->room ? 2 * listing->room : FIRST_ROOM;
@@ -24,12 +25,14 @@ static cnn_status add(cnn_listing *listing, DIR *folder, const char *name)
         listing->entries = larger;
         listing->room = room;
     }
-    cnn_entry entry = {NULL, false};
+    cnn_entry entry = {0};
     cnn_status status = cnn_allocate(&entry.name, size, 1, "a folder's content");
     if (status != CNN_OK)
         return status;
     memcpy(entry.name, name, size);
     entry.is_folder = fstatat(dirfd(folder), name, &info, 0) == 0 && S_ISDIR(info.st_mode);
+    entry.size = (uint64_t)info.st_size;
+    entry.time = (int64_t)info.st_mtim.tv_sec * second + info.st_mtim.tv_nsec;
     listing->entries[listing->count++] = entry;
     return CNN_OK;
 }
@@ -67,7 +70,7 @@ void cnn_listing_finish(cnn_listing *listing)
 
 const cnn_entry *cnn_listing_find(const cnn_listing *listing, const char *name)
 {
-    const cnn_entry wanted = {(char *)name, false};
+    const cnn_entry wanted = {.name = (char *)name};
     if (listing->count == 0)
         return NULL;
     return bsearch(&wanted, listing->entries, listing->count, sizeof wanted, compare);

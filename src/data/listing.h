@@ -4,12 +4,15 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <cnncl/error.h>
 
 typedef struct cnn_entry {
     char *name; /* owned */
     bool is_folder;
+    uint64_t size; /* of a file, in bytes */
+    int64_t time;  /* when it was changed, in nanoseconds */
 } cnn_entry;
 
 /* Start from {0}. */

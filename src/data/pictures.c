@@ -1,5 +1,6 @@
 #include "data/pictures.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,7 +27,7 @@ static uint16_t get_label(const cnn_source *source, size_t index)
 static cnn_status decode(cnn_picture *picture, const cnn_source *source, size_t index,
                          const cnn_aim *aim)
 {
-    const char *path = ((const picture_source *)source)->tree.paths[index];
+    const char *path = ((const picture_source *)source)->tree.files[index].path;
     void *data = NULL;
     size_t size;
     cnn_encoded from = {.source = path, .pixel_limit = CNN_IMAGE_PIXEL_LIMIT};
@@ -56,7 +57,7 @@ static cnn_status fill(uint8_t *image, const cnn_source *source, size_t index, c
             (cnn_reduced){from.image, {picture.full_height, picture.full_width}, picture.reduction};
     if (aim->exact && (picture.height != aim->shape[1] || picture.width != aim->shape[2]))
         status = cnn_fail(CNN_ERROR_ARGUMENT, "%s: a picture of another size",
-                          ((const picture_source *)source)->tree.paths[index]);
+                          ((const picture_source *)source)->tree.files[index].path);
     else
         status = cnn_fit_reduced(image, aim->shape, &from, aim->fit);
     cnn_picture_finish(&picture);
@@ -82,6 +83,20 @@ static cnn_status measure(cnn_source *source)
     return CNN_OK;
 }
 
+/* Names below the base, sizes and times. */
+static void identify(cnn_hasher *hasher, const cnn_source *source, const char *base)
+{
+    const cnn_tree *tree = &((const picture_source *)source)->tree;
+    size_t skip = strlen(base);
+    cnn_hasher_add_text(hasher, "pictures %zu\n", tree->count);
+    for (size_t i = 0; i < tree->count; i++) {
+        const cnn_tree_file *file = &tree->files[i];
+        const char *name = strncmp(file->path, base, skip) == 0 ? file->path + skip : file->path;
+        cnn_hasher_add(hasher, name, strlen(name) + 1);
+        cnn_hasher_add_text(hasher, "%" PRIu64 " %" PRId64 "\n", file->size, file->time);
+    }
+}
+
 static void destroy(cnn_source *source)
 {
     cnn_tree_finish(&((picture_source *)source)->tree);
@@ -91,7 +106,7 @@ static void destroy(cnn_source *source)
 
 cnn_status cnn_source_from_pictures(cnn_source **source, cnn_tree *tree, uint16_t *labels)
 {
-    static const cnn_source_class kind = {get_label, fill, measure, NULL, destroy};
+    static const cnn_source_class kind = {get_label, fill, measure, NULL, destroy, identify};
     picture_source *result = NULL;
     cnn_status status = cnn_allocate(&result, 1, sizeof *result, "a data set");
     *source = NULL;

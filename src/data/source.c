@@ -61,7 +61,7 @@ static void destroy(cnn_source *source)
 cnn_status cnn_source_from_memory(cnn_source **source, const int shape[3], size_t count,
                                   uint8_t *images, uint16_t *labels)
 {
-    static const cnn_source_class kind = {get_label, fill, NULL, take, destroy};
+    static const cnn_source_class kind = {get_label, fill, NULL, take, destroy, NULL};
     memory_source *result = NULL;
     cnn_status status = cnn_allocate(&result, 1, sizeof *result, "a data set");
     *source = NULL;

@@ -8,6 +8,7 @@
 
 #include <cnncl/dataset.h>
 
+#include "base/hash.h"
 #include "data/names.h"
 
 enum { CNN_SPLITS = 3, CNN_CLASS_LIMIT = 65535 };
@@ -35,6 +36,9 @@ typedef struct cnn_source_class {
      * with free(); nothing is filled afterwards. */
     uint8_t *(*take)(cnn_source *source);
     void (*destroy)(cnn_source *source);
+    /* NULL, or: what would change if another sample came out, without reading any: for those whose
+     * images are worth keeping. `base` is where the sources are from. */
+    void (*identify)(cnn_hasher *hasher, const cnn_source *source, const char *base);
 } cnn_source_class;
 
 /* The samples of one split; a format's own struct begins with it. */
@@ -46,11 +50,22 @@ struct cnn_source {
 
 void cnn_source_destroy(cnn_source *source);
 
-/* Every sample's image, (count, C, H, W), by several threads. Where skip is not NULL, samples that
- * cannot be read are marked there (count), told of in a line, and no failure. Errors: that of the
- * first sample that failed. To be freed with free(). */
-cnn_status cnn_source_fill(uint8_t **images, bool *skip, const cnn_source *source,
-                           const cnn_aim *aim);
+enum { CNN_FILL_MESSAGE = 1024 };
+
+/* How the samples of a source become images. */
+typedef struct cnn_filling {
+    const cnn_source *source;
+    const cnn_aim *aim;
+    bool skip_broken;               /* samples that cannot be read are left out */
+    size_t skipped;                 /* of these; so far */
+    char message[CNN_FILL_MESSAGE]; /* about the first of them */
+} cnn_filling;
+
+/* The images (C, H, W) of samples first to first + count - 1 by several threads, without gaps, and
+ * which they are; *kept is how many: the others are skipped. images and indices have room for all.
+ * Errors: that of the first sample that failed. */
+cnn_status cnn_source_fill(uint8_t *images, uint32_t *indices, size_t *kept, cnn_filling *filling,
+                           size_t first, size_t count);
 
 /* Samples that lie in memory: images (count, C, H, W) and labels (count), which it owns from now
  * on, also when it fails. Errors: MEMORY. */

@@ -82,19 +82,19 @@ static int compare(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static cnn_status add_path(cnn_tree *tree, char *path)
+static cnn_status add_file(cnn_tree *tree, char *path, const cnn_entry *entry)
 {
     if (tree->count == tree->room) {
         size_t room = tree->room ? 2 * tree->room : FIRST_ROOM;
-        char **larger = realloc(tree->paths, room * sizeof *larger);
+        cnn_tree_file *larger = realloc(tree->files, room * sizeof *larger);
         if (!larger) {
             free(path);
             return cnn_fail_memory(room * sizeof *larger, "the pictures' paths");
         }
-        tree->paths = larger;
+        tree->files = larger;
         tree->room = room;
     }
-    tree->paths[tree->count++] = path;
+    tree->files[tree->count++] = (cnn_tree_file){path, entry->size, entry->time};
     return CNN_OK;
 }
 
@@ -114,7 +114,7 @@ static cnn_status add_files(cnn_tree *tree, const char *folder)
             continue;
         CNN_TRY(cnn_path_join(&path, folder, entry->name));
         if (picture)
-            CNN_TRY(add_path(tree, path));
+            CNN_TRY(add_file(tree, path, entry));
         else
             tree->other = path;
     }
@@ -179,8 +179,8 @@ cnn_status cnn_tree_has_pictures(bool *found, const char *folder, bool gifs)
 void cnn_tree_finish(cnn_tree *tree)
 {
     for (size_t i = 0; i < tree->count; i++)
-        free(tree->paths[i]);
-    free(tree->paths);
+        free(tree->files[i].path);
+    free(tree->files);
     free(tree->other);
     *tree = (cnn_tree){0};
 }

@@ -4,12 +4,19 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <cnncl/error.h>
 
+typedef struct cnn_tree_file {
+    char *path; /* owned */
+    uint64_t size;
+    int64_t time; /* when it was changed, in nanoseconds */
+} cnn_tree_file;
+
 /* Start from {0}. */
 typedef struct cnn_tree {
-    char **paths; /* (count); owned */
+    cnn_tree_file *files; /* (count); owned */
     size_t count, room;
     size_t others; /* files that are no pictures by their names */
     char *other;   /* the first of them; owned; NULL */

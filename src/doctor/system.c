@@ -46,6 +46,8 @@ static const struct {
     {"CNN_CL_KERNEL_CLASS", "kernels for CPUs or GPUs, whatever the device", false},
     {"CNN_CL_KERNEL_DIR", "the folder of the kernels", false},
     {"CNN_CL_CACHE_DIR", "cnn-cl's cache folder", false},
+    {"CNN_CL_CACHE_LIMIT", "what decoded pictures may take there, in MiB", false},
+    {"CNN_CL_DATA_MEMORY", "what a data set's pictures may take in memory, in MiB", false},
 };
 
 cnn_status cnn_doctor_look_at_variables(cnn_doctor *doctor)

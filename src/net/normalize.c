@@ -105,19 +105,42 @@ out:
     return status;
 }
 
-/* Of channel c of images (count, channels, plane): sums of integers, exact in any order. */
-static void measure(float *mean, float *deviation, const uint8_t *images, size_t count,
-                    size_t plane, size_t channels, size_t c)
+/* Of a channel's values: sums of integers, exact in any order. */
+typedef struct sums {
+    uint64_t sum, squares;
+} sums;
+
+static void add_image(sums *all, const uint8_t *image, size_t channels, size_t plane)
 {
-    uint64_t sum = 0, squares = 0;
-    for (size_t i = 0; i < count; i++)
+    for (size_t c = 0; c < channels; c++)
         for (size_t p = 0; p < plane; p++) {
-            uint64_t value = images[(i * channels + c) * plane + p];
-            sum += value;
-            squares += value * value;
+            uint64_t value = image[c * plane + p];
+            all[c].sum += value;
+            all[c].squares += value * value;
         }
-    double pixels = (double)count * (double)plane, middle = (double)sum / pixels;
-    double variance = (double)squares / pixels - middle * middle;
+}
+
+/* Image by image: they may be more than memory holds. all: (channels). */
+static cnn_status add_images(sums *all, const cnn_dataset *dataset)
+{
+    const int *shape = cnn_dataset_shape(dataset);
+    size_t channels = (size_t)shape[0], plane = (size_t)shape[1] * (size_t)shape[2];
+    uint8_t *image = NULL;
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_allocate(&image, channels, plane, "an image"));
+    for (size_t i = 0; i < cnn_dataset_count(dataset, CNN_SPLIT_TRAIN); i++) {
+        CNN_TRY(cnn_dataset_read(image, dataset, CNN_SPLIT_TRAIN, i));
+        add_image(all, image, channels, plane);
+    }
+out:
+    free(image);
+    return status;
+}
+
+static void divide(float *mean, float *deviation, const sums *all, double pixels)
+{
+    double middle = (double)all->sum / pixels;
+    double variance = (double)all->squares / pixels - middle * middle;
     *mean = (float)(middle / 255.0);
     *deviation = variance > 0.0 ? (float)(sqrt(variance) / 255.0) : 1.0f;
 }
@@ -125,9 +148,10 @@ static void measure(float *mean, float *deviation, const uint8_t *images, size_t
 cnn_status cnn_normalization_measure(cnn_normalization *normalization, const cnn_dataset *dataset)
 {
     const int *shape = cnn_dataset_shape(dataset);
-    const uint8_t *images = cnn_dataset_images(dataset, CNN_SPLIT_TRAIN);
     size_t count = cnn_dataset_count(dataset, CNN_SPLIT_TRAIN), channels = (size_t)shape[0];
+    double pixels = (double)count * (double)shape[1] * (double)shape[2];
     cnn_normalization result = {.channels = shape[0]};
+    sums *all = NULL;
     cnn_status status = CNN_OK;
     *normalization = (cnn_normalization){0};
     if (count == 0)
@@ -135,15 +159,18 @@ cnn_status cnn_normalization_measure(cnn_normalization *normalization, const cnn
                         "%s: the training split is empty: there is nothing to "
                         "measure a normalisation by",
                         cnn_dataset_source(dataset));
+    CNN_TRY(cnn_allocate(&all, channels, sizeof *all, "the normalisation"));
     CNN_TRY(cnn_allocate(&result.means, 2 * channels, sizeof *result.means, "the normalisation"));
     result.deviations = result.means + channels;
+    CNN_TRY(add_images(all, dataset));
     for (size_t c = 0; c < channels; c++)
-        measure(&result.means[c], &result.deviations[c], images, count,
-                (size_t)shape[1] * (size_t)shape[2], channels, c);
+        divide(&result.means[c], &result.deviations[c], &all[c], pixels);
     CNN_TRY(write_text(&result));
     *normalization = result;
+    free(all);
     return CNN_OK;
 out:
+    free(all);
     cnn_normalization_finish(&result);
     return status;
 }

@@ -1,5 +1,6 @@
 /* Images with what they are taken for: some at random, and the mistakes that it was surest of. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <cnncl/random.h>
 
@@ -30,15 +31,18 @@ static int label_of(const cnn_page *page, size_t index)
 static cnn_status append_image(cnn_page *page, size_t index)
 {
     const cnn_dataset *dataset = page->content->dataset;
-    const uint8_t *images = cnn_dataset_images(dataset, cnn_dataset_judge(dataset));
+    uint8_t *pixels = NULL;
     char alt[64];
     cnn_text png = {0};
     int width, height;
     snprintf(alt, sizeof alt, "%s image %zu", cnn_page_judge(page), index);
-    cnn_status status = cnn_image_to_png(
-        &png, &width, &height, images + index * image_size(dataset), cnn_dataset_shape(dataset));
-    if (status == CNN_OK)
-        cnn_html_png(&page->html, &png, width, height, alt);
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_allocate(&pixels, image_size(dataset), 1, "an image"));
+    CNN_TRY(cnn_dataset_read(pixels, dataset, cnn_dataset_judge(dataset), index));
+    CNN_TRY(cnn_image_to_png(&png, &width, &height, pixels, cnn_dataset_shape(dataset)));
+    cnn_html_png(&page->html, &png, width, height, alt);
+out:
+    free(pixels);
     cnn_text_finish(&png);
     return status;
 }

@@ -63,10 +63,8 @@ static cnn_status init(cnn_feed *feed, bool of_rows)
     cnn_status status = CNN_OK;
     if (!feed->streaming)
         return init_resident(feed, of_rows);
-    if (of_rows) {
+    if (of_rows)
         CNN_TRY(cnn_allocate(&feed->rows, feed->count, feed->sample, "what is frozen"));
-        feed->bytes = feed->rows;
-    }
     CNN_TRY(
         cnn_allocate(&feed->host_order, feed->count, sizeof(uint32_t), "the order of the samples"));
     for (int i = 0; i < CNN_FEED_SLOTS; i++)
@@ -85,8 +83,7 @@ cnn_status cnn_feed_init(cnn_feed *feed, cnn_device *device, const cnn_dataset *
                        .piece = piece,
                        .count = cnn_dataset_count(dataset, split),
                        .streaming = streaming,
-                       .sample = image_bytes(dataset),
-                       .bytes = cnn_dataset_images(dataset, split)};
+                       .sample = image_bytes(dataset)};
     return init(feed, false);
 }
 
@@ -154,7 +151,11 @@ static cnn_status stream(cnn_feed *feed, cnn_feed_slot *slot, size_t first, int 
     CNN_TRY(cnn_buffer_settle(&slot->labels_written, feed->device));
     for (size_t i = 0; i < (size_t)n; i++) {
         size_t index = feed->ordered ? feed->host_order[first + i] : first + i;
-        memcpy(slot->images + i * bytes, feed->bytes + index * bytes, bytes);
+        uint8_t *target = slot->images + i * bytes;
+        if (feed->rows)
+            memcpy(target, feed->rows + index * bytes, bytes);
+        else
+            CNN_TRY(cnn_dataset_read(target, feed->dataset, feed->split, index));
         slot->labels[i] = labels[index];
     }
     CNN_TRY(cnn_buffer_write_async(&slot->images_written, &slot->device_images, slot->images,

@@ -24,9 +24,8 @@ typedef struct cnn_feed {
     cnn_split split;
     int batch, piece; /* samples of a batch, and the most of a pass */
     bool streaming;
-    size_t sample;        /* bytes of one */
-    const uint8_t *bytes; /* streaming: the samples on the host */
-    uint8_t *rows;        /* they, where they are rows: the feed's own */
+    size_t sample;                       /* bytes of one */
+    uint8_t *rows;                       /* they, where they are rows: the feed's own */
     size_t count;                        /* samples of a pass: the whole split or a part of it */
     bool ordered;                        /* an order was set; else the samples come as they lie */
     uint32_t *host_order;                /* streaming: (count) */

@@ -39,8 +39,9 @@ static cnn_status init_feeds(cnn_trainer *trainer)
 {
     size_t values = cnn_plan_input_size(trainer->plan);
     size_t sample = trainer->keeps ? values * sizeof(float) : values;
-    trainer->streaming = trainer->options.stream || must_stream(trainer, sample);
-    if (trainer->streaming && !trainer->options.stream)
+    bool in_memory = trainer->keeps || cnn_dataset_images(trainer->dataset, CNN_SPLIT_TRAIN);
+    trainer->streaming = trainer->options.stream || !in_memory || must_stream(trainer, sample);
+    if (trainer->streaming && !trainer->options.stream && in_memory)
         cnn_log(CNN_LOG_INFO,
                 "the data set does not fit the device's memory: batches are streamed");
     cnn_status status = CNN_OK;

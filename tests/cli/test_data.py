@@ -64,7 +64,7 @@ class Pictures(CommandTest):
         with open(self.path("photos/train/cat/broken.jpg"), "wb") as file:
             file.write(b"\xff\xd8\xff")
         done = self.run_command("train", "--resume", "--out", "run", "--epochs", "2")
-        self.assertIn("1 of 121 pictures cannot be read and is left out", done.stderr)
+        self.assertIn("1 of 161 pictures cannot be read and is left out", done.stderr)
         self.assertIn("epoch:[1]", done.stdout)
 
     def test_what_is_wrong_is_named(self):

@@ -7,18 +7,18 @@ from support import CNN_CL, CommandTest, environment
 
 COMMANDS = {
     "doctor": "all batch json name xdim ksize cdims hdims ydim batchnorm dropout",
-    "train": "data size fit normalize skip-broken labels out init freeze recompute epochs lr print-every val-split early-stop checkpoint-every "
+    "train": "data size fit normalize skip-broken no-cache labels out init freeze recompute epochs lr print-every val-split early-stop checkpoint-every "
              "checkpoint-steps resume resume-from log-json stream no-clobber trust-device batch "
              "micro-batch no-fuse model name xdim ksize cdims hdims ydim batchnorm dropout",
-    "eval": "data size fit normalize skip-broken labels val-split split batch no-fuse json model xdim cdims",
-    "predict": "data size fit normalize skip-broken labels val-split samples grid top show digits no-preprocess no-fuse json model xdim cdims",
+    "eval": "data size fit normalize skip-broken no-cache labels val-split split batch no-fuse json model xdim cdims",
+    "predict": "data size fit normalize skip-broken no-cache labels val-split samples grid top show digits no-preprocess no-fuse json model xdim cdims",
     "params": "plan batch micro-batch no-fuse model xdim cdims",
     "forward": "no-fuse model xdim cdims",
     "bench": "steps eval trace tune batch no-fuse json model name xdim ksize cdims hdims ydim batchnorm "
              "dropout",
     "export": "format model name xdim ksize cdims hdims ydim batchnorm dropout",
     "import": "digits name xdim dropout normalize mean std",
-    "report": "data size fit normalize skip-broken labels val-split no-bench model name",
+    "report": "data size fit normalize skip-broken no-cache labels val-split no-bench model name",
     "serve": "digits no-preprocess port host no-fuse model",
 }
 

@@ -183,7 +183,8 @@ static void misuse_indices(void)
         if (split != CNN_SPLIT_TRAIN && split != CNN_SPLIT_TEST)
             CHECK(cnn_dataset_count(dataset, (cnn_split)split) == 0 &&
                   !cnn_dataset_images(dataset, (cnn_split)split) &&
-                  !cnn_dataset_labels(dataset, (cnn_split)split));
+                  !cnn_dataset_labels(dataset, (cnn_split)split) &&
+                  cnn_dataset_read(&(uint8_t){0}, dataset, (cnn_split)split, 0) != CNN_OK);
     CHECK(strcmp(cnn_device_type_name((cnn_device_type)77), "other") == 0);
     CHECK(strcmp(cnn_status_name((cnn_status)77), "unknown") == 0);
 }
