@@ -235,6 +235,111 @@ def make_adam(path):
     golden.write(path)
 
 
+class Layer(nn.Module):
+    """What the optimizers move: a weight and a bias."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(float32_normal(3, 4))
+        self.bias = nn.Parameter(float32_normal(3))
+
+
+def make_optimizer(options, layer):
+    """The optimizer of torch.optim that these options of training stand for."""
+    decay = options.get("weight-decay", 0.0)
+    groups = [{"params": [layer.weight], "weight_decay": decay},
+              {"params": [layer.bias], "weight_decay": decay if options.get("decay-all") else 0.0}]
+    name, lr = options["optimizer"], options["lr"]
+    if name == "sgd":
+        return torch.optim.SGD(groups, lr=lr, momentum=options.get("momentum", 0.0),
+                               nesterov=options.get("nesterov", False))
+    return {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[name](groups, lr=lr)
+
+
+def make_schedule(options, optimizer, epochs, epoch_steps):
+    """The scheduler of torch.optim.lr_scheduler that they stand for; its steps are those of training."""
+    schedulers = torch.optim.lr_scheduler
+    steps, warmup = epochs * epoch_steps, int(epoch_steps * options.get("warmup", 0.0) + 0.5)
+    kind, _, rest = options.get("schedule", "constant").partition("=")
+    if kind == "onecycle":
+        return schedulers.OneCycleLR(optimizer, options["lr"], total_steps=steps,
+                                     pct_start=warmup / steps if warmup else 0.3,
+                                     cycle_momentum=not options.get("fixed-momentum"))
+    if kind == "step":
+        milestones, _, factor = rest.partition(":")
+        behind = schedulers.MultiStepLR(optimizer, [int(epoch) * epoch_steps for epoch in milestones.split(",")],
+                                        float(factor))
+    elif kind == "cosine":
+        behind = schedulers.CosineAnnealingLR(optimizer, steps - warmup)
+    else:
+        behind = schedulers.LambdaLR(optimizer, lambda step: 1.0)
+    if not warmup:
+        return behind
+    rising = schedulers.LambdaLR(optimizer, lambda step: (step + 1) / warmup)
+    return schedulers.SequentialLR(optimizer, [rising, behind], [warmup])
+
+
+def momentum_of(group):
+    return group["momentum"] if "momentum" in group else group["betas"][0]
+
+
+def flat_of(layer):
+    return torch.cat([layer.weight.detach().flatten(), layer.bias.detach()])
+
+
+OPTIMIZERS = {
+    "sgd": {"optimizer": "sgd", "lr": 0.1},
+    "sgd_momentum": {"optimizer": "sgd", "lr": 0.05, "momentum": 0.9},
+    "sgd_nesterov": {"optimizer": "sgd", "lr": 0.05, "momentum": 0.75, "nesterov": True,
+                     "weight-decay": 0.125},
+    "sgd_clipped": {"optimizer": "sgd", "lr": 0.1, "weight-decay": 0.125, "decay-all": True,
+                    "clip-norm": 3.5},
+    "adam_decayed": {"optimizer": "adam", "lr": 0.01, "weight-decay": 0.25},
+    "adam_clipped": {"optimizer": "adam", "lr": 0.01, "clip-norm": 1.0},
+    "adamw": {"optimizer": "adamw", "lr": 0.01, "weight-decay": 0.5},
+    "adamw_all": {"optimizer": "adamw", "lr": 0.02, "weight-decay": 0.25, "decay-all": True,
+                  "clip-norm": 4.0},
+    "cosine": {"optimizer": "sgd", "lr": 0.1, "momentum": 0.5, "schedule": "cosine", "warmup": 1.25},
+    "warmup": {"optimizer": "adam", "lr": 0.01, "warmup": 3.0},
+    "steps": {"optimizer": "adam", "lr": 0.01, "schedule": "step=2,3:0.25"},
+    "onecycle": {"optimizer": "sgd", "lr": 0.5, "momentum": 0.9, "nesterov": True, "schedule": "onecycle"},
+    "onecycle_adamw": {"optimizer": "adamw", "lr": 0.1, "weight-decay": 0.25, "schedule": "onecycle",
+                       "warmup": 2.0},
+    "onecycle_fixed": {"optimizer": "sgd", "lr": 0.5, "momentum": 0.9, "schedule": "onecycle",
+                       "fixed-momentum": True},
+}
+
+
+def make_optimizers(path):
+    """Of each case the options, and the values of a layer after each step of 5 epochs: weight, then bias."""
+    golden = Golden("Optimizers and schedules: the values after each of 20 steps")
+    epochs, epoch_steps = 5, 4
+    steps = epochs * epoch_steps
+    for case, options in OPTIMIZERS.items():
+        layer = Layer()
+        given = float32_normal(steps, 15)
+        golden.case(case)
+        golden.config({key: repr(value) if isinstance(value, float) else value
+                       for key, value in options.items()})
+        golden.tensors(values=flat_of(layer), gradients=given)
+        optimizer = make_optimizer(options, layer)
+        schedule = make_schedule(options, optimizer, epochs, epoch_steps)
+        after, rates = [], []
+        for step in range(steps):
+            layer.weight.grad = given[step][:12].reshape(3, 4).clone()
+            layer.bias.grad = given[step][12:].clone()
+            if "clip-norm" in options:
+                nn.utils.clip_grad_norm_(layer.parameters(), options["clip-norm"])
+            group = optimizer.param_groups[0]
+            rates.append([group["lr"], momentum_of(group)])
+            optimizer.step()
+            schedule.step() if step + 1 < steps else None
+            after.append(flat_of(layer))
+        golden.tensors(epoch_steps=torch.tensor(epoch_steps), rates=torch.tensor(rates, dtype=torch.float64),
+                       values_after=torch.stack(after))
+    golden.write(path)
+
+
 class Network(nn.Module):
     """The family of networks, with the layers' names and shapes of the real planes."""
 
@@ -359,7 +464,8 @@ def make_networks(path):
 
 GOLDENS = {"conv": make_conv, "batchnorm": make_batchnorm, "relu": make_relu,
            "maxpool": make_maxpool, "dropout": make_dropout, "linear": make_linear,
-           "softmax": make_softmax, "adam": make_adam, "network": make_networks}
+           "softmax": make_softmax, "adam": make_adam,
+           "optimizers": make_optimizers, "network": make_networks}
 
 
 def parse_arguments():
@@ -368,6 +474,7 @@ def parse_arguments():
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--out", help="the file where one network goes")
+    parser.add_argument("--only", choices=GOLDENS, help="write this file of tests/golden there instead")
     parser.add_argument("--params", help="the safetensors file to start from")
     parser.add_argument("--xdim", type=integers, default=[1, 28, 28])
     parser.add_argument("--ksize", type=int, default=3)
@@ -387,6 +494,9 @@ def main():
     arguments = parse_arguments()
     torch.set_num_threads(1)
     torch.manual_seed(arguments.seed)
+    if arguments.out and arguments.only:
+        GOLDENS[arguments.only](arguments.out)
+        return
     if arguments.out:
         options = network_options(arguments.xdim, arguments.ksize, arguments.cdims,
                                   arguments.hdims, arguments.ydim, arguments.batchnorm)

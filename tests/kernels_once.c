@@ -78,8 +78,8 @@ static void write_all(const cnn_plan *plan)
 {
     const cnn_softmax *loss = &plan->softmax;
     const cnn_buffer *const others[] = {
-        &plan->scratch,       &plan->gradients,  &plan->labels, &plan->adam.m,
-        &plan->adam.v,        &loss->losses,     &loss->hits,   &loss->sample_hits,
+        &plan->scratch,       &plan->gradients,  &plan->labels, &plan->optimizer.states[0],
+        &plan->optimizer.states[1],        &loss->losses,     &loss->hits,   &loss->sample_hits,
         &loss->sample_losses, &plan->statistics,
     };
     for (int i = 0; i < plan->buffer_count; i++)
@@ -104,8 +104,8 @@ static void run_steps(cnn_plan *plan, const cnn_gather_source *source, const cnn
     for (int i = plan->step_count - 1; pass->training && i >= 0; i--)
         if (plan->steps[i].output_gradient >= 0 && !uses_clblast(&plan->steps[i]))
             check_ok(cnn_plan_backward_step(plan, i, pass));
-    if (plan->adam.sum.mem)
-        check_ok(cnn_adam_add(&plan->adam, plan->gradients.mem, pass->before == 0));
+    if (plan->optimizer.sum.mem)
+        check_ok(cnn_optimizer_add(&plan->optimizer, plan->gradients.mem, pass->before == 0));
     if (pass->training)
         check_ok(cnn_plan_update(plan, 1e-3, 1));
     check_ok(cnn_device_finish(test_device()));
@@ -140,8 +140,8 @@ static void run_network(bool batchnorm, bool fuse, bool whole_vectors)
     source.order = device_bytes(order, sizeof order);
     run_steps(plan, &source, &(cnn_pass){.n = 2, .training = true, .seed = 1, .step = 2});
     if (!batchnorm) { /* the last piece of a batch */
-        check_ok(cnn_adam_init_sum(&plan->adam));
-        write_zeros(&plan->adam.sum);
+        check_ok(cnn_optimizer_init_sum(&plan->optimizer));
+        write_zeros(&plan->optimizer.sum);
         run_steps(plan, &source,
                   &(cnn_pass){.n = 2, .training = true, .seed = 1, .step = 2, .before = 3});
     }

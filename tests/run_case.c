@@ -111,6 +111,20 @@ cnn_train_options run_options(int variant)
     options.print_every = variant == 1 ? 2 : 1;
     options.val_split = variant == 0 ? 0.2 : 0.0;
     options.stream = variant == 2;
-    options.micro_batch = variant == 3 ? 3 : 0;
+    options.micro_batch = variant == 3 || variant == 4 ? 3 : 0;
+    if (variant == 4) {
+        options.optimizer = CNN_OPTIMIZER_SGD;
+        options.momentum = 0.9;
+        options.nesterov = true;
+        options.weight_decay = 1e-3;
+        options.clip_norm = 0.5;
+        options.schedule.kind = CNN_SCHEDULE_ONECYCLE;
+    } else if (variant == 5) {
+        options.optimizer = CNN_OPTIMIZER_ADAMW;
+        options.weight_decay = 1e-2;
+        options.schedule.kind = CNN_SCHEDULE_COSINE;
+        options.warmup = 0.5;
+        options.stream = true;
+    }
     return options;
 }

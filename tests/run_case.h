@@ -28,7 +28,9 @@ typedef struct run {
     int calls, checkpoints;
 } run;
 
-/* The variants: 0 with validation, 1 with fewer lines, 2 streamed, 3 in pieces. */
+/* The variants: 0 with validation, 1 with fewer lines, 2 streamed, 3 in pieces; 4 with Nesterov SGD
+ * in pieces, 5 with AdamW, streamed. */
+enum { RUN_VARIANTS = 6 };
 cnn_train_options run_options(int variant);
 
 /* A fresh model and its trainer. */

@@ -118,10 +118,13 @@ static cnn_status add_batch(size_t index, int n, void *user)
 /* One step after another, as the trainer does it. */
 static void train(batches *at, cnn_feed *feed, const char *name)
 {
+    cnn_train_options options;
+    cnn_train_options_init(&options);
     cnn_loop loop = {.plan = at->plan,
                      .feed = feed,
                      .training = true,
-                     .lr = 1e-3,
+                     .options = &options,
+                     .epoch_steps = STEPS,
                      .seed = SEED,
                      .after_user = at};
     for (int epoch = 0; epoch < EPOCHS; epoch++) {

@@ -171,6 +171,9 @@ START_TEST(another_run_is_refused_by_name)
     REFUSED(val_split, 0.3, "--val-split: expected 0.2");
     REFUSED(early_stop, 2, "--early-stop: expected 0 as in");
     REFUSED(fuse, false, "--no-fuse");
+    REFUSED(optimizer, CNN_OPTIMIZER_SGD, "--optimizer: expected \"adam\" as in");
+    REFUSED(schedule.kind, CNN_SCHEDULE_COSINE, "--schedule: expected \"constant\" as in");
+    REFUSED(weight_decay, 0.1, "--weight-decay: expected 0.0 as in");
     other = config;
     other.dropout = 0.25;
     check_refused(checkpoint, &other, &options, run_dataset, "--dropout: expected 0.5 as in");
@@ -199,20 +202,20 @@ START_TEST(the_file_has_every_value)
     run one = {.saves = true}, other = {0};
     run_begin(&one, &config, &options);
     check_ok(run_go(&one));
-    const cnn_adam *adam = &one.trainer->plan->adam;
+    const cnn_optimizer *adam = &one.trainer->plan->optimizer;
     float *m = scratch_zeros(adam->count), *v = scratch_zeros(adam->count);
     for (size_t i = 0; i < adam->count; i++) {
         m[i] = -(float)i;
         v[i] = i == 7 ? INFINITY : (float)i * 0.5f;
     }
-    check_ok(cnn_buffer_write(&adam->m, 0, m, adam->count * sizeof *m));
-    check_ok(cnn_buffer_write(&adam->v, 0, v, adam->count * sizeof *v));
+    check_ok(cnn_buffer_write(&adam->states[0], 0, m, adam->count * sizeof *m));
+    check_ok(cnn_buffer_write(&adam->states[1], 0, v, adam->count * sizeof *v));
     check_ok(cnn_trainer_save(one.trainer, scratch_path(&run_scratch, "checkpoint"), NULL));
     run_resume(&other, 0);
     float *found = scratch_zeros(adam->count);
-    check_ok(cnn_buffer_read(found, &other.trainer->plan->adam.m, 0, adam->count * sizeof *m));
+    check_ok(cnn_buffer_read(found, &other.trainer->plan->optimizer.states[0], 0, adam->count * sizeof *m));
     ck_assert_mem_eq(found, m, adam->count * sizeof *m);
-    check_ok(cnn_buffer_read(found, &other.trainer->plan->adam.v, 0, adam->count * sizeof *v));
+    check_ok(cnn_buffer_read(found, &other.trainer->plan->optimizer.states[1], 0, adam->count * sizeof *v));
     ck_assert_mem_eq(found, v, adam->count * sizeof *v);
     check_same_end(&other, &one);
     ck_assert_uint_eq(other.trainer->loop.step, one.trainer->loop.step);

@@ -2,7 +2,7 @@
 #include "check_main.h"
 #include "golden.h"
 #include "op_case.h"
-#include "ops/adam.h"
+#include "optim/optimizer.h"
 #include "ops/softmax.h"
 
 static const op_tolerance of_sums = {2e-6, 5e-6, 1e-6}, exact = {0.0, 0.0, 0.0};
@@ -142,22 +142,24 @@ static void check_adam(const golden_case *golden)
     const golden_tensor *gradients = golden_get(golden, "gradients");
     size_t steps = (size_t)gradients->shape[0], count = (size_t)gradients->shape[1];
     const cl_int good = -1;
-    cnn_adam adam = {0};
-    check_ok(cnn_adam_init(&adam, test_device(), count));
+    cnn_network network = {.parameter_count = count};
+    cnn_optimizer adam = {0};
+    check_ok(cnn_optimizer_init(&adam, test_device(), &network, NULL, NULL));
     cl_mem values = device_floats(golden_values(golden, "values"), count);
     cl_mem bad = device_bytes(&good, sizeof good);
     for (size_t step = 0; step < steps; step++) {
         float *state = scratch_floats(count);
         cl_mem gradient = device_floats(gradients->values + step * count, count);
-        check_ok(cnn_adam_run(&adam, values, gradient, bad, golden_number(golden, "lr"), step + 1));
+        check_ok(cnn_optimizer_run(&adam, values, gradient, bad, golden_number(golden, "lr"),
+                                   step + 1));
         check_each(golden, "values_after", read_floats(values, count), step, count);
-        check_ok(cnn_buffer_read(state, &adam.m, 0, count * sizeof(float)));
+        check_ok(cnn_buffer_read(state, &adam.states[0], 0, count * sizeof(float)));
         check_each(golden, "m_after", state, step, count);
-        check_ok(cnn_buffer_read(state, &adam.v, 0, count * sizeof(float)));
+        check_ok(cnn_buffer_read(state, &adam.states[1], 0, count * sizeof(float)));
         check_each(golden, "v_after", state, step, count);
     }
     check_guards(golden->name);
-    cnn_adam_finish(&adam);
+    cnn_optimizer_finish(&adam);
 }
 
 static const struct {

@@ -1,10 +1,9 @@
-/* What a training step has beside its layers, on the device: the batch, the loss, the update. */
+/* What a training step has beside its layers, on the device: the batch and the loss. */
 #include <math.h>
 #include <string.h>
 
 #include "check_main.h"
 #include "on_device.h"
-#include "ops/adam.h"
 #include "ops/gather.h"
 #include "ops/softmax.h"
 #include "ref/ref.h"
@@ -205,97 +204,15 @@ START_TEST(a_batch_is_gathered)
 }
 END_TEST
 
-/* One parameter set's updates on both sides. */
-typedef struct adam_case {
-    cnn_adam adam;
-    cl_mem values, bad;
-    float *expected, *m, *v;
-    size_t count;
-} adam_case;
-
-static adam_case make_adam(random_source *random, size_t count, cl_int bad)
-{
-    adam_case made = {.count = count};
-    check_ok(cnn_adam_init(&made.adam, test_device(), count));
-    made.expected = random_normals(random, count, 1.0);
-    made.m = scratch_zeros(count);
-    made.v = scratch_zeros(count);
-    made.values = device_floats(made.expected, count);
-    made.bad = device_bytes(&bad, sizeof bad);
-    return made;
-}
-
-static void update(adam_case *at, const float *gradients, double lr, uint64_t step)
-{
-    check_ok(cnn_adam_run(&at->adam, at->values, device_floats(gradients, at->count), at->bad, lr,
-                          step));
-}
-
-static void check_adam_state(const adam_case *at)
-{
-    float *state = scratch_floats(at->count);
-    check_close("adam", "values", read_floats(at->values, at->count), at->expected, at->count, 2e-6,
-                0.0);
-    check_ok(cnn_buffer_read(state, &at->adam.m, 0, at->count * sizeof *state));
-    check_close("adam", "m", state, at->m, at->count, 2e-6, 0.0);
-    check_ok(cnn_buffer_read(state, &at->adam.v, 0, at->count * sizeof *state));
-    check_close("adam", "v", state, at->v, at->count, 2e-6, 0.0);
-    check_guards("adam");
-}
-
-START_TEST(adam_agrees_over_many_steps)
-{
-    enum { STEPS = 40 };
-    static const size_t counts[] = {1, 7, 64, 1001, 70000};
-    random_source random = {.seed = (uint64_t)_i};
-    adam_case at = make_adam(&random, counts[_i], -1);
-    for (uint64_t step = 1; step <= STEPS; step++) {
-        float *gradients = random_normals(&random, at.count, step % 7 == 0 ? 0.0 : 1.0);
-        update(&at, gradients, 1e-2, step);
-        cnn_ref_adam(at.expected, at.m, at.v, gradients, at.count, 1e-2, step);
-    }
-    check_adam_state(&at);
-    cnn_adam_finish(&at.adam);
-}
-END_TEST
-
-/* Beyond what an int or a float holds: the corrections are 1 then. */
-START_TEST(adam_takes_a_late_step)
-{
-    random_source random = {.seed = 1};
-    adam_case at = make_adam(&random, 50, -1);
-    uint64_t step = (1ull << 33) + 1;
-    float *gradients = random_normals(&random, at.count, 1.0);
-    update(&at, gradients, 1e-3, step);
-    cnn_ref_adam(at.expected, at.m, at.v, gradients, at.count, 1e-3, step);
-    check_adam_state(&at);
-    cnn_adam_finish(&at.adam);
-}
-END_TEST
-
-START_TEST(adam_does_nothing_after_a_bad_loss)
-{
-    random_source random = {.seed = 1};
-    adam_case at = make_adam(&random, 300, _i);
-    update(&at, random_normals(&random, at.count, 1.0), 1e-2, 1);
-    ck_assert_mem_eq(read_floats(at.values, at.count), at.expected, at.count * sizeof(float));
-    check_adam_state(&at); /* the moments are zero still */
-    cnn_adam_finish(&at.adam);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("ops training");
-    TCase *tests = add_device_case(suite, "loss, batch and update");
+    TCase *tests = add_device_case(suite, "loss and batch");
     tcase_add_loop_test(tests, loss_agrees_with_plain_c, 0, EXAMPLES);
     tcase_add_test(tests, large_logits_do_not_overflow);
     tcase_add_test(tests, a_tie_is_a_hit_of_the_first_class);
     tcase_add_test(tests, a_tally_keeps_every_batch);
     tcase_add_loop_test(tests, the_first_bad_loss_is_marked, 0, 3 * 6 * 4);
     tcase_add_loop_test(tests, a_batch_is_gathered, 0, EXAMPLES);
-    tcase_add_loop_test(tests, adam_agrees_over_many_steps, 0, 5);
-    tcase_add_test(tests, adam_takes_a_late_step);
-    tcase_add_loop_test(tests, adam_does_nothing_after_a_bad_loss, 0, 2);
     return run_device_suite(suite);
 }

@@ -203,7 +203,7 @@ int main(void)
     Suite *suite = suite_create("resume");
     TCase *tests = add_device_case(suite, "resume");
     tcase_add_checked_fixture(tests, run_set_up, run_tear_down);
-    tcase_add_loop_test(tests, a_run_interrupted_anywhere_ends_alike, 0, 4);
+    tcase_add_loop_test(tests, a_run_interrupted_anywhere_ends_alike, 0, RUN_VARIANTS);
     tcase_add_test(tests, a_run_interrupted_all_the_time_ends_alike);
     tcase_add_loop_test(tests, a_checkpoint_on_the_way_changes_nothing, 0, 3);
     tcase_add_test(tests, a_complete_run_may_grow);

@@ -1,5 +1,5 @@
 /** @file
- * Training: Adam on softmax cross-entropy over shuffled batches. */
+ * Training: PyTorch's optimizers on softmax cross-entropy over shuffled batches. */
 #ifndef CNNCL_TRAINER_H
 #define CNNCL_TRAINER_H
 
@@ -10,6 +10,34 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/** The optimizers, by the formulas of torch.optim. Adam and AdamW have betas 0.9 and 0.999 and epsilon
+ * 1e-8; SGD's momentum has no dampening. */
+typedef enum cnn_optimizer_kind {
+    CNN_OPTIMIZER_ADAM,  /**< weight_decay through the gradient */
+    CNN_OPTIMIZER_ADAMW, /**< the weights decay by themselves */
+    CNN_OPTIMIZER_SGD    /**< weight_decay through the gradient */
+} cnn_optimizer_kind;
+
+/** How the learning rate goes, step by step, by the formulas of torch.optim.lr_scheduler. */
+typedef enum cnn_schedule_kind {
+    CNN_SCHEDULE_CONSTANT,
+    CNN_SCHEDULE_COSINE,  /**< CosineAnnealingLR over the steps behind the warm-up, to 0 */
+    CNN_SCHEDULE_STEP,    /**< MultiStepLR */
+    CNN_SCHEDULE_ONECYCLE /**< OneCycleLR with PyTorch's defaults: up from lr / 25 to lr in 0.3 of
+                             the run (or in the warm-up, where there is one), down to lr / 250000;
+                             the momentum (of Adam beta1) goes from 0.95 to 0.85 and back */
+} cnn_schedule_kind;
+
+enum { CNN_MAX_MILESTONES = 16 /**< of a schedule */ };
+
+/** A schedule. */
+typedef struct cnn_rate_schedule {
+    cnn_schedule_kind kind;             /**< constant by default */
+    int milestones[CNN_MAX_MILESTONES]; /**< of STEP: epochs of the run, ascending, from 1 */
+    int milestone_count;                /**< (milestones) that are set */
+    double factor;                      /**< of the rate from each on, above 0 */
+} cnn_rate_schedule;
 
 /** How to train. */
 typedef struct cnn_train_options {
@@ -37,17 +65,34 @@ typedef struct cnn_train_options {
                                       training, too. "": none. What the network begins with and is
                                       frozen is computed once for each sample */
     bool recompute; /**< in every step instead: the same values, in less memory */
+    cnn_optimizer_kind optimizer; /**< Adam by default */
+    double momentum;              /**< of SGD, in [0, 1) */
+    bool nesterov;                /**< SGD with Nesterov's momentum; wants momentum */
+    double weight_decay;          /**< 0 or more; biases, and what norms scale and shift by, are
+                                     left out */
+    bool decay_all;               /**< they are not; wants weight_decay */
+    double clip_norm; /**< a larger Euclidean norm of all gradients is scaled down to this; 0: none */
+    cnn_rate_schedule schedule;
+    double warmup; /**< epochs, at most all: in its W steps the rate of step t, from 0, is
+                      lr * (t + 1) / W; of ONECYCLE the time that the rate rises */
+    bool fixed_momentum; /**< ONECYCLE leaves the momentum as it is */
 } cnn_train_options;
 
-/** The defaults: 10, 256, 0, 1e-3, 1, 0, false, true, 0, 0, 1, 0, "", false. */
+/** The defaults: 10, 256, 0, 1e-3, 1, 0, false, true, 0, 0, 1, 0, "", false, Adam, a constant rate, and
+ * 0 or false. */
 CNN_API void cnn_train_options_init(cnn_train_options *options);
 
-/** Sets one of the options that are real numbers from text: key is "lr" or "val-split". What is not
- * zero but would be in float32, in which devices compute, or would not be finite there, is refused.
- * Errors: ARGUMENT, naming the option, what was expected and what was found; the options are then
+/** Sets one of the options that are real numbers or words from text: key is "lr", "val-split",
+ * "optimizer", "momentum", "weight-decay", "clip-norm", "schedule" or "warmup". A number that is not zero but would be in
+ * float32, in which devices compute, or would not be finite there, is refused. Errors: ARGUMENT,
+ * naming the option, what was expected and what was found; the options are then
  * unchanged. */
 CNN_API cnn_status cnn_train_options_set(cnn_train_options *options, const char *key,
                                          const char *value);
+
+/** Are these options good, each for itself and together? A trainer checks the same. Errors: ARGUMENT
+ * (which option, what was expected and found). */
+CNN_API cnn_status cnn_train_options_check(const cnn_train_options *options);
 
 /** What an epoch gave. Numbers that there are none of are NaN. */
 typedef struct cnn_epoch {

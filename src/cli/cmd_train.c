@@ -248,6 +248,15 @@ out:
     return code;
 }
 
+/* What --momentum says is not what is done. */
+static void tell_momentum(const cli_options *options)
+{
+    const cnn_train_options *train = &options->train;
+    if (train->schedule.kind == CNN_SCHEDULE_ONECYCLE && !train->fixed_momentum)
+        cli_info("onecycle moves the momentum from 0.95 to 0.85 and back, as PyTorch's OneCycleLR "
+                 "does (--fixed-momentum: it stays)");
+}
+
 static int prepare(train_run *run)
 {
     cli_options *options = run->options;
@@ -263,6 +272,7 @@ static int prepare(train_run *run)
              (double)cnn_trainer_device_bytes(run->trainer) / 0x1p20,
              cnn_trainer_is_streaming(run->trainer) ? "batches are streamed from the host"
                                                     : "the data set is on the device");
+    tell_momentum(options);
     CLI_TRY(cli_train_resume(run));
     CLI_TRY(own_folder(run));
     cli_train_files_clean(&run->files);

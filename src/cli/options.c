@@ -109,8 +109,17 @@ static int check_rows(const cli_options *options)
     return 0;
 }
 
+/* PyTorch's default, where nothing else is said. */
+static void set_decay(cli_options *options)
+{
+    static const double adamw_decay = 0.01;
+    if (options->train.optimizer == CNN_OPTIMIZER_ADAMW &&
+        !cli_option_is_given(options, "weight-decay"))
+        options->train.weight_decay = adamw_decay;
+}
+
 /* What goes on from a checkpoint takes its model and its files from there. */
-static int check_training(const cli_options *options)
+static int check_training(cli_options *options)
 {
     bool resumes = options->resume || options->resume_from;
     if (resumes && options->model)
@@ -130,7 +139,10 @@ static int check_training(const cli_options *options)
         return cli_fail(CLI_EXIT_USAGE,
                         "--early-stop needs --val-split: the test images are no judge of when to "
                         "stop");
-    return 0;
+    if (resumes || !options->command || !(options->command->groups & CLI_TRAIN))
+        return 0;
+    set_decay(options);
+    return cli_check(cnn_train_options_check(&options->train));
 }
 
 /* The library checks the same of a network that comes from a file. */

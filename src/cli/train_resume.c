@@ -35,6 +35,15 @@ static const field train_fields[] = {
     FIELD(cnn_train_options, "checkpoint-steps", checkpoint_steps),
     FIELD(cnn_train_options, "freeze", freeze),
     FIELD(cnn_train_options, "recompute", recompute),
+    FIELD(cnn_train_options, "optimizer", optimizer),
+    FIELD(cnn_train_options, "momentum", momentum),
+    FIELD(cnn_train_options, "nesterov", nesterov),
+    FIELD(cnn_train_options, "weight-decay", weight_decay),
+    FIELD(cnn_train_options, "decay-all", decay_all),
+    FIELD(cnn_train_options, "clip-norm", clip_norm),
+    FIELD(cnn_train_options, "schedule", schedule),
+    FIELD(cnn_train_options, "warmup", warmup),
+    FIELD(cnn_train_options, "fixed-momentum", fixed_momentum),
     {0},
 };
 

@@ -312,8 +312,8 @@ static cnn_status check_update(cnn_check *check, cnn_plan *plan)
         double low, high;
     } places[VALUE_COUNT] = {
         [GRADIENT] = {"the gradients, which are read only", &plan->gradients, -1.0, 1.0},
-        [M] = {"the first moments", &plan->adam.m, -0.1, 0.1},
-        [V] = {"the second moments", &plan->adam.v, 0.001, 0.01},
+        [M] = {"the first moments", &plan->optimizer.states[0], -0.1, 0.1},
+        [V] = {"the second moments", &plan->optimizer.states[1], 0.001, 0.01},
         [PARAMETER] = {"the parameters", &plan->parameters, -0.5, 0.5}};
     size_t count = plan->network->parameter_count;
     float *values[VALUE_COUNT] = {NULL};
@@ -334,7 +334,7 @@ static cnn_status check_update(cnn_check *check, cnn_plan *plan)
     for (int i = 0; i < VALUE_COUNT; i++)
         CNN_TRY(compare_buffer(check, places[i].name, places[i].buffer, values[i], count,
                                i == GRADIENT ? exact : cnn_forward_tolerance));
-    status = close_row(check, &plan->adam.kernel);
+    status = close_row(check, &plan->optimizer.update);
 out:
     status = cnn_row_absorb(check, status);
     for (int i = 0; i < VALUE_COUNT; i++)

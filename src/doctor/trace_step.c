@@ -49,8 +49,8 @@ cnn_status cnn_trace_before(cnn_trace_case *at)
     size_t bytes = at->model->network->parameter_count * sizeof(float);
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_plan_download(at->model->parameters, at->model->statistics, plan));
-    CNN_TRY(cnn_buffer_read(at->values.m, &plan->adam.m, 0, bytes));
-    status = cnn_buffer_read(at->values.v, &plan->adam.v, 0, bytes);
+    CNN_TRY(cnn_buffer_read(at->values.m, &plan->optimizer.states[0], 0, bytes));
+    status = cnn_buffer_read(at->values.v, &plan->optimizer.states[1], 0, bytes);
 out:
     return status;
 }
@@ -158,7 +158,7 @@ static cnn_status compare_gradients(cnn_trace_case *at, size_t step)
 {
     const cnn_network *network = at->model->network;
     const cnn_plan *plan = at->plan;
-    const cnn_buffer *made = plan->adam.sum.mem ? &plan->adam.sum : &plan->gradients;
+    const cnn_buffer *made = plan->optimizer.sum.mem ? &plan->optimizer.sum : &plan->gradients;
     cnn_status status =
         cnn_buffer_read(at->values.found, made, 0, network->parameter_count * sizeof(float));
     for (int l = 0; l < network->layer_count; l++)
@@ -176,8 +176,8 @@ static cnn_status compare_update(cnn_trace_case *at, size_t step)
         const char *name;
         const cnn_buffer *buffer;
         const float *expected;
-    } all[] = {{"first moments", &plan->adam.m, at->values.m},
-               {"second moments", &plan->adam.v, at->values.v},
+    } all[] = {{"first moments", &plan->optimizer.states[0], at->values.m},
+               {"second moments", &plan->optimizer.states[1], at->values.v},
                {"parameters", &plan->parameters, at->model->parameters}};
     size_t count = at->model->network->parameter_count;
     cnn_status status = CNN_OK;

@@ -43,7 +43,7 @@ static int find_piece(const cnn_plan *plan, double fixed, double varying, double
 
 void cnn_plan_advise(cnn_plan *plan, const size_t *sizes, int count, size_t scratch)
 {
-    enum { COPIES = 5 }; /* parameters, gradients and their sum, Adam's moments */
+    enum { COPIES = 5 }; /* parameters, gradients and their sum, an optimizer's state */
     double fixed = COPIES * (double)plan->network->parameter_count * sizeof(float);
     double varying = 0.0, largest = 1.0;
     if (plan->options.whole == 0)

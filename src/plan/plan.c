@@ -102,9 +102,10 @@ static cnn_status allocate_values(cnn_plan *plan)
                             "a batch of labels"));
     if (plan->options.training) {
         CNN_TRY(cnn_buffer_init(&plan->gradients, device, parameters, "the gradients"));
-        CNN_TRY(cnn_adam_init(&plan->adam, device, network->parameter_count));
+        CNN_TRY(cnn_optimizer_init(&plan->optimizer, device, network, plan->options.frozen,
+                                   plan->options.trained));
         if (plan->options.whole > plan->options.batch)
-            CNN_TRY(cnn_adam_init_sum(&plan->adam));
+            CNN_TRY(cnn_optimizer_init_sum(&plan->optimizer));
     }
 out:
     return status;
@@ -199,7 +200,7 @@ void cnn_plan_destroy(cnn_plan *plan)
     cnn_buffer_finish(&plan->labels);
     cnn_gather_finish(&plan->gather);
     cnn_softmax_finish(&plan->softmax);
-    cnn_adam_finish(&plan->adam);
+    cnn_optimizer_finish(&plan->optimizer);
     if (plan->device->advice == plan->advice)
         plan->device->advice = NULL;
     cnn_kernel_finish(&plan->add);
@@ -305,8 +306,8 @@ cnn_status cnn_plan_backward(cnn_plan *plan, const cnn_pass *pass)
     cnn_status status = CNN_OK;
     for (int i = plan->step_count - 1; status == CNN_OK && i >= 0; i--)
         status = cnn_plan_backward_step(plan, i, pass);
-    if (status == CNN_OK && plan->adam.sum.mem)
-        status = cnn_adam_add(&plan->adam, plan->gradients.mem, pass->before == 0);
+    if (status == CNN_OK && plan->optimizer.sum.mem)
+        status = cnn_optimizer_add(&plan->optimizer, plan->gradients.mem, pass->before == 0);
     return status;
 }
 
@@ -371,6 +372,6 @@ out:
 
 cnn_status cnn_plan_update(cnn_plan *plan, double lr, uint64_t step)
 {
-    return cnn_adam_run(&plan->adam, plan->parameters.mem, plan->gradients.mem,
-                        plan->softmax.bad.mem, lr, step);
+    return cnn_optimizer_run(&plan->optimizer, plan->parameters.mem, plan->gradients.mem,
+                             plan->softmax.bad.mem, lr, step);
 }

@@ -7,10 +7,10 @@
 #include "base/text.h"
 #include "net/network.h"
 #include "ocl/buffer.h"
-#include "ops/adam.h"
 #include "ops/gather.h"
 #include "ops/op.h"
 #include "ops/softmax.h"
+#include "optim/optimizer.h"
 #include "plan/schedule.h"
 
 typedef struct cnn_plan_options {
@@ -23,6 +23,8 @@ typedef struct cnn_plan_options {
     cnn_part part;      /* the layers that it runs; those of CNN_PART_FROZEN in evaluation alone */
     int whole; /* samples of a training step's batch, which passes of `batch` may be pieces of; 0: a
                   pass is a whole batch */
+    const cnn_train_options *trained; /* how parameters are updated; NULL: by Adam. Must outlive
+                                         the plan */
 } cnn_plan_options;
 
 enum { CNN_ADVICE_SIZE = 128 };
@@ -80,7 +82,7 @@ typedef struct cnn_plan {
     cnn_buffer labels;                            /* (batch) 16 bits */
     cnn_gather gather;
     cnn_softmax softmax;
-    cnn_adam adam;
+    cnn_optimizer optimizer;
     char advice[CNN_ADVICE_SIZE]; /* the device's while the plan is there; may be empty */
 } cnn_plan;
 
@@ -121,7 +123,7 @@ cnn_status cnn_plan_forward(cnn_plan *plan, const cnn_pass *pass);
 cnn_status cnn_plan_loss(cnn_plan *plan, const cnn_pass *pass, size_t slot);
 /* The gradients; of the pieces of a batch up to this one where batches are made in pieces. */
 cnn_status cnn_plan_backward(cnn_plan *plan, const cnn_pass *pass);
-/* Adam's update number `step`, from 1. */
+/* Update number `step`, from 1. */
 cnn_status cnn_plan_update(cnn_plan *plan, double lr, uint64_t step);
 
 /* One step of the passes above; nothing where no gradient reaches it. */

@@ -6,6 +6,8 @@
 #ifndef REF_REF_H
 #define REF_REF_H
 
+#include <cnncl/trainer.h>
+
 #include "layers/layer.h"
 #include "net/network.h"
 
@@ -76,9 +78,26 @@ void cnn_ref_linear_backward(float *dx, float *dw, float *db, const float *dy, c
 double cnn_ref_softmax_cross_entropy(float *dlogits, size_t *hits, const float *logits,
                                      const uint16_t *labels, int n, int classes);
 
-/* One update; step counts from 1. */
+/* How an update is made. */
+typedef struct cnn_ref_rule {
+    cnn_optimizer_kind optimizer;
+    double lr, momentum; /* momentum: beta1 of Adam and AdamW */
+    double weight_decay;
+    bool nesterov;
+} cnn_ref_rule;
+
+/* One update of values (count) of one group; step counts from 1. first and second (count) are the
+ * optimizer's state, zero at first: Adam's moments; SGD's momentum and nothing, or nothing (NULL)
+ * without momentum. */
+void cnn_ref_update(float *values, float *first, float *second, const float *gradients,
+                    size_t count, const cnn_ref_rule *rule, uint64_t step);
+/* The same by Adam without decay. */
 void cnn_ref_adam(float *values, float *m, float *v, const float *gradients, size_t count,
                   double lr, uint64_t step);
+
+/* The Euclidean norm; and gradients of norm `norm` clipped to a norm of at most `most`. */
+double cnn_ref_norm(const float *values, size_t count);
+void cnn_ref_clip(float *gradients, size_t count, double norm, double most);
 
 /* Is told of each layer of a run when it is done, forward and backward, and may change what the
  * layer gave: shows how far small changes carry. Either may be NULL. */

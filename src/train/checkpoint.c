@@ -88,7 +88,8 @@ static cnn_status check_tensors(const cnn_checkpoint *checkpoint)
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_checkpoint_model(&model, checkpoint));
     CNN_TRY(cnn_model_create_network(&best, checkpoint->network, 0));
-    CNN_TRY(cnn_state_init(&state, model, checkpoint->best_epoch >= 0 ? best : NULL));
+    CNN_TRY(cnn_state_init(&state, cnn_optimizer_choose(&checkpoint->options), model,
+                           checkpoint->best_epoch >= 0 ? best : NULL));
     CNN_TRY(cnn_state_read(&state, checkpoint->archive));
 out:
     cnn_state_finish(&state);

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/size.h"
 #include "base/status.h"
+#include "optim/rate.h"
 #include "train/pace.h"
 
 cnn_status cnn_check_dataset(const cnn_network *network, const cnn_dataset *dataset)
@@ -64,8 +65,10 @@ static cnn_status run_step(loop_run *run, size_t index)
             CNN_TRY(cnn_pace_pass(&run->pace));
     } while (pass.after > 0);
     if (loop->training) {
+        cnn_rate rate = cnn_rate_at(loop->options, loop->epoch_steps, loop->step);
         loop->step++;
-        CNN_TRY(cnn_plan_update(loop->plan, loop->lr, loop->step));
+        loop->plan->optimizer.momentum = rate.momentum;
+        CNN_TRY(cnn_plan_update(loop->plan, rate.lr, loop->step));
     }
     if (loop->after_step)
         status = loop->after_step(index, cnn_pass_whole(&pass), loop->after_user);

@@ -31,7 +31,8 @@ typedef struct cnn_loop {
     bool training;
     int epoch;         /* for messages; -1 where there is none */
     const char *phase; /* of cnn_progress */
-    double lr;
+    const cnn_train_options *options; /* of training */
+    size_t epoch_steps;               /* of training */
     uint64_t seed;
     uint64_t step;                  /* training steps done before; counted up */
     cnn_loop_sums sums;             /* a pass goes on after sums.steps of its steps */

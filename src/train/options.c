@@ -10,10 +10,11 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "net/network.h"
+#include "optim/rate.h"
+#include "optim/words.h"
 #include "plan/plan.h"
 
-/* ADDED, ADDED_FLAG, PATTERNS: what older checkpoints do not have. */
-typedef enum option_kind { WHOLE, ADDED, NUMBER, SEED, FLAG, ADDED_FLAG, PATTERNS } option_kind;
+typedef enum option_kind { WHOLE, NUMBER, SEED, FLAG, WORDS, PATTERNS } option_kind;
 
 /* What an option may do between a checkpoint and the run that goes on from it. */
 typedef enum option_rule { STAYS, GROWS, FREE } option_rule;
@@ -24,17 +25,29 @@ typedef struct option_row {
     size_t offset;
     option_kind kind;
     option_rule rule;
+    bool added;                   /* older checkpoints do not have it */
+    const cnn_option_words *words; /* of WORDS */
 } option_row;
 
 #define ROW(field, flag, kind, rule)                                                               \
     {                                                                                              \
-#field, flag, offsetof(cnn_train_options, field), kind, rule                               \
+#field, flag, offsetof(cnn_train_options, field), kind, rule, false, NULL                  \
+    }
+
+#define ADDED(field, flag, kind, rule)                                                             \
+    {                                                                                              \
+#field, flag, offsetof(cnn_train_options, field), kind, rule, true, NULL                   \
+    }
+
+#define TEXT(field, flag, words, rule)                                                             \
+    {                                                                                              \
+#field, flag, offsetof(cnn_train_options, field), WORDS, rule, true, words                 \
     }
 
 static const option_row rows[] = {
     ROW(epochs, "--epochs", WHOLE, GROWS),
     ROW(batch, "--batch", WHOLE, STAYS),
-    ROW(micro_batch, "--micro-batch", ADDED, FREE),
+    ADDED(micro_batch, "--micro-batch", WHOLE, FREE),
     ROW(lr, "--lr", NUMBER, STAYS),
     ROW(seed, "--seed", SEED, STAYS),
     ROW(print_every, "--print-every", WHOLE, STAYS),
@@ -44,8 +57,17 @@ static const option_row rows[] = {
     ROW(fuse, "--no-fuse (are steps fused?)", FLAG, STAYS),
     ROW(checkpoint_every, "--checkpoint-every", WHOLE, FREE),
     ROW(checkpoint_steps, "--checkpoint-steps", WHOLE, FREE),
-    ROW(freeze, "--freeze", PATTERNS, STAYS),
-    ROW(recompute, "--recompute", ADDED_FLAG, FREE),
+    ADDED(freeze, "--freeze", PATTERNS, STAYS),
+    ADDED(recompute, "--recompute", FLAG, FREE),
+    TEXT(optimizer, "--optimizer", &cnn_optimizer_words, STAYS),
+    ADDED(momentum, "--momentum", NUMBER, STAYS),
+    ADDED(nesterov, "--nesterov", FLAG, STAYS),
+    ADDED(weight_decay, "--weight-decay", NUMBER, STAYS),
+    ADDED(decay_all, "--decay-all", FLAG, STAYS),
+    ADDED(clip_norm, "--clip-norm", NUMBER, STAYS),
+    TEXT(schedule, "--schedule", &cnn_schedule_words, STAYS),
+    ADDED(warmup, "--warmup", NUMBER, STAYS),
+    ADDED(fixed_momentum, "--fixed-momentum", FLAG, STAYS),
 };
 
 enum { ROWS = sizeof rows / sizeof rows[0] };
@@ -72,9 +94,30 @@ static const struct number_row {
 } numbers[] = {
     {"lr", offsetof(cnn_train_options, lr), {0.0, INFINITY, false, "a finite number above 0"}},
     {"val-split", offsetof(cnn_train_options, val_split), {0.0, 1.0, true, "a number in [0, 1)"}},
+    {"momentum", offsetof(cnn_train_options, momentum), {0.0, 1.0, true, "a number in [0, 1)"}},
+    {"weight-decay",
+     offsetof(cnn_train_options, weight_decay),
+     {0.0, INFINITY, true, "a finite number of 0 or more"}},
+    {"clip-norm",
+     offsetof(cnn_train_options, clip_norm),
+     {0.0, INFINITY, true, "a finite number of 0 or more"}},
+    {"warmup",
+     offsetof(cnn_train_options, warmup),
+     {0.0, INFINITY, true, "a finite number of epochs, 0 or more"}},
 };
 
 enum { NUMBERS = sizeof numbers / sizeof numbers[0] };
+
+static cnn_status read_words(cnn_train_options *options, const option_row *row, const char *text)
+{
+    char quoted[CNN_QUOTE_SIZE];
+    cnn_train_options changed = *options;
+    if (!row->words->read(&changed, text))
+        return cnn_fail(CNN_ERROR_ARGUMENT, "%s: expected %s, found '%s'", row->flag,
+                        row->words->expected, cnn_quote(quoted, text));
+    *options = changed;
+    return CNN_OK;
+}
 
 cnn_status cnn_train_options_set(cnn_train_options *options, const char *key, const char *value)
 {
@@ -83,6 +126,9 @@ cnn_status cnn_train_options_set(cnn_train_options *options, const char *key, co
         if (strcmp(key, numbers[i].key) == 0)
             return cnn_take_number((double *)(void *)((char *)options + numbers[i].offset),
                                    &numbers[i].range, value, key);
+    for (int i = 0; i < ROWS; i++)
+        if (rows[i].kind == WORDS && strcmp(key, rows[i].flag + 2) == 0)
+            return read_words(options, &rows[i], value);
     return cnn_fail(CNN_ERROR_ARGUMENT, "no option of training is called '%s'", key);
 }
 
@@ -103,8 +149,63 @@ static cnn_status check_whole(int value, const char *flag, int low)
     return cnn_fail(CNN_ERROR_ARGUMENT, "%s: expected %d or more, found %d", flag, low, value);
 }
 
+/* Every epoch of a schedule is one of the run. */
+static cnn_status check_schedule(const cnn_train_options *options)
+{
+    const cnn_rate_schedule *schedule = &options->schedule;
+    int before = 0;
+    if (options->warmup > options->epochs)
+        return cnn_fail(CNN_ERROR_ARGUMENT,
+                        "--warmup: expected at most %d, the epochs of the run (--epochs), found %g",
+                        options->epochs, options->warmup);
+    if (options->fixed_momentum && schedule->kind != CNN_SCHEDULE_ONECYCLE)
+        return cnn_fail(CNN_ERROR_ARGUMENT, "--fixed-momentum: expected --schedule onecycle with "
+                                            "it, found another, which leaves the momentum alone");
+    if (schedule->kind != CNN_SCHEDULE_STEP)
+        return CNN_OK;
+    if (schedule->milestone_count < 1 || schedule->milestone_count > CNN_MAX_MILESTONES ||
+        !(schedule->factor > 0.0) || !isfinite(schedule->factor))
+        return cnn_fail(CNN_ERROR_ARGUMENT, "--schedule: expected 1 to %d epochs and a factor above "
+                                            "0, found others",
+                        CNN_MAX_MILESTONES);
+    for (int i = 0; i < schedule->milestone_count; i++) {
+        int epoch = schedule->milestones[i];
+        if (epoch <= before || epoch >= options->epochs)
+            return cnn_fail(CNN_ERROR_ARGUMENT,
+                            "--schedule: expected ascending epochs of 1 to %d (--epochs is %d), "
+                            "found %d",
+                            options->epochs - 1, options->epochs, epoch);
+        before = epoch;
+    }
+    return CNN_OK;
+}
+
+/* Options that mean nothing without another. */
+static cnn_status check_together(const cnn_train_options *options)
+{
+    bool sgd = options->optimizer == CNN_OPTIMIZER_SGD;
+    const struct {
+        bool is_wrong;
+        const char *message;
+    } rules[] = {
+        {options->momentum > 0.0 && !sgd, "--momentum: expected --optimizer sgd with it, found "
+                                          "Adam, whose betas are fixed: leave it out"},
+        {options->nesterov && !sgd,
+         "--nesterov: expected --optimizer sgd with it, found Adam: leave it out"},
+        {options->nesterov && options->momentum == 0.0,
+         "--nesterov: expected a --momentum above 0 with it, found none: give one, 0.9 say"},
+        {options->decay_all && options->weight_decay == 0.0,
+         "--decay-all: expected a --weight-decay above 0 with it, found none"},
+    };
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
+        if (rules[i].is_wrong)
+            return cnn_fail(CNN_ERROR_ARGUMENT, "%s", rules[i].message);
+    return CNN_OK;
+}
+
 cnn_status cnn_train_options_check(const cnn_train_options *options)
 {
+    CNN_NEED(options);
     int piece;
     cnn_status status = CNN_OK;
     CNN_TRY(check_whole(options->epochs, "--epochs", 0));
@@ -114,17 +215,19 @@ cnn_status cnn_train_options_check(const cnn_train_options *options)
     CNN_TRY(check_whole(options->early_stop, "--early-stop", 0));
     CNN_TRY(check_whole(options->checkpoint_every, "--checkpoint-every", 0));
     CNN_TRY(check_whole(options->checkpoint_steps, "--checkpoint-steps", 0));
-    status = check_numbers(options);
+    CNN_TRY(check_numbers(options));
+    CNN_TRY(check_together(options));
+    status = check_schedule(options);
 out:
     return status;
 }
 
 static json_t *value_to_json(const cnn_train_options *options, const option_row *row)
 {
+    char text[CNN_WORDS_SIZE];
     const void *field = (const char *)options + row->offset;
     switch (row->kind) {
     case WHOLE:
-    case ADDED:
         return json_integer(*(const int *)field);
     case NUMBER:
         return json_real(*(const double *)field);
@@ -132,6 +235,9 @@ static json_t *value_to_json(const cnn_train_options *options, const option_row 
         return cnn_json_uint64(*(const uint64_t *)field);
     case PATTERNS:
         return cnn_json_string(field);
+    case WORDS:
+        row->words->write(text, options);
+        return json_string(text);
     default:
         return json_boolean(*(const bool *)field);
     }
@@ -160,12 +266,10 @@ static bool value_from_json(cnn_train_options *options, const option_row *row, c
 {
     void *field = (char *)options + row->offset;
     json_int_t whole = json_integer_value(value);
-    bool added = row->kind == ADDED || row->kind == ADDED_FLAG || row->kind == PATTERNS;
-    if (!value && added)
+    if (!value && row->added)
         return true;
     switch (row->kind) {
     case WHOLE:
-    case ADDED:
         *(int *)field = (int)whole;
         return json_is_integer(value) && whole >= 0 && whole <= INT_MAX;
     case NUMBER:
@@ -175,6 +279,8 @@ static bool value_from_json(cnn_train_options *options, const option_row *row, c
         return cnn_json_get_uint64(field, value);
     case PATTERNS:
         return take_patterns(field, json_string_value(value));
+    case WORDS:
+        return json_is_string(value) && row->words->read(options, json_string_value(value));
     default:
         *(bool *)field = json_is_true(value);
         return json_is_boolean(value);
@@ -209,6 +315,18 @@ static cnn_status fail_match(const char *flag, const json_t *now, const json_t *
     return status;
 }
 
+/* A schedule that ends with the run would have gone another way. */
+static cnn_status match_epochs(const cnn_train_options *now, const cnn_train_options *then,
+                               const char *source)
+{
+    if (now->epochs == then->epochs || !cnn_rate_knows_end(then))
+        return CNN_OK;
+    return cnn_fail(CNN_ERROR_DATA,
+                    "--epochs: expected %d as in %s, whose --schedule ends with them, found %d: "
+                    "leave it out, or train afresh without --resume",
+                    then->epochs, source, now->epochs);
+}
+
 static const char leave_out[] = "leave it out, or train afresh without --resume";
 
 cnn_status cnn_train_options_match(const cnn_train_options *now, const cnn_train_options *then,
@@ -218,6 +336,7 @@ cnn_status cnn_train_options_match(const cnn_train_options *now, const cnn_train
     if (now->epochs < then->epochs)
         return cnn_fail(CNN_ERROR_DATA, "--epochs: expected %d as in %s, or more, found %d: %s",
                         then->epochs, source, now->epochs, leave_out);
+    status = match_epochs(now, then, source);
     for (int i = 0; i < ROWS && status == CNN_OK; i++) {
         json_t *found = value_to_json(now, &rows[i]), *expected = value_to_json(then, &rows[i]);
         if (rows[i].rule == STAYS && !json_equal(found, expected))

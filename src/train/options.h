@@ -6,9 +6,6 @@
 
 #include "base/json.h"
 
-/* Errors: ARGUMENT (the option, what was expected and found). */
-cnn_status cnn_train_options_check(const cnn_train_options *options);
-
 /* A new object with an entry per field, under the field's name; NULL where there is no memory. A
  * seed beyond JSON's integers is a string. */
 json_t *cnn_train_options_to_json(const cnn_train_options *options);

@@ -46,17 +46,18 @@ out:
 
 static cnn_status take_values(cnn_trainer *trainer, const cnn_checkpoint *checkpoint)
 {
-    const cnn_adam *adam = &trainer->plan->adam;
+    const cnn_optimizer *optimizer = &trainer->plan->optimizer;
     cnn_judgement *best = &trainer->best;
     cnn_state state = {0};
     cnn_status status = CNN_OK;
-    CNN_TRY(
-        cnn_state_init(&state, trainer->model, checkpoint->best_epoch >= 0 ? best->model : NULL));
+    CNN_TRY(cnn_state_init(&state, optimizer->class, trainer->model,
+                           checkpoint->best_epoch >= 0 ? best->model : NULL));
     CNN_TRY(cnn_state_read(&state, checkpoint->archive));
     CNN_TRY(cnn_plan_upload(trainer->plan, trainer->model));
     trainer->kept = false;
-    CNN_TRY(cnn_buffer_write(&adam->m, 0, state.m, adam->count * sizeof(float)));
-    CNN_TRY(cnn_buffer_write(&adam->v, 0, state.v, adam->count * sizeof(float)));
+    for (int i = 0; i < optimizer->class->state_count; i++)
+        CNN_TRY(cnn_buffer_write(&optimizer->states[i], 0, state.states[i],
+                                 optimizer->count * sizeof(float)));
     best->epoch = checkpoint->best_epoch;
     best->accuracy = checkpoint->best_accuracy;
     best->loss = checkpoint->best_loss;

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/philox.h"
 #include "base/status.h"
+#include "optim/rate.h"
 #include "train/trainer.h"
 
 static bool leave_callback(cnn_trainer *trainer, bool goes_on)
@@ -200,6 +201,12 @@ static bool is_checkpoint_due(const cnn_trainer *trainer, int epoch)
     return every > 0 && (epoch + 1) % every == 0;
 }
 
+static double rate_of_last_step(const cnn_trainer *trainer)
+{
+    uint64_t step = trainer->loop.step;
+    return cnn_rate_at(&trainer->options, trainer->loop.epoch_steps, step > 0 ? step - 1 : 0).lr;
+}
+
 /* Evaluates where it is due, updates the model, and reports: after that the epoch is over. */
 static cnn_status close_epoch(cnn_epoch *epoch, cnn_trainer *trainer)
 {
@@ -208,7 +215,7 @@ static cnn_status close_epoch(cnn_epoch *epoch, cnn_trainer *trainer)
     epoch->train_accuracy = epoch->val_accuracy = epoch->test_accuracy = NAN;
     epoch->evaluated = epoch->index < 0 || is_printed(trainer);
     epoch->step = trainer->loop.step;
-    epoch->learning_rate = trainer->options.lr;
+    epoch->learning_rate = rate_of_last_step(trainer);
     epoch->device = trainer->device->info.name;
     if (epoch->evaluated)
         CNN_TRY(evaluate_all(epoch, &decisive, trainer));
@@ -249,7 +256,8 @@ static void begin(cnn_trainer *trainer, const cnn_train_callbacks *callbacks)
     loop->feed = &trainer->train;
     loop->training = true;
     loop->phase = "train";
-    loop->lr = trainer->options.lr;
+    loop->options = &trainer->options;
+    loop->epoch_steps = cnn_trainer_position(trainer).steps;
     loop->seed = trainer->options.seed;
     loop->tick = tick;
     loop->save = offer_checkpoint;

@@ -131,7 +131,7 @@ out:
 cnn_status cnn_trainer_save(cnn_trainer *trainer, const char *path, const char *previous)
 {
     CNN_NEED(trainer, path);
-    const cnn_adam *adam = &trainer->plan->adam;
+    const cnn_optimizer *optimizer = &trainer->plan->optimizer;
     cnn_state state = {0};
     if (trainer->moment != CNN_IDLE && trainer->moment != CNN_AT_CHECKPOINT)
         return cnn_fail(CNN_ERROR_ARGUMENT,
@@ -143,10 +143,11 @@ cnn_status cnn_trainer_save(cnn_trainer *trainer, const char *path, const char *
     if (!trainer->data_hash[0])
         CNN_TRY(cnn_dataset_hash(trainer->data_hash, trainer->dataset));
     CNN_TRY(cnn_trainer_update_model(trainer));
-    CNN_TRY(cnn_state_init(&state, trainer->model,
+    CNN_TRY(cnn_state_init(&state, optimizer->class, trainer->model,
                            trainer->best.epoch >= 0 ? trainer->best.model : NULL));
-    CNN_TRY(cnn_buffer_read(state.m, &adam->m, 0, adam->count * sizeof(float)));
-    CNN_TRY(cnn_buffer_read(state.v, &adam->v, 0, adam->count * sizeof(float)));
+    for (int i = 0; i < optimizer->class->state_count; i++)
+        CNN_TRY(cnn_buffer_read(state.states[i], &optimizer->states[i], 0,
+                                optimizer->count * sizeof(float)));
     CNN_TRY(write_state(trainer, &state, path, previous));
 out:
     cnn_state_finish(&state);

@@ -17,7 +17,7 @@ static void add(cnn_state *state, const char *prefix, const cnn_tensor_info *ten
     added->values = values;
 }
 
-static void add_moments(cnn_state *state, const char *prefix, const cnn_model *model, float *values)
+static void add_optimizer(cnn_state *state, const char *prefix, const cnn_model *model, float *values)
 {
     for (size_t i = 0; i < model->slot_count; i++) {
         const cnn_tensor_info *tensor = &model->slots[i].info;
@@ -32,18 +32,20 @@ static void add_model(cnn_state *state, const char *prefix, const cnn_model *mod
         add(state, prefix, &model->slots[i].info, model->slots[i].info.values);
 }
 
-cnn_status cnn_state_init(cnn_state *state, const cnn_model *model, const cnn_model *best)
+cnn_status cnn_state_init(cnn_state *state, const cnn_optimizer_class *optimizer,
+                          const cnn_model *model, const cnn_model *best)
 {
-    enum { PARTS = 4 }; /* the model, two moments, the best */
+    enum { PARTS = 2 + CNN_OPTIMIZER_STATES }; /* the model, its optimizer's state, the best */
     size_t most = PARTS * model->slot_count, values = model->network->parameter_count;
     cnn_status status = CNN_OK;
-    CNN_TRY(cnn_allocate(&state->m, values, sizeof(float), "Adam's first moments"));
-    CNN_TRY(cnn_allocate(&state->v, values, sizeof(float), "Adam's second moments"));
+    state->optimizer = optimizer;
+    for (int i = 0; i < optimizer->state_count; i++)
+        CNN_TRY(cnn_allocate(&state->states[i], values, sizeof(float), optimizer->states[i].title));
     CNN_TRY(cnn_allocate(&state->tensors, most, sizeof *state->tensors, "a checkpoint"));
     CNN_TRY(cnn_allocate(&state->names, most, sizeof *state->names, "a checkpoint"));
     add_model(state, "", model);
-    add_moments(state, "adam.m.", model, state->m);
-    add_moments(state, "adam.v.", model, state->v);
+    for (int i = 0; i < optimizer->state_count; i++)
+        add_optimizer(state, optimizer->states[i].prefix, model, state->states[i]);
     if (best)
         add_model(state, "best.", best);
 out:
@@ -52,8 +54,8 @@ out:
 
 void cnn_state_finish(cnn_state *state)
 {
-    free(state->m);
-    free(state->v);
+    for (int i = 0; i < CNN_OPTIMIZER_STATES; i++)
+        free(state->states[i]);
     free(state->tensors);
     free(state->names);
     *state = (cnn_state){0};

@@ -5,6 +5,7 @@
 
 #include "model/archive.h"
 #include "net/network.h"
+#include "optim/optimizer.h"
 
 #define CNN_CHECKPOINT_KEY "cnn-cl.checkpoint"
 #define CNN_CHECKPOINT_CONFIG_KEY "cnn-cl.config"
@@ -16,15 +17,18 @@ enum { CNN_STATE_NAME_SIZE = CNN_LAYER_NAME_SIZE + 48 };
 
 /* The tensors and where their values are; start from {0}. */
 typedef struct cnn_state {
-    float *m, *v; /* Adam's moments (parameter_count), laid out as the model's parameters */
+    const cnn_optimizer_class *optimizer;
+    float *states[CNN_OPTIMIZER_STATES]; /* of the optimizer (parameter_count), laid out as the
+                                            model's parameters */
     cnn_tensor_info *tensors;
     char (*names)[CNN_STATE_NAME_SIZE];
     size_t count;
 } cnn_state;
 
-/* Those of the model, Adam's moments of it (memory of the state, zero), and the best model's unless
- * it is NULL. The models must outlive it. Errors: MEMORY. */
-cnn_status cnn_state_init(cnn_state *state, const cnn_model *model, const cnn_model *best);
+/* Those of the model, the optimizer's state (memory of this, zero), and the best model's unless it is
+ * NULL. The models must outlive it. Errors: MEMORY. */
+cnn_status cnn_state_init(cnn_state *state, const cnn_optimizer_class *optimizer,
+                          const cnn_model *model, const cnn_model *best);
 void cnn_state_finish(cnn_state *state);
 
 /* Copies the values of an archive, whose tensors must be these and no others; all are checked

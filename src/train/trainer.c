@@ -106,7 +106,8 @@ static cnn_status create_plan(cnn_trainer *trainer)
                                 .frozen = trainer->frozen,
                                 .part = trainer->keeps ? CNN_PART_REST : CNN_PART_WHOLE,
                                 .slots = cnn_divide_up(most, batch),
-                                .whole = (int)batch};
+                                .whole = (int)batch,
+                                .trained = &trainer->options};
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_plan_create(&trainer->plan, trainer->device, network, options));
     CNN_TRY(init_feeds(trainer));

@@ -9,9 +9,9 @@ FAULTS = {
     "an output left out": ("conv.cl", "if (row < TAPS * ICG)\n            gradients",
                            "if (row == 0)\n            continue;\n        if (row < TAPS * ICG)\n            gradients",
                            "plain +backward +conv ", "the gradient of conv2d_00.weight: .* inf "),
-    "a write behind the end": ("adam.cl", "FOR_EACH (i, count)", "FOR_EACH (i, count + 1)",
+    "a write behind the end": ("optimizer.cl", "FOR_EACH (i, count)", "FOR_EACH (i, count + 1)",
                                "fused +update", "bytes behind its end"),
-    "a write before the begin": ("adam.cl", "m[i] = first;", "m[i] = first; if (i == 0) m[-1] = 1.0f;",
+    "a write before the begin": ("optimizer.cl", "m[i] = first;", "m[i] = first; if (i == 0) m[-1] = 1.0f;",
                                  "fused +update", "first moments .* 4 bytes before its begin"),
     "the other one of a tie": ("pool.cl", "a > b ||", "a >= b ||", "plain +backward +maxpool",
                                "the gradient of the input"),
@@ -31,9 +31,9 @@ FAULTS = {
                            "the NaN is lost: the loss is "),
     "a NaN that is lost on its way": ("activation.cl", "x <= 0.0f ? 0.0f : x;", "fmax(x, 0.0f);",
                                       "plain +evaluate +NaN in the images", "the NaN is lost: the loss is "),
-    "NaN": ("adam.cl", "sqrt(second)", "sqrt(-second)", "trace +20 steps, fused",
+    "NaN": ("optimizer.cl", "sqrt(second)", "sqrt(-second)", "trace +20 steps, fused",
             "the loss of step 1 is not finite"),
-    "a piece left out": ("adam.cl", "sum[i] + gradients[i]", "gradients[i]",
+    "a piece left out": ("optimizer.cl", "sum[i] + gradients[i]", "gradients[i]",
                          "trace +20 steps, batches in pieces", "the losses of the steps"),
 }
 

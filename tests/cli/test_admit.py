@@ -14,7 +14,7 @@ class Training(CommandTest):
     """The fast check before training."""
 
     FAULT = ("gather.cl", "/ 255.0f", "/ 256.0f")
-    PIECE = ("adam.cl", "sum[i] + gradients[i]", "gradients[i]")
+    PIECE = ("optimizer.cl", "sum[i] + gradients[i]", "gradients[i]")
 
     def setUp(self):
         self.cache = self.folder + "/cache"

@@ -22,6 +22,9 @@ COMMANDS = {
     "serve": "digits no-preprocess port host no-fuse model",
 }
 
+COMMANDS["train"] += (" optimizer schedule warmup fixed-momentum momentum nesterov weight-decay decay-all"
+                      " clip-norm")
+
 # What is refused, and what the message says.
 WRONG = [
     ("", "a command is missing: see 'cnn-cl --help'"),
@@ -104,6 +107,22 @@ WRONG = [
     ("import a b.safetensors --dropout 1", r"--dropout: expected a number in \[0, 1\), found '1'"),
     ("import a b.safetensors --xdim 28,28", "--xdim: expected three integers"),
     ("import a b.safetensors --model x", "--model is no option of the command import"),
+    ("train --schedule cos", "--schedule: expected constant, cosine, onecycle, or step=E,E:F .*, found 'cos'"),
+    ("train --schedule step=3,2:0.1", "--schedule: expected .* ascending epochs .*, found 'step=3,2:0.1'"),
+    ("train --schedule step=3:0", "--schedule: expected .* a factor above 0, found 'step=3:0'"),
+    ("train --schedule step=3,", "--schedule: expected .*, found 'step=3,'"),
+    ("train --schedule step=3,12:0.5", "--schedule: expected ascending epochs of 1 to 9 .*, found 12"),
+    ("train --warmup 11", "--warmup: expected at most 10, the epochs of the run .*, found 11"),
+    ("train --fixed-momentum", "--fixed-momentum: expected --schedule onecycle with it"),
+    ("train --nesterov", "--nesterov: expected --optimizer sgd with it, found Adam"),
+    ("train --optimizer sgd --nesterov", "--nesterov: expected a --momentum above 0 with it"),
+    ("train --momentum 0.9", "--momentum: expected --optimizer sgd with it, found Adam"),
+    ("train --optimizer sgd --momentum 1", r"--momentum: expected a number in \[0, 1\), found '1'"),
+    ("train --optimizer rmsprop", "--optimizer: expected adam, adamw or sgd, found 'rmsprop'"),
+    ("train --decay-all", "--decay-all: expected a --weight-decay above 0 with it"),
+    ("train --weight-decay -1", "--weight-decay: expected a finite number of 0 or more, found '-1'"),
+    ("train --clip-norm inf", "--clip-norm: expected a finite number of 0 or more, found 'inf'"),
+    ("eval --optimizer sgd", "--optimizer is no option of the command eval"),
     ("train --lr 1e-60", "--lr: expected a finite number above 0, found '1e-60', which is 0 in float32"),
     ("train --lr 1e39", "--lr: expected a finite number above 0, found '1e39', which is inf in float32"),
     ("train --lr 1e-999", "--lr: expected a finite number above 0, found '1e-999'"),
