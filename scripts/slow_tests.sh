@@ -6,7 +6,7 @@
 #   long      thousands of epochs and models, a million predictions: memory and objects stay as they were
 #   networks  200 random networks pass the doctor and the check before training, on each driver; wrong kernels do not
 #   graphs    100 random networks and the larger presets: a training step on the device beside PyTorch's, and
-#             their ONNX files in onnxruntime
+#             their ONNX files in onnxruntime; files of PyTorch's exporters
 #   sweeps    each shape and network of the tests of kernels and plans, where scripts/test.sh has some
 #   sanitize  all tests of modules, devices and commands under AddressSanitizer and UBSan, on pocl
 # Without names: all. BUILD_DIR is the build folder, build/ without it.
@@ -59,6 +59,8 @@ for name in $names; do
             python3 "$root/tests/check_onnx.py" "$build/src/cli/cnn-cl" "$build/tests/save_model" \
                 "$build/tests/plain_network" "$root/data/nets" 100 \
                 lenet5,mnist_example,resnet20,mobilenet_v2,efficientnet_lite0,resnet18 || [ $? = 77 ]
+            python3 "$root/tests/check_onnx_in.py" "$build/src/cli/cnn-cl" "$build/tests/import_files" \
+                "$build/tests/plain_network" all || [ $? = 77 ]
             ;;
         sweeps)
             run_sweeps

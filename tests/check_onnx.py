@@ -119,6 +119,17 @@ def check_values(plain_network, folder, path, exported, config, draw, tolerance)
     return difference
 
 
+def check_return(cnn_cl, plain_network, folder, exported, tolerance):
+    """Imported again, the file gives the logits that it gave."""
+    back, images = os.path.join(folder, "back.safetensors"), os.path.join(folder, "images")
+    subprocess.run([cnn_cl, "import", "-q", exported, back], check=True, stdout=subprocess.DEVNULL)
+    ours, again = (os.path.join(folder, name) for name in ("logits", "logits.again"))
+    subprocess.run([plain_network, "logits", back, images, again, str(BATCH)], check=True)
+    ours, again = np.fromfile(ours, "f4"), np.fromfile(again, "f4")
+    difference = np.linalg.norm(again - ours) / np.linalg.norm(ours)
+    assert again.shape == ours.shape and difference <= tolerance, difference
+
+
 def check_family(cnn_cl, save_model, plain_network, options, draw):
     with tempfile.TemporaryDirectory() as folder:
         path, exported = os.path.join(folder, "model"), os.path.join(folder, "model.onnx")
@@ -126,6 +137,7 @@ def check_family(cnn_cl, save_model, plain_network, options, draw):
         subprocess.run([cnn_cl, "export", "-q", "--model", path, exported], check=True)
         config = check_file(onnx.load(exported), tensors, metadata)
         difference = check_values(plain_network, folder, path, exported, config, draw, TOLERANCE)
+        check_return(cnn_cl, plain_network, folder, exported, TOLERANCE)
     print(f"ok: {' '.join(options) or 'default'}: {difference:.1e}")
 
 
@@ -144,6 +156,7 @@ def check_graph(cnn_cl, save_model, plain_network, label, text, draw):
         config = check_frame(model, metadata)
         onnx.checker.check_model(model, full_check=True)
         difference = check_values(plain_network, folder, path, exported, config, draw, DEEP_TOLERANCE)
+        check_return(cnn_cl, plain_network, folder, exported, DEEP_TOLERANCE)
     print(f"ok: {label}: {difference:.1e}")
 
 

@@ -52,7 +52,12 @@ CNN_API void cnn_import_options_init(cnn_import_options *options);
  * not: 28 x 28 or 32 x 32 are taken where only such a network of this family explains the file,
  * else xdim is asked for. What was assumed, left out or converted (F16, BF16 and F64 become
  * float32) goes to the log as information. A file that has the metadata "cnn-cl.config" says all
- * itself. Errors: FILE, DATA (the tensor, what was expected and found; an xdim that cannot be
+ * itself.
+ *
+ * An ONNX file (a name that ends in ".onnx", or one that begins as such files do) is a network: its
+ * nodes become layers, Sub and Div of its input the normalisation (behind options->normalization,
+ * where both are there), a softmax at its end is left out. Its input's open sizes are xdim's;
+ * options->network and dropout must not be there. Errors: FILE, DATA (the tensor, what was expected and found; an xdim that cannot be
  * inferred), ARGUMENT (an option out of range or of no use, a network file that is wrong, a ydim
  * that is not the network's), MEMORY. */
 CNN_API cnn_status cnn_model_import(cnn_model **model, const char *path,
@@ -61,7 +66,7 @@ CNN_API cnn_status cnn_model_import(cnn_model **model, const char *path,
 /** The tensors of a file, for a model to start from. */
 typedef struct cnn_weights cnn_weights;
 
-/** Reads a file of any of the formats of cnn_model_import(). Errors: FILE, DATA, MEMORY. */
+/** Reads a file of any of the formats of cnn_model_import() but ONNX. Errors: FILE, DATA, MEMORY. */
 CNN_API cnn_status cnn_weights_load(cnn_weights **weights, const char *path);
 /** Frees it. NULL is no error. */
 CNN_API void cnn_weights_destroy(cnn_weights *weights);

@@ -8,6 +8,7 @@
 #include "exchange/fit.h"
 #include "exchange/infer.h"
 #include "exchange/named.h"
+#include "exchange/onnx_in.h"
 #include "model/format.h"
 #include "net/network.h"
 
@@ -205,11 +206,28 @@ static cnn_status fail_fit(const cnn_network *network, const cnn_state_dict *dic
     return status;
 }
 
+/* An ONNX file is a network, with its values. */
+static cnn_status import_onnx(cnn_model **model, const char *path,
+                              const cnn_import_options *options)
+{
+    cnn_status status = check_options(options);
+    if (status != CNN_OK)
+        return status;
+    if (options->network || !(options->dropout < 0.0))
+        return cnn_fail(CNN_ERROR_ARGUMENT,
+                        "%s: %s is of no use with an ONNX file, whose graph is the network: leave "
+                        "it out",
+                        path, options->network ? "--net" : "--dropout");
+    return cnn_onnx_import(model, path, options);
+}
+
 cnn_status cnn_model_import(cnn_model **model, const char *path, const cnn_import_options *options)
 {
     CNN_NEED(model, path, options);
     *model = NULL;
     cnn_status status = CNN_OK;
+    if (cnn_onnx_is(path))
+        return import_onnx(model, path, options);
     cnn_state_dict *dict = NULL;
     cnn_model *result = NULL;
     import_target target = {NULL, false};

@@ -54,10 +54,7 @@ static const struct {
 } conversions[] = {
     {"npz", ": python3 -c \"import sys, numpy, safetensors.numpy as s; "
             "s.save_file(dict(numpy.load(sys.argv[1])), sys.argv[2])\" FILE FILE.safetensors"},
-    {"ONNX", ": python3 -c \"import sys, onnx, onnx.numpy_helper as n, safetensors.numpy as s; "
-             "s.save_file({t.name: n.to_array(t) for t in "
-             "onnx.load(sys.argv[1]).graph.initializer}, sys.argv[2])\" FILE FILE.safetensors "
-             "takes its tensors by name"},
+    {"ONNX", ": cnn-cl import FILE FILE.safetensors makes a model of it"},
     {"HDF5", ": load it where it was made and save its tensors, in PyTorch's shapes, with "
              "safetensors.numpy.save_file()"},
     {"Keras", ": load it where it was made and save its tensors, in PyTorch's shapes, with "

@@ -214,7 +214,6 @@ class Import(Exchange):
             self.refuse("theirs: .*safetensors")
         for content, pattern in (
                 (b"\x89HDF\r\n\x1a\n" + bytes(8), "found an HDF5 file .*: load it where it was made"),
-                (b"\x08\x08\x12\x07pytorch" + bytes(20), "found an ONNX network: python3 -c .* takes its tensors"),
                 (b"PK\3\4" + bytes(22) + b"\5\0\0\0a.npy", r"found arrays of NumPy's \(npz\): python3 -c "),
                 (b"RIFF\0\0\0\0WEBPVP8 ", "found a WebP picture"),
                 (b"<!DOCTYPE html>", "found a page of the web .*download"), (b"", "found an empty file"),
