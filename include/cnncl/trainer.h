@@ -6,6 +6,7 @@
 #include <cnncl/dataset.h>
 #include <cnncl/device.h>
 #include <cnncl/model.h>
+#include <cnncl/predictor.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -177,6 +178,15 @@ CNN_API cnn_best cnn_trainer_best(const cnn_trainer *trainer);
  * values that it was updated with last, and the message names the step. Errors: ARGUMENT (called
  * from one of its own callbacks), ARITHMETIC, STOPPED, OPENCL, MEMORY. */
 CNN_API cnn_status cnn_trainer_run(cnn_trainer *trainer, const cnn_train_callbacks *callbacks);
+
+/** How well the model that the trainer has does on a split, and what each sample is taken for:
+ * predictions (N) of the split's N samples, in their order. What is frozen and kept is not computed
+ * again. Errors: ARGUMENT (it is running), DATA (the split is empty), ARITHMETIC, MEMORY, OPENCL. */
+CNN_API cnn_status cnn_trainer_evaluate_samples(cnn_evaluation *evaluation,
+                                                cnn_prediction *predictions, cnn_trainer *trainer,
+                                                cnn_split split);
+/** Is the result of frozen layers kept, so that training runs the rest of the network alone? */
+CNN_API bool cnn_trainer_keeps(const cnn_trainer *trainer);
 
 #ifdef __cplusplus
 }

@@ -300,6 +300,7 @@ static void tell_result(const train_run *run)
 int cmd_train(cli_options *options)
 {
     train_run run = {.options = options, .saved = NOTHING_SAVED, .lock.file = -1};
+    cli_report report = {0};
     int code = 0;
     cli_interrupt_end_with("cnn-cl: interrupted before training; nothing was saved\n");
     CLI_TRY(prepare(&run));
@@ -308,12 +309,14 @@ int cmd_train(cli_options *options)
     cli_print("Done\n");
     CLI_TRY(cli_flush());
     tell_result(&run);
+    CLI_TRY(cli_report_evaluate_kept(&report, &run.session, run.trainer));
     /* Its memory is the predictor's room. The model is saved, whatever becomes of the report. */
     cnn_trainer_destroy(run.trainer);
     run.trainer = NULL;
-    CLI_TRY(cli_report_training(&run.session, options, run.files.folder,
+    CLI_TRY(cli_report_training(&report, &run.session, options, run.files.folder,
                                 run.files.paths[TRAIN_PICTURE]));
 out:
+    cli_report_finish(&report);
     cnn_metrics_destroy(run.metrics);
     cnn_trainer_destroy(run.trainer);
     cnn_checkpoint_destroy(run.checkpoint);

@@ -52,6 +52,19 @@ out:
     return code;
 }
 
+int cli_report_evaluate_kept(cli_report *report, const cli_session *session, cnn_trainer *trainer)
+{
+    cnn_split judge = cnn_dataset_judge(session->dataset);
+    size_t count = cnn_dataset_count(session->dataset, judge);
+    if (count == 0 || !cnn_trainer_keeps(trainer))
+        return 0;
+    report->predictions = cli_allocate(count, sizeof *report->predictions);
+    if (!report->predictions)
+        return CLI_EXIT_FAILURE;
+    return cli_check(cnn_trainer_evaluate_samples(&report->evaluation, report->predictions, trainer,
+                                                  judge));
+}
+
 /* Figures of a page are no reason to lose it: what cannot be measured is told there. */
 int cli_report_measure(cli_report *report, const cnn_run *run, const cli_session *session,
                        const cli_options *options)
@@ -64,6 +77,11 @@ int cli_report_measure(cli_report *report, const cnn_run *run, const cli_session
     }; /* batches that the bench runs around its two passes */
     cnn_bench_options chosen;
     double step = report->step_seconds, trained = cnn_run_step_seconds(run);
+    if (options->train.freeze[0] != '\0') {
+        cli_report_note(report, "The steps of the plan were not timed: layers are frozen, and the "
+                                "bench trains all. 'cnn-cl bench' times them.");
+        return 0;
+    }
     if (trained > 0.0 && (step == 0.0 || trained < step))
         step = trained;
     if (step * (2 * FEWEST + AROUND) > most) {
@@ -129,20 +147,19 @@ out:
     return code;
 }
 
-int cli_report_training(const cli_session *session, const cli_options *options, const char *folder,
-                        const char *picture_path)
+int cli_report_training(cli_report *report, const cli_session *session, const cli_options *options,
+                        const char *folder, const char *picture_path)
 {
-    cli_report report = {0};
     cnn_run *run = NULL;
     int code = 0;
-    CLI_TRY(cli_report_evaluate(&report, session, options));
-    CLI_TRY(draw_predictions(&report, session, options, picture_path));
+    if (!report->predictions)
+        CLI_TRY(cli_report_evaluate(report, session, options));
+    CLI_TRY(draw_predictions(report, session, options, picture_path));
     CLI_TRY(cli_check(cnn_run_open(&run, folder, options->config.name)));
-    CLI_TRY(cli_report_measure(&report, run, session, options));
-    CLI_TRY(cli_report_write(&report, run, session, options->seed));
+    CLI_TRY(cli_report_measure(report, run, session, options));
+    CLI_TRY(cli_report_write(report, run, session, options->seed));
     cli_info("report on the run in %s/report.html", folder);
 out:
     cnn_run_destroy(run);
-    cli_report_finish(&report);
     return code;
 }

@@ -30,9 +30,12 @@ int cli_report_write(cli_report *report, const cnn_run *run, const cli_session *
                      uint64_t seed);
 void cli_report_finish(cli_report *report);
 
+/* The same by a trainer whose frozen layers' results are kept: they are not computed again. */
+int cli_report_evaluate_kept(cli_report *report, const cli_session *session, cnn_trainer *trainer);
+
 /* The end of a training run: the picture of 25 predictions, and the page. The session has all
- * three. */
-int cli_report_training(const cli_session *session, const cli_options *options, const char *folder,
-                        const char *picture_path);
+ * three; evaluates where the report has nothing yet. */
+int cli_report_training(cli_report *report, const cli_session *session, const cli_options *options,
+                        const char *folder, const char *picture_path);
 
 #endif

@@ -231,9 +231,17 @@ bool cnn_run_fuse(bool *fuse, const cnn_run *run)
     return json_is_boolean(value);
 }
 
+/* Steps of a part of the network tell nothing of its steps. */
+static bool has_frozen(const cnn_run *run)
+{
+    const json_t *options = json_object_get(run->json, "options");
+    const char *patterns = json_string_value(json_object_get(options, "freeze"));
+    return patterns && patterns[0] != '\0';
+}
+
 double cnn_run_step_seconds(const cnn_run *run)
 {
-    if (!run)
+    if (!run || has_frozen(run))
         return 0.0;
     double rate =
         run->metric_count > 0 ? run->metrics[run->metric_count - 1].images_per_second : (double)NAN;
