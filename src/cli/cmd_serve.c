@@ -1,4 +1,4 @@
-/* serve: a page to draw digits on, and images labelled over HTTP. */
+/* serve: a page to draw digits on or to drop pictures on, and images labelled over HTTP. */
 #include <time.h>
 
 #include "cli/commands.h"
@@ -31,7 +31,8 @@ static int serve(const cli_service *service, const cli_options *options)
     cli_interrupt_catch("cnn-cl: interrupted again and ended at once\n");
     cli_print("listening on http://%s/\n", address);
     CLI_TRY(cli_flush());
-    cli_info("draw there, or: curl --data-binary @IMAGE http://%s/predict; Ctrl-C ends", address);
+    cli_info("%s there, or: curl --data-binary @IMAGE http://%s/predict; Ctrl-C ends",
+             service->conversion.digits ? "draw" : "drop pictures", address);
     code = wait_for_signal(server);
     cli_info("ending: what was asked is answered");
 out:

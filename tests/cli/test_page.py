@@ -232,5 +232,101 @@ class Page(unittest.TestCase):
         driver.screenshot("page-problem")
 
 
+def write_color(path, color, width=24, height=16):
+    with open(path, "wb") as file:
+        file.write(b"P6 %d %d 255\n" % (width, height) + bytes(color) * (width * height))
+
+
+# Pictures that a script makes, since no driver drops or pastes: how they arrive.
+ARRIVE = """
+const bytes = new Uint8Array(%s), data = new DataTransfer();
+data.items.add(new File([bytes], %s));
+const event = %s;
+(document.activeElement || document.body).dispatchEvent(event);
+"""
+DROP = 'new DragEvent("drop", {dataTransfer: data, bubbles: true, cancelable: true})'
+PASTE = 'new ClipboardEvent("paste", {clipboardData: data, bubbles: true})'
+
+
+@unittest.skipUnless(shutil.which("chromedriver"), "chromedriver is not here (chromium-driver)")
+class Pictures(unittest.TestCase):
+    """The page of a model that was trained on pictures."""
+    COLORS = {"grass & <moss>": (40, 180, 60), "sky": (60, 120, 240), "Sonne": (240, 200, 40)}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.mkdtemp(prefix="cnn-cl-test-")
+        for name, color in cls.COLORS.items():
+            for part in ("train", "val"):
+                os.makedirs(f"{cls.folder}/photos/{part}/{name}")
+                for i in range(12):
+                    write_color(f"{cls.folder}/photos/{part}/{name}/{i}.ppm",
+                                [max(0, value - 3 * i) for value in color])
+        subprocess.run([CNN_CL, "train", "-q", "--data", "photos", "--size", "8,8", "--out", "run",
+                        "--cdims", "4", "--hdims", "8", "--dropout", "0", "--lr", "2e-2", "--epochs", "10",
+                        "--batch", "12"],
+                       cwd=cls.folder, env=environment(), check=True, stdout=subprocess.DEVNULL, timeout=600)
+        cls.server = Server(cls.folder)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.end(signal.SIGTERM)
+        shutil.rmtree(cls.folder)
+
+    def browse(self, width, height):
+        driver = Driver(width, height)
+        self.addCleanup(driver.close)
+        driver.open(f"http://127.0.0.1:{self.server.port}/")
+        driver.wait("document.body.dataset.ready === 'yes'")
+        return driver
+
+    def answers(self, driver, count):
+        driver.wait(f"!busy && document.querySelectorAll('.shot li.best, .shot .problem:not(:empty)').length >= {count}")
+        return driver.run("return [...document.querySelectorAll('.shot')].map(shot => "
+                          "[shot.querySelector('.file-name').textContent, (shot.querySelector('.verdict b') || "
+                          "{textContent: shot.querySelector('.problem').textContent}).textContent])")
+
+    def choose_all(self, driver):
+        paths = []
+        for i, (name, color) in enumerate(self.COLORS.items()):
+            paths.append(f"{self.folder}/{i}.ppm")
+            write_color(paths[-1], color)
+        with open(f"{self.folder}/broken.png", "wb") as file:
+            file.write(b"\x89PNG\r\n\x1a\n")
+        driver.type("#files", "\n".join(paths + [f"{self.folder}/broken.png"]))
+        found = self.answers(driver, 4)
+        self.assertEqual(found[:3], [[f"{i}.ppm", name] for i, name in enumerate(self.COLORS)])
+        self.assertIn("damaged or truncated PNG", found[3][1])
+        self.assertTrue(driver.run("const c = document.querySelectorAll('.shot canvas')[1];"
+                                   "const p = c.getContext('2d').getImageData(4, 4, 1, 1).data;"
+                                   "return c.width === 8 && Math.abs(p[0] - 60) + Math.abs(p[2] - 240) < 6"))
+        self.assertEqual(driver.run("return document.querySelectorAll('.shot:first-child li').length"), 3)
+
+    def assert_fits(self, driver, width):
+        self.assertLessEqual(driver.run("return document.documentElement.scrollWidth"), width)
+        self.assertLessEqual(driver.run("return innerWidth"), width)
+
+    def test_desktop(self):
+        driver = self.browse(1280, 800)
+        self.assertTrue(driver.run("return document.querySelector('.cards').hidden"))
+        self.choose_all(driver)
+        self.assert_fits(driver, 1280)
+        driver.screenshot("pictures-1280")
+        for number, (how, color) in enumerate(((DROP, (62, 118, 236)), (PASTE, (236, 198, 44)))):
+            data = list(b"P6 2 2 255\n" + bytes(color) * 4)
+            driver.run(ARRIVE % (json.dumps(data), json.dumps(f"new{number}.ppm"), how))
+            found = self.answers(driver, 5 + number)
+            self.assertEqual(found[0], [f"new{number}.ppm", ["sky", "Sonne"][number]])
+
+    def test_phone(self):
+        driver = self.browse(390, 844)
+        self.choose_all(driver)
+        self.assert_fits(driver, 390)
+        driver.screenshot("pictures-390")
+        problems = driver.problems()
+        self.assertEqual(len(problems), 1, problems)
+        self.assertIn("400 (Bad Request)", problems[0])  # that is the broken one
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """A page as C: embed_page.py PAGE.html OUT.c
 
-Writes the page's bytes, and a Content-Security-Policy with the hashes of its scripts and styles."""
+Writes the page's bytes, with the style sheet and the script that it names in it, and a
+Content-Security-Policy with the hashes of these."""
 import base64
 import hashlib
+import os
 import re
 import sys
 
@@ -14,9 +16,17 @@ def hashes(page, tag):
         yield f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
+def read(path):
+    with open(path, encoding="utf-8", newline="") as file:
+        return file.read()
+
+
 def main(source, target):
-    with open(source, encoding="utf-8", newline="") as file:
-        page = file.read()
+    folder = os.path.dirname(source)
+    page = read(source)
+    for tag, name in re.findall(r'(<(?:link rel="stylesheet" href|script src)="([^":]+)">(?:</script>)?)', page):
+        kind = "script" if tag.startswith("<script") else "style"
+        page = page.replace(tag, f"<{kind}>\n{read(os.path.join(folder, name))}</{kind}>")
     policy = "; ".join([
         "default-src 'none'",
         "script-src " + " ".join(hashes(page, "script")),

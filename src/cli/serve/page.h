@@ -1,4 +1,4 @@
-/* page.html as it is built into the program, by embed_page.py. */
+/* page.html, with page.css and page.js in it, as it is built into the program by embed_page.py. */
 #ifndef CLI_SERVE_PAGE_H
 #define CLI_SERVE_PAGE_H
 
