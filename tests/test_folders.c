@@ -225,6 +225,63 @@ START_TEST(classes_that_differ_by_case_are_told)
 }
 END_TEST
 
+/* As ImageFolder passes GIF files over, so does this, but where there is nothing else. */
+START_TEST(gif_files_count_where_all_are_such)
+{
+    static const char gif[] = "GIF89a\2\0\2\0\xf1\0\0\xff\0\0\0\xff\0\0\0\xff\x66\x33\0"
+                              ",\0\0\0\0\2\0\2\0\0\2\3\x44\xa8\x15\0;";
+    cnn_dataset *dataset;
+    for (int i = 0; i < 6; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%s/%d.gif", i % 2 ? "a" : "b", i);
+        nested_write(&at, name, gif, sizeof gif - 1);
+    }
+    dataset = open_with(NULL);
+    ck_assert_uint_eq(cnn_dataset_count(dataset, CNN_SPLIT_TRAIN), 5);
+    assert_shape(dataset, 3, 2, 2);
+    cnn_dataset_destroy(dataset);
+    write_picture("a/7.ppm", 2, 2, 1);
+    assert_refused(at.folder, "/b: expected pictures of the class (.jpg, .png, ...), found none");
+}
+END_TEST
+
+START_TEST(pictures_of_every_size_up_to_the_limit)
+{
+    char bomb[128];
+    cnn_data_options options = {.height = 2, .width = 2, .skip_broken = true};
+    write_train(2, 2);
+    write_picture("val/b/1.ppm", 1, 1, 9);
+    cnn_dataset *dataset = open_with(&options);
+    ck_assert_int_eq(cnn_dataset_images(dataset, CNN_SPLIT_VAL)[11], 9);
+    cnn_dataset_destroy(dataset);
+    int size = snprintf(bomb, sizeof bomb, "P4 30000 30000\n");
+    nested_write(&at, "val/b/2.ppm", bomb, (size_t)size);
+    options.skip_broken = false;
+    ck_assert_int_eq(cnn_dataset_open(&dataset, at.folder, &options), CNN_ERROR_DATA);
+    assert_message_has("2.ppm: truncated PNM: expected at least 112500000 bytes");
+    ck_assert_int_eq(symlink("/no/such/place", scratch_path(&at, "val/b/0.ppm")), 0);
+    ck_assert_int_eq(cnn_dataset_open(&dataset, at.folder, &options), CNN_ERROR_FILE);
+    assert_message_has("val/b/0.ppm: cannot be opened: No such file");
+    options.skip_broken = true;
+    dataset = open_with(&options);
+    ck_assert_uint_eq(cnn_dataset_count(dataset, CNN_SPLIT_VAL), 1);
+    cnn_dataset_destroy(dataset);
+}
+END_TEST
+
+START_TEST(folders_without_permission_are_named)
+{
+    cnn_dataset *dataset;
+    write_train(2, 2);
+    if (geteuid() == 0) /* who may read everything */
+        return;
+    ck_assert_int_eq(chmod(scratch_path(&at, "train/b"), 0), 0);
+    ck_assert_int_eq(cnn_dataset_load(&dataset, at.folder), CNN_ERROR_FILE);
+    assert_message_has("train/b: the folder cannot be opened: Permission denied");
+    ck_assert_int_eq(chmod(scratch_path(&at, "train/b"), 0700), 0);
+}
+END_TEST
+
 START_TEST(a_table_beside_the_classes_is_no_data)
 {
     write_train(2, 2);
@@ -250,6 +307,9 @@ int main(void)
                         (int)(sizeof bad_folders / sizeof bad_folders[0]));
     tcase_add_test(tests, one_class_or_none_is_refused);
     tcase_add_test(tests, classes_that_differ_by_case_are_told);
+    tcase_add_test(tests, gif_files_count_where_all_are_such);
+    tcase_add_test(tests, pictures_of_every_size_up_to_the_limit);
+    tcase_add_test(tests, folders_without_permission_are_named);
     tcase_add_test(tests, a_table_beside_the_classes_is_no_data);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

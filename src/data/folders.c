@@ -194,9 +194,10 @@ static cnn_status name_classes(cnn_sources *sources, bool *sorted, const char *f
         return CNN_OK;
     CNN_TRY(list_classes(names, folder));
     if (names->count == 1)
-        status =
-            cnn_fail(CNN_ERROR_DATA, "%s: expected folders of two or more classes, found %s alone",
-                     folder, names->at[0]);
+        status = cnn_fail(CNN_ERROR_DATA,
+                          "%s: expected folders of two or more classes, found %s alone: add "
+                          "another with other pictures",
+                          folder, names->at[0]);
     for (int i = 0; i + 1 < names->count; i++)
         for (int j = i + 1; j < names->count && names->count <= 1000; j++)
             if (strlen(names->at[i]) == strlen(names->at[j]) &&
