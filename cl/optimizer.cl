@@ -9,7 +9,8 @@
  *
  * Options, each none or 1: GROUPED: groups (count) names the row of factors of each parameter, (its
  * share of the rate, of the decay); where the first is 0 it stays as it is. Without, there is no
- * decay. CLIPPED: norm[0] is the norm of the gradients. */
+ * decay. CLIPPED: norm[0] is the norm of the gradients. AVERAGED: average (count)
+ * follows the parameters by the part `keep`, as torch.optim.swa_utils' EMA: a += keep (p - a). */
 
 #include "loop.cl"
 
@@ -28,7 +29,7 @@ kernel void gradient_sum(global float *restrict sum, const global float *restric
     global float *restrict parameters, const global float *restrict gradients,                     \
         const global int *restrict bad, const global uchar *restrict groups,                       \
         const global float2 *restrict factors, const global float *restrict norm, float most,      \
-        float rate, float decay, uint count
+        float rate, float decay, global float *restrict average, float keep, uint count
 
 #ifdef GROUPED
 #define FACTOR(i) const float2 factor = factors[groups[i]]
@@ -57,6 +58,12 @@ kernel void gradient_sum(global float *restrict sum, const global float *restric
 #define GRADIENT(i) gradients[i]
 #endif
 
+#ifdef AVERAGED
+#define AVERAGE(i) average[i] += keep * (parameters[i] - average[i])
+#else
+#define AVERAGE(i) (void)average, (void)keep
+#endif
+
 /* rest1 and rest2 are 1 - b1 and 1 - b2: taken from a float's b2 it would be 1e-5 off. */
 kernel void adam_update(GIVEN, global float *restrict m, global float *restrict v, float beta1,
                         float beta2, float rest1, float rest2, float epsilon, float root)
@@ -75,6 +82,7 @@ kernel void adam_update(GIVEN, global float *restrict m, global float *restrict 
         v[i] = second;
         SHRINK(parameters[i]);
         parameters[i] -= RATE * first / (sqrt(second) * root + epsilon);
+        AVERAGE(i);
     }
 }
 
@@ -97,6 +105,7 @@ kernel void momentum_update(GIVEN, global float *restrict b, float momentum)
 #else
         parameters[i] -= RATE * moved;
 #endif
+        AVERAGE(i);
     }
 }
 #endif
@@ -111,7 +120,18 @@ kernel void sgd_update(GIVEN)
         if (IS_FROZEN)
             continue;
         parameters[i] -= RATE * DECAYED(GRADIENT(i), parameters[i]);
+        AVERAGE(i);
     }
+}
+
+/* The same average of values (count) that no update moves: running statistics. */
+kernel void average_values(global float *restrict average, const global float *restrict values,
+                           const global int *restrict bad, float keep, uint count)
+{
+    if (bad[0] >= 0)
+        return;
+    FOR_EACH (i, count)
+        average[i] += keep * (values[i] - average[i]);
 }
 
 /* sums (items): of the squares of the gradients (count), those of frozen ones left out. Which

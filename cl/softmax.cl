@@ -3,6 +3,11 @@
  *     logit
  *   dz[j] = (softmax(z)[j] - (j == label)) / whole
  * A pass may be a piece of a batch: n are its samples, `whole` those of the batch.
+ * With SHAPED, PyTorch's CrossEntropyLoss(weight, label_smoothing), e[j] = -log softmax(z)[j], y the
+ * label, s the smoothing, w (CLASSES) the weights, or none (NULL) for 1:
+ *   loss = sum over samples of ((1 - s) w[y] e[y] + s / CLASSES * sum over j of w[j] e[j]) / whole
+ *   dz[j] = ((1 - s) w[y] (softmax(z)[j] - (j == y)) + s / CLASSES * (sum of w * softmax(z)[j] -
+ *     w[j])) / whole,  where `whole` is the sum of the batch's w[y]
  * Layout: (N, CLASSES). Must be given: CLASSES. */
 #ifndef CLASSES
 #error "CLASSES must be given"
@@ -11,7 +16,8 @@
 #include "loop.cl"
 
 /* One sample's loss, its gradient dz (CLASSES) and whether it is right; z (CLASSES). */
-static float sample_loss(global float *dz, uint *hit, const global float *z, int label, int whole)
+static float sample_loss(global float *dz, uint *hit, const global float *z, int label, float whole,
+                         float smoothing, const global float *weights)
 {
     float most = z[0];
     int best = 0;
@@ -23,10 +29,27 @@ static float sample_loss(global float *dz, uint *hit, const global float *z, int
     float sum = 0.0f;
     for (int j = 0; j < CLASSES; ++j)
         sum += exp(z[j] - most);
+    *hit = best == label;
+#ifdef SHAPED
+    const float own = (1.0f - smoothing) * (weights ? weights[label] : 1.0f);
+    const float share = smoothing / CLASSES, shift = log(sum) + most;
+    float even = 0.0f, weight = 0.0f;
+    for (int j = 0; j < CLASSES; ++j) {
+        const float w = weights ? weights[j] : 1.0f;
+        even += w * (shift - z[j]);
+        weight += w;
+    }
+    for (int j = 0; j < CLASSES; ++j) {
+        const float p = exp(z[j] - most) / sum, w = weights ? weights[j] : 1.0f;
+        dz[j] = (own * (p - (j == label ? 1.0f : 0.0f)) + share * (weight * p - w)) / whole;
+    }
+    return own * (shift - z[label]) + share * even;
+#else
+    (void)smoothing, (void)weights;
     for (int j = 0; j < CLASSES; ++j)
         dz[j] = (exp(z[j] - most) / sum - (j == label ? 1.0f : 0.0f)) / whole;
-    *hit = best == label;
     return log(sum) + most - z[label];
+#endif
 }
 
 /* A pass's share of its batch's mean loss, and its hits, into slot `slot` of the tally: to what is
@@ -48,12 +71,12 @@ static void note(global float *loss_tally, global uint *hit_tally, global int *b
  * CLASSES. */
 kernel void softmax_cross_entropy(global float *losses, global uint *hits, global float *dz,
                                   const global float *logits, const global ushort *labels, int n,
-                                  int whole)
+                                  float whole, float smoothing, const global float *weights)
 {
     FOR_EACH (sample, n) {
         uint hit;
         losses[sample] = sample_loss(dz + sample * CLASSES, &hit, logits + sample * CLASSES,
-                                     labels[sample], whole);
+                                     labels[sample], whole, smoothing, weights);
         hits[sample] = hit;
     }
 }
@@ -62,7 +85,7 @@ kernel void softmax_cross_entropy(global float *losses, global uint *hits, globa
  * fixed. */
 kernel void softmax_tally(global float *loss_tally, global uint *hit_tally, global int *bad,
                           const global float *losses, const global uint *hits, int slot, int n,
-                          int whole, int added)
+                          float whole, int added)
 {
     if (get_global_id(0) != 0)
         return;
@@ -81,7 +104,8 @@ kernel void softmax_tally(global float *loss_tally, global uint *hit_tally, glob
  * the work-items' sums are added in pairs. */
 kernel void softmax_batch(global float *loss_tally, global uint *hit_tally, global int *bad,
                           global float *dz, const global float *logits, const global ushort *labels,
-                          int slot, int n, int whole, int added)
+                          int slot, int n, float whole, int added, float smoothing,
+                          const global float *weights)
 {
     local float losses[GROUP];
     local uint hits[GROUP];
@@ -91,7 +115,7 @@ kernel void softmax_batch(global float *loss_tally, global uint *hit_tally, glob
     for (size_t sample = item; sample < (size_t)n; sample += items) {
         uint hit;
         loss += sample_loss(dz + sample * CLASSES, &hit, logits + sample * CLASSES, labels[sample],
-                            whole);
+                            whole, smoothing, weights);
         count += hit;
     }
     losses[item] = loss;

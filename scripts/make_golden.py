@@ -198,14 +198,20 @@ def make_linear(path):
 
 
 def make_softmax(path):
-    golden = Golden("Softmax cross-entropy: loss, dlogits, hits")
+    golden = Golden("Softmax cross-entropy: loss, dlogits, hits; with weights of classes and smoothed labels")
+    generator = torch.Generator().manual_seed(1)
     for name, samples, classes, deviation in (("plain", 4, 10, 1.0), ("one_class", 3, 1, 1.0),
                                               ("large_logits", 5, 3, 300.0)):
         logits = float32_normal(samples, classes, deviation=deviation).requires_grad_()
         labels = torch.randint(0, classes, (samples,))
         loss = F.cross_entropy(logits, labels)
         (dlogits,) = torch.autograd.grad(loss, [logits])
+        weights = (torch.rand(classes, generator=generator) + 0.25).double()
+        smoothing = as_float32(0.1)
+        shaped = F.cross_entropy(logits, labels, weight=weights, label_smoothing=smoothing)
+        (dshaped,) = torch.autograd.grad(shaped, [logits])
         golden.case(f"softmax_{name}")
+        golden.tensors(weights=weights, smoothing=smoothing, shaped_loss=shaped, shaped_dlogits=dshaped)
         golden.tensors(logits=logits, labels=labels, loss=loss, dlogits=dlogits,
                        hits=(logits.argmax(1) == labels).sum())
     golden.write(path)
@@ -299,11 +305,12 @@ OPTIMIZERS = {
     "adamw": {"optimizer": "adamw", "lr": 0.01, "weight-decay": 0.5},
     "adamw_all": {"optimizer": "adamw", "lr": 0.02, "weight-decay": 0.25, "decay-all": True,
                   "clip-norm": 4.0},
+    "sgd_ema": {"optimizer": "sgd", "lr": 0.1, "ema": 0.75},
     "cosine": {"optimizer": "sgd", "lr": 0.1, "momentum": 0.5, "schedule": "cosine", "warmup": 1.25},
     "warmup": {"optimizer": "adam", "lr": 0.01, "warmup": 3.0},
     "steps": {"optimizer": "adam", "lr": 0.01, "schedule": "step=2,3:0.25"},
     "onecycle": {"optimizer": "sgd", "lr": 0.5, "momentum": 0.9, "nesterov": True, "schedule": "onecycle"},
-    "onecycle_adamw": {"optimizer": "adamw", "lr": 0.1, "weight-decay": 0.25, "schedule": "onecycle",
+    "onecycle_adamw": {"optimizer": "adamw", "lr": 0.1, "ema": 0.9, "weight-decay": 0.25, "schedule": "onecycle",
                        "warmup": 2.0},
     "onecycle_fixed": {"optimizer": "sgd", "lr": 0.5, "momentum": 0.9, "schedule": "onecycle",
                        "fixed-momentum": True},
@@ -324,7 +331,10 @@ def make_optimizers(path):
         golden.tensors(values=flat_of(layer), gradients=given)
         optimizer = make_optimizer(options, layer)
         schedule = make_schedule(options, optimizer, epochs, epoch_steps)
-        after, rates = [], []
+        after, rates, averages = [], [], []
+        decay = options.get("ema", 0.0)
+        average = torch.optim.swa_utils.AveragedModel(
+            layer, avg_fn=lambda mean, value, count: decay * mean + (1.0 - decay) * value)
         for step in range(steps):
             layer.weight.grad = given[step][:12].reshape(3, 4).clone()
             layer.bias.grad = given[step][12:].clone()
@@ -335,6 +345,10 @@ def make_optimizers(path):
             optimizer.step()
             schedule.step() if step + 1 < steps else None
             after.append(flat_of(layer))
+            average.update_parameters(layer)
+            averages.append(flat_of(average.module))
+        if decay:
+            golden.tensors(average_after=torch.stack(averages))
         golden.tensors(epoch_steps=torch.tensor(epoch_steps), rates=torch.tensor(rates, dtype=torch.float64),
                        values_after=torch.stack(after))
     golden.write(path)

@@ -119,11 +119,14 @@ cnn_train_options run_options(int variant)
         options.weight_decay = 1e-3;
         options.clip_norm = 0.5;
         options.schedule.kind = CNN_SCHEDULE_ONECYCLE;
+        options.balanced_classes = true;
+        options.ema = 0.875;
     } else if (variant == 5) {
         options.optimizer = CNN_OPTIMIZER_ADAMW;
         options.weight_decay = 1e-2;
         options.schedule.kind = CNN_SCHEDULE_COSINE;
         options.warmup = 0.5;
+        options.label_smoothing = 0.1;
         options.stream = true;
     }
     return options;

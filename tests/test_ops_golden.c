@@ -107,6 +107,31 @@ static void check_dropout(const golden_case *golden)
     check_op_case(&at);
 }
 
+/* Smoothed and weighted in training, plain in evaluation. */
+static void check_shaped(const golden_case *golden, cnn_softmax *softmax, cl_mem gradient,
+                         cl_mem labels)
+{
+    const golden_tensor *logits = golden_get(golden, "logits");
+    const float *weights = golden_values(golden, "weights");
+    cl_mem given = device_floats(logits->values, logits->count);
+    cnn_pass pass = {.n = logits->shape[0], .training = true};
+    float loss;
+    uint32_t hits;
+    int bad;
+    for (int i = 0; i < pass.n; i++)
+        pass.weight += (double)weights[golden_labels(golden)[i]];
+    check_ok(cnn_softmax_shape(softmax, golden_number(golden, "smoothing"), weights));
+    check_ok(cnn_softmax_run(softmax, gradient, given, labels, 0, &pass));
+    check_ok(cnn_softmax_read(&loss, &hits, &bad, softmax, 0, 1));
+    check_golden(golden, "shaped_loss", &loss, 2e-6, 1e-7);
+    check_golden(golden, "shaped_dlogits", read_floats(gradient, logits->count), 4e-6, 1e-7);
+    pass.training = false;
+    check_ok(cnn_softmax_run(softmax, gradient, given, labels, 0, &pass));
+    check_ok(cnn_softmax_read(&loss, &hits, &bad, softmax, 0, 1));
+    check_golden(golden, "loss", &loss, 1e-6, 1e-7);
+    check_guards(golden->name);
+}
+
 static void check_softmax(const golden_case *golden)
 {
     const golden_tensor *logits = golden_get(golden, "logits");
@@ -125,6 +150,7 @@ static void check_softmax(const golden_case *golden)
     ck_assert_uint_eq(hits, (unsigned)golden_number(golden, "hits"));
     ck_assert_int_eq(bad, -1);
     check_guards(golden->name);
+    check_shaped(golden, &softmax, gradient, labels);
     cnn_softmax_finish(&softmax);
 }
 

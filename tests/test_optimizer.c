@@ -122,6 +122,16 @@ static cnn_train_options golden_options(const golden_case *golden)
     return options;
 }
 
+/* averages NULL: there are none. */
+static void check_average(const golden_case *golden, const update_case *at, float *room,
+                          const float *averages, size_t step)
+{
+    if (!averages)
+        return;
+    check_ok(cnn_buffer_read(room, &at->optimizer.average, 0, at->count * sizeof *room));
+    check_close(golden->name, "average", room, averages + step * at->count, at->count, 5e-6, 0.0);
+}
+
 static void check_steps(const golden_case *golden)
 {
     const golden_tensor *gradients = golden_get(golden, "gradients");
@@ -130,6 +140,8 @@ static void check_steps(const golden_case *golden)
     cnn_train_options options = golden_options(golden);
     update_case at =
         make_case(make_network(4, 3), &options, golden_values(golden, "values"), -1);
+    const float *averages = options.ema > 0.0 ? golden_values(golden, "average_after") : NULL;
+    float *average = scratch_floats(at.count);
     ck_assert_uint_eq(at.count, (size_t)gradients->shape[1]);
     for (size_t step = 0; step < (size_t)gradients->shape[0]; step++) {
         const float *given = gradients->values + step * at.count;
@@ -144,6 +156,7 @@ static void check_steps(const golden_case *golden)
         update(&at, given, step + 1);
         const float *now = expected + step * at.count;
         check_close(golden->name, "plain", at.expected, now, at.count, 2e-6, 0.0);
+        check_average(golden, &at, average, averages, step);
         check_close(golden->name, "device", read_floats(at.values, at.count), now, at.count, 5e-6,
                     0.0);
     }

@@ -157,6 +157,12 @@ static void check_softmax(const golden_case *golden)
     check(golden, "loss", &loss);
     check(golden, "dlogits", dlogits);
     ck_assert_uint_eq(hits, (size_t)golden_number(golden, "hits"));
+    loss = (float)cnn_ref_shaped_cross_entropy(dlogits, logits->values, golden_labels(golden),
+                                               logits->shape[0], logits->shape[1],
+                                               golden_number(golden, "smoothing"),
+                                               golden_values(golden, "weights"));
+    check(golden, "shaped_loss", &loss);
+    check(golden, "shaped_dlogits", dlogits);
 }
 
 static void check_adam(const golden_case *golden)

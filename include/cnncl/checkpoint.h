@@ -10,8 +10,9 @@
  *   cnn_trainer_run(trainer, &callbacks);
  *
  * The file is safetensors: the model's tensors under their names, the optimizer's state (Adam's
- * moments as "adam.m.NAME" and "adam.v.NAME", SGD's momentum as "sgd.momentum.NAME"), the best model's tensors as "best.NAME"; everything else is JSON in its
- * metadata, "cnn-cl.config" and "cnn-cl.checkpoint". "cnn-cl.sha256" is the SHA-256 of the file's
+ * moments as "adam.m.NAME" and "adam.v.NAME", SGD's momentum as "sgd.momentum.NAME"), the averages
+ * of the model's tensors as "ema.NAME" where the run has them, the best model's tensors as
+ * "best.NAME"; everything else is JSON in its metadata, "cnn-cl.config" and "cnn-cl.checkpoint". "cnn-cl.sha256" is the SHA-256 of the file's
  * bytes with zeros for its own digits. */
 #ifndef CNNCL_CHECKPOINT_H
 #define CNNCL_CHECKPOINT_H

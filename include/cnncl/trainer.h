@@ -77,6 +77,11 @@ typedef struct cnn_train_options {
     double warmup; /**< epochs, at most all: in its W steps the rate of step t, from 0, is
                       lr * (t + 1) / W; of ONECYCLE the time that the rate rises */
     bool fixed_momentum; /**< ONECYCLE leaves the momentum as it is */
+    double label_smoothing; /**< of the training loss, in [0, 1) */
+    bool balanced_classes;  /**< in the training loss a class of n_c of the n samples trained on, of c
+                               classes that there are, weighs n / (c n_c) */
+    double ema; /**< the decay, below 1, of the exponential moving average of the weights and the
+                   running statistics: it is what is evaluated and what the model holds; 0: none */
 } cnn_train_options;
 
 /** The defaults: 10, 256, 0, 1e-3, 1, 0, false, true, 0, 0, 1, 0, "", false, Adam, a constant rate, and
@@ -84,7 +89,8 @@ typedef struct cnn_train_options {
 CNN_API void cnn_train_options_init(cnn_train_options *options);
 
 /** Sets one of the options that are real numbers or words from text: key is "lr", "val-split",
- * "optimizer", "momentum", "weight-decay", "clip-norm", "schedule" or "warmup". A number that is not zero but would be in
+ * "optimizer", "momentum", "weight-decay", "clip-norm", "schedule",
+ * "warmup", "label-smoothing", "class-weights" or "ema". A number that is not zero but would be in
  * float32, in which devices compute, or would not be finite there, is refused. Errors: ARGUMENT,
  * naming the option, what was expected and what was found; the options are then
  * unchanged. */

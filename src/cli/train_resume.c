@@ -44,6 +44,9 @@ static const field train_fields[] = {
     FIELD(cnn_train_options, "schedule", schedule),
     FIELD(cnn_train_options, "warmup", warmup),
     FIELD(cnn_train_options, "fixed-momentum", fixed_momentum),
+    FIELD(cnn_train_options, "label-smoothing", label_smoothing),
+    FIELD(cnn_train_options, "class-weights", balanced_classes),
+    FIELD(cnn_train_options, "ema", ema),
     {0},
 };
 

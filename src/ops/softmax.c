@@ -4,12 +4,12 @@
 
 #include "base/status.h"
 
-static cnn_status init_kernels(cnn_softmax *softmax, cnn_device *device)
+static cnn_status init_kernels(cnn_softmax *softmax, cnn_device *device, const char *more)
 {
     enum { GROUP = 256 }; /* of cl/softmax.cl */
-    char options[32];
+    char options[64];
     cnn_status status = CNN_OK;
-    snprintf(options, sizeof options, "-DCLASSES=%d", softmax->classes);
+    snprintf(options, sizeof options, "-DCLASSES=%d%s", softmax->classes, more);
     if (device->kernel_class == CNN_KERNEL_GPU) {
         CNN_TRY(cnn_kernel_init(&softmax->batch, device, "softmax.cl", options, "softmax_batch"));
         status = cnn_kernel_set_local_size(&softmax->batch, GROUP);
@@ -22,6 +22,13 @@ out:
     return status;
 }
 
+static void finish_kernels(cnn_softmax *softmax)
+{
+    cnn_kernel_finish(&softmax->loss);
+    cnn_kernel_finish(&softmax->tally);
+    cnn_kernel_finish(&softmax->batch);
+}
+
 cnn_status cnn_softmax_init(cnn_softmax *softmax, cnn_device *device, int classes, int batch,
                             size_t slots)
 {
@@ -29,7 +36,7 @@ cnn_status cnn_softmax_init(cnn_softmax *softmax, cnn_device *device, int classe
     size_t samples = (size_t)batch * sizeof(cl_float);
     softmax->classes = classes;
     softmax->slots = slots;
-    CNN_TRY(init_kernels(softmax, device));
+    CNN_TRY(init_kernels(softmax, device, ""));
     CNN_TRY(cnn_buffer_init(&softmax->sample_losses, device, samples, "the samples' losses"));
     CNN_TRY(cnn_buffer_init(&softmax->sample_hits, device, samples, "the samples' hits"));
     CNN_TRY(cnn_buffer_init(&softmax->losses, device, slots * sizeof(cl_float), "the losses"));
@@ -42,9 +49,8 @@ out:
 
 void cnn_softmax_finish(cnn_softmax *softmax)
 {
-    cnn_kernel_finish(&softmax->loss);
-    cnn_kernel_finish(&softmax->tally);
-    cnn_kernel_finish(&softmax->batch);
+    finish_kernels(softmax);
+    cnn_buffer_finish(&softmax->weights);
     cnn_buffer_finish(&softmax->sample_losses);
     cnn_buffer_finish(&softmax->sample_hits);
     cnn_buffer_finish(&softmax->losses);
@@ -52,20 +58,41 @@ void cnn_softmax_finish(cnn_softmax *softmax)
     cnn_buffer_finish(&softmax->bad);
 }
 
+cnn_status cnn_softmax_shape(cnn_softmax *softmax, double smoothing, const float *weights)
+{
+    cnn_device *device = softmax->bad.device;
+    size_t bytes = (size_t)softmax->classes * sizeof *weights;
+    cnn_status status = CNN_OK;
+    finish_kernels(softmax);
+    CNN_TRY(init_kernels(softmax, device, " -DSHAPED"));
+    softmax->smoothing = smoothing;
+    if (!weights)
+        return CNN_OK;
+    CNN_TRY(cnn_buffer_init(&softmax->weights, device, bytes, "the classes' weights"));
+    status = cnn_buffer_write(&softmax->weights, 0, weights, bytes);
+out:
+    return status;
+}
+
 cnn_status cnn_softmax_run(cnn_softmax *softmax, cl_mem gradient, cl_mem logits, cl_mem labels,
                            size_t slot, const cnn_pass *pass)
 {
-    cnn_arg n = cnn_arg_int(pass->n), whole = cnn_arg_int(cnn_pass_whole(pass));
+    bool weighted = pass->training && softmax->weights.mem;
+    cnn_arg n = cnn_arg_int(pass->n);
+    cnn_arg whole = cnn_arg_float(weighted ? (float)pass->weight : (float)cnn_pass_whole(pass));
     cnn_arg at = cnn_arg_int((cl_int)slot), added = cnn_arg_int(pass->before > 0);
+    cnn_arg smoothing = cnn_arg_float(pass->training ? (float)softmax->smoothing : 0.0f);
+    cnn_arg weights = cnn_arg_mem(weighted ? softmax->weights.mem : NULL);
     if (softmax->batch.handle)
         return CNN_LAUNCH_GROUPS(&softmax->batch, 1, cnn_arg_mem(softmax->losses.mem),
                                  cnn_arg_mem(softmax->hits.mem), cnn_arg_mem(softmax->bad.mem),
                                  cnn_arg_mem(gradient), cnn_arg_mem(logits), cnn_arg_mem(labels),
-                                 at, n, whole, added);
-    cnn_status status =
-        CNN_LAUNCH(&softmax->loss, cnn_kernel_items(softmax->loss.device, (size_t)pass->n),
-                   cnn_arg_mem(softmax->sample_losses.mem), cnn_arg_mem(softmax->sample_hits.mem),
-                   cnn_arg_mem(gradient), cnn_arg_mem(logits), cnn_arg_mem(labels), n, whole);
+                                 at, n, whole, added, smoothing, weights);
+    cnn_status status = CNN_LAUNCH(
+        &softmax->loss, cnn_kernel_items(softmax->loss.device, (size_t)pass->n),
+        cnn_arg_mem(softmax->sample_losses.mem), cnn_arg_mem(softmax->sample_hits.mem),
+        cnn_arg_mem(gradient), cnn_arg_mem(logits), cnn_arg_mem(labels), n, whole, smoothing,
+        weights);
     if (status != CNN_OK)
         return status;
     return CNN_LAUNCH(&softmax->tally, 1, cnn_arg_mem(softmax->losses.mem),

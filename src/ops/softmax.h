@@ -12,6 +12,8 @@ typedef struct cnn_softmax {
     size_t slots;                          /* batches that the tally has room for */
     cnn_kernel loss, tally;                /* on CPUs */
     cnn_kernel batch;                      /* on GPUs: both, by one work-group */
+    double smoothing;                      /* of labels, in training */
+    cnn_buffer weights;                    /* (classes), in training; none: each class counts 1 */
     cnn_buffer sample_losses, sample_hits; /* (batch) */
     cnn_buffer losses, hits;               /* (slots): mean loss and hits of a batch */
     cnn_buffer bad; /* (1) int: the first slot whose loss was not finite; -1: none */
@@ -20,6 +22,10 @@ typedef struct cnn_softmax {
 cnn_status cnn_softmax_init(cnn_softmax *softmax, cnn_device *device, int classes, int batch,
                             size_t slots);
 void cnn_softmax_finish(cnn_softmax *softmax);
+
+/* From now on passes of training have PyTorch's CrossEntropyLoss(weight, label_smoothing). weights
+ * (classes) may be NULL; with them passes say their batch's weight. */
+cnn_status cnn_softmax_shape(cnn_softmax *softmax, double smoothing, const float *weights);
 
 /* Enqueues: gradient (n, classes) from logits (n, classes) and labels (n), 16 bits, of a pass, and
  * slot `slot` of the tally: what the passes before it in the same batch gave is added to. */

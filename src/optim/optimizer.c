@@ -48,6 +48,29 @@ out:
     return status;
 }
 
+/* The first update's average is what it gave. */
+static cnn_arg keep_of(const cnn_optimizer *optimizer, uint64_t step)
+{
+    return cnn_arg_float(step <= 1 ? 1.0f : (float)(1.0 - optimizer->ema));
+}
+
+static cnn_status init_average(cnn_optimizer *optimizer, const cnn_network *network)
+{
+    cnn_device *device = optimizer->device;
+    cnn_status status = CNN_OK;
+    if (optimizer->ema == 0.0)
+        return CNN_OK;
+    optimizer->statistic_count = network->statistic_count;
+    CNN_TRY(cnn_kernel_init(&optimizer->follow, device, file, "", "average_values"));
+    CNN_TRY(cnn_buffer_init(&optimizer->average, device, optimizer->count * sizeof(float),
+                            "the average of the parameters"));
+    status = cnn_buffer_init(&optimizer->statistics, device,
+                             optimizer->statistic_count * sizeof(float),
+                             "the average of the running statistics");
+out:
+    return status;
+}
+
 cnn_status cnn_optimizer_init(cnn_optimizer *optimizer, cnn_device *device,
                               const cnn_network *network, const bool *frozen,
                               const cnn_train_options *options)
@@ -64,17 +87,31 @@ cnn_status cnn_optimizer_init(cnn_optimizer *optimizer, cnn_device *device,
         optimizer->momentum = sgd ? options->momentum : adam_momentum;
         optimizer->weight_decay = options->weight_decay;
         optimizer->clip_norm = options->clip_norm;
+        optimizer->ema = options->ema;
     }
     CNN_TRY(init_groups(optimizer, network, frozen, options));
     CNN_TRY(init_clipping(optimizer));
-    snprintf(flags, sizeof flags, "%s%s%s", optimizer->groups.mem ? "-DGROUPED" : "",
-             optimizer->clip_norm > 0.0 ? " -DCLIPPED" : "", class->options);
+    CNN_TRY(init_average(optimizer, network));
+    snprintf(flags, sizeof flags, "%s%s%s%s", optimizer->groups.mem ? "-DGROUPED" : "",
+             optimizer->clip_norm > 0.0 ? " -DCLIPPED" : "",
+             optimizer->ema > 0.0 ? " -DAVERAGED" : "", class->options);
     CNN_TRY(cnn_kernel_init(&optimizer->update, device, file, flags, class->kernel));
     for (int i = 0; i < class->state_count; i++)
         CNN_TRY(cnn_buffer_init(&optimizer->states[i], device, optimizer->count * sizeof(float),
                                 class->states[i].title));
 out:
     return status;
+}
+
+cnn_status cnn_optimizer_average(cnn_optimizer *optimizer, cl_mem statistics, cl_mem bad,
+                                 uint64_t step)
+{
+    size_t count = optimizer->statistic_count;
+    if (count == 0)
+        return CNN_OK;
+    return CNN_LAUNCH(&optimizer->follow, cnn_kernel_items(optimizer->device, count),
+                      cnn_arg_mem(optimizer->statistics.mem), cnn_arg_mem(statistics),
+                      cnn_arg_mem(bad), keep_of(optimizer, step), cnn_arg_uint((cl_uint)count));
 }
 
 cnn_status cnn_optimizer_init_sum(cnn_optimizer *optimizer)
@@ -98,6 +135,9 @@ void cnn_optimizer_finish(cnn_optimizer *optimizer)
     cnn_kernel_finish(&optimizer->root);
     cnn_buffer_finish(&optimizer->sums);
     cnn_buffer_finish(&optimizer->norm);
+    cnn_kernel_finish(&optimizer->follow);
+    cnn_buffer_finish(&optimizer->average);
+    cnn_buffer_finish(&optimizer->statistics);
     cnn_kernel_finish(&optimizer->add);
     cnn_buffer_finish(&optimizer->sum);
 }
@@ -126,7 +166,7 @@ static cnn_status find_norm(cnn_optimizer *optimizer, cl_mem gradients)
 cnn_status cnn_optimizer_run(cnn_optimizer *optimizer, cl_mem parameters, cl_mem gradients,
                              cl_mem bad, double lr, uint64_t step)
 {
-    enum { GIVEN = 10, MOST = GIVEN + CNN_OPTIMIZER_STATES + CNN_OPTIMIZER_SCALARS };
+    enum { GIVEN = 12, MOST = GIVEN + CNN_OPTIMIZER_STATES + CNN_OPTIMIZER_SCALARS };
     const cnn_optimizer_class *class = optimizer->class;
     cl_mem summed = optimizer->sum.mem ? optimizer->sum.mem : gradients;
     double rate = class->rate ? class->rate(lr, optimizer->momentum, step) : lr;
@@ -142,6 +182,8 @@ cnn_status cnn_optimizer_run(cnn_optimizer *optimizer, cl_mem parameters, cl_mem
         cnn_arg_float((float)optimizer->clip_norm),
         cnn_arg_float((float)rate),
         cnn_arg_float((float)decay),
+        cnn_arg_mem(optimizer->average.mem),
+        keep_of(optimizer, step),
         cnn_arg_uint((cl_uint)optimizer->count),
     };
     size_t count = GIVEN;

@@ -63,6 +63,10 @@ struct cnn_optimizer {
     cnn_kernel squares, root;                /* for clipping */
     size_t parts;
     cnn_buffer sums, norm; /* (parts), (1) */
+    double ema;                     /* the decay of the average; 0: none */
+    cnn_kernel follow;              /* averages the statistics */
+    cnn_buffer average, statistics; /* averages: (count), (statistic_count) */
+    size_t statistic_count;
     cnn_kernel add;        /* for batches in pieces */
     cnn_buffer sum;        /* (count) of their gradients; none unless cnn_optimizer_init_sum() */
 };
@@ -84,5 +88,8 @@ cnn_status cnn_optimizer_add(cnn_optimizer *optimizer, cl_mem gradients, bool fi
  * not read where there is a sum. */
 cnn_status cnn_optimizer_run(cnn_optimizer *optimizer, cl_mem parameters, cl_mem gradients,
                              cl_mem bad, double lr, uint64_t step);
+/* Enqueues the average of the statistics behind update number `step`, where there is one. */
+cnn_status cnn_optimizer_average(cnn_optimizer *optimizer, cl_mem statistics, cl_mem bad,
+                                 uint64_t step);
 
 #endif

@@ -13,6 +13,6 @@ typedef struct cnn_option_words {
     bool (*read)(cnn_train_options *options, const char *text);
 } cnn_option_words;
 
-extern const cnn_option_words cnn_optimizer_words, cnn_schedule_words;
+extern const cnn_option_words cnn_optimizer_words, cnn_schedule_words, cnn_class_weights_words;
 
 #endif

@@ -230,14 +230,30 @@ cnn_status cnn_plan_reserve(cnn_plan *plan, size_t slots)
     return CNN_OK;
 }
 
+static cnn_status write_values(const cnn_buffer *parameters, const cnn_buffer *statistics,
+                               const cnn_model *model)
+{
+    const cnn_network *network = model->network;
+    cnn_status status = cnn_buffer_write(parameters, 0, model->parameters,
+                                         network->parameter_count * sizeof(float));
+    if (status == CNN_OK)
+        status = cnn_buffer_write(statistics, 0, model->statistics,
+                                  network->statistic_count * sizeof(float));
+    return status;
+}
+
+cnn_status cnn_plan_upload_values(cnn_plan *plan, const cnn_model *model)
+{
+    return write_values(&plan->parameters, &plan->statistics, model);
+}
+
 cnn_status cnn_plan_upload(cnn_plan *plan, const cnn_model *model)
 {
-    const cnn_network *network = plan->network;
+    const cnn_optimizer *optimizer = &plan->optimizer;
     cnn_status status = CNN_OK;
-    CNN_TRY(cnn_buffer_write(&plan->parameters, 0, model->parameters,
-                             network->parameter_count * sizeof(float)));
-    CNN_TRY(cnn_buffer_write(&plan->statistics, 0, model->statistics,
-                             network->statistic_count * sizeof(float)));
+    CNN_TRY(cnn_plan_upload_values(plan, model));
+    if (optimizer->average.mem)
+        CNN_TRY(write_values(&optimizer->average, &optimizer->statistics, model));
     CNN_TRY(cnn_gather_normalize(&plan->gather, model->normalization.means));
 out:
     return status;
@@ -263,6 +279,24 @@ size_t cnn_plan_input_size(const cnn_plan *plan)
 size_t cnn_plan_result_size(const cnn_plan *plan)
 {
     return cnn_shape_count(cnn_network_value_shape(plan->network, plan->schedule.target));
+}
+
+static void swap(cnn_buffer *a, cnn_buffer *b)
+{
+    cnn_buffer kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+void cnn_plan_show_average(cnn_plan *plan, bool average)
+{
+    cnn_optimizer *optimizer = &plan->optimizer;
+    if (!optimizer->average.mem || plan->shows_average == average)
+        return;
+    swap(&plan->parameters, &optimizer->average);
+    swap(&plan->statistics, &optimizer->statistics);
+    plan->shows_average = average;
+    bind(plan);
 }
 
 const cnn_buffer *cnn_plan_input(const cnn_plan *plan)
@@ -372,6 +406,10 @@ out:
 
 cnn_status cnn_plan_update(cnn_plan *plan, double lr, uint64_t step)
 {
-    return cnn_optimizer_run(&plan->optimizer, plan->parameters.mem, plan->gradients.mem,
-                             plan->softmax.bad.mem, lr, step);
+    cl_mem bad = plan->softmax.bad.mem;
+    cnn_status status = cnn_optimizer_run(&plan->optimizer, plan->parameters.mem,
+                                          plan->gradients.mem, bad, lr, step);
+    if (status == CNN_OK)
+        status = cnn_optimizer_average(&plan->optimizer, plan->statistics.mem, bad, step);
+    return status;
 }

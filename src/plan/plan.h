@@ -83,6 +83,7 @@ typedef struct cnn_plan {
     cnn_gather gather;
     cnn_softmax softmax;
     cnn_optimizer optimizer;
+    bool shows_average;
     char advice[CNN_ADVICE_SIZE]; /* the device's while the plan is there; may be empty */
 } cnn_plan;
 
@@ -111,6 +112,8 @@ cnn_status cnn_plan_reserve(cnn_plan *plan, size_t slots);
 /* Copies a model's values to the device, or those of the device to flat buffers laid out as the
  * model's. Both wait. num_batches_tracked is the caller's. */
 cnn_status cnn_plan_upload(cnn_plan *plan, const cnn_model *model);
+/* The same without the average of the values, where there is one. */
+cnn_status cnn_plan_upload_values(cnn_plan *plan, const cnn_model *model);
 cnn_status cnn_plan_download(float *parameters, float *statistics, const cnn_plan *plan);
 
 /* Each of these enqueues and does not wait. */
@@ -125,6 +128,10 @@ cnn_status cnn_plan_loss(cnn_plan *plan, const cnn_pass *pass, size_t slot);
 cnn_status cnn_plan_backward(cnn_plan *plan, const cnn_pass *pass);
 /* Update number `step`, from 1. */
 cnn_status cnn_plan_update(cnn_plan *plan, double lr, uint64_t step);
+
+/* Runs passes on the average of the parameters and the statistics, or on themselves again; nothing
+ * where there is none. */
+void cnn_plan_show_average(cnn_plan *plan, bool average);
 
 /* One step of the passes above; nothing where no gradient reaches it. */
 cnn_status cnn_plan_forward_step(cnn_plan *plan, int step, const cnn_pass *pass);

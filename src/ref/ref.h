@@ -78,6 +78,10 @@ void cnn_ref_linear_backward(float *dx, float *dw, float *db, const float *dy, c
 double cnn_ref_softmax_cross_entropy(float *dlogits, size_t *hits, const float *logits,
                                      const uint16_t *labels, int n, int classes);
 
+/* The same with PyTorch's label smoothing and weights of classes, (classes) or NULL. */
+double cnn_ref_shaped_cross_entropy(float *dlogits, const float *logits, const uint16_t *labels,
+                                    int n, int classes, double smoothing, const float *weights);
+
 /* How an update is made. */
 typedef struct cnn_ref_rule {
     cnn_optimizer_kind optimizer;

@@ -34,3 +34,32 @@ double cnn_ref_softmax_cross_entropy(float *dlogits, size_t *hits, const float *
         *hits = right;
     return loss / n;
 }
+
+/* The mean, weighted by the labels' weights, of (1 - s) e[label] + s mean of w e / w[label], where e
+ * is -log softmax. */
+double cnn_ref_shaped_cross_entropy(float *dlogits, const float *logits, const uint16_t *labels,
+                                    int n, int classes, double smoothing, const float *weights)
+{
+    double loss = 0.0, whole = 0.0;
+    for (int sample = 0; sample < n; sample++)
+        whole += weights ? (double)weights[labels[sample]] : 1.0;
+    for (int sample = 0; sample < n; sample++) {
+        size_t row = (size_t)sample * (size_t)classes;
+        const float *z = logits + row;
+        double most = z[argmax(z, classes)], sum = 0.0, all = 0.0;
+        for (int k = 0; k < classes; k++)
+            sum += exp(z[k] - most);
+        for (int k = 0; k < classes; k++) {
+            double w = (weights ? (double)weights[k] : 1.0) *
+                       (smoothing / classes + (k == labels[sample] ? 1.0 - smoothing : 0.0));
+            loss += w * (log(sum) + most - z[k]) / whole;
+            all += w;
+        }
+        for (int k = 0; k < classes; k++) {
+            double w = (weights ? (double)weights[k] : 1.0) *
+                       (smoothing / classes + (k == labels[sample] ? 1.0 - smoothing : 0.0));
+            dlogits[row + (size_t)k] = (float)((all * exp(z[k] - most) / sum - w) / whole);
+        }
+    }
+    return loss;
+}

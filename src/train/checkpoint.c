@@ -83,18 +83,21 @@ out:
 /* Does the archive hold the tensors of the network that it names? */
 static cnn_status check_tensors(const cnn_checkpoint *checkpoint)
 {
-    cnn_model *model = NULL, *best = NULL;
+    cnn_model *model = NULL, *best = NULL, *average = NULL;
     cnn_state state = {0};
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_checkpoint_model(&model, checkpoint));
     CNN_TRY(cnn_model_create_network(&best, checkpoint->network, 0));
+    if (checkpoint->options.ema > 0.0)
+        CNN_TRY(cnn_model_create_network(&average, checkpoint->network, 0));
     CNN_TRY(cnn_state_init(&state, cnn_optimizer_choose(&checkpoint->options), model,
-                           checkpoint->best_epoch >= 0 ? best : NULL));
+                           checkpoint->best_epoch >= 0 ? best : NULL, average));
     CNN_TRY(cnn_state_read(&state, checkpoint->archive));
 out:
     cnn_state_finish(&state);
     cnn_model_destroy(model);
     cnn_model_destroy(best);
+    cnn_model_destroy(average);
     return status;
 }
 

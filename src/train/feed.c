@@ -132,6 +132,7 @@ cnn_status cnn_feed_set_order(cnn_feed *feed, const uint32_t *order, size_t coun
 {
     feed->count = order ? count : cnn_dataset_count(feed->dataset, feed->split);
     feed->ordered = order != NULL;
+    feed->given_order = order;
     size_t bytes = feed->count * sizeof *order;
     if (!order || bytes == 0)
         return CNN_OK;
@@ -171,12 +172,25 @@ static int smaller(size_t a, int b)
     return a < (size_t)b ? (int)a : b;
 }
 
+/* The weights of the labels of the batch that begins at a place. */
+static double weigh(const cnn_feed *feed, const uint32_t *order, size_t begin)
+{
+    const uint16_t *labels = cnn_dataset_labels(feed->dataset, feed->split);
+    size_t end = begin + (size_t)smaller(feed->count - begin, feed->batch);
+    double sum = 0.0;
+    for (size_t i = begin; i < end; i++)
+        sum += (double)feed->weights[labels[order ? order[i] : i]];
+    return sum;
+}
+
 cnn_status cnn_feed_piece(cnn_pass *pass, cnn_feed *feed, cnn_plan *plan, size_t index)
 {
     size_t begin = index * (size_t)feed->batch, first = begin + (size_t)pass->before;
     int left = smaller(feed->count - begin, feed->batch) - pass->before;
     pass->n = left < feed->piece ? left : feed->piece;
     pass->after = left - pass->n;
+    if (feed->weights && pass->training)
+        pass->weight = weigh(feed, feed->ordered ? feed->given_order : NULL, begin);
     if (!feed->streaming) {
         cnn_gather_source resident = {feed->images.mem, feed->labels.mem,
                                       feed->ordered ? feed->order.mem : NULL};

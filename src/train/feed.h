@@ -25,6 +25,8 @@ typedef struct cnn_feed {
     int batch, piece; /* samples of a batch, and the most of a pass */
     bool streaming;
     size_t sample;                       /* bytes of one */
+    const uint32_t *given_order;         /* the caller's, while it is the order */
+    const float *weights;                /* of each class, for training; NULL: none */
     uint8_t *rows;                       /* they, where they are rows: the feed's own */
     size_t count;                        /* samples of a pass: the whole split or a part of it */
     bool ordered;                        /* an order was set; else the samples come as they lie */

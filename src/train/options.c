@@ -68,6 +68,9 @@ static const option_row rows[] = {
     TEXT(schedule, "--schedule", &cnn_schedule_words, STAYS),
     ADDED(warmup, "--warmup", NUMBER, STAYS),
     ADDED(fixed_momentum, "--fixed-momentum", FLAG, STAYS),
+    ADDED(label_smoothing, "--label-smoothing", NUMBER, STAYS),
+    TEXT(balanced_classes, "--class-weights", &cnn_class_weights_words, STAYS),
+    ADDED(ema, "--ema", NUMBER, STAYS),
 };
 
 enum { ROWS = sizeof rows / sizeof rows[0] };
@@ -101,6 +104,10 @@ static const struct number_row {
     {"clip-norm",
      offsetof(cnn_train_options, clip_norm),
      {0.0, INFINITY, true, "a finite number of 0 or more"}},
+    {"label-smoothing",
+     offsetof(cnn_train_options, label_smoothing),
+     {0.0, 1.0, true, "a number in [0, 1)"}},
+    {"ema", offsetof(cnn_train_options, ema), {0.0, 1.0, true, "a number in [0, 1)"}},
     {"warmup",
      offsetof(cnn_train_options, warmup),
      {0.0, INFINITY, true, "a finite number of epochs, 0 or more"}},

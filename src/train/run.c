@@ -91,7 +91,7 @@ static bool judge(cnn_trainer *trainer, int epoch, const evaluation *result)
     return true;
 }
 
-static cnn_status evaluate_all(cnn_epoch *epoch, evaluation *decisive, cnn_trainer *trainer)
+static cnn_status evaluate_splits(cnn_epoch *epoch, evaluation *decisive, cnn_trainer *trainer)
 {
     evaluation train, val = {NAN, NAN}, test;
     bool held = trainer->held_count > 0, apart = trainer->val_count > trainer->held_count;
@@ -109,6 +109,15 @@ static cnn_status evaluate_all(cnn_epoch *epoch, evaluation *decisive, cnn_train
     epoch->test_accuracy = test.accuracy;
     *decisive = held || apart ? val : isnan(test.accuracy) ? train : test;
 out:
+    return status;
+}
+
+/* What is averaged is judged by its average. */
+static cnn_status evaluate_all(cnn_epoch *epoch, evaluation *decisive, cnn_trainer *trainer)
+{
+    cnn_plan_show_average(trainer->plan, true);
+    cnn_status status = evaluate_splits(epoch, decisive, trainer);
+    cnn_plan_show_average(trainer->plan, false);
     return status;
 }
 
@@ -160,7 +169,10 @@ cnn_status cnn_trainer_update_model(cnn_trainer *trainer)
     uint64_t step = trainer->loop.step;
     if (trainer->model_step == step)
         return CNN_OK;
+    bool shown = trainer->plan->shows_average; /* a callback may stop an evaluation */
+    cnn_plan_show_average(trainer->plan, true);
     cnn_status status = cnn_plan_download(trainer->parameters, trainer->statistics, trainer->plan);
+    cnn_plan_show_average(trainer->plan, shown);
     if (status != CNN_OK)
         return status;
     if (!are_finite(trainer->parameters, network->parameter_count) ||

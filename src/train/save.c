@@ -128,6 +128,16 @@ out:
     return status;
 }
 
+/* The values that are averaged; the model is up to date. */
+static cnn_status read_raw(cnn_trainer *trainer)
+{
+    cnn_model *raw = trainer->raw;
+    if (!raw)
+        return CNN_OK;
+    cnn_trainer_copy_model(raw, trainer->model);
+    return cnn_plan_download(raw->parameters, raw->statistics, trainer->plan);
+}
+
 cnn_status cnn_trainer_save(cnn_trainer *trainer, const char *path, const char *previous)
 {
     CNN_NEED(trainer, path);
@@ -143,8 +153,10 @@ cnn_status cnn_trainer_save(cnn_trainer *trainer, const char *path, const char *
     if (!trainer->data_hash[0])
         CNN_TRY(cnn_dataset_hash(trainer->data_hash, trainer->dataset));
     CNN_TRY(cnn_trainer_update_model(trainer));
-    CNN_TRY(cnn_state_init(&state, optimizer->class, trainer->model,
-                           trainer->best.epoch >= 0 ? trainer->best.model : NULL));
+    CNN_TRY(read_raw(trainer));
+    CNN_TRY(cnn_state_init(&state, optimizer->class, trainer->raw ? trainer->raw : trainer->model,
+                           trainer->best.epoch >= 0 ? trainer->best.model : NULL,
+                           trainer->raw ? trainer->model : NULL));
     for (int i = 0; i < optimizer->class->state_count; i++)
         CNN_TRY(cnn_buffer_read(state.states[i], &optimizer->states[i], 0,
                                 optimizer->count * sizeof(float)));

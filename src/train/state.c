@@ -33,9 +33,9 @@ static void add_model(cnn_state *state, const char *prefix, const cnn_model *mod
 }
 
 cnn_status cnn_state_init(cnn_state *state, const cnn_optimizer_class *optimizer,
-                          const cnn_model *model, const cnn_model *best)
+                          const cnn_model *model, const cnn_model *best, const cnn_model *average)
 {
-    enum { PARTS = 2 + CNN_OPTIMIZER_STATES }; /* the model, its optimizer's state, the best */
+    enum { PARTS = 3 + CNN_OPTIMIZER_STATES }; /* the models, the optimizer's state */
     size_t most = PARTS * model->slot_count, values = model->network->parameter_count;
     cnn_status status = CNN_OK;
     state->optimizer = optimizer;
@@ -48,6 +48,8 @@ cnn_status cnn_state_init(cnn_state *state, const cnn_optimizer_class *optimizer
         add_optimizer(state, optimizer->states[i].prefix, model, state->states[i]);
     if (best)
         add_model(state, "best.", best);
+    if (average)
+        add_model(state, "ema.", average);
 out:
     return status;
 }

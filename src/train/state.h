@@ -25,10 +25,11 @@ typedef struct cnn_state {
     size_t count;
 } cnn_state;
 
-/* Those of the model, the optimizer's state (memory of this, zero), and the best model's unless it is
- * NULL. The models must outlive it. Errors: MEMORY. */
+/* Those of the model, the optimizer's state (memory of this, zero), and the best model's and the
+ * averaged one's unless they are NULL. The models must outlive it. Errors: MEMORY. */
 cnn_status cnn_state_init(cnn_state *state, const cnn_optimizer_class *optimizer,
-                          const cnn_model *model, const cnn_model *best);
+                          const cnn_model *model, const cnn_model *best,
+                          const cnn_model *average);
 void cnn_state_finish(cnn_state *state);
 
 /* Copies the values of an archive, whose tensors must be these and no others; all are checked

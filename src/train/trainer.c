@@ -89,6 +89,41 @@ out:
     return status;
 }
 
+/* Classes of equal weight in all: those that are rare count more. One without samples weighs
+ * nothing. */
+static cnn_status balance(cnn_trainer *trainer)
+{
+    const uint16_t *labels = cnn_dataset_labels(trainer->dataset, CNN_SPLIT_TRAIN);
+    size_t classes = (size_t)trainer->model->network->classes, there = 0;
+    size_t *counts = NULL;
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_allocate(&trainer->weights, classes, sizeof(float), "the classes' weights"));
+    CNN_TRY(cnn_allocate(&counts, classes, sizeof *counts, "the classes' weights"));
+    for (size_t i = 0; i < trainer->train_count; i++)
+        there += counts[labels[trainer->held_count > 0 ? trainer->members[i] : i]]++ == 0;
+    for (size_t c = 0; c < classes; c++)
+        if (counts[c] > 0)
+            trainer->weights[c] = (float)((double)trainer->train_count / (double)there /
+                                          (double)counts[c]);
+out:
+    free(counts);
+    return status;
+}
+
+static cnn_status shape_loss(cnn_trainer *trainer)
+{
+    const cnn_train_options *options = &trainer->options;
+    cnn_status status = CNN_OK;
+    if (options->balanced_classes)
+        CNN_TRY(balance(trainer));
+    trainer->train.weights = trainer->weights;
+    if (trainer->weights || options->label_smoothing > 0.0)
+        status = cnn_softmax_shape(&trainer->plan->softmax, options->label_smoothing,
+                                   trainer->weights);
+out:
+    return status;
+}
+
 static cnn_status create_plan(cnn_trainer *trainer)
 {
     const cnn_network *network = trainer->model->network;
@@ -112,6 +147,7 @@ static cnn_status create_plan(cnn_trainer *trainer)
     CNN_TRY(cnn_plan_create(&trainer->plan, trainer->device, network, options));
     CNN_TRY(init_feeds(trainer));
     CNN_TRY(cnn_plan_upload(trainer->plan, trainer->model));
+    CNN_TRY(shape_loss(trainer));
 out:
     return status;
 }
@@ -124,6 +160,10 @@ static cnn_status allocate_copies(cnn_trainer *trainer)
                          "the parameters"));
     CNN_TRY(cnn_allocate(&trainer->statistics, network->statistic_count, sizeof(float),
                          "the running statistics"));
+    if (trainer->options.ema > 0.0) {
+        CNN_TRY(cnn_model_describe(&trainer->raw, network));
+        CNN_TRY(cnn_model_allocate(trainer->raw));
+    }
     CNN_TRY(cnn_model_describe(&trainer->best.model, network));
     CNN_TRY(cnn_model_allocate(trainer->best.model));
     CNN_TRY(cnn_model_set_data(trainer->best.model, trainer->dataset));
@@ -180,6 +220,8 @@ void cnn_trainer_destroy(cnn_trainer *trainer)
     cnn_feed_finish(&trainer->val);
     cnn_plan_destroy(trainer->plan);
     cnn_model_destroy(trainer->best.model);
+    cnn_model_destroy(trainer->raw);
+    free(trainer->weights);
     json_decref(trainer->resumed);
     free(trainer->frozen);
     free(trainer->history);

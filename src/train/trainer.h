@@ -37,6 +37,8 @@ struct cnn_trainer {
     size_t held_count;              /* of the training split, held out to validate */
     uint32_t *members;              /* (train_count + held_count): first those trained on */
     uint32_t *order;                /* (train_count): an epoch's */
+    float *weights;                 /* (classes) of the loss; NULL: none */
+    cnn_model *raw;                 /* room for what is averaged; NULL: the model is not */
     float *parameters, *statistics; /* on their way to the model: as in the model */
     cnn_loop loop;                  /* the pass of training that is next or under way */
     uint64_t model_step;            /* training steps that the model knows of */
@@ -58,7 +60,7 @@ cnn_status cnn_trainer_freeze(cnn_trainer *trainer);
 cnn_status cnn_trainer_keep(cnn_trainer *trainer, cnn_tick tick);
 /* Adds an epoch that is over to the history. Errors: MEMORY. */
 cnn_status cnn_trainer_remember(cnn_trainer *trainer, const cnn_epoch *epoch);
-/* The model as the device has it. Errors: ARITHMETIC (a value that is not finite; the model is then
+/* The model as the device has it, averaged where that is asked for. Errors: ARITHMETIC (a value that is not finite; the model is then
  * as it was), OPENCL. */
 cnn_status cnn_trainer_update_model(cnn_trainer *trainer);
 /* Copies values; both are of the same network. */

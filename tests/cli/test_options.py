@@ -23,7 +23,7 @@ COMMANDS = {
 }
 
 COMMANDS["train"] += (" optimizer schedule warmup fixed-momentum momentum nesterov weight-decay decay-all"
-                      " clip-norm")
+                      " clip-norm label-smoothing class-weights ema")
 
 # What is refused, and what the message says.
 WRONG = [
@@ -114,6 +114,9 @@ WRONG = [
     ("train --schedule step=3,12:0.5", "--schedule: expected ascending epochs of 1 to 9 .*, found 12"),
     ("train --warmup 11", "--warmup: expected at most 10, the epochs of the run .*, found 11"),
     ("train --fixed-momentum", "--fixed-momentum: expected --schedule onecycle with it"),
+    ("train --label-smoothing 1", r"--label-smoothing: expected a number in \[0, 1\), found '1'"),
+    ("train --class-weights equal", "--class-weights: expected none or balanced, found 'equal'"),
+    ("train --ema 1", r"--ema: expected a number in \[0, 1\), found '1'"),
     ("train --nesterov", "--nesterov: expected --optimizer sgd with it, found Adam"),
     ("train --optimizer sgd --nesterov", "--nesterov: expected a --momentum above 0 with it"),
     ("train --momentum 0.9", "--momentum: expected --optimizer sgd with it, found Adam"),
