@@ -25,3 +25,27 @@ static void store_channels(float8 value, global float *row, int c, int channels)
         if (c + i < channels)
             row[c + i] = values[i];
 }
+
+/* The same for sixteen channels; c steps by sixteen. */
+static float16 load_wide(const global float *row, int c, int channels)
+{
+    if (channels % 16 == 0 || c + 16 <= channels)
+        return vload16(0, row + c);
+    float values[16];
+    for (int i = 0; i < 16; ++i)
+        values[i] = c + i < channels ? row[c + i] : 0.0f;
+    return vload16(0, values);
+}
+
+static void store_wide(float16 value, global float *row, int c, int channels)
+{
+    if (channels % 16 == 0 || c + 16 <= channels) {
+        vstore16(value, 0, row + c);
+        return;
+    }
+    float values[16];
+    vstore16(value, 0, values);
+    for (int i = 0; i < 16; ++i)
+        if (c + i < channels)
+            row[c + i] = values[i];
+}

@@ -2,12 +2,9 @@
  * Winograd's F(4x4, 3x3) or F(2x2, 5x5), for devices whose work-items are long.
  *
  * A tile of SIDE x SIDE outputs, SIDE = 7 - K, has whole pool windows and reads 6 x 6 inputs:
- *   y = A^T [ sum over input channels of (G g G^T) .* (B^T d B) ] A,   .* element by element,
- * which multiplies polynomials by their values at six points: 36 multiplications instead of
- * (SIDE * K)^2, 144 or 100.
- * Source: A. Lavin, S. Gray, Fast Algorithms for Convolutional Neural Networks, CVPR 2016. The
- * points here are 0, +-sqrt(1/2), +-sqrt(2) and infinity: their error in float is half of that with
- * the paper's 0, +-1, +-2 and infinity: 3e-7 to 7e-7 of a layer's norm (a plain sum has 1e-7).
+ *   y = A^T [ sum over input channels of (G g G^T) .* (B^T d B) ] A,   .* element by element:
+ * 36 multiplications instead of (SIDE * K)^2, 144 or 100 (winograd_points.cl). Their error in float
+ * is 3e-7 to 7e-7 of a layer's norm (a plain sum has 1e-7).
  *
  * The tiles of a batch, (n, TILES_Y, TILES_X), are taken in chunks of CHUNK. v (36, CHUNK, ICP) are
  * the transformed inputs. For PASS blocks of output channels after another, small matrix products
@@ -26,12 +23,13 @@
 #error "K must be 3 or 5"
 #endif
 
+#define POINT_VECTOR float8
+
 #include "channels.cl"
 #include "loop.cl"
 #include "window.cl"
+#include "winograd_points.cl"
 
-#define POINTS 6
-#define PRODUCTS (POINTS * POINTS)
 #define SIDE (POINTS + 1 - K)
 #define TILES_Y ((2 * PH + SIDE - 1) / SIDE)
 #define TILES_X ((2 * PW + SIDE - 1) / SIDE)
@@ -52,63 +50,6 @@
 #define HALF_WAY (PRODUCTS * 8)
 #define SCRATCH (PRODUCTS * (V_PITCH + M_PITCH) + HALF_WAY + LINES(ICP))
 
-/* The points +-P and +-Q: P * P = 1/2, Q * Q = 2, P * Q = 1. */
-#define P 0.70710678118654752f
-#define Q 1.4142135623730950f
-#define P2 0.5f
-#define Q2 2.0f
-
-/* r = B^T d */
-static void transform_input(float8 *r, float8 d0, float8 d1, float8 d2, float8 d3, float8 d4,
-                            float8 d5)
-{
-    const float8 even_p = fma((float8)-Q2, d2, d4), odd_p = fma((float8)-Q2, d1, d3);
-    const float8 even_q = fma((float8)-P2, d2, d4), odd_q = fma((float8)-P2, d1, d3);
-    r[0] = fma((float8)(-P2 - Q2), d2, d0 + d4);
-    r[1] = fma((float8)P, odd_p, even_p);
-    r[2] = fma((float8)-P, odd_p, even_p);
-    r[3] = fma((float8)Q, odd_q, even_q);
-    r[4] = fma((float8)-Q, odd_q, even_q);
-    r[5] = fma((float8)(-P2 - Q2), d3, d1 + d5);
-}
-
-/* r = G g: the polynomial of the K values g at the points, each divided by the product of its
- * point's distances to the others. */
-static void transform_weights(float8 *r, const float8 *g)
-{
-    const float at_p = 1.0f / (2.0f * P2 * (P2 - Q2)), at_q = 1.0f / (2.0f * Q2 * (Q2 - P2));
-    float8 even_p = g[K - 1], even_q = g[K - 1], odd_p = g[K - 2], odd_q = g[K - 2];
-    for (int k = K - 3; k >= 0; k -= 2) {
-        even_p = fma((float8)P2, even_p, g[k]);
-        even_q = fma((float8)Q2, even_q, g[k]);
-    }
-    for (int k = K - 4; k >= 0; k -= 2) {
-        odd_p = fma((float8)P2, odd_p, g[k]);
-        odd_q = fma((float8)Q2, odd_q, g[k]);
-    }
-    r[0] = g[0];
-    r[1] = fma((float8)P, odd_p, even_p) * at_p;
-    r[2] = fma((float8)-P, odd_p, even_p) * at_p;
-    r[3] = fma((float8)Q, odd_q, even_q) * at_q;
-    r[4] = fma((float8)-Q, odd_q, even_q) * at_q;
-    r[5] = g[K - 1];
-}
-
-/* r = A^T m */
-static void transform_output(float8 *r, const float8 *m)
-{
-    const float8 even_p = m[1] + m[2], odd_p = m[1] - m[2];
-    const float8 even_q = m[3] + m[4], odd_q = m[3] - m[4];
-    r[0] = m[0] + (even_p + even_q);
-#if SIDE == 2
-    r[1] = fma((float8)P, odd_p, fma((float8)Q, odd_q, m[5]));
-#else
-    r[1] = fma((float8)P, odd_p, (float8)Q * odd_q);
-    r[2] = fma((float8)P2, even_p, (float8)Q2 * even_q);
-    r[3] = fma((float8)(P2 * P), odd_p, fma((float8)(Q2 * Q), odd_q, m[5]));
-#endif
-}
-
 /* u (36, BLOCKS, IC, OCB) at u_at of the scratch memory, from packed (BLOCKS, TAPS, IC, OCB) at its
  * beginning. */
 kernel void winograd_weights(global float *scratch, int u_at)
@@ -121,12 +62,12 @@ kernel void winograd_weights(global float *scratch, int u_at)
         for (int x = 0; x < K; ++x) {
             for (int y = 0; y < K; ++y)
                 g[y] = vload8(v, packed + ((block * TAPS + y * K + x) * IC + c) * OCB);
-            transform_weights(columns[x], g);
+            transform_weights(columns[x], g, K);
         }
         for (int y = 0; y < POINTS; ++y) {
             for (int x = 0; x < K; ++x)
                 g[x] = columns[x][y];
-            transform_weights(row, g);
+            transform_weights(row, g, K);
             for (int x = 0; x < POINTS; ++x)
                 vstore8(row[x], v, u + (((y * POINTS + x) * BLOCKS + block) * IC + c) * OCB);
         }
@@ -219,7 +160,7 @@ static void store_tile(global float *y, global float *half_way, const global flo
 #pragma unroll
         for (int i = 0; i < POINTS; ++i)
             d[i] = vload8(0, m + (i * POINTS + x) * M_PITCH);
-        transform_output(r[0], d);
+        transform_output(r[0], d, SIDE);
 #pragma unroll
         for (int i = 0; i < SIDE; ++i)
             vstore8(r[0][i], i * POINTS + x, half_way);
@@ -230,7 +171,7 @@ static void store_tile(global float *y, global float *half_way, const global flo
 #pragma unroll
         for (int x = 0; x < POINTS; ++x)
             d[x] = vload8(i * POINTS + x, half_way);
-        transform_output(r[i % 2], d);
+        transform_output(r[i % 2], d, SIDE);
 #pragma unroll
         for (int x = 0; x < SIDE; x += 2)
             if (i % 2 == 1 && top + i / 2 < PH && left + x / 2 < PW) {

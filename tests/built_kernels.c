@@ -88,6 +88,19 @@ static const char kinds[] = "input(2, 9, 8)\n"
                             "Conv2d(3, 1, stride=2)\n"
                             "AdaptiveAvgPool2d(1)\n";
 
+/* The fusions of networks that are not the family's. */
+static const char fusions[] = "input(3, 9, 8)\n"
+                              "Conv2d(17, 3)\n"
+                              "r = ReLU()\n"
+                              "Conv2d(17, 3, padding=1)\n"
+                              "b = BatchNorm2d()\n"
+                              "Add(b, r)\n"
+                              "ReLU()\n"
+                              "Conv2d(32, 3, padding=1)\n"
+                              "BatchNorm2d()\n"
+                              "ReLU6()\n"
+                              "AdaptiveAvgPool2d(1)\n";
+
 static void build_all(cnn_device *device, const cnn_network *network)
 {
     for (int i = 0; i < 4; i++) {
@@ -114,10 +127,10 @@ static void build_rest(cnn_device *device, const cnn_network *network)
     cnn_plan_destroy(plan);
 }
 
-static void build_kinds(cnn_device *device)
+static void build_text(cnn_device *device, const char *text)
 {
     cnn_network *network;
-    leave_unless(cnn_network_from_text(&network, "kinds", kinds, "kinds", NULL) == CNN_OK);
+    leave_unless(cnn_network_from_text(&network, "text", text, "text", NULL) == CNN_OK);
     build_all(device, network);
     build_rest(device, network);
     cnn_network_destroy(network);
@@ -149,7 +162,8 @@ static void build_class(const char *kernel_class)
     leave_unless(cnn_device_create(&device, NULL) == CNN_OK);
     for (size_t i = 0; i < sizeof examples / sizeof examples[0]; i++)
         build_plans(device, &examples[i]);
-    build_kinds(device);
+    build_text(device, kinds);
+    build_text(device, fusions);
     leave_unless(cnn_bench_measure_peaks(&peaks, device) == CNN_OK);
     cnn_device_destroy(device);
 }

@@ -156,30 +156,16 @@ START_TEST(networks)
 }
 END_TEST
 
-/* The kinds that the family does not have. */
-START_TEST(other_kinds)
+static void run_text(const char *text, bool fuse)
 {
     enum { BATCH = 2, IMAGE = 2 * 9 * 8 };
-    static const char text[] = "input(2, 9, 8)\n"
-                               "Conv2d(4, 3, padding=1, groups=2)\n"
-                               "Conv2d(4, 3, padding=1, groups=4)\n"
-                               "GroupNorm(2)\n"
-                               "SiLU()\n"
-                               "BatchNorm2d(affine=false)\n"
-                               "p = AvgPool2d(2)\n"
-                               "q = Dropout(0.4)\n"
-                               "s = AdaptiveAvgPool2d(1)\n"
-                               "m = Mul(q, s)\n"
-                               "Concat(m, p)\n"
-                               "Conv2d(3, 1, stride=2)\n"
-                               "AdaptiveAvgPool2d(1)\n";
     static const uint8_t images[BATCH * IMAGE];
     static const uint16_t labels[BATCH];
     random_source random = {.seed = 1};
     cnn_network *network;
-    check_ok(cnn_network_from_text(&network, "kinds", text, "kinds", NULL));
+    check_ok(cnn_network_from_text(&network, "text", text, "text", NULL));
     plan_case at = make_network_case(&random, network, BATCH);
-    cnn_plan *plan = make_plan(&at, BATCH, true, false);
+    cnn_plan *plan = make_plan(&at, BATCH, true, fuse);
     write_all(plan);
     check_ok(cnn_plan_upload(plan, at.model));
     cnn_gather_source source = {device_bytes(images, sizeof images),
@@ -188,6 +174,42 @@ START_TEST(other_kinds)
     cnn_plan_destroy(plan);
     plan_case_finish(&at);
     cnn_network_destroy(network);
+}
+
+/* The kinds that the family does not have. */
+START_TEST(other_kinds)
+{
+    run_text("input(2, 9, 8)\n"
+             "Conv2d(4, 3, padding=1, groups=2)\n"
+             "Conv2d(4, 3, padding=1, groups=4)\n"
+             "GroupNorm(2)\n"
+             "SiLU()\n"
+             "BatchNorm2d(affine=false)\n"
+             "p = AvgPool2d(2)\n"
+             "q = Dropout(0.4)\n"
+             "s = AdaptiveAvgPool2d(1)\n"
+             "m = Mul(q, s)\n"
+             "Concat(m, p)\n"
+             "Conv2d(3, 1, stride=2)\n"
+             "AdaptiveAvgPool2d(1)\n",
+             false);
+}
+END_TEST
+
+/* The fusions of networks that are not the family's. */
+START_TEST(other_fusions)
+{
+    run_text("input(2, 9, 8)\n"
+             "Conv2d(17, 1)\n"
+             "r = ReLU()\n"
+             "Conv2d(17, 3, padding=1)\n"
+             "b = BatchNorm2d()\n"
+             "Add(b, r)\n"
+             "ReLU()\n"
+             "AdaptiveAvgPool2d(1)\n"
+             "Flatten()\n"
+             "Linear(3)\n",
+             true);
 }
 END_TEST
 
@@ -234,5 +256,6 @@ int main(void)
     tcase_add_loop_test(together, networks, 0, 8);
     tcase_add_test(together, other_kinds);
     tcase_add_test(together, frozen_layers);
+    tcase_add_test(together, other_fusions);
     return run_device_suite(suite);
 }

@@ -38,11 +38,21 @@ static cnn_status choose_kernel_class(cnn_device *device)
     return CNN_OK;
 }
 
+static void find_lanes(cnn_device *device)
+{
+    cl_uint lanes = 0;
+    if (clGetDeviceInfo(device->id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof lanes, &lanes,
+                        NULL) != CL_SUCCESS)
+        lanes = 0;
+    device->lanes = lanes > 0 ? (int)lanes : 1;
+}
+
 static cnn_status open_device(cnn_device *device, const cnn_device_entry *entry)
 {
     device->platform = entry->platform;
     device->id = entry->id;
     device->info = entry->info;
+    find_lanes(device);
     cnn_status status = choose_kernel_class(device);
     if (status != CNN_OK)
         return status;

@@ -20,6 +20,7 @@ struct cnn_device {
     cl_command_queue queue; /* in order */
     cnn_device_info info;
     cnn_kernel_class kernel_class;
+    int lanes;                                     /* floats of a native vector; 1 or more */
     uint64_t allocated;                            /* bytes in live cnn_buffers */
     uint64_t launches;                             /* kernels enqueued so far */
     void (*at_destroy)(struct cnn_device *device); /* set by tensor/gemm.c: CLBlast's cache; NULL */

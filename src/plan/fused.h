@@ -23,6 +23,12 @@ extern const cnn_op_class cnn_dense_block_op;
 extern const cnn_op_class cnn_gpu_conv_block_op;
 extern const cnn_op_class cnn_gpu_dense_block_op;
 
+/* Convolution, 3 x 3 at stride 1: cl/winograd_conv.cl */
+extern const cnn_op_class cnn_winograd_conv_op;
+
+/* Is a convolution of this shape expected to take less time by Winograd's method? */
+bool cnn_winograd_conv_suits(const cnn_layer *layer);
+
 /* Does nothing want the input's gradient, and is it narrow? */
 bool cnn_norm_first_suits(const cnn_chain *chain);
 

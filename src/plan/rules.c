@@ -43,6 +43,12 @@ static bool accepts_gpu_conv_block(const cnn_chain *chain, const cnn_device *dev
            cnn_gpu_conv_block_fits(chain, device);
 }
 
+/* Long work-items with memory of their own. */
+static bool accepts_winograd_conv(const cnn_chain *chain, const cnn_device *device)
+{
+    return device->kernel_class == CNN_KERNEL_CPU && cnn_winograd_conv_suits(chain->layers[0]);
+}
+
 static bool accepts_pool_block(const cnn_chain *chain, const cnn_device *device)
 {
     (void)device;
@@ -129,6 +135,7 @@ static const cnn_rule rules[] = {
      {CNN_LAYER_LINEAR, CNN_LAYER_RELU},
      accepts_gpu_dense_block,
      &cnn_gpu_dense_block_op},
+    {"winograd conv", 1, {CNN_LAYER_CONV}, accepts_winograd_conv, &cnn_winograd_conv_op},
     {"linear", 1, {CNN_LAYER_LINEAR}, accepts_dense_block, &cnn_dense_block_op},
     {"linear", 1, {CNN_LAYER_LINEAR}, accepts_gpu_dense_block, &cnn_gpu_dense_block_op},
 };
