@@ -4,9 +4,11 @@
  * LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979).
  * Gradient: with h = (x - mean) * inverse_std, dbias = sum dy, dweight = sum dy h,
  *   dx = weight * inverse_std * (dy - dbias / count - h * dweight / count).
+ * Behind it may come a sum with another value z, then ReLU or ReLU6: y = f(norm(x) + z); y tells
+ * where f passes a gradient on.
  * Layout: (N, H, W, C), PLANE = H * W. Must be given: C, PLANE. With defaults: UNIT 1, the pixels
  * that no border of a part divides: a divisor of PLANE; AFFINE 1, 0 where weights are 1 and biases
- * 0, and not trained. */
+ * 0, and not trained; ADD 0, 1 where there is z; FUNCTION 0, 1 for ReLU, 2 for ReLU6. */
 #if !defined(C) || !defined(PLANE)
 #error "C and PLANE must be given"
 #endif
@@ -17,41 +19,97 @@
 #ifndef AFFINE
 #define AFFINE 1
 #endif
-#define WEIGHT(c) (AFFINE ? parameters[w_offset + (c)] : 1.0f)
-#define BIAS(c) (AFFINE ? parameters[b_offset + (c)] : 0.0f)
+#ifndef ADD
+#define ADD 0
+#endif
+#ifndef FUNCTION
+#define FUNCTION 0
+#endif
+#define RELU 1
+#define RELU6 2
 
 #include "channels.cl"
 #include "loop.cl"
 
-#define VECTORS ((C + 7) / 8)
+/* A work-item that sums takes GROUP vectors of channels: on a CPU whole cache lines of a pixel. */
+#if CNN_CPU
+#define GROUP 4
+#define LANES 16
+typedef float16 vector;
+#define LOAD(row, c) load_wide((row), (c), C)
+#define STORE(value, row, c) store_wide((value), (row), (c), C)
+#else
+#define GROUP 1
+#define LANES 8
+typedef float8 vector;
+#define LOAD(row, c) load_channels((row), (c), C)
+#define STORE(value, row, c) store_channels((value), (row), (c), C)
+#endif
+#define GROUPS ((C + GROUP * LANES - 1) / (GROUP * LANES))
+/* Vector v of the group that begins at channel `at` has channels. */
+#define IS_THERE(v) (C % (GROUP * LANES) == 0 || at + (v) * LANES < C)
+
+#define WEIGHT(c) (AFFINE ? LOAD(parameters + w_offset, (c)) : (vector)1.0f)
+#define BIAS(c) (AFFINE ? LOAD(parameters + b_offset, (c)) : (vector)0.0f)
 
 static size_t part_begin(size_t pixels, int part, int parts)
 {
     return pixels / UNIT * part / parts * UNIT;
 }
 
-/* Pixel i of x (pixels, C) from vector `at` on. */
-#define AT(x, i) load_channels((x) + (i) * C, at, C)
+/* The pixels whose mean and deviation are found together, while they are in the cache. */
+#define STRETCH 64
 
 /* moments (parts, 2, C): the mean of each part, and the sum of squared deviations from it. A
- * work-item takes eight channels of one part. */
+ * work-item takes a group of channels of one part; a part without pixels stays as it is. */
 kernel void batchnorm_moments(global float *moments, const global float *x, int n, int parts)
 {
     const size_t item = get_global_id(0), pixels = (size_t)n * PLANE;
-    if (item >= (size_t)parts * VECTORS)
+    if (item >= (size_t)parts * GROUPS)
         return;
-    const int at = item % VECTORS * 8, part = item / VECTORS;
+    const int at = item % GROUPS * (GROUP * LANES), part = item / GROUPS;
     const size_t begin = part_begin(pixels, part, parts), end = part_begin(pixels, part + 1, parts);
-    float8 sum = (float8)0.0f, squares = (float8)0.0f;
-    for (size_t i = begin; i < end; ++i)
-        sum += AT(x, i);
-    const float8 mean = sum / (float)max((size_t)1, end - begin);
-    for (size_t i = begin; i < end; ++i) {
-        const float8 deviation = AT(x, i) - mean;
-        squares = fma(deviation, deviation, squares);
+    vector mean[GROUP], squares[GROUP];
+    float count = 0.0f;
+#pragma unroll
+    for (int v = 0; v < GROUP; ++v)
+        mean[v] = squares[v] = (vector)0.0f;
+    for (size_t first = begin; first < end; first += STRETCH) {
+        const size_t last = min(end, first + STRETCH);
+        const float more = last - first, total = count + more;
+        vector sum[GROUP], deviations[GROUP];
+#pragma unroll
+        for (int v = 0; v < GROUP; ++v)
+            sum[v] = deviations[v] = (vector)0.0f;
+        for (size_t i = first; i < last; ++i)
+#pragma unroll
+            for (int v = 0; v < GROUP; ++v)
+                if (IS_THERE(v))
+                    sum[v] += LOAD(x + i * C, at + v * LANES);
+#pragma unroll
+        for (int v = 0; v < GROUP; ++v)
+            sum[v] *= 1.0f / more;
+        for (size_t i = first; i < last; ++i)
+#pragma unroll
+            for (int v = 0; v < GROUP; ++v)
+                if (IS_THERE(v)) {
+                    const vector deviation = LOAD(x + i * C, at + v * LANES) - sum[v];
+                    deviations[v] = fma(deviation, deviation, deviations[v]);
+                }
+#pragma unroll
+        for (int v = 0; v < GROUP; ++v) {
+            const vector delta = sum[v] - mean[v];
+            mean[v] += delta * (more / total);
+            squares[v] += deviations[v] + delta * delta * (count * (more / total));
+        }
+        count = total;
     }
-    store_channels(mean, moments + part * (2 * C), at, C);
-    store_channels(squares, moments + part * (2 * C) + C, at, C);
+#pragma unroll
+    for (int v = 0; v < GROUP; ++v)
+        if (IS_THERE(v) && begin < end) {
+            STORE(mean[v], moments + part * (2 * C), at + v * LANES);
+            STORE(squares[v], moments + part * (2 * C) + C, at + v * LANES);
+        }
 }
 
 /* saved (2, C): mean and inverse_std of the batch; running (2, C) at its offset: mean and unbiased
@@ -92,33 +150,74 @@ kernel void batchnorm_recall(global float *saved, const global float *statistics
     }
 }
 
-/* y, x (n, PLANE, C), may be the same; weight and bias (C) at their offsets. */
-kernel void batchnorm_apply(global float *y, const global float *x, const global float *saved,
-                            const global float *parameters, int w_offset, int b_offset, int n)
+/* y, x, z (n, PLANE, C), may be the same; weight and bias (C) at their offsets. */
+kernel void batchnorm_apply(global float *y, const global float *x, const global float *z,
+                            const global float *saved, const global float *parameters,
+                            int w_offset, int b_offset, int n)
 {
     FOR_EACH (i, (size_t)n * PLANE)
-        for (int c = 0; c < C; ++c)
-            y[i * C + c] = (x[i * C + c] - saved[c]) * saved[C + c] * WEIGHT(c) + BIAS(c);
+        for (int c = 0; c < C; c += LANES) {
+            const vector factor = LOAD(saved + C, c) * WEIGHT(c);
+            vector value = fma(LOAD(x + i * C, c) - LOAD(saved, c), factor, BIAS(c));
+            if (ADD)
+                value += LOAD(z + i * C, c);
+            if (FUNCTION != 0)
+                value = value <= 0.0f ? (vector)0.0f : value;
+            if (FUNCTION == RELU6)
+                value = value >= 6.0f ? (vector)6.0f : value;
+            STORE(value, y + i * C, c);
+        }
 }
 
-/* sums (parts, 2, C): of dy, and of dy * h, over each part. */
+/* What of the gradient dy passes the function that gave y, from channel c of a pixel on. */
+static vector passed_gradient(const global float *dy, const global float *y, int c)
+{
+    const vector g = LOAD(dy, c);
+    if (FUNCTION == 0)
+        return g;
+    const vector value = LOAD(y, c);
+    if (FUNCTION == RELU)
+        return value <= 0.0f ? (vector)0.0f : g;
+    return value <= 0.0f || value >= 6.0f ? (vector)0.0f : g;
+}
+
+/* sums (parts, 2, C): of what passes of dy, and of the same times h, over each part. dz (n, PLANE,
+ * C), may be dy: what passes, where writes_dz says so. */
 kernel void batchnorm_sums(global float *sums, const global float *dy, const global float *x,
+                           const global float *y, global float *dz, int writes_dz,
                            const global float *saved, int n, int parts)
 {
     const size_t item = get_global_id(0), pixels = (size_t)n * PLANE;
-    if (item >= (size_t)parts * VECTORS)
+    if (item >= (size_t)parts * GROUPS)
         return;
-    const int at = item % VECTORS * 8, part = item / VECTORS;
+    const int at = item % GROUPS * (GROUP * LANES), part = item / GROUPS;
     const size_t begin = part_begin(pixels, part, parts), end = part_begin(pixels, part + 1, parts);
-    const float8 mean = load_channels(saved, at, C), inverse = load_channels(saved + C, at, C);
-    float8 sum = (float8)0.0f, product = (float8)0.0f;
-    for (size_t i = begin; i < end; ++i) {
-        const float8 g = AT(dy, i);
-        sum += g;
-        product = fma(g, (AT(x, i) - mean) * inverse, product);
+    vector mean[GROUP], inverse[GROUP], sum[GROUP], product[GROUP];
+#pragma unroll
+    for (int v = 0; v < GROUP; ++v) {
+        mean[v] = inverse[v] = sum[v] = product[v] = (vector)0.0f;
+        if (IS_THERE(v)) {
+            mean[v] = LOAD(saved, at + v * LANES);
+            inverse[v] = LOAD(saved + C, at + v * LANES);
+        }
     }
-    store_channels(sum, sums + part * (2 * C), at, C);
-    store_channels(product, sums + part * (2 * C) + C, at, C);
+    for (size_t i = begin; i < end; ++i)
+#pragma unroll
+        for (int v = 0; v < GROUP; ++v)
+            if (IS_THERE(v)) {
+                const int c = at + v * LANES;
+                const vector g = passed_gradient(dy + i * C, y + i * C, c);
+                if (ADD && writes_dz)
+                    STORE(g, dz + i * C, c);
+                sum[v] += g;
+                product[v] = fma(g, (LOAD(x + i * C, c) - mean[v]) * inverse[v], product[v]);
+            }
+#pragma unroll
+    for (int v = 0; v < GROUP; ++v)
+        if (IS_THERE(v)) {
+            STORE(sum[v], sums + part * (2 * C), at + v * LANES);
+            STORE(product[v], sums + part * (2 * C) + C, at + v * LANES);
+        }
 }
 
 /* dbias and dweight (C) at their offsets: the sums of all parts, in their order. */
@@ -139,18 +238,20 @@ kernel void batchnorm_reduce(global float *gradients, int w_offset, int b_offset
 /* dx (n, PLANE, C), may be dy; the gradients of weight and bias, which without AFFINE nobody else
  * reads, are complete at their places in `gradients`. */
 kernel void batchnorm_input(global float *dx, const global float *dy, const global float *x,
-                            const global float *saved, const global float *parameters,
-                            int w_offset, const global float *gradients, int dw_offset,
-                            int db_offset, int n)
+                            const global float *y, const global float *saved,
+                            const global float *parameters, int w_offset,
+                            const global float *gradients, int dw_offset, int db_offset, int n)
 {
     const size_t pixels = (size_t)n * PLANE;
     const float share = 1.0f / pixels;
     FOR_EACH (i, pixels)
-        for (int c = 0; c < C; ++c) {
-            const float inverse = saved[C + c], h = (x[i * C + c] - saved[c]) * inverse;
-            dx[i * C + c] = WEIGHT(c) * inverse *
-                            (dy[i * C + c] - share * gradients[db_offset + c] -
-                             h * share * gradients[dw_offset + c]);
+        for (int c = 0; c < C; c += LANES) {
+            const vector inverse = LOAD(saved + C, c);
+            const vector h = (LOAD(x + i * C, c) - LOAD(saved, c)) * inverse;
+            const vector even = share * LOAD(gradients + db_offset, c);
+            const vector along = h * (share * LOAD(gradients + dw_offset, c));
+            const vector g = passed_gradient(dy + i * C, y + i * C, c);
+            STORE(WEIGHT(c) * inverse * (g - even - along), dx + i * C, c);
         }
 }
 
@@ -160,6 +261,6 @@ kernel void batchnorm_scale(global float *dx, const global float *dy, const glob
                             const global float *parameters, int w_offset, int n)
 {
     FOR_EACH (i, (size_t)n * PLANE)
-        for (int c = 0; c < C; ++c)
-            dx[i * C + c] = WEIGHT(c) * saved[C + c] * dy[i * C + c];
+        for (int c = 0; c < C; c += LANES)
+            STORE(WEIGHT(c) * LOAD(saved + C, c) * LOAD(dy + i * C, c), dx + i * C, c);
 }

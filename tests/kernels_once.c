@@ -219,8 +219,8 @@ START_TEST(frozen_layers)
     static const char text[] = "input(1, 3, 3)\na = Conv2d(2, 3)\nb = Conv2d(3, 1)\n"
                                "c = BatchNorm2d()\nd = Linear(2)\n";
     static const bool frozen[] = {true, false, true, false};
-    static const float rows[2 * 2];
-    static const uint16_t labels[2];
+    static const float rows[3 * 2]; /* the first is left out */
+    static const uint16_t labels[3];
     random_source random = {.seed = 1};
     cnn_network *network;
     cnn_plan *plan;

@@ -1,17 +1,28 @@
-/* BatchNorm2d on the device: cl/batchnorm.cl. */
+/* BatchNorm2d on the device, and what may stand behind it, a sum and ReLU or ReLU6:
+ * cl/batchnorm.cl. */
 #include <stdio.h>
 
+#include "base/size.h"
 #include "base/status.h"
 #include "ops/op.h"
 
 enum { MOMENTS, MERGE, RECALL, APPLY, SUMS, REDUCE, INPUT, SCALE };
 
-enum { PARTS_ON_CPU = 16, PARTS_ON_GPU = 256, CHANNELS_PER_ITEM = 8 };
+enum { PARTS_ON_CPU = 16, PARTS_ON_GPU = 256, CHANNELS_ON_CPU = 64, CHANNELS_ON_GPU = 8 };
 
 typedef struct batchnorm_op {
     cnn_op op;
-    int parts; /* stretches of the batch's pixels */
+    int parts;      /* stretches of the batch's pixels */
+    bool adds;      /* the second layer is a sum */
+    bool rectifies; /* the last one is ReLU or ReLU6 */
 } batchnorm_op;
+
+/* FUNCTION of cl/batchnorm.cl. */
+static int function_of(const cnn_op *op)
+{
+    cnn_layer_kind last = cnn_op_last_layer(op)->kind;
+    return last == CNN_LAYER_RELU ? 1 : last == CNN_LAYER_RELU6 ? 2 : 0;
+}
 
 static cnn_status init(cnn_op *op)
 {
@@ -21,14 +32,19 @@ static cnn_status init(cnn_op *op)
         [INPUT] = "batchnorm_input",     [SCALE] = "batchnorm_scale"};
     const cnn_layer *layer = op->layers[0];
     batchnorm_op *norm = (batchnorm_op *)op;
-    char options[64];
+    char options[96];
     cnn_status status = CNN_OK;
-    snprintf(options, sizeof options, "-DC=%d -DPLANE=%d -DAFFINE=%d", layer->in.c,
-             layer->in.h * layer->in.w, layer->options.norm.affine);
+    norm->adds = op->layer_count > 1 && op->layers[1]->kind == CNN_LAYER_ADD;
+    norm->rectifies = function_of(op) != 0;
+    snprintf(options, sizeof options, "-DC=%d -DPLANE=%d -DAFFINE=%d -DADD=%d -DFUNCTION=%d",
+             layer->in.c, layer->in.h * layer->in.w, layer->options.norm.affine, norm->adds,
+             function_of(op));
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         CNN_TRY(cnn_op_add_kernel(op, "batchnorm.cl", options, names[i]));
     norm->parts = op->device->kernel_class == CNN_KERNEL_CPU ? PARTS_ON_CPU : PARTS_ON_GPU;
     op->keeps_input = !op->frozen;
+    op->keeps_output = norm->rectifies;
+    op->in_place = op->layer_count > 1;
     size_t pair = 2 * (size_t)layer->in.c * sizeof(float);
     op->saved_bytes = layer->options.norm.affine ? pair : 2 * pair; /* and the sums of backward */
     op->scratch_bytes = (size_t)norm->parts * pair;
@@ -38,8 +54,10 @@ out:
 
 static size_t part_items(const batchnorm_op *norm)
 {
-    int channels = norm->op.layers[0]->in.c;
-    return (size_t)norm->parts * (size_t)((channels + CHANNELS_PER_ITEM - 1) / CHANNELS_PER_ITEM);
+    bool on_cpu = norm->op.device->kernel_class == CNN_KERNEL_CPU;
+    size_t channels = (size_t)norm->op.layers[0]->in.c;
+    return (size_t)norm->parts *
+           cnn_divide_up(channels, on_cpu ? CHANNELS_ON_CPU : CHANNELS_ON_GPU);
 }
 
 static size_t pixel_items(const cnn_op *op, const cnn_pass *pass)
@@ -82,10 +100,28 @@ static cnn_status forward(cnn_op *op, const cnn_op_memory *memory, const cnn_pas
     cnn_status status = find_statistics((batchnorm_op *)op, memory, pass);
     if (status != CNN_OK)
         return status;
+    bool adds = ((const batchnorm_op *)op)->adds;
     return CNN_LAUNCH(&op->kernels[APPLY], pixel_items(op, pass), cnn_arg_mem(memory->output),
-                      cnn_arg_mem(memory->input), cnn_arg_mem(memory->saved),
-                      cnn_arg_mem(memory->parameters), cnn_arg_int((int)layer->params[0].offset),
+                      cnn_arg_mem(memory->input),
+                      cnn_arg_mem(adds ? memory->inputs[1] : memory->input),
+                      cnn_arg_mem(memory->saved), cnn_arg_mem(memory->parameters),
+                      cnn_arg_int((int)layer->params[0].offset),
                       cnn_arg_int((int)layer->params[1].offset), cnn_arg_int(pass->n));
+}
+
+/* Where the sums of backward go, and the two offsets there. */
+typedef struct sum_args {
+    cnn_arg mem, weight, bias;
+} sum_args;
+
+static sum_args find_sums(const cnn_op_memory *memory, const cnn_layer *layer)
+{
+    int channels = layer->in.c;
+    if (!layer->options.norm.affine)
+        return (sum_args){cnn_arg_mem(memory->saved), cnn_arg_int(2 * channels),
+                          cnn_arg_int(3 * channels)};
+    return (sum_args){cnn_arg_mem(memory->gradients), cnn_arg_int((int)layer->params[0].offset),
+                      cnn_arg_int((int)layer->params[1].offset)};
 }
 
 /* Nothing depends on the batch: each value has a factor. */
@@ -105,26 +141,23 @@ static cnn_status backward(cnn_op *op, const cnn_op_memory *memory, const cnn_pa
         return frozen_backward(op, memory, pass);
     const batchnorm_op *norm = (const batchnorm_op *)op;
     const cnn_layer *layer = op->layers[0];
-    bool affine = layer->options.norm.affine;
-    int channels = layer->in.c;
-    cnn_arg w_offset = cnn_arg_int((int)layer->params[0].offset);
-    cnn_arg b_offset = cnn_arg_int((int)layer->params[1].offset);
-    cnn_arg sums = cnn_arg_mem(affine ? memory->gradients : memory->saved);
-    cnn_arg dw_offset = affine ? w_offset : cnn_arg_int(2 * channels);
-    cnn_arg db_offset = affine ? b_offset : cnn_arg_int(3 * channels);
+    sum_args sums = find_sums(memory, layer);
+    cl_mem dz = norm->adds ? memory->input_gradients[1] : NULL;
+    cnn_arg x = cnn_arg_mem(memory->input), scratch = cnn_arg_mem(memory->scratch);
+    cnn_arg y = cnn_arg_mem(norm->rectifies ? memory->output : memory->input);
+    cnn_arg dy = cnn_arg_mem(memory->output_gradient), saved = cnn_arg_mem(memory->saved);
     cnn_arg n = cnn_arg_int(pass->n), parts = cnn_arg_int(norm->parts);
     cnn_status status = CNN_OK;
-    CNN_TRY(CNN_LAUNCH(&op->kernels[SUMS], part_items(norm), cnn_arg_mem(memory->scratch),
-                       cnn_arg_mem(memory->output_gradient), cnn_arg_mem(memory->input),
-                       cnn_arg_mem(memory->saved), n, parts));
-    CNN_TRY(CNN_LAUNCH(&op->kernels[REDUCE], channel_items(op), sums, dw_offset, db_offset,
-                       cnn_arg_mem(memory->scratch), parts));
+    CNN_TRY(CNN_LAUNCH(&op->kernels[SUMS], part_items(norm), scratch, dy, x, y,
+                       cnn_arg_mem(dz ? dz : memory->scratch), cnn_arg_int(dz != NULL), saved, n,
+                       parts));
+    CNN_TRY(CNN_LAUNCH(&op->kernels[REDUCE], channel_items(op), sums.mem, sums.weight, sums.bias,
+                       scratch, parts));
     if (memory->input_gradient)
-        status =
-            CNN_LAUNCH(&op->kernels[INPUT], pixel_items(op, pass),
-                       cnn_arg_mem(memory->input_gradient), cnn_arg_mem(memory->output_gradient),
-                       cnn_arg_mem(memory->input), cnn_arg_mem(memory->saved),
-                       cnn_arg_mem(memory->parameters), w_offset, sums, dw_offset, db_offset, n);
+        status = CNN_LAUNCH(
+            &op->kernels[INPUT], pixel_items(op, pass), cnn_arg_mem(memory->input_gradient), dy, x,
+            y, saved, cnn_arg_mem(memory->parameters), cnn_arg_int((int)layer->params[0].offset),
+            sums.mem, sums.weight, sums.bias, n);
 out:
     return status;
 }

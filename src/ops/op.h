@@ -81,7 +81,7 @@ struct cnn_op {
     bool wants_gradient, frozen; /* as the chain's */
 
     /* Needs, set by init. */
-    bool in_place;        /* output may be input, and input_gradient output_gradient */
+    bool in_place;        /* output may be input, and the last input's gradient output_gradient */
     bool keeps_input;     /* backward reads its inputs */
     bool keeps_output;    /* backward reads output */
     bool packs;           /* its input and its output may be packed */

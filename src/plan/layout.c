@@ -119,7 +119,7 @@ static int place_contribution(const placing *at, int s, int i)
     cnn_plan *plan = at->plan;
     const cnn_step *step = &plan->steps[s];
     int given = step->output_gradient;
-    bool overwrites = step->op->in_place && step->input_count == 1 &&
+    bool overwrites = step->op->in_place && i == step->input_count - 1 &&
                       !is_shared(at, given, step->output) && at->gradient[step->inputs[i]] < 0;
     if (step->op->passes_gradient || overwrites)
         return given;
