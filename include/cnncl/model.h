@@ -42,6 +42,8 @@ CNN_API int cnn_model_class_count(const cnn_model *model);
 /** Was it trained on files of pictures? They were brought to its input by *fit, which stays as it
  * is where not, and may be NULL. */
 CNN_API bool cnn_model_is_of_pictures(const cnn_model *model, cnn_picture_fit *fit);
+/** Says so: pictures are to be brought to its input by this. Saved with the model. */
+CNN_API void cnn_model_set_fit(cnn_model *model, cnn_picture_fit fit);
 /** "mnist", "fashion-mnist", or "" where the data set is not known. Owned by the model. */
 CNN_API const char *cnn_model_data(const cnn_model *model);
 /** Does it read pictures that were made as MNIST's, so that others are to be converted by

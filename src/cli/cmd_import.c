@@ -99,6 +99,8 @@ int cmd_import(cli_options *options)
     CLI_TRY(cli_check(cnn_model_import(&model, source, &import)));
     if (options->digits)
         cnn_model_set_digits(model, true);
+    if (options->fit_given)
+        cnn_model_set_fit(model, options->prepare.fit);
     CLI_TRY(cli_check(cnn_model_save(model, path)));
     print_network(cnn_model_network(model), options);
     if (strcmp(cnn_model_normalization(model), "none") != 0)

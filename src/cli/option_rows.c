@@ -195,7 +195,7 @@ const cli_option_row cli_option_rows[] = {
      0, file_expected},
     {"size", "H,W", 0, CLI_PREPARE, "the images' height and width (default: as they are)", set_size,
      0, 0, "two integers of 1 to 65535: height,width"},
-    {"fit", "KIND", 0, CLI_PREPARE, "crop, pad or stretch to a size (default crop)", set_fit, 0, 0,
+    {"fit", "KIND", 0, CLI_PREPARE | CLI_IMPORT, "crop, pad or stretch to a size (default crop)", set_fit, 0, 0,
      "crop, pad or stretch"},
     {"normalize", "KIND", 0, CLI_PREPARE | CLI_IMPORT,
      "pixels by data, imagenet, MEANS:STDS or none (default none)", set_normalize, 0, 0,

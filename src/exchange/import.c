@@ -54,6 +54,7 @@ static cnn_status check_options(const cnn_import_options *options)
 typedef struct import_target {
     cnn_network *network;
     bool by_shape; /* names of another network will do */
+    bool preset;   /* it is one that comes with the library */
 } import_target;
 
 /* The options of the family make the network; that they cannot is the file's fault. */
@@ -116,6 +117,7 @@ static cnn_status infer(import_target *target, const cnn_state_dict *dict,
     CNN_TRY(cnn_find_preset(&target->network, &preset, dict, options));
     if (target->network) {
         const int *input = cnn_network_input(target->network);
+        target->preset = true;
         CNN_TRY(refuse_dropout(options, preset));
         cnn_log(CNN_LOG_INFO, "%s: names and shapes are those of --net %s; its input is %d,%d,%d%s",
                 dict->path, preset, input[0], input[1], input[2],
@@ -137,6 +139,7 @@ static cnn_status find_network(import_target *target, const cnn_state_dict *dict
     cnn_status status = CNN_OK;
     if (options->network) {
         target->by_shape = true;
+        target->preset = cnn_network_is_preset(options->network);
         CNN_TRY(cnn_named_network(&target->network, dict, options));
     } else if (json) {
         CNN_TRY(restore(target, json, dict, options));
@@ -166,6 +169,33 @@ static cnn_status normalize(cnn_model *model, const cnn_state_dict *dict,
         cnn_log(CNN_LOG_INFO,
                 "%s: pixels from 0 to 1 are assumed: --normalize keeps another normalisation",
                 dict->path);
+    return status;
+}
+
+/* Weights of a preset with as many classes as ImageNet has are published for those, and for
+ * pictures that were cropped. */
+static cnn_status name_classes(cnn_model *model, const char *path)
+{
+    enum { CLASSES = 1000 };
+    cnn_origin *origin = &model->origin;
+    char *file = NULL;
+    cnn_status status = CNN_OK;
+    if (cnn_network_classes(model->network) != CLASSES || origin->class_count > 0)
+        return CNN_OK;
+    CNN_TRY(cnn_preset_file(&file, "imagenet.classes"));
+    CNN_TRY(cnn_origin_read_names(origin, file));
+    if (origin->class_count != CLASSES)
+        status = cnn_fail(CNN_ERROR_DATA, "%s: expected %d names, found %d", file, CLASSES,
+                          origin->class_count);
+    else
+        cnn_log(CNN_LOG_INFO,
+                "%s: its %d classes are taken for ImageNet's: %s, %s, ...; pictures are cropped as "
+                "torchvision does (--fit crop)",
+                path, CLASSES, origin->classes[0], origin->classes[1]);
+    origin->of_pictures = true;
+    origin->fit = CNN_FIT_CROP;
+out:
+    free(file);
     return status;
 }
 
@@ -230,7 +260,7 @@ cnn_status cnn_model_import(cnn_model **model, const char *path, const cnn_impor
         return import_onnx(model, path, options);
     cnn_state_dict *dict = NULL;
     cnn_model *result = NULL;
-    import_target target = {NULL, false};
+    import_target target = {NULL, false, false};
     CNN_TRY(check_options(options));
     CNN_TRY(cnn_state_dict_read(&dict, path));
     CNN_TRY(find_network(&target, dict, options));
@@ -239,6 +269,8 @@ cnn_status cnn_model_import(cnn_model **model, const char *path, const cnn_impor
                             cnn_state_dict_metadata(dict, CNN_CLASSES_KEY),
                             cnn_state_dict_metadata(dict, CNN_PICTURES_KEY), path));
     CNN_TRY(normalize(result, dict, options));
+    if (target.preset)
+        CNN_TRY(name_classes(result, path));
     status = fill(result, dict, target.by_shape);
     if (status == CNN_ERROR_DATA)
         status = fail_fit(target.network, dict, options);

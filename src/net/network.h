@@ -112,6 +112,9 @@ cnn_status cnn_origin_read_preparation(cnn_origin *origin, const char *json, con
  * DATA, MEMORY. */
 cnn_status cnn_origin_read(cnn_origin *origin, const char *data, const char *classes,
                            const char *pictures, const char *source);
+/* Adds the classes of a file with a name in each line; those behind '#' are no names. Errors: FILE,
+ * MEMORY. */
+cnn_status cnn_origin_read_names(cnn_origin *origin, const char *path);
 void cnn_origin_finish(cnn_origin *origin);
 
 /* Errors: ARGUMENT (a value out of range, named as its option). */
@@ -144,6 +147,12 @@ cnn_status cnn_network_arguments(char **arguments, const cnn_network *network);
  * many. */
 enum { CNN_MAX_PRESETS = 64 };
 size_t cnn_network_list_presets(char *names[CNN_MAX_PRESETS]);
+
+/* Is it the path of a preset's file? */
+bool cnn_network_is_preset(const char *path);
+/* The path of another file that comes with the presets, to be freed with free(). Errors: FILE (it is
+ * not there), MEMORY. */
+cnn_status cnn_preset_file(char **path, const char *name);
 
 /* Writes "net.conv2d_00.weight (32, 1, 3, 3)"-like text of a shape, "(32, 1, 3, 3)". */
 void cnn_shape_to_text(char *buffer, size_t size, const int *shape, int rank);

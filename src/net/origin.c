@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/status.h"
@@ -117,6 +118,14 @@ bool cnn_model_is_of_pictures(const cnn_model *model, cnn_picture_fit *fit)
     return model->origin.of_pictures;
 }
 
+void cnn_model_set_fit(cnn_model *model, cnn_picture_fit fit)
+{
+    if (!model)
+        return;
+    model->origin.of_pictures = true;
+    model->origin.fit = fit;
+}
+
 const char *cnn_model_class_name(const cnn_model *model, int label)
 {
     if (!model)
@@ -166,6 +175,22 @@ cnn_status cnn_origin_read_preparation(cnn_origin *origin, const char *json, con
         return CNN_OK;
     return cnn_fail(CNN_ERROR_DATA,
                     "%s: cnn-cl.preparation: expected \"fit\" as crop, pad or stretch", source);
+}
+
+cnn_status cnn_origin_read_names(cnn_origin *origin, const char *path)
+{
+    enum { LIMIT = 1 << 20 };
+    char *text = NULL;
+    size_t size = 0;
+    cnn_status status = cnn_file_read((void **)&text, &size, path, LIMIT);
+    for (char *line = text, *end; status == CNN_OK && *line; line = end) {
+        end = line + strcspn(line, "\n");
+        end += *end == '\n' ? (*end = '\0', 1) : 0;
+        if (line[0] != '#' && line[0] != '\0')
+            status = add_class(origin, line);
+    }
+    free(text);
+    return status;
 }
 
 /* A name is printed as it is: it must not steer a terminal. */

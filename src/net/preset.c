@@ -72,6 +72,34 @@ size_t cnn_network_list_presets(char *names[CNN_MAX_PRESETS])
     return count;
 }
 
+cnn_status cnn_preset_file(char **path, const char *name)
+{
+    char *folder = NULL;
+    cnn_status status = CNN_OK;
+    *path = NULL;
+    CNN_TRY(find_folder(&folder));
+    CNN_TRY(cnn_path_join(path, folder, name));
+    if (!cnn_file_exists(*path)) {
+        status = cnn_fail(CNN_ERROR_FILE, "%s: it comes with the network files, and is not there",
+                          *path);
+        free(*path);
+        *path = NULL;
+    }
+out:
+    free(folder);
+    return status;
+}
+
+bool cnn_network_is_preset(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *found = NULL;
+    bool same =
+        cnn_preset_file(&found, slash ? slash + 1 : path) == CNN_OK && strcmp(found, path) == 0;
+    free(found);
+    return same;
+}
+
 cnn_status cnn_network_preset(char **path, const char *name)
 {
     CNN_NEED(path, name);

@@ -174,6 +174,19 @@ class Import(Exchange):
         self.assertIn("shape:[(4, 5)].",
                       self.run_command("params", "--model", self.model).stdout)
 
+    def test_names_imagenets_classes(self):
+        listed = self.run_command("params", "--net", "lenet5", "--ydim", "1000").stdout
+        tensors = {name: ("F32", [int(size) for size in re.findall(r"\d+", shape)])
+                   for name, shape in re.findall(r"name:\[(\S+)\] shape:\[\(([^)]*)\)\]", listed)}
+        write(self.source, tensors)
+        for options, fit in (([], "crop"), (["--net", "lenet5", "--fit", "pad"], "pad")):
+            result = self.run_command("import", self.source, self.model, *options)
+            self.assertIn("theirs: its 1000 classes are taken for ImageNet's: tench, goldfish, ...", result.stderr)
+            _, metadata = read_safetensors(f"{self.folder}/{self.model}")
+            names = json.loads(metadata["cnn-cl.classes"])
+            self.assertEqual([names[i] for i in (0, 281, 999)], ["tench", "tabby", "toilet tissue"])
+            self.assertEqual(json.loads(metadata["cnn-cl.preparation"])["fit"], fit)
+
     def test_digits_are_kept(self):
         write(self.source, shapes())
         for options, kept in (([], None), (["--digits"], "digits")):

@@ -17,7 +17,7 @@ COMMANDS = {
     "bench": "steps eval trace tune batch no-fuse json model name xdim ksize cdims hdims ydim batchnorm "
              "dropout",
     "export": "format model name xdim ksize cdims hdims ydim batchnorm dropout",
-    "import": "digits name xdim dropout normalize mean std",
+    "import": "digits fit name xdim dropout normalize mean std",
     "report": "data size fit normalize skip-broken no-cache labels val-split no-bench model name",
     "serve": "digits no-preprocess port host no-fuse model",
 }
