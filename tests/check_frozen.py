@@ -1,4 +1,4 @@
-"""train --init --freeze against PyTorch: whole batches, some steps of Adam, frozen batch norms in evaluation mode:
+"""train --init, --freeze and --lr-scale against PyTorch: whole batches, some steps of Adam, frozen batch norms in evaluation mode:
 check_frozen.py CNN_CL"""
 import fnmatch
 import os
@@ -29,11 +29,15 @@ Flatten()
 fc = Linear(3)
 """
 # at the beginning; in the middle, whose gradient goes on; all batch norms, and so in pieces
-CASES = [("stem,bn", []), ("one,bn?", []), ("bn*,two", ["--micro-batch", "7"])]
+CASES = [("stem,bn", []), ("one,bn?", ["--lr-scale", "st*=0.25,bn=3,two=2"]), ("bn*,two", ["--micro-batch", "7"])]
 SAMPLES, STEPS, RATE, TOLERANCE = 24, 4, 0.01, 1e-3
 
 
-def expect(tensors, images, labels, patterns):
+def fits(name, patterns):
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def expect(tensors, images, labels, patterns, scales):
     """The tensors after some steps."""
     module = NetworkModule(NETWORK)
     ours = module.tensors()
@@ -41,9 +45,12 @@ def expect(tensors, images, labels, patterns):
         for name, tensor in ours.items():
             tensor.copy_(torch.from_numpy(tensors[name].copy()))
     for (name, _, _), layer in zip(module.nodes, module.layers):
-        if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns.split(",")):
+        if fits(name, patterns.split(",")):
             layer.eval().requires_grad_(False)
-    adam = torch.optim.Adam([p for p in module.parameters() if p.requires_grad], lr=RATE)
+    groups = [{"params": [p for p in layer.parameters() if p.requires_grad],
+               "lr": RATE * ([factor for pattern, factor in scales if fits(name, [pattern])] + [1])[0]}
+              for (name, _, _), layer in zip(module.nodes, module.layers)]
+    adam = torch.optim.Adam([group for group in groups if group["params"]], lr=RATE)
     for _ in range(STEPS):
         adam.zero_grad()
         torch.nn.functional.cross_entropy(module(images), labels).backward()
@@ -72,7 +79,9 @@ def compare(command, folder, freeze, more):
     write_safetensors(folder + "/start", tensors)
     found = train(command, folder, "run", "--epochs", str(STEPS), "--init", "start", "--freeze", freeze, *more)
     x = torch.from_numpy(images.transpose(0, 3, 1, 2).astype("f4") / 255)
-    expected = expect(tensors, x, torch.from_numpy(labels.astype("i8")), freeze)
+    scales = [entry.split("=") for entry in more[1].split(",") if "=" in entry] if more else []
+    expected = expect(tensors, x, torch.from_numpy(labels.astype("i8")), freeze,
+                      [(pattern, float(factor)) for pattern, factor in scales])
     for name, tensor in expected.items():
         moved = np.linalg.norm(tensor - tensors[name])
         off = np.linalg.norm(found[name] - tensor)

@@ -65,6 +65,9 @@ typedef struct cnn_train_options {
                                       frozen batch norm works with its running statistics in
                                       training, too. "": none. What the network begins with and is
                                       frozen is computed once for each sample */
+    char lr_scale[CNN_MAX_PATTERNS]; /**< factors of the learning rate for layers, PATTERN=F with
+                                        commas between them; of several that fit one the last
+                                        counts. "": none */
     bool recompute; /**< in every step instead: the same values, in less memory */
     cnn_optimizer_kind optimizer; /**< Adam by default */
     double momentum;              /**< of SGD, in [0, 1) */

@@ -139,11 +139,9 @@ static bool set_numbers(cli_options *options, const cli_option_row *row, const c
     return text[0] != '\0' && text[strspn(text, "0123456789.,eE+-")] == '\0';
 }
 
-static bool set_freeze(cli_options *options, const cli_option_row *row, const char *text)
+static bool set_patterns(cli_options *options, const cli_option_row *row, const char *text)
 {
-    char *patterns = options->train.freeze;
-    (void)row;
-    snprintf(patterns, CNN_MAX_PATTERNS, "%s", text);
+    snprintf(field_of(options, row), CNN_MAX_PATTERNS, "%s", text);
     return text[0] != '\0' && strlen(text) < CNN_MAX_PATTERNS;
 }
 
@@ -211,7 +209,9 @@ const cli_option_row cli_option_rows[] = {
     {"init", "FILE", 0, CLI_TRAIN, "start from this file's tensors, where they fit", set_text,
      FIELD(init), 0, file_expected},
     {"freeze", "PATTERN,...", 0, CLI_TRAIN, "layers that stay as they are, by name: '*' fits any",
-     set_freeze, 0, 0, "patterns of layers' names with commas between them"},
+     set_patterns, FIELD(train.freeze), 0, "patterns of layers' names with commas between them"},
+    {"lr-scale", "PATTERN=F,...", 0, CLI_TRAIN | CLI_RARE, "factors of the rate, by layers' names",
+     set_patterns, FIELD(train.lr_scale), 0, "PATTERN=F with commas between them"},
     {"recompute", NULL, 0, CLI_TRAIN | CLI_RARE, "compute frozen layers in every step, not once",
      set_true, FIELD(train.recompute), 0, NULL},
     {"epochs", "N", 0, CLI_TRAIN, "passes over the training split (default 10)", set_int,

@@ -1,8 +1,11 @@
 /* Which parameters share their factors. */
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/number.h"
 #include "base/status.h"
 #include "optim/optimizer.h"
 
@@ -52,6 +55,64 @@ cnn_status cnn_groups_set(cnn_groups *groups, size_t offset, size_t count, float
         groups->count++;
     memset(groups->members + offset, group, count);
     return CNN_OK;
+}
+
+/* The layer's parameters get this factor of the rate, and keep that of the decay. */
+static cnn_status scale_layer(cnn_groups *groups, const cnn_layer *layer, float rate)
+{
+    cnn_status status = CNN_OK;
+    for (int i = 0; status == CNN_OK && i < layer->param_count; i++) {
+        const cnn_param *param = &layer->params[i];
+        float decay = groups->factors[groups->members[param->offset]][1];
+        status = cnn_groups_set(groups, param->offset, param->count, rate, decay);
+    }
+    return status;
+}
+
+/* "PATTERN=F": the pattern, without what is behind it. */
+static cnn_status split(double *factor, char *entry)
+{
+    static const cnn_range above_zero = {0.0, INFINITY, false,
+                                         "PATTERN=F, F a finite number above 0"};
+    char *equals = strrchr(entry, '=');
+    if (!equals)
+        return cnn_fail(CNN_ERROR_ARGUMENT, "--lr-scale: expected PATTERN=F, found '%s'", entry);
+    *equals = '\0';
+    return cnn_take_number(factor, &above_zero, equals + 1, "lr-scale");
+}
+
+static cnn_status scale_matched(cnn_groups *groups, const cnn_network *network, const bool *frozen,
+                                char *entry)
+{
+    bool *matched = NULL;
+    double factor;
+    cnn_status status = CNN_OK;
+    CNN_TRY(split(&factor, entry));
+    CNN_TRY(cnn_allocate(&matched, (size_t)network->layer_count, sizeof *matched, "the rates"));
+    CNN_TRY(cnn_network_match(matched, network, entry, "--lr-scale"));
+    for (int l = 0; l < network->layer_count; l++)
+        if (matched[l] && !(frozen && frozen[l]))
+            CNN_TRY(scale_layer(groups, &network->layers[l], (float)factor));
+out:
+    free(matched);
+    return status;
+}
+
+cnn_status cnn_groups_scale(cnn_groups *groups, const cnn_network *network, const bool *frozen,
+                            const char *scales)
+{
+    cnn_status status = CNN_OK;
+    const char *at = scales;
+    bool more = *at != '\0';
+    while (status == CNN_OK && more) {
+        char entry[CNN_MAX_PATTERNS];
+        size_t length = strcspn(at, ",");
+        snprintf(entry, sizeof entry, "%.*s", (int)length, at);
+        status = scale_matched(groups, network, frozen, entry);
+        more = at[length] == ',';
+        at += length + more;
+    }
+    return status;
 }
 
 void cnn_groups_finish(cnn_groups *groups)

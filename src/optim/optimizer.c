@@ -8,16 +8,18 @@ static const char file[] = "optimizer.cl";
 
 static const double adam_momentum = 0.9;
 
-/* Without decay all parameters are alike. */
+/* Without decay, and other rates, all parameters are alike. */
 static cnn_status init_groups(cnn_optimizer *optimizer, const cnn_network *network,
                               const bool *frozen, const cnn_train_options *options)
 {
     cnn_groups groups = {0};
     cnn_device *device = optimizer->device;
     cnn_status status = CNN_OK;
-    if (optimizer->weight_decay == 0.0)
+    const char *scales = options ? options->lr_scale : "";
+    if (optimizer->weight_decay == 0.0 && scales[0] == '\0')
         return CNN_OK;
     CNN_TRY(cnn_groups_init(&groups, network, frozen, options));
+    CNN_TRY(cnn_groups_scale(&groups, network, frozen, scales));
     CNN_TRY(cnn_buffer_init(&optimizer->groups, device, optimizer->count, "the groups"));
     CNN_TRY(cnn_buffer_init(&optimizer->factors, device, sizeof groups.factors, "the factors"));
     CNN_TRY(cnn_buffer_write(&optimizer->groups, 0, groups.members, optimizer->count));

@@ -48,6 +48,11 @@ cnn_status cnn_groups_init(cnn_groups *groups, const cnn_network *network, const
 /* Gives `count` parameters from `offset` on other factors. Errors: ARGUMENT (more groups than a byte
  * tells apart). */
 cnn_status cnn_groups_set(cnn_groups *groups, size_t offset, size_t count, float rate, float decay);
+/* What --lr-scale says, "PATTERN=F,PATTERN=F": layers that are not frozen get that factor of the
+ * rate; of several patterns that fit one the last counts. Errors: ARGUMENT (a pattern that fits no
+ * layer, no number), MEMORY. */
+cnn_status cnn_groups_scale(cnn_groups *groups, const cnn_network *network, const bool *frozen,
+                            const char *scales);
 void cnn_groups_finish(cnn_groups *groups);
 
 struct cnn_optimizer {

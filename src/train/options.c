@@ -58,6 +58,7 @@ static const option_row rows[] = {
     ROW(checkpoint_every, "--checkpoint-every", WHOLE, FREE),
     ROW(checkpoint_steps, "--checkpoint-steps", WHOLE, FREE),
     ADDED(freeze, "--freeze", PATTERNS, STAYS),
+    ADDED(lr_scale, "--lr-scale", PATTERNS, STAYS),
     ADDED(recompute, "--recompute", FLAG, FREE),
     TEXT(optimizer, "--optimizer", &cnn_optimizer_words, STAYS),
     ADDED(momentum, "--momentum", NUMBER, STAYS),

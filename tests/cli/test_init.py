@@ -77,8 +77,13 @@ class Init(CommandTest):
         self.assertEqual(self.read("frozen/cnn.safetensors"), self.read("again/cnn.safetensors"))
         self.assert_refused(["train", "--resume", "--out", "again", "--freeze", "conv*"], 1,
                             r'--freeze: expected "conv\*,net\.linear_09" as in .*, found "conv\*": leave it out')
-        self.assert_refused(["train", "-q", "--data", self.three, "--out", "no", *NETWORK, "--freeze", "none"], 2,
-                            "--freeze: expected a pattern of names of layers with parameters .*found 'none'")
+        for option, value, pattern in (
+                ("freeze", "none", "--freeze: expected a pattern of names of layers with parameters .*found 'none'"),
+                ("lr-scale", "none=2", "--lr-scale: expected a pattern of names of layers .*found 'none'"),
+                ("lr-scale", "conv*", r"--lr-scale: expected PATTERN=F, found 'conv\*'"),
+                ("lr-scale", "conv*=0", "--lr-scale: expected PATTERN=F, F a finite number above 0, found '0'")):
+            self.assert_refused(["train", "-q", "--data", self.three, "--out", "no", *NETWORK, "--" + option, value],
+                                2, pattern)
 
     def test_what_it_refuses(self):
         other = self.folder + "/other"
