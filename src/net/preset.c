@@ -94,8 +94,8 @@ bool cnn_network_is_preset(const char *path)
 {
     const char *slash = strrchr(path, '/');
     char *found = NULL;
-    bool same =
-        cnn_preset_file(&found, slash ? slash + 1 : path) == CNN_OK && strcmp(found, path) == 0;
+    cnn_status status = cnn_preset_file(&found, slash ? slash + 1 : path);
+    bool same = status == CNN_OK && found && strcmp(found, path) == 0;
     free(found);
     return same;
 }
