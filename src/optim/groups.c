@@ -85,7 +85,7 @@ static cnn_status scale_matched(cnn_groups *groups, const cnn_network *network, 
                                 char *entry)
 {
     bool *matched = NULL;
-    double factor;
+    double factor = 1.0;
     cnn_status status = CNN_OK;
     CNN_TRY(split(&factor, entry));
     CNN_TRY(cnn_allocate(&matched, (size_t)network->layer_count, sizeof *matched, "the rates"));
