@@ -145,6 +145,25 @@ static void put_bar_below(void)
     fill(50, top, 320, top + height, 30.0f);
 }
 
+/* Bars as long as the digit is, near it. */
+static void put_short_bars(void)
+{
+    int left = (int)draw_number(60.0, 160.0), top = (int)draw_number(60.0, 160.0);
+    int width = (int)draw_number(60.0, 150.0), thick = (int)draw_number(8.0, 20.0);
+    fill(left, 275, left + width, 275 + thick, 35.0f);
+    fill(70, top, 70 + thick, top + width, 60.0f);
+}
+
+static void tilt_on_table(void)
+{
+    double angle = draw_number(0.15, 0.35), table = draw_number(30.0, 120.0);
+    direction to = {cos(angle), sin(angle)}, down = {-sin(angle), cos(angle)};
+    for (int i = 0; i < PIXELS; i++)
+        if (fabs(along(to, i)) > 105.0 || fabs(along(down, i)) > 110.0)
+            at.values[i] = (float)(table + 8.0 * sin(0.2 * (i / SIDE) + 0.05 * (i % SIDE)));
+    add_noise(2.0);
+}
+
 static void frame_at(int margin, int width, float value)
 {
     fill(margin, margin, SIDE - margin, margin + width, value);
@@ -197,6 +216,8 @@ static const struct {
     {"squared paper", rule_both_ways},
     {"a bar at a side", put_bar_at_side},
     {"a bar below", put_bar_below},
+    {"short bars", put_short_bars},
+    {"a tilted sheet", tilt_on_table},
     {"a frame at the border", frame_the_border},
     {"a frame inside", frame_inside},
     {"noise", scatter},
@@ -221,17 +242,23 @@ static void draw(int digit)
     cairo_surface_destroy(surface);
 }
 
-static void convert(float *input, int *found)
+/* Of the picture what is from (left, top) on, width by height. */
+static void convert_part(float *input, int *found, int left, int top, int width, int height)
 {
     static uint8_t pixels[PIXELS];
     const int shape[3] = {1, 28, 28};
-    for (int i = 0; i < PIXELS; i++)
-        pixels[i] = (uint8_t)(at.values[i] < 0.0f     ? 0.0f
-                              : at.values[i] > 255.0f ? 255.0f
-                                                      : at.values[i]);
-    const cnn_image image = {.shape = {1, SIDE, SIDE}, .pixels = pixels};
+    for (int i = 0; i < width * height; i++) {
+        float value = at.values[(top + i / width) * SIDE + left + i % width];
+        pixels[i] = (uint8_t)(value < 0.0f ? 0.0f : value > 255.0f ? 255.0f : value);
+    }
+    const cnn_image image = {.shape = {1, height, width}, .pixels = pixels};
     cnn_status status = cnn_image_to_largest_digit(input, found, shape, &image);
     ck_assert_msg(status == CNN_OK, "%s", cnn_error_message());
+}
+
+static void convert(float *input, int *found)
+{
+    convert_part(input, found, 0, 0, SIDE, SIDE);
 }
 
 /* 1 where both are the same but for their brightness, 0 where they have nothing in common. */
@@ -268,6 +295,27 @@ START_TEST(the_digit_is_found)
 }
 END_TEST
 
+/* A picture that ends where the digit does: it touches all sides, and what it encloses does not. */
+START_TEST(a_digit_may_touch_every_side)
+{
+    float clean[INPUT], seen[INPUT];
+    int found, left = SIDE, right = 0, top = SIDE, bottom = 0;
+    draw(_i);
+    convert(clean, &found);
+    for (int i = 0; i < PIXELS; i++) {
+        int x = i % SIDE, y = i / SIDE;
+        if (at.values[i] > 100.0f)
+            continue;
+        left = x < left ? x : left;
+        right = x > right ? x : right;
+        top = y < top ? y : top;
+        bottom = y > bottom ? y : bottom;
+    }
+    convert_part(seen, &found, left, top, right + 1 - left, bottom + 1 - top);
+    ck_assert_double_gt(likeness(clean, seen), 0.9);
+}
+END_TEST
+
 /* Two digits side by side, the left one larger: that one is read, and both are counted. */
 START_TEST(several_digits_are_counted)
 {
@@ -299,6 +347,7 @@ int main(void)
     suite_add_tcase(suite, tests);
     tcase_set_timeout(tests, 0);
     tcase_add_loop_test(tests, the_digit_is_found, 0, CONDITIONS);
+    tcase_add_loop_test(tests, a_digit_may_touch_every_side, 0, DIGITS);
     tcase_add_test(tests, several_digits_are_counted);
     return run_suite(suite);
 }

@@ -16,24 +16,27 @@ enum {
     COARSE = 4
 }; /* from here on, on grounds as coarse as wood */
 
-/* The median of a map's contrast, and of how far from it the values are. */
+/* The contrast that this share of a map does not exceed. */
+static double contrast_at(const int counts[LEVELS], int count, double share)
+{
+    int level = 0;
+    for (int below = counts[0]; below <= share * count && level + 1 < LEVELS;
+         below += counts[level])
+        level++;
+    return (double)level / (LEVELS - 1);
+}
+
+/* The mean contrast of the ground, and its deviation: from the quarter of the map with the least of
+ * it, as half of the picture may be a table. */
 static void measure_ground(double *middle, double *deviation, const cnn_plane *contrast)
 {
-    int counts[2][LEVELS] = {{0}}, count = contrast->width * contrast->height;
-    double found[2] = {0.0, 0.0};
-    for (int way = 0; way < 2; way++) {
-        for (int i = 0; i < count; i++) {
-            double value = (double)contrast->values[i];
-            value = way ? (value > found[0] ? value - found[0] : found[0] - value) : value;
-            counts[way][(int)(value * (LEVELS - 1) + 0.5)]++;
-        }
-        int level = 0;
-        for (int below = counts[way][0]; 2 * below < count; below += counts[way][level])
-            level++;
-        found[way] = (double)level / (LEVELS - 1);
-    }
-    *middle = found[0];
-    *deviation = 1.4826 * found[1];
+    static const double parts[2] = {0.05, 0.25}, normal[2] = {-1.645, -0.674}; /* its quantiles */
+    int counts[LEVELS] = {0}, count = contrast->width * contrast->height;
+    for (int i = 0; i < count; i++)
+        counts[(int)(contrast->values[i] * (LEVELS - 1) + 0.5f)]++;
+    double low = contrast_at(counts, count, parts[0]), high = contrast_at(counts, count, parts[1]);
+    *deviation = (high - low) / (normal[1] - normal[0]);
+    *middle = high - normal[1] * *deviation;
 }
 
 /* Looks at the pieces of ink (the contrast, with lines or without) above a level. *lines says
@@ -137,8 +140,9 @@ static cnn_status leave_sheet(cnn_place *best, const cnn_map maps[])
     CNN_TRY(cnn_pieces_find(&pieces, &best->map->contrast, best->level, NULL));
     const cnn_piece *piece = &pieces.all[best->number];
     int square = cnn_piece_square(&pieces, best->number);
-    if (piece->area > 0.45 * piece->box.width * piece->box.height &&
-        square > 0.27 * cnn_piece_length(piece))
+    double part = (double)piece->area / piece->box.width / piece->box.height;
+    bool sheet = part > 0.62 || cnn_piece_squareness(&pieces, best->number) > 0.82;
+    if (sheet && part > 0.45 && square > 0.27 * cnn_piece_length(piece))
         CNN_TRY(look_within(&inner, other, &piece->box, square));
     if (inner.map)
         *best = inner;

@@ -1,5 +1,6 @@
 #include "image/cut.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,8 +78,9 @@ static bool touches_side(const cnn_piece *piece)
 }
 
 /* Does another piece belong to the digit's largest, as a stroke that does not touch the others? */
-static bool belongs(const cnn_piece *piece, const cnn_piece *digit, bool without_lines)
+static bool belongs(const cnn_pieces *pieces, int other, int number, bool without_lines)
 {
+    const cnn_piece *piece = &pieces->all[other], *digit = &pieces->all[number];
     int length = cnn_piece_length(digit), gap = cnn_box_gap(&piece->box, &digit->box);
     double darkness = piece->ink / piece->area, expected = digit->ink / digit->area;
     if (piece->area < 0.02 * digit->area || darkness < 0.65 * expected)
@@ -86,7 +88,8 @@ static bool belongs(const cnn_piece *piece, const cnn_piece *digit, bool without
     double slope, slimness = cnn_piece_slimness(&slope, piece);
     bool underline = slimness < 0.08 && piece->box.width > digit->box.width;
     bool beyond = touches_side(piece) && !touches_side(digit);
-    if (cnn_piece_length(piece) > 1.2 * length || underline || beyond)
+    if (cnn_piece_length(piece) > 1.2 * length || underline || beyond ||
+        cnn_piece_squareness(pieces, other) > CNN_SQUARE)
         return false;
     bool small = 2 * cnn_piece_length(piece) < length || 2 * piece->box.height < digit->box.height;
     bool fragment = small && gap <= 0.2 * length;
@@ -166,22 +169,36 @@ static int take_strokes(bool *taken, const cnn_pieces *pieces, int number, const
 {
     int area = 0;
     for (int i = 1; i <= pieces->count; i++) {
-        taken[i] = i == number || belongs(&pieces->all[i], &pieces->all[number], at->without_lines);
+        taken[i] = i == number || belongs(pieces, i, number, at->without_lines);
         area += taken[i] ? pieces->all[i].area : 0;
     }
     return area;
 }
 
-/* Half of the contrast of a piece's darkest parts. */
-static float half_of(const cnn_plane *ink, const cnn_pieces *pieces, int number)
+/* Between a piece's pale parts and its dark ones: the level that leaves the least spread in both
+ * (Otsu 1979). */
+static float divide(const cnn_plane *ink, const cnn_pieces *pieces, int number)
 {
-    int counts[LEVELS] = {0}, level = 0;
+    int counts[LEVELS] = {0}, best = 0;
+    double total = 0.0, sum = 0.0, below = 0.0, sum_below = 0.0, most = 0.0;
     for (int i = 0; i < ink->width * ink->height; i++)
         if (pieces->labels[i] == number)
             counts[(int)(ink->values[i] * (LEVELS - 1) + 0.5f)]++;
-    for (int below = counts[0]; below < 0.9 * pieces->all[number].area; below += counts[level])
-        level++;
-    return 0.5f * (float)level / (LEVELS - 1);
+    for (int i = 0; i < LEVELS; i++) {
+        total += counts[i];
+        sum += (double)i * counts[i];
+    }
+    for (int i = 0; i < LEVELS; i++) {
+        below += counts[i];
+        sum_below += (double)i * counts[i];
+        if (below <= 0.0 || below >= total)
+            continue;
+        double apart = sum_below / below - (sum - sum_below) / (total - below);
+        double spread = below * (total - below) * apart * apart;
+        best = spread > most ? i : best;
+        most = fmax(spread, most);
+    }
+    return (float)best / (LEVELS - 1);
 }
 
 /* What is pale beside the digit, but touches it, is cut off: looks again at a higher level, at what
@@ -194,7 +211,7 @@ static cnn_status cut_closer(cnn_pieces *pieces, int *number, cnn_place *at, con
     double best = 0.0;
     int count = ink->width * ink->height, area = 0, whole = 0;
     cnn_status status = CNN_OK;
-    raised.level = half_of(ink, pieces, *number);
+    raised.level = divide(ink, pieces, *number);
     if (raised.level <= at->level)
         return CNN_OK;
     CNN_TRY(cnn_pieces_find(&closer, ink, raised.level, &at->map->grey));

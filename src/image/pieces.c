@@ -158,6 +158,60 @@ double cnn_piece_slimness(double *slope, const cnn_piece *piece)
     return large > 0.0 ? sqrt((small > 0.0 ? small : 0.0) / large) : 1.0;
 }
 
+/* The first and the last column of a piece in a row; none where first > last. */
+static void find_row(int *first, int *last, const cnn_pieces *pieces, int number, int row)
+{
+    const int *labels = pieces->labels + (size_t)row * (size_t)pieces->width;
+    const cnn_box *box = &pieces->all[number].box;
+    *first = box->left;
+    *last = box->left + box->width - 1;
+    while (*first <= *last && labels[*first] != number)
+        ++*first;
+    while (*last > *first && labels[*last] != number)
+        --*last;
+}
+
+/* The least and the most of x and y over points, in axes that are turned. */
+typedef struct turned {
+    double cosine, sine;
+    double low[2], high[2];
+} turned;
+
+static void take_point(turned *axes, double x, double y)
+{
+    double at[2] = {x * axes->cosine + y * axes->sine, y * axes->cosine - x * axes->sine};
+    for (int i = 0; i < 2; i++) {
+        axes->low[i] = fmin(at[i], axes->low[i]);
+        axes->high[i] = fmax(at[i], axes->high[i]);
+    }
+}
+
+double cnn_piece_squareness(const cnn_pieces *pieces, int number)
+{
+    enum { TURNS = 30 }; /* in a right angle */
+    const cnn_box *box = &pieces->all[number].box;
+    turned all[TURNS];
+    double filled = 0.0, smallest = INFINITY;
+    for (int i = 0; i < TURNS; i++) {
+        double angle = acos(0.0) * i / TURNS;
+        all[i] = (turned){cos(angle), sin(angle), {INFINITY, INFINITY}, {-INFINITY, -INFINITY}};
+    }
+    for (int row = box->top; row < box->top + box->height; row++) {
+        int first, last;
+        find_row(&first, &last, pieces, number, row);
+        filled += last + 1 - first;
+        for (int i = 0; i < TURNS; i++) {
+            take_point(&all[i], first, row);
+            take_point(&all[i], last, row);
+        }
+    }
+    for (int i = 0; i < TURNS; i++) {
+        double width = all[i].high[0] + 1.0 - all[i].low[0];
+        smallest = fmin(smallest, width * (all[i].high[1] + 1.0 - all[i].low[1]));
+    }
+    return filled / smallest;
+}
+
 int cnn_box_gap(const cnn_box *a, const cnn_box *b)
 {
     int across = most(a->left, b->left) - least(a->left + a->width, b->left + b->width);

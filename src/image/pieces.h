@@ -44,6 +44,10 @@ double cnn_piece_width(const cnn_piece *piece);
 /* The side of the largest square in it; 0 where its box is wider than a picture that is looked at.
  */
 int cnn_piece_square(const cnn_pieces *pieces, int number);
+/* How much of the smallest rectangle around it, at any tilt, lies between its ends in each row:
+ * near 1 for a sheet of paper, 0.79 for an ellipse, less for most digits. */
+#define CNN_SQUARE 0.91 /* what has more was drawn along a ruler */
+double cnn_piece_squareness(const cnn_pieces *pieces, int number);
 /* How wide it is across, as a part of how long it is: of the deviations along its two axes.
  * *slope is the angle of the longer one from upright, 0 to pi/2. */
 double cnn_piece_slimness(double *slope, const cnn_piece *piece);

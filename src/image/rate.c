@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-enum { LEVELS = 256, SPECK = 5, SAMPLES = 24, LEAST_SAMPLES = 40 };
+enum { LEVELS = 256, SPECK = 5, INWARDS = 2, SAMPLES = 24, LEAST_SAMPLES = 40 };
 
 static double clamp(double value, double low, double high)
 {
@@ -19,18 +19,15 @@ static double rate_strokes(const cnn_piece *piece)
     return clamp((0.36 - width) / (0.36 - 0.24), 0.01, 1.0);
 }
 
-/* A one is a line, too: but it stands, and a hand draws no ruler's line. */
+/* A one is a line, too: but it stands. */
 static double rate_slimness(const cnn_piece *piece)
 {
     double slope, slimness = cnn_piece_slimness(&slope, piece);
-    double box = (double)piece->box.width * piece->box.height;
     double rate = clamp(0.35 + 0.65 * (slimness - 0.12) / (0.28 - 0.12), 0.35, 1.0);
     if (slimness < 0.06)
         rate = 0.15;
     if (slimness < 0.28 && slope > 0.9)
         rate *= 0.25;
-    if (slimness < 0.28 && piece->area > 0.94 * box)
-        rate *= 0.4;
     return rate;
 }
 
@@ -46,10 +43,11 @@ static double rate_sides(const cnn_piece *piece, const cnn_map *map)
         longest = fmax(longest, parts[i]);
     }
     bool across = (parts[0] > 0.0 && parts[2] > 0.0) || (parts[1] > 0.0 && parts[3] > 0.0);
-    double factor = touched == 0 ? 1.0 : touched == 1 ? 0.6 : 0.3;
-    if (across)
+    bool thin = cnn_piece_width(piece) < 0.05 * cnn_piece_length(piece);
+    double factor = touched == 0 ? 1.0 : touched == 1 ? 0.6 : 0.4;
+    if (longest > 0.5)
         factor *= 0.1;
-    return longest > 0.5 ? 0.1 * factor : factor;
+    return across && (thin || longest > 0.5) ? 0.1 * factor : factor;
 }
 
 /* Ink is far above the level, noise just above it. */
@@ -95,11 +93,62 @@ static double rate_surround(const cnn_piece *piece, const cnn_map *map)
     return part > 0.35 ? 1.0 : part > 0.15 ? 0.3 : 0.05;
 }
 
+/* How much the picture changes across a piece's outline at a pixel, as a part of what is brighter:
+ * from a little within to `reach` outside of it. *at_outline is false where the pixel is not there.
+ */
+static double change_at(bool *at_outline, const cnn_pieces *pieces, const cnn_map *map, int x,
+                        int y, const int step[2], int reach)
+{
+    const float *grey = map->grey.values;
+    int width = pieces->width, number = pieces->labels[y * width + x];
+    int u = x + reach * step[0], v = y + reach * step[1];
+    *at_outline = u >= 0 && v >= 0 && u < width && v < pieces->height &&
+                  pieces->labels[(y + step[1]) * width + x + step[0]] != number;
+    if (!*at_outline)
+        return 0.0;
+    int in_x = x - INWARDS * step[0], in_y = y - INWARDS * step[1], in = y * width + x;
+    if (in_x >= 0 && in_y >= 0 && in_x < width && in_y < pieces->height &&
+        pieces->labels[in_y * width + in_x] == number)
+        in = in_y * width + in_x;
+    double inside = (double)grey[in], outside = (double)grey[v * width + u];
+    double dark = map->light ? outside : inside, bright = map->light ? inside : outside;
+    return (bright - dark) / fmax(bright, 1.0);
+}
+
+/* Ink ends where the picture changes: the part of the outline that does. What else differs from the
+ * ground, as what lies between a table and a digit, ends where the ground was looked for. */
+static double rate_outline(const cnn_pieces *pieces, int number, const cnn_map *map)
+{
+    static const int steps[CNN_SIDES][2] = {{-1, 0}, {0, -1}, {1, 0}, {0, 1}};
+    const cnn_piece *piece = &pieces->all[number];
+    const cnn_box *box = &piece->box;
+    double least = 0.3 * piece->ink / piece->area;
+    int reach = (int)fmax(3.0, 0.4 * cnn_piece_width(piece)), total = 0, steep = 0;
+    for (int i = 0; i < CNN_SIDES * box->width * box->height; i++) {
+        int x = box->left + i / CNN_SIDES % box->width, y = box->top + i / CNN_SIDES / box->width;
+        bool at_outline;
+        if (pieces->labels[y * pieces->width + x] != number)
+            continue;
+        double change = change_at(&at_outline, pieces, map, x, y, steps[i % CNN_SIDES], reach);
+        steep += at_outline && change > least;
+        total += at_outline;
+    }
+    return total ? clamp(((double)steep / total - 0.5) / (0.85 - 0.5), 0.03, 1.0) : 1.0;
+}
+
 /* Nowhere is a digit as thick as it is only at its junctions. */
 static double rate_thickness(const cnn_pieces *pieces, int number)
 {
     double side = cnn_piece_square(pieces, number);
     return clamp((0.42 - side / cnn_piece_length(&pieces->all[number])) / (0.42 - 0.32), 0.02, 1.0);
+}
+
+/* A hand draws no ruler's bar, unless it slants as a one does. */
+static double rate_corners(const cnn_pieces *pieces, int number)
+{
+    double slope, slimness = cnn_piece_slimness(&slope, &pieces->all[number]);
+    bool one = slimness < 0.28 && slope > 0.05 && slope < 0.6;
+    return !one && cnn_piece_squareness(pieces, number) > CNN_SQUARE ? 0.25 : 1.0;
 }
 
 double cnn_rate_piece(const cnn_pieces *pieces, int number, const cnn_map *map, float level,
@@ -114,6 +163,8 @@ double cnn_rate_piece(const cnn_pieces *pieces, int number, const cnn_map *map, 
     rate *= rate_strokes(piece) * rate_slimness(piece) * rate_sides(piece, map) *
             rate_level(piece, level);
     if (rate > least)
-        rate *= rate_surround(piece, map);
-    return rate > least ? rate * rate_thickness(pieces, number) : rate;
+        rate *= rate_surround(piece, map) * rate_outline(pieces, number, map);
+    if (rate > least)
+        rate *= rate_thickness(pieces, number);
+    return rate > least ? rate * rate_corners(pieces, number) : rate;
 }
