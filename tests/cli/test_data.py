@@ -3,7 +3,7 @@ import os
 import shutil
 import unittest
 
-from support import CLASSES, NETWORK, SHAPE, CommandTest, make_split
+from support import CLASSES, NETWORK, SHAPE, CommandTest, environment, make_split
 
 NAMES = ["cat", "dog", "eel", "fox"]
 # As the other tests' data, so that no other kernels are compiled.
@@ -30,9 +30,10 @@ class Pictures(CommandTest):
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def learn(self, *options, code=0):
+    def learn(self, *options, code=0, **changes):
         return self.run_command("train", "--data", "photos", *INPUT, *NETWORK, "--epochs", "2", "--batch",
-                                "32", "--lr", "1e-2", "--out", "run", *options, code=code)
+                                "32", "--lr", "1e-2", "--out", "run", *options, code=code,
+                                env=environment(**changes))
 
     def test_from_training_to_prediction(self):
         done = self.learn("--fit", "pad", "--early-stop", "5")
@@ -66,6 +67,25 @@ class Pictures(CommandTest):
         done = self.run_command("train", "--resume", "--out", "run", "--epochs", "2")
         self.assertIn("1 of 161 pictures cannot be read and is left out", done.stderr)
         self.assertIn("epoch:[1]", done.stdout)
+
+    def test_kept_streamed_and_decoded_anew(self):
+        """Where the pictures come from changes nothing."""
+        cache = self.path("cache")
+        shutil.rmtree(cache, ignore_errors=True)
+        os.makedirs(cache)
+        runs = [self.learn("--no-cache", CNN_CL_CACHE_DIR=cache)]
+        self.assertEqual([name for name in os.listdir(cache) if name.endswith(".pack")], [])
+        runs.append(self.learn(CNN_CL_CACHE_DIR=cache))
+        self.assertEqual(len([name for name in os.listdir(cache) if name.endswith(".pack")]), 1)
+        runs.append(self.learn(CNN_CL_CACHE_DIR=cache))
+        runs.append(self.learn(CNN_CL_CACHE_DIR=cache, CNN_CL_DATA_MEMORY="0"))
+        self.assertIn("stream from there", runs[-1].stderr)
+        self.assertIn("batches are streamed from the host", runs[-1].stderr)
+        for run in runs[1:]:
+            self.assertEqual(run.stdout, runs[0].stdout)
+        done = self.run_command("eval", "--data", "photos", "--model", "run/cnn.safetensors",
+                                env=environment(CNN_CL_CACHE_DIR=cache, CNN_CL_DATA_MEMORY="0"))
+        self.assertIn("stream from there", done.stderr)
 
     def test_what_is_wrong_is_named(self):
         self.assert_named(self.learn("--val-split", "0.5", code=2), "has a validation split of its own")
