@@ -163,6 +163,8 @@ static void store_tile(global float *y, global float *half_way, const global flo
                        int tile, int o)
 {
     const int top = tile / TILES_X % TILES_Y * SIDE, left = tile % TILES_X * SIDE;
+    const int rows = OH % SIDE == 0 ? SIDE : min(SIDE, OH - top);
+    const int columns = OW % SIDE == 0 ? SIDE : min(SIDE, OW - left);
     float16 d[POINTS], r[SIDE];
 #pragma unroll
     for (int x = 0; x < POINTS; ++x) {
@@ -183,7 +185,7 @@ static void store_tile(global float *y, global float *half_way, const global flo
         transform_output(r, d, SIDE);
 #pragma unroll
         for (int x = 0; x < SIDE; ++x)
-            if ((OH % SIDE == 0 || top + i < OH) && (OW % SIDE == 0 || left + x < OW))
+            if (i < rows && x < columns)
                 store_wide(r[x] + bias, y + (i * OW + x) * OC, o, OC);
     }
 }

@@ -90,7 +90,7 @@ static const char kinds[] = "input(2, 9, 8)\n"
 
 /* The fusions of networks that are not the family's. */
 static const char fusions[] = "input(3, 9, 8)\n"
-                              "Conv2d(17, 3)\n"
+                              "Conv2d(17, 1)\n"
                               "r = ReLU()\n"
                               "Conv2d(17, 3, padding=1)\n"
                               "b = BatchNorm2d()\n"
