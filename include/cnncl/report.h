@@ -9,6 +9,7 @@
 
 #include <cnncl/bench.h>
 #include <cnncl/confusion.h>
+#include <cnncl/dataset.h>
 #include <cnncl/predictor.h>
 
 #ifdef __cplusplus
@@ -37,6 +38,9 @@ CNN_API int cnn_run_batch(const cnn_run *run);
 CNN_API int cnn_run_micro_batch(const cnn_run *run);
 /** Its option --val-split; 0 where it has none, or is not known. */
 CNN_API double cnn_run_val_split(const cnn_run *run);
+/** How its data was loaded: sets the kind of labels, and whether broken pictures are passed over;
+ * leaves both where it is not known. */
+CNN_API void cnn_run_data_options(cnn_data_options *options, const cnn_run *run);
 /** Its option --seed; false where it is not known. */
 CNN_API bool cnn_run_seed(uint64_t *seed, const cnn_run *run);
 /** Was its plan fused? false (and *fuse as it was) where it is not known. */

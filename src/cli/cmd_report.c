@@ -47,6 +47,11 @@ static int load_data(cli_session *session, cli_report *report, const cnn_run *ru
         return 0;
     }
     cli_options as_trained = *options;
+    cnn_run_data_options(&as_trained.prepare, run);
+    if (cli_option_is_given(options, "labels"))
+        as_trained.prepare.coarse_labels = options->prepare.coarse_labels;
+    if (options->prepare.skip_broken)
+        as_trained.prepare.skip_broken = true;
     if (!cli_option_is_given(options, "val-split"))
         as_trained.train.val_split = cnn_run_val_split(run);
     cnn_status status = cli_session_open_data(session, &as_trained, folder);

@@ -204,6 +204,16 @@ int cnn_run_micro_batch(const cnn_run *run)
     return find_count(run, "micro_batch");
 }
 
+void cnn_run_data_options(cnn_data_options *options, const cnn_run *run)
+{
+    if (!options || !run)
+        return;
+    const json_t *coarse = json_object_get(run->json, "coarse");
+    const json_t *skip_broken = json_object_get(run->json, "skip_broken");
+    options->coarse_labels = coarse ? json_is_true(coarse) : options->coarse_labels;
+    options->skip_broken = skip_broken ? json_is_true(skip_broken) : options->skip_broken;
+}
+
 double cnn_run_val_split(const cnn_run *run)
 {
     if (!run)

@@ -67,6 +67,8 @@ class Pictures(CommandTest):
         done = self.run_command("train", "--resume", "--out", "run", "--epochs", "2")
         self.assertIn("1 of 161 pictures cannot be read and is left out", done.stderr)
         self.assertIn("epoch:[1]", done.stdout)
+        page = self.run_command("report", "run", "--no-bench")
+        self.assertIn("1 of 161 pictures cannot be read and is left out", page.stderr)
 
     def test_kept_streamed_and_decoded_anew(self):
         """Where the pictures come from changes nothing."""
