@@ -76,7 +76,7 @@ typedef struct cnn_train_options {
                                      left out */
     bool decay_all;               /**< they are not; wants weight_decay */
     double clip_norm; /**< a larger Euclidean norm of all gradients is scaled down to this; 0: none */
-    cnn_rate_schedule schedule;
+    cnn_rate_schedule schedule; /**< how the learning rate goes */
     double warmup; /**< epochs, at most all: in its W steps the rate of step t, from 0, is
                       lr * (t + 1) / W; of ONECYCLE the time that the rate rises */
     bool fixed_momentum; /**< ONECYCLE leaves the momentum as it is */

@@ -26,6 +26,8 @@ CALLS = {
     "fetch_mnist.sh": [],
 }
 CALLED_FIRST = {"setup.sh", "build.sh"}
+# Its files are published ones, of fixed sums: test_fetch_weights.py calls it; it is set up as fetch_mnist.sh is.
+CALLED_ELSEWHERE = {"fetch_weights.sh"}
 
 ESSENTIAL = ["sh", "env", "mktemp", "rm", "cat", "grep", "dirname", "sed", "find", "sort", "wc", "tail", "mkdir", "rmdir",
              "cut", "tr", "nproc", "xargs", "ln", "ls", "mv", "gzip", "touch", "chmod", "basename", "head"]
@@ -232,9 +234,9 @@ class Order(ScriptCase):
         for page in ("README.md", "src/README.md", "data/README.md", *glob.glob("docs/*.md", root_dir=ROOT)):
             with open(os.path.join(ROOT, page), encoding="utf-8") as file:
                 named |= set(re.findall(r"\bscripts/(\w+\.sh)\b", file.read()))
-        self.assertEqual(named - CALLED_FIRST - set(CALLS), set())
+        self.assertEqual(named - CALLED_FIRST - CALLED_ELSEWHERE - set(CALLS), set())
         there = {os.path.basename(path) for path in glob.glob(os.path.join(ROOT, "scripts", "*.sh"))}
-        self.assertEqual(there, CALLED_FIRST | set(CALLS))
+        self.assertEqual(there, CALLED_FIRST | CALLED_ELSEWHERE | set(CALLS))
 
 
 if __name__ == "__main__":
