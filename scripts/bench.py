@@ -21,7 +21,8 @@ ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
 BEGIN, END = "<!-- bench.sh begins -->", "<!-- bench.sh ends -->"
 MNIST_FILE = "train-images-idx3-ubyte"
 SIDES = ["cnn-cl", "nchw", "channels_last"]
-TITLES = {"nchw": "notebook's loop", "channels_last": "PyTorch at its best"}
+ONNX = "onnxruntime"  # asked for by name: evaluation alone
+TITLES = {"nchw": "notebook's loop", "channels_last": "PyTorch at its best", ONNX: "ONNX Runtime"}
 NEWER = "newer "  # before the sides of a second PyTorch
 
 LARGE = {"xdim": "3,32,32", "cdims": "32,64,128", "hdims": "128"}
@@ -34,6 +35,14 @@ ROWS = {
     "large": ("`--xdim 3,32,32 --cdims 32,64,128 --hdims 128`", LARGE),
     "large-batchnorm": ("the same with `--batchnorm`", {**LARGE, "batchnorm": "true"}),
     "ksize5": ("`--ksize 5`", {"ksize": "5"}),
+    "resnet20": ("`--net resnet20`, batch 128",
+                 {"net": "resnet20", "batch": 128, "steps": 3, "eval-images": 512}),
+    "resnet18": ("`--net resnet18`, batch 16",
+                 {"net": "resnet18", "batch": 16, "steps": 2, "eval-images": 48}),
+    "mobilenet_v2": ("`--net mobilenet_v2`, batch 16",
+                     {"net": "mobilenet_v2", "batch": 16, "steps": 2, "eval-images": 48}),
+    "lenet5": ("`--net lenet5`", {"net": "lenet5"}),
+    "mnist_example": ("`--net mnist_example`", {"net": "mnist_example"}),
     "mlp": ("`--cdims none --hdims 256,128`", {"cdims": "none", "hdims": "256,128"}),
 }
 
@@ -42,7 +51,7 @@ def parse(arguments):
     parser = argparse.ArgumentParser(prog="bench.sh", description=__doc__.split("\n")[0])
     parser.add_argument("--only", action="append", choices=list(ROWS), metavar="ROW",
                         help="this row, may be given again: " + ", ".join(ROWS))
-    parser.add_argument("--sides", default=",".join(SIDES), help="default: %(default)s")
+    parser.add_argument("--sides", default=",".join(SIDES), help="default: %(default)s; also onnxruntime")
     parser.add_argument("--rounds", type=int, default=2, help="default: %(default)s")
     parser.add_argument("--threads", type=int, default=min(2, len(os.sched_getaffinity(0))),
                         help="of both sides; default: %(default)s")
@@ -63,8 +72,8 @@ def parse(arguments):
     options = parser.parse_args(arguments)
     options.sides = options.sides.split(",")
     for side in options.sides:
-        if side not in SIDES:
-            parser.error(f"--sides: expected some of {', '.join(SIDES)}, found '{side}'")
+        if side not in [*SIDES, ONNX]:
+            parser.error(f"--sides: expected some of {', '.join([*SIDES, ONNX])}, found '{side}'")
     for name in ["rounds", "job_rounds", "threads", "steps", "repeats", "epochs"]:
         if getattr(options, name) < 1:
             parser.error(f"--{name.replace('_', '-')}: expected 1 or more, found {getattr(options, name)}")
@@ -72,7 +81,7 @@ def parse(arguments):
     if options.output is None and whole:
         options.output = os.path.join(ROOT, "docs", "benchmarks.md")
     if options.newer_python:
-        options.sides += [NEWER + side for side in options.sides if side in TITLES]
+        options.sides += [NEWER + side for side in options.sides if side in SIDES[1:]]
     options.scaling = whole and not options.no_scaling
     if options.quick:
         options.rounds, options.steps, options.repeats, options.epochs = 1, 5, 1, 1
@@ -130,6 +139,29 @@ def torch_command(side, options, pythons):
             *pairs({"layout": side.removeprefix(NEWER), "threads": options.threads})]
 
 
+def write_network(folder, network, options):
+    """The files of a network for the other sides: {"net": its text, "model": as ONNX}; none for a side that
+    makes its network of options."""
+    program = os.path.join(options.build, "tests", "bench_step")
+    named = {key: network[key] for key in network if key not in ("batch", "steps", "eval-images")}
+    files = {"net": ("text", os.path.join(folder, "net.net")), "model": ("onnx", os.path.join(folder, "net.onnx"))}
+    for option, path in files.values():
+        run([program, *pairs({**named, option: path})], options)
+    return {key: path for key, (_, path) in files.items()}
+
+
+def other_command(side, values, files, options, pythons):
+    """The command of a side that is not ours."""
+    values = dict(values)
+    if side == ONNX:
+        given = {key: values[key] for key in ("batch", "repeats", "eval-images") if key in values}
+        return [pythons[1] or pythons[0], os.path.join(ROOT, "scripts", "bench_onnx.py"),
+                *pairs({"model": files["model"], "threads": options.threads, **given})]
+    if "net" in values:
+        values["net"] = files["net"]
+    return torch_command(side, options, pythons) + pairs(values)
+
+
 def measure_job(side, options, pythons):
     """The main job on one side: seconds and MB of its whole process."""
     if side == "cnn-cl":
@@ -150,15 +182,16 @@ def measure_steps(side, network, options, pythons):
     """Training steps and evaluation of one network on one side: what its program printed."""
     values = {"steps": options.steps, "repeats": options.repeats,
               "eval-images": 1280 if options.quick else 10000, **network}
-    if "xdim" not in network and has_mnist(options.data):
+    if "xdim" not in network and "net" not in network and has_mnist(options.data):
         values["data"] = options.data
     if side == "cnn-cl":
         if options.device:
             values["device"] = options.device
-        command = [os.path.join(options.build, "tests", "bench_step")]
+        done = run([os.path.join(options.build, "tests", "bench_step"), *pairs(values)], options)
     else:
-        command = torch_command(side, options, pythons)
-    done = run(command + pairs(values), options)
+        with tempfile.TemporaryDirectory() as folder:
+            files = write_network(folder, network, options) if "net" in network or side == ONNX else {}
+            done = run(other_command(side, values, files, options, pythons), options)
     return json.loads(done[0].splitlines()[-1]) if done else None
 
 
@@ -177,6 +210,8 @@ def measure(options, pythons):
         rounds = rounds_of(row, options)
         for round_number in range(rounds):
             for side in options.sides:
+                if side == ONNX and row == "job":
+                    continue
                 print(f"{row}, round {round_number + 1} of {rounds}: {side}", file=sys.stderr)
                 if row == "job":
                     result = measure_job(side, options, pythons)

@@ -5,6 +5,7 @@ Options are pairs, --NAME VALUE, the same as those of tests/bench_step.c, and
   --layout nchw            the notebook's own loop, its data in memory
   --layout channels_last   the best that PyTorch does: channels_last, no needless waits or copies
   --threads N              threads of PyTorch
+  --net FILE               the network of a text, as tests/bench_step --text writes it
   --epochs N               run the whole job on --data instead, with both evaluations per epoch
 Prints one line of JSON: medians in milliseconds, the process's peak memory in MB (2^20).
 """
@@ -39,6 +40,7 @@ def parse():
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--eval-images", type=int, default=10000)
+    parser.add_argument("--net")
     parser.add_argument("--data")
     parser.add_argument("--layout", choices=["nchw", "channels_last"], default="nchw")
     parser.add_argument("--threads", type=int, default=2)
@@ -46,8 +48,42 @@ def parse():
     return parser.parse_args()
 
 
+def make_graph(options):
+    """A network of a text. Values go when nothing reads them any more, and ReLUs work in place."""
+    sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests"))
+    from network_module import NetworkModule
+
+    class Graph(NetworkModule):
+        def prepare(self):
+            self.last = {}
+            for index, (_, _, inputs) in enumerate(self.nodes):
+                self.last.update(dict.fromkeys(inputs, index))
+            read = [value for _, _, inputs in self.nodes for value in inputs]
+            for (_, kind, inputs), layer in zip(self.nodes, self.layers):
+                if kind in ("ReLU", "ReLU6") and read.count(inputs[0]) == 1 and inputs[0] > 0:
+                    layer.inplace = True
+
+        def forward(self, x):
+            values = {0: x}
+            for index, (_, _, inputs) in enumerate(self.nodes):
+                values[index + 1] = self.run(index, values)
+                for value in set(inputs):
+                    if self.last[value] == index:
+                        del values[value]
+            return values[len(self.nodes)].flatten(1)
+
+    with open(options.net, encoding="utf-8") as file:
+        graph = Graph(file.read())
+    graph.prepare()
+    options.xdim = list(graph.shape)
+    options.ydim = graph(torch.zeros(2, *graph.shape)).shape[1]
+    return graph
+
+
 def make_network(options):
     """The notebook's layers in its order."""
+    if options.net:
+        return make_graph(options)
     layers = []
     channels, height, width = options.xdim
     for cdim in options.cdims:

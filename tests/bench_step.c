@@ -15,6 +15,8 @@ enum { MAX_REPEATS = 1000 };
 typedef struct bench {
     cnn_config config;
     int batch, steps, repeats, eval_images;
+    const char *net;             /* a preset, or a network file; NULL for the options' network */
+    const char *text, *onnx;     /* where to write the network, instead of a measurement; or NULL */
     const char *data;            /* a folder of IDX files; NULL for random images */
     const char *device;          /* a selector; NULL for the default */
     int fuse;                    /* 1: use fused steps */
@@ -54,6 +56,9 @@ static void set_option(bench *b, const char *name, const char *value)
         {"steps", &b->steps, NULL, 1 << 20},
         {"repeats", &b->repeats, NULL, MAX_REPEATS},
         {"eval-images", &b->eval_images, NULL, 1 << 20},
+        {"net", NULL, &b->net, 0},
+        {"text", NULL, &b->text, 0},
+        {"onnx", NULL, &b->onnx, 0},
         {"data", NULL, &b->data, 0},
         {"device", NULL, &b->device, 0},
         {"fuse", &b->fuse, NULL, 1},
@@ -107,16 +112,19 @@ static uint8_t *random_bytes(size_t count, unsigned bound)
     return bytes;
 }
 
-static cnn_status create_random(cnn_dataset **dataset, const bench *b, size_t train, size_t test)
+static cnn_status create_random(cnn_dataset **dataset, const bench *b, const cnn_network *network,
+                                size_t train, size_t test)
 {
-    const int *shape = b->config.xdim; /* C, H, W */
+    const int *shape = cnn_network_input(network); /* C, H, W */
+    size_t classes = (size_t)cnn_network_classes(network);
     size_t pixels = (size_t)shape[0] * (size_t)shape[1] * (size_t)shape[2];
     size_t most = train > test ? train : test;
     uint8_t *images = random_bytes(most * pixels, 256); /* (most, C, H, W) */
     uint16_t *labels = malloc(most * sizeof *labels);   /* (most) */
     for (size_t i = 0; labels && i < most; i++)
-        labels[i] = (uint16_t)(i % (size_t)b->config.ydim);
+        labels[i] = (uint16_t)(i % classes);
     cnn_status status = CNN_ERROR_MEMORY;
+    (void)b;
     if (images && labels)
         status = cnn_dataset_create(dataset, shape, images, labels, train, images, labels, test);
     free(images);
@@ -125,9 +133,11 @@ static cnn_status create_random(cnn_dataset **dataset, const bench *b, size_t tr
 }
 
 /* The first images of a data set, as many as the measurement takes. */
-static cnn_status create_part(cnn_dataset **dataset, const bench *b, size_t train, size_t test)
+static cnn_status create_part(cnn_dataset **dataset, const bench *b, const cnn_network *network,
+                              size_t train, size_t test)
 {
     cnn_dataset *whole = NULL;
+    (void)network;
     cnn_status status = cnn_dataset_load(&whole, b->data);
     if (status != CNN_OK)
         return status;
@@ -216,31 +226,75 @@ static void print_result(const cnn_device_info *info, double train_ms, double ev
            train_ms, eval_ms, (double)usage.ru_maxrss / 1024);
 }
 
-int main(int argc, char **argv)
+/* The model that is measured: of a preset or a file, or of the options. */
+static cnn_status create_model(cnn_model **model, const bench *b)
 {
-    bench b;
-    parse(&b, argc, argv);
+    char *path = NULL;
+    cnn_network *network = NULL;
+    if (!b->net)
+        return cnn_model_create(model, &b->config, 0);
+    cnn_status status = CNN_OK;
+    if (!strchr(b->net, '/'))
+        status = cnn_network_preset(&path, b->net);
+    if (status == CNN_OK)
+        status = cnn_network_from_file(&network, "net", path ? path : b->net, NULL);
+    if (status == CNN_OK)
+        status = cnn_model_create_network(model, network, 0);
+    cnn_network_destroy(network);
+    cnn_string_free(path);
+    return status;
+}
+
+/* The network for the other sides, which are not to read presets. */
+static cnn_status write_network(const bench *b, const cnn_model *model)
+{
+    char *text = NULL;
+    if (b->onnx)
+        return cnn_model_export_onnx(model, b->onnx);
+    cnn_status status = cnn_network_to_text(&text, cnn_model_network(model));
+    FILE *file = status == CNN_OK ? fopen(b->text, "w") : NULL;
+    bool written = file && fputs(text, file) >= 0;
+    if (file && fclose(file) != 0)
+        written = false;
+    if (status == CNN_OK && !written) {
+        perror(b->text);
+        exit(EXIT_FAILURE);
+    }
+    cnn_string_free(text);
+    return status;
+}
+
+static cnn_status run(bench *b, cnn_model *model)
+{
     double train_ms = 0, eval_ms = 0;
     cnn_dataset *dataset = NULL;
     cnn_device *device = NULL;
-    cnn_model *model = NULL;
-    size_t train = (size_t)b.steps * (size_t)b.batch;
+    size_t train = (size_t)b->steps * (size_t)b->batch, test = (size_t)b->eval_images;
     cnn_status status =
-        (b.data ? create_part : create_random)(&dataset, &b, train, (size_t)b.eval_images);
+        (b->data ? create_part : create_random)(&dataset, b, cnn_model_network(model), train, test);
     if (status == CNN_OK)
-        status = cnn_device_create(&device, b.device);
+        status = cnn_device_create(&device, b->device);
     if (status == CNN_OK)
-        status = cnn_model_create(&model, &b.config, 0);
+        status = time_training(&train_ms, b, device, model, dataset);
     if (status == CNN_OK)
-        status = time_training(&train_ms, &b, device, model, dataset);
-    if (status == CNN_OK)
-        status = time_evaluation(&eval_ms, &b, device, model, dataset);
+        status = time_evaluation(&eval_ms, b, device, model, dataset);
     if (status == CNN_OK)
         print_result(cnn_device_get_info(device), train_ms, eval_ms);
-    else
-        fprintf(stderr, "bench_step: %s\n", cnn_error_message());
-    cnn_model_destroy(model);
     cnn_device_destroy(device);
     cnn_dataset_destroy(dataset);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    bench b;
+    cnn_model *model = NULL;
+    parse(&b, argc, argv);
+    cnn_status status = create_model(&model, &b);
+    if (status == CNN_OK)
+        status = b.text || b.onnx ? write_network(&b, model) : run(&b, model);
+    if (status != CNN_OK)
+        fprintf(stderr, "bench_step: %s\n", cnn_error_message());
+    cnn_model_destroy(model);
     return status == CNN_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }

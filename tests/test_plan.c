@@ -213,6 +213,7 @@ START_TEST(the_table_names_every_layer)
     for (int l = 0; l < network->layer_count; l++)
         ck_assert_ptr_nonnull(strstr(text, network->layers[l].name));
     ck_assert((strstr(text, "relu+maxpool+dropout") != NULL) == (_i == 1));
+    ck_assert_ptr_nonnull(strstr(text, "Activations: backward reads "));
     ck_assert_ptr_nonnull(strstr(text, "Device memory for training at batch 4"));
     ck_assert_uint_eq(test_device()->allocated, before);
     cnn_string_free(text);

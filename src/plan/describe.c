@@ -49,6 +49,47 @@ void cnn_plan_append_steps(cnn_text *text, const cnn_plan *plan)
         append_step(text, plan, i);
 }
 
+static size_t value_bytes(const cnn_plan *plan, int value)
+{
+    return (size_t)plan->options.batch * sizeof(float) *
+           cnn_shape_count(cnn_network_value_shape(plan->network, value));
+}
+
+/* Does some step's backward read the value? */
+static bool is_kept(const cnn_plan *plan, int value)
+{
+    for (int s = 0; s < plan->step_count; s++) {
+        const cnn_step *step = &plan->steps[s];
+        if (step->op->keeps_output && step->output == value)
+            return true;
+        for (int i = 0; step->op->keeps_input && i < step->input_count; i++)
+            if (step->inputs[i] == value)
+                return true;
+    }
+    return false;
+}
+
+/* What training needs at once at least: when the loss is there, each value that a backward step
+ * reads, and what steps save. */
+static size_t count_needs(const cnn_plan *plan)
+{
+    size_t needs = 0;
+    for (int value = 0; value <= plan->network->layer_count; value++)
+        needs += is_kept(plan, value) ? value_bytes(plan, value) : 0;
+    for (int s = 0; s < plan->step_count; s++)
+        needs += plan->steps[s].op->saved_bytes + plan->steps[s].op->mask_bytes;
+    return needs;
+}
+
+static void append_memory(cnn_text *text, const cnn_plan *plan)
+{
+    char needs[32], peak[32];
+    cnn_text_append(text,
+                    "Activations: backward reads %s of them; with gradients at most %s live at "
+                    "once.\n",
+                    cnn_format_bytes(needs, count_needs(plan)), cnn_format_bytes(peak, plan->peak));
+}
+
 cnn_status cnn_plan_to_text(char **text, cnn_device *device, const cnn_network *network, int batch,
                             int micro_batch, bool fuse)
 {
@@ -69,6 +110,7 @@ cnn_status cnn_plan_to_text(char **text, cnn_device *device, const cnn_network *
     if (options.batch < batch)
         snprintf(pieces, sizeof pieces, " in pieces of %d", options.batch);
     cnn_plan_append_steps(&buffer, plan);
+    append_memory(&buffer, plan);
     cnn_text_append(&buffer,
                     "Device memory for training at batch %d%s, without the data set: %s.\n", batch,
                     pieces, cnn_format_bytes(total, device->allocated - before));
