@@ -104,6 +104,11 @@ CNN_API cnn_status cnn_train_options_set(cnn_train_options *options, const char 
  * (which option, what was expected and found). */
 CNN_API cnn_status cnn_train_options_check(const cnn_train_options *options);
 
+/** The path of a recipe, NAME.recipe among those that come with the library ("mnist99"), to be freed
+ * with cnn_string_free(): options of `cnn-cl train`, one a line. Errors: ARGUMENT (there is none of
+ * this name; the message lists those that there are), MEMORY. */
+CNN_API cnn_status cnn_recipe_preset(char **path, const char *name);
+
 /** What an epoch gave. Numbers that there are none of are NaN. */
 typedef struct cnn_epoch {
     int index;                /**< -1 for the evaluation before training */

@@ -115,10 +115,11 @@ int main(int argc, char **argv)
     cli_output_init();
     cli_interrupt_init();
     int code = cli_options_parse(&options, argc, argv);
-    if (code != 0)
-        return code;
-    cli_output_set_level(options.quiet, options.verbose);
-    code = run(&options);
+    if (code == 0) {
+        cli_output_set_level(options.quiet, options.verbose);
+        code = run(&options);
+    }
+    cli_options_finish(&options);
     int flushed = cli_flush();
     return code != 0 ? code : flushed;
 }

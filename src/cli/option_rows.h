@@ -21,6 +21,13 @@ struct cli_option_row {
     const char *expected; /* NULL where the library's message says it */
 };
 
+/* The index of an option's row; -1 where there is none. */
+int cli_option_find(const char *name);
+/* Sets an option from text (of a flag NULL). where: what a message begins with; NULL for a command
+ * line. Returns 0, or 2 after saying what is wrong. */
+int cli_option_take(cli_options *options, const cli_option_row *row, const char *text,
+                    const char *where);
+
 /* Ended by a row without a name. */
 extern const cli_option_row cli_option_rows[];
 

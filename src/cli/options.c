@@ -3,10 +3,12 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/option_rows.h"
 #include "cli/output.h"
+#include "cli/recipe.h"
 
 enum {
     FIRST_VALUE = 256, /* getopt_long's value of the first row: above every letter */
@@ -81,14 +83,17 @@ static int take_word(cli_options *options, const char *word)
     return cli_fail(CLI_EXIT_USAGE, "unknown command '%s': see 'cnn-cl --help'", word);
 }
 
-static int take_option(cli_options *options, const cli_option_row *row, const char *text)
+int cli_option_take(cli_options *options, const cli_option_row *row, const char *text,
+                    const char *where)
 {
+    const char *colon = where ? ": " : "";
+    where = where ? where : "";
     if (row->set(options, row, text))
         return 0;
     if (!row->expected)
-        return cli_fail(CLI_EXIT_USAGE, "%s", cnn_error_message());
-    return cli_fail(CLI_EXIT_USAGE, "--%s: expected %s, found '%s'", row->name, row->expected,
-                    text);
+        return cli_fail(CLI_EXIT_USAGE, "%s%s%s", where, colon, cnn_error_message());
+    return cli_fail(CLI_EXIT_USAGE, "%s%s--%s: expected %s, found '%s'", where, colon, row->name,
+                    row->expected, text);
 }
 
 /* Which options go together is known when all are read: they may stand before the command. */
@@ -267,7 +272,7 @@ int cli_options_parse(cli_options *options, int argc, char **argv)
             code = take_word(options, optarg);
         } else if (row) {
             options->given[row - cli_option_rows] = true;
-            code = take_option(options, row, optarg);
+            code = cli_option_take(options, row, optarg, NULL);
         } else {
             code = refuse_token(options, token, argv[optind - 1]);
         }
@@ -276,16 +281,30 @@ int cli_options_parse(cli_options *options, int argc, char **argv)
         code = take_word(options, argv[optind]);
     if (code == 0)
         code = check_rows(options);
+    if (code == 0 && options->recipe && !options->help)
+        code = cli_recipe_take(options, options->recipe);
     if (code == 0)
         code = check_together(options);
     options->train.seed = options->seed;
     return code;
 }
 
-bool cli_option_is_given(const cli_options *options, const char *name)
+void cli_options_finish(cli_options *options)
+{
+    free(options->recipe_text);
+    options->recipe_text = NULL;
+}
+
+int cli_option_find(const char *name)
 {
     for (int i = 0; cli_option_rows[i].name; i++)
         if (strcmp(cli_option_rows[i].name, name) == 0)
-            return options->given[i];
-    return false;
+            return i;
+    return -1;
+}
+
+bool cli_option_is_given(const cli_options *options, const char *name)
+{
+    int index = cli_option_find(name);
+    return index >= 0 && options->given[index];
 }

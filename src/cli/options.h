@@ -74,6 +74,8 @@ struct cli_options {
     const char *network_given; /* a network option other than name that was given, else NULL */
 
     const char *data; /* NULL for the usual places */
+    const char *recipe; /* NULL for none */
+    char *recipe_text;  /* its options point into it */
     const char *out;  /* NULL for runs/NAME */
     bool no_clobber;
     bool resume;
@@ -114,6 +116,9 @@ extern const cli_command cli_commands[];
 
 /* Fills options from the command line. Returns 0, or 2 after saying what is wrong. */
 int cli_options_parse(cli_options *options, int argc, char **argv);
+
+/* Frees what the options own. */
+void cli_options_finish(cli_options *options);
 
 /* Is --net's value a path, not a preset's name? */
 bool cli_net_is_path(const char *net);

@@ -1,6 +1,7 @@
 """The command line itself: help, places of options, everything that is wrong on its face."""
 import os
 import subprocess
+import tempfile
 import unittest
 
 from support import CNN_CL, CommandTest, environment
@@ -23,7 +24,7 @@ COMMANDS = {
 }
 
 COMMANDS["train"] += (" optimizer schedule warmup fixed-momentum momentum nesterov weight-decay decay-all"
-                      " clip-norm label-smoothing class-weights ema")
+                      " clip-norm label-smoothing class-weights ema recipe")
 
 # What is refused, and what the message says.
 WRONG = [
@@ -117,6 +118,10 @@ WRONG = [
     ("train --label-smoothing 1", r"--label-smoothing: expected a number in \[0, 1\), found '1'"),
     ("train --class-weights equal", "--class-weights: expected none or balanced, found 'equal'"),
     ("train --ema 1", r"--ema: expected a number in \[0, 1\), found '1'"),
+    ("train --recipe nope", "no recipe is called 'nope' in .*: expected cifar94, folder, mnist99;"),
+    ("train --recipe ./nope", r"--recipe: \./nope: cannot be opened"),
+    ("train --recipe /dev/null", "--recipe: /dev/null: expected a regular file"),
+    ("eval --recipe mnist99", "--recipe is no option of the command eval"),
     ("train --nesterov", "--nesterov: expected --optimizer sgd with it, found Adam"),
     ("train --optimizer sgd --nesterov", "--nesterov: expected a --momentum above 0 with it"),
     ("train --momentum 0.9", "--momentum: expected --optimizer sgd with it, found Adam"),
@@ -199,6 +204,34 @@ class Help(CommandTest):
         result = self.run_command("--version")
         self.assertRegex(result.stdout, r"\Acnn-cl \d+\.\d+\.\d+\n\Z")
         self.assertEqual(result.stderr, "")
+
+
+class Recipe(CommandTest):
+    """What is wrong in a file of options is named with its line; what the command line gives wins."""
+
+    def refuse(self, text, pattern, *more):
+        path = os.path.join(self.enterContext(tempfile.TemporaryDirectory()), "one.recipe")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        self.assert_refused(["train", "--recipe", path, *more], 2, pattern)
+
+    def test_is_read_line_by_line(self):
+        for text, pattern in (
+                ("# one\n\nlr 1e-3\nfoo 3\n", r"one\.recipe: line 4: expected an option of train, found 'foo'"),
+                ("--lr x", r"one\.recipe: line 1: --lr: expected a finite number above 0, found 'x'"),
+                ("epochs\n", r"one\.recipe: line 1: --epochs: a value is missing"),
+                ("nesterov 1\n", r"one\.recipe: line 1: --nesterov takes no value, found '1'"),
+                ("recipe mnist99\n", "line 1: expected an option of train, found 'recipe'"),
+                ("samples 3\n", "line 1: expected an option of train, found 'samples'"),
+                ("optimizer sgd\nnesterov\n", "--nesterov: expected a --momentum above 0")):
+            with self.subTest(text):
+                self.refuse(text, pattern)
+
+    def test_yields_to_the_command_line(self):
+        text = "optimizer=sgd\n momentum 0.9 # of sgd\n--epochs 7\nwarmup 5\n"
+        self.refuse(text, "--warmup: expected at most 3, .*, found 5", "--epochs", "3")
+        self.refuse(text + "net nowhere\n", "--nesterov: expected --optimizer sgd with it, found Adam",
+                    "--cdims", "4", "--optimizer", "adam", "--nesterov")
 
 
 class Wrong(CommandTest):

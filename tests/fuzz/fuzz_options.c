@@ -46,6 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (cli_options_parse(&options, count, words) == 0 &&
         cnn_network_create(&network, &options.config) == CNN_OK)
         cnn_network_destroy(network);
+    cli_options_finish(&options);
     free(text);
     return 0;
 }

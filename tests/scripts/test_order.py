@@ -170,7 +170,7 @@ class Order(ScriptCase):
         tree = os.path.join(self.machine, "tree")
         shutil.copytree(os.path.join(ROOT, "scripts"), os.path.join(tree, "scripts"))
         os.makedirs(os.path.join(tree, "data"))
-        for name in ("tests", "cl", "docs", "data/nets"):
+        for name in ("tests", "cl", "docs", "data/nets", "data/recipes"):
             os.symlink(os.path.join(ROOT, name), os.path.join(tree, name))
         os.makedirs(os.path.join(tree, "src"))
         self.put("tree/src/one.c", "")

@@ -1,0 +1,144 @@
+#include "cli/recipe.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli/option_rows.h"
+#include "cli/output.h"
+
+enum { MOST_BYTES = 1 << 16 };
+
+static const char blanks[] = " \t\r";
+
+static bool is_path(const char *recipe)
+{
+    static const char ending[] = ".recipe";
+    size_t length = strlen(recipe), tail = sizeof ending - 1;
+    return strchr(recipe, '/') || (length > tail && strcmp(recipe + length - tail, ending) == 0);
+}
+
+/* The whole file as text in memory of options, whose options point into it. */
+static int read_text(cli_options *options, const char *path)
+{
+    struct stat info;
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) /* a pipe would be waited for */
+        return cli_fail(CLI_EXIT_USAGE, "--recipe: %s: expected a regular file", path);
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        return cli_fail(CLI_EXIT_USAGE, "--recipe: %s: cannot be opened: %s", path,
+                        strerror(errno));
+    options->recipe_text = malloc(MOST_BYTES + 1);
+    size_t size = options->recipe_text ? fread(options->recipe_text, 1, MOST_BYTES + 1, file) : 0;
+    bool failed = ferror(file) != 0;
+    fclose(file);
+    if (!options->recipe_text)
+        return cli_fail(CLI_EXIT_FAILURE, "%s: out of memory", path);
+    if (failed || size > MOST_BYTES || memchr(options->recipe_text, '\0', size))
+        return cli_fail(CLI_EXIT_USAGE,
+                        "--recipe: %s: expected options of train, one a line, found no such text",
+                        path);
+    options->recipe_text[size] = '\0';
+    return 0;
+}
+
+/* Options that a recipe gives for another one, which the command line gives in its place. */
+static bool is_moot(const bool *given, const char *name)
+{
+    static const char *const pairs[][2] = {
+        {"net", "cdims"},          {"net", "hdims"},       {"net", "ksize"},
+        {"net", "batchnorm"},      {"net", "dropout"},     {"cdims", "net"},
+        {"hdims", "net"},          {"ksize", "net"},       {"batchnorm", "net"},
+        {"dropout", "net"},        {"model", "net"},       {"optimizer", "momentum"},
+        {"optimizer", "nesterov"}, {"schedule", "warmup"}, {"schedule", "fixed-momentum"},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
+        if (strcmp(pairs[i][1], name) == 0 && given[cli_option_find(pairs[i][0])])
+            return true;
+    return given[cli_option_find(name)];
+}
+
+/* Those that a recipe cannot be about. */
+static bool is_refused(const cli_option_row *row)
+{
+    static const char *const refused[] = {"recipe", "resume", "resume-from", "help"};
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
+        if (strcmp(row->name, refused[i]) == 0)
+            return true;
+    return !(row->group & (CLI_GLOBAL | CLI_DATA | CLI_PREPARE | CLI_TRAIN | CLI_BATCH | CLI_FUSE |
+                           CLI_MODEL | CLI_NETWORK));
+}
+
+/* "--name value", "name value" or "name=value"; given: by the command line. */
+static int take_line(cli_options *options, char *line, const bool *given, const char *where)
+{
+    char *name = line + strspn(line, "-");
+    char *value = name + strcspn(name, " \t=");
+    if (*value)
+        *value++ = '\0';
+    value += strspn(value, " \t");
+    int index = cli_option_find(name);
+    if (index < 0 || is_refused(&cli_option_rows[index]))
+        return cli_fail(CLI_EXIT_USAGE,
+                        "%s: expected an option of train, found '%s': see 'cnn-cl train --help'",
+                        where, name);
+    const cli_option_row *row = &cli_option_rows[index];
+    if (row->argument && !*value)
+        return cli_fail(CLI_EXIT_USAGE, "%s: --%s: a value is missing: give %s", where, name,
+                        row->argument);
+    if (!row->argument && *value)
+        return cli_fail(CLI_EXIT_USAGE, "%s: --%s takes no value, found '%s'", where, name, value);
+    if (is_moot(given, name))
+        return 0;
+    options->given[index] = true;
+    return cli_option_take(options, row, row->argument ? value : NULL, where);
+}
+
+/* Without the blanks at both ends, and what stands behind a '#'. */
+static char *trim(char *line)
+{
+    line += strspn(line, blanks);
+    char *end = line + strlen(line);
+    for (char *at = line; *at; at++)
+        if (*at == '#' && (at == line || strchr(blanks, at[-1]))) {
+            end = at;
+            break;
+        }
+    while (end > line && strchr(blanks, end[-1]))
+        end--;
+    *end = '\0';
+    return line;
+}
+
+static int take_lines(cli_options *options, const char *path)
+{
+    bool given[CLI_MAX_OPTIONS];
+    int code = 0, number = 1;
+    memcpy(given, options->given, sizeof given);
+    for (char *line = options->recipe_text, *next; code == 0 && line; line = next, number++) {
+        char where[512];
+        next = strchr(line, '\n');
+        if (next)
+            *next++ = '\0';
+        line = trim(line);
+        snprintf(where, sizeof where, "%s: line %d", path, number);
+        if (*line)
+            code = take_line(options, line, given, where);
+    }
+    return code;
+}
+
+int cli_recipe_take(cli_options *options, const char *recipe)
+{
+    char *path = NULL;
+    int code = 0;
+    if (!is_path(recipe))
+        CLI_TRY(cli_check(cnn_recipe_preset(&path, recipe)));
+    CLI_TRY(read_text(options, path ? path : recipe));
+    code = take_lines(options, path ? path : recipe);
+out:
+    cnn_string_free(path);
+    return code;
+}

@@ -1,0 +1,12 @@
+/* Recipes: files of options, one a line, a whole command line of train. */
+#ifndef CLI_RECIPE_H
+#define CLI_RECIPE_H
+
+#include "cli/options.h"
+
+/* Takes the options of a recipe, NAME of those that come with cnn-cl or the path of a file, but for
+ * those that the command line gives. Returns 0, or an exit code after saying what is wrong, with file
+ * and line. */
+int cli_recipe_take(cli_options *options, const char *recipe);
+
+#endif
