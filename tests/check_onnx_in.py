@@ -5,6 +5,7 @@ With "all" more of what the exporters write.
 Runs itself in the Python that CNN_CL_TEST_PYTHON names, else in this one."""
 import os
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,7 @@ except ImportError:
 from onnx_file import field, graph, model, node, tensor, value
 
 TOLERANCE = 1e-4
+MEMORY = 1 << 30  # bytes
 draw = np.random.default_rng(3)
 
 
@@ -76,6 +78,12 @@ TAKEN = [
                          node("Div", "c,n3", "e"), tensors={"one": np.float32(1)}), HEAD + r"SiLU\(\)\n" + TAIL),
     ("hard swish", middle(node("HardSigmoid", "c", "s", alpha=1 / 6, beta=0.5), after("a", "Mul", "s")),
      HEAD + r"Hardswish\(\)\n" + TAIL),
+    ("hard sigmoid", middle(node("HardSigmoid", "c", "e", alpha=1 / 6, beta=0.5)),
+     HEAD + r"ReLU6\(\)\nScale\(0\.16666666666666666\)\n" + TAIL),
+    ("one more, and what it is of", middle(node("Add", "c,one", "d", "more"), node("Concat", "c,d", "j", axis=1),
+                                           node("Conv", "j,k", "e", "join"),
+                                           tensors={"one": np.float32(1), "k": random(4, 8, 1, 1)}),
+     HEAD + r"more = Conv2d\(4, 1, groups=4\)\nConcat\(conv, more\)\njoin = Conv2d\(4, 1, bias=false\)\n" + TAIL),
     ("hard swish of parts", middle(node("Add", "c,three", "p"), node("Clip", "p,lo,six", "q"), node("Mul", "c,q", "r"),
                                    node("Div", "r,six", "e"),
                                    tensors={"lo": np.float32(0), "three": np.float32(3), "six": np.float32(6)}),
@@ -140,6 +148,9 @@ TAKEN = [
                              node("MatMul", "f,big", "y", "last")], dims=("n", 8, 7, 3),
                             tensors={"s": np.array([-1, 120]), "big": random(120, 2)}),
      HEAD + r"Flatten\(\)\nlast = Linear\(2, bias=false\)\n$"),
+    ("one channel, last", build([node("Reshape", "x,t", "p"), node("Conv", "p,k,b", "e", "conv"), *END], dims=("n", 8, 7, 1),
+                                tensors={"t": np.array([-1, 1, 8, 7]), "k": random(4, 1, 3, 3)}),
+     r"input\(1, 8, 7\)\nconv = Conv2d\(4, 3\)\n" + TAIL),
     ("pixels normalised", build([node("Sub", "x,m", "p"), node("Div", "p,s", "q"), node("Conv", "q,w,b", "e", "conv"),
                                  *END], tensors={"m": PIXELS, "s": 2 * PIXELS}), HEAD + TAIL),
     ("values in fields, one by one, of half and of double", middle(after("a", "Relu"), forms={"w": "typed", "b": "loose", "v": "typed"},
@@ -158,7 +169,7 @@ REFUSED = [
     (middle(after("a", "LSTM")), r"node 'a' \(LSTM\): no kind of layer computes this operator"),
     (middle(after("a", "Relu", domain="com.microsoft")), r"node 'a' \(Relu\): operators of the domain 'com.microsoft'"),
     (middle(after("a", "Mish")), r"node 'a' \(Mish\): no kind"),
-    (middle(after("a", "HardSigmoid")), r"node 'a' \(HardSigmoid\): no kind"),
+    (middle(after("a", "Softplus")), r"node 'a' \(Softplus\): no kind"),
     (middle(after("a", "Add", "k"), tensors={"k": random(4, 6, 5)}), r"node 'a' \(Add\): expected one number, or one for each of 4"),
     (middle(after("a", "Add", "k"), tensors={"k": random(3, 1, 1)}), r"node 'a' \(Add\): expected one number, or one for each of 4"),
     (middle(after("a", "Transpose", perm=[0, 1, 3, 2])), r"node 'a' \(Transpose\): expected NCHW to NHWC"),
@@ -211,7 +222,7 @@ def compare(plain_network, folder, path, saved, label):
     batch = taken.shape[0] if isinstance(taken.shape[0], int) else 3
     x = draw.uniform(0, 1, (batch, *taken.shape[1:])).astype("f4")
     theirs = session.run(None, {taken.name: x})[0].reshape(batch, -1)
-    if x.shape[3] == 3 and x.shape[1] != 3:
+    if label.endswith("last"):
         x = x.transpose(0, 3, 1, 2)
     images, logits = os.path.join(folder, "x"), os.path.join(folder, "y")
     np.ascontiguousarray(x).tofile(images)
@@ -251,6 +262,20 @@ def check_refused(import_files, folder):
     print(f"ok: {len(lines)} files are refused")
 
 
+def check_memory(import_files, folder):
+    """Many small messages must not become much more in memory."""
+    def limit():
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    path = os.path.join(folder, "many.onnx")
+    for label, part in (("nodes", field(1, b"")), ("names", field(1, node("Relu", "x", "y")))):
+        many = part * (1 << 18)
+        write(path, model(graph([], [], [value("x", (1, 3, 4, 4))], [value("y", (1, 2))]) + many))
+        result = subprocess.run([import_files, path], capture_output=True, text=True, timeout=60,
+                                preexec_fn=None if "ASAN_OPTIONS" in os.environ else limit)
+        assert result.returncode == 0 and re.match("[1-9]", result.stdout), (label, result)
+    print("ok: many small messages")
+
+
 def check_cuts(import_files, folder):
     path, copy = os.path.join(folder, "whole.onnx"), os.path.join(folder, "cut.onnx")
     write(path, middle(after("a", "Clip", min=0.0, max=6.0), opset=9))
@@ -278,6 +303,7 @@ def main(cnn_cl, import_files, plain_network, everything=""):
     with tempfile.TemporaryDirectory() as folder:
         check_taken(cnn_cl, plain_network, folder)
         check_refused(import_files, folder)
+        check_memory(import_files, folder)
         check_cuts(import_files, folder)
         check_beside(cnn_cl, plain_network, folder)
         if onnxruntime:

@@ -29,22 +29,34 @@ void cnn_onnx_say(const onnx_reader *reader, const onnx_node *node, const char *
                    cnn_quote(op, node->op), message);
 }
 
+cnn_status cnn_onnx_charge(onnx_reader *reader, size_t bytes)
+{
+    if (bytes >= reader->budget) {
+        (void)cnn_fail(CNN_ERROR_DATA,
+                       "%s: expected a network of about the file's %zu bytes, found one that "
+                       "takes much more memory",
+                       reader->path, reader->size);
+        return CNN_ERROR_DATA;
+    }
+    reader->budget -= bytes;
+    return CNN_OK;
+}
+
 cnn_status cnn_onnx_take(void *memory, onnx_reader *reader, size_t count, size_t size)
 {
+    enum { OVERHEAD = 48 }; /* of a small block, and of the list of them */
     void **block = NULL, *made = NULL;
     size_t bytes = 0;
-    if (!cnn_multiply_size(&bytes, count, size) || bytes >= reader->budget)
-        return cnn_fail(CNN_ERROR_DATA,
-                        "%s: expected a network of about the file's %zu bytes, "
-                        "found one that takes much more memory",
-                        reader->path, reader->size);
+    cnn_status status = CNN_OK;
+    bool fits = cnn_multiply_size(&bytes, count, size) && bytes < SIZE_MAX - OVERHEAD;
+    CNN_TRY(cnn_onnx_charge(reader, fits ? bytes + OVERHEAD : SIZE_MAX));
     block = cnn_pile_push(&reader->blocks, sizeof *block);
     if (!block)
         return CNN_ERROR_MEMORY;
-    cnn_status status = cnn_allocate(&made, count, size, reader->path);
+    CNN_TRY(cnn_allocate(&made, count, size, reader->path));
     *block = made;
-    reader->budget -= bytes;
     memcpy(memory, &made, sizeof made);
+out:
     return status;
 }
 
@@ -75,16 +87,33 @@ static void find_readers(onnx_reader *reader)
     }
 }
 
+/* Does a Reshape make (1, H, W) of (H, W, 1)? */
+static bool moves_one_channel(onnx_reader *reader, const onnx_node *node)
+{
+    const onnx_value *input = cnn_onnx_value(reader, reader->input);
+    onnx_value *shape = cnn_onnx_input(reader, node, 1);
+    const int64_t *to = NULL;
+    if (strcmp(node->op, "Reshape") != 0 || !shape || !shape->constant ||
+        shape->constant->count != 4 || input->dims[2] != 1 || input->dims[0] == 1)
+        return false;
+    return cnn_onnx_ints(&to, reader, shape->constant) == CNN_OK && to[1] == 1 &&
+           to[2] == input->dims[0] && to[3] == input->dims[1];
+}
+
 /* Does the first thing that happens to the input make (C, H, W) of it? tf2onnx writes such. */
-static bool is_rows_first(const onnx_reader *reader)
+static bool is_rows_first(onnx_reader *reader)
 {
     int64_t order[4];
     int count = -1;
     for (int n = 0; n < (int)reader->nodes.count; n++) {
         const onnx_node *node = cnn_onnx_node_at(reader, n);
-        if (node->wanted && strcmp(node->op, "Transpose") == 0 && node->input_count == 1 &&
-            node->inputs[0] == reader->input && cnn_onnx_int_list(order, &count, node, "perm", 4) &&
-            count == 4 && order[0] == 0 && order[1] == 3 && order[2] == 1 && order[3] == 2)
+        if (!node->wanted || node->input_count < 1 || node->inputs[0] != reader->input)
+            continue;
+        if (moves_one_channel(reader, node))
+            return true;
+        if (strcmp(node->op, "Transpose") == 0 &&
+            cnn_onnx_int_list(order, &count, node, "perm", 4) && count == 4 && order[0] == 0 &&
+            order[1] == 3 && order[2] == 1 && order[3] == 2)
             return true;
     }
     return false;

@@ -110,6 +110,9 @@ void cnn_onnx_say(const onnx_reader *reader, const onnx_node *node, const char *
  * size. Errors: DATA, MEMORY. */
 cnn_status cnn_onnx_take(void *memory, onnx_reader *reader, size_t count, size_t size);
 
+/* Counts bytes that are taken elsewhere. Errors: DATA. */
+cnn_status cnn_onnx_charge(onnx_reader *reader, size_t bytes);
+
 static inline onnx_value *cnn_onnx_value(const onnx_reader *reader, int index)
 {
     return (onnx_value *)reader->values.items + index;
@@ -206,9 +209,10 @@ onnx_function cnn_onnx_find_function(double parameters[2], const char **problem,
  * first: the constant is the first operand. */
 cnn_status cnn_onnx_affine(bool *done, onnx_reader *reader, onnx_node *node, int index,
                            onnx_tensor *constant, bool first);
-/* scale and shift (C), or one number each, as a layer. */
-cnn_status cnn_onnx_plan_affine(int *base, onnx_reader *reader, const onnx_node *node, int input,
-                                const float *scale, const float *shift, bool same);
+/* line[0] x + line[1] of each value of the input: part of its layer, where nobody else reads it
+ * (alone), else a layer. */
+cnn_status cnn_onnx_plan_line(int *base, onnx_reader *reader, const onnx_node *node, int input,
+                              const float line[2], bool alone);
 
 /* onnx_in_window.c: convolutions, pools, Pad. onnx_in_layer.c: all other layers. */
 cnn_status cnn_onnx_window(bool *done, onnx_reader *reader, onnx_node *node, int index);

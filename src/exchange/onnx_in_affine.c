@@ -24,28 +24,6 @@ out:
     return status;
 }
 
-cnn_status cnn_onnx_plan_affine(int *base, onnx_reader *reader, const onnx_node *node, int input,
-                                const float *scale, const float *shift, bool same)
-{
-    cnn_shape in = cnn_onnx_shape(reader, input);
-    onnx_layer layer = {.kind = CNN_LAYER_CONV, .inputs = &input, .input_count = 1};
-    cnn_status status = CNN_OK;
-    cnn_layer_default_options(&layer.options, CNN_LAYER_CONV);
-    layer.options.conv.kernel[0] = layer.options.conv.kernel[1] = 1;
-    layer.options.conv.channels = layer.options.conv.groups = in.c;
-    CNN_TRY(cnn_onnx_take(&layer.weight, reader, (size_t)in.c, sizeof(float)));
-    CNN_TRY(cnn_onnx_take(&layer.bias, reader, (size_t)in.c, sizeof(float)));
-    for (int c = 0; c < in.c; c++) {
-        layer.weight[c] = scale[same ? 0 : c];
-        layer.bias[c] = shift[same ? 0 : c];
-    }
-    layer.weight_count = (size_t)in.c;
-    layer.hint = node->name;
-    status = cnn_onnx_plan(base, reader, node, &layer);
-out:
-    return status;
-}
-
 /* The layer computes scale (W x + b) + shift instead. */
 static cnn_status fold_into(onnx_layer *layer, onnx_reader *reader, const affine *by)
 {
@@ -77,6 +55,44 @@ static bool takes_affine(const onnx_layer *layer, int count)
     return layer->out.c == count &&
            (layer->kind == CNN_LAYER_CONV || layer->kind == CNN_LAYER_LINEAR ||
             layer->kind == CNN_LAYER_BATCHNORM || layer->kind == CNN_LAYER_GROUPNORM);
+}
+
+/* A convolution of each channel alone. */
+static cnn_status plan_apart(int *base, onnx_reader *reader, const onnx_node *node,
+                             const affine *by)
+{
+    int input = *base;
+    onnx_layer layer = {.kind = CNN_LAYER_CONV, .inputs = &input, .input_count = 1};
+    cnn_layer_default_options(&layer.options, CNN_LAYER_CONV);
+    layer.options.conv.kernel[0] = layer.options.conv.kernel[1] = 1;
+    layer.options.conv.channels = layer.options.conv.groups = by->count;
+    layer.weight = by->scale;
+    layer.bias = by->shift;
+    layer.weight_count = (size_t)by->count;
+    return cnn_onnx_plan(base, reader, node, &layer);
+}
+
+/* Part of the layer that the plan's value is of, where nobody else reads it; else one of its own.
+ */
+static cnn_status plan_affine(int *base, onnx_reader *reader, const onnx_node *node,
+                              const affine *by, bool alone)
+{
+    return alone && *base > 0 && takes_affine(cnn_onnx_layer(reader, *base), by->count)
+               ? fold_into(cnn_onnx_layer(reader, *base), reader, by)
+               : plan_apart(base, reader, node, by);
+}
+
+cnn_status cnn_onnx_plan_line(int *base, onnx_reader *reader, const onnx_node *node, int input,
+                              const float line[2], bool alone)
+{
+    affine by = {.count = cnn_onnx_shape(reader, input).c};
+    cnn_status status = CNN_OK;
+    *base = input;
+    CNN_TRY(fill(&by.scale, reader, by.count, line[0]));
+    CNN_TRY(fill(&by.shift, reader, by.count, line[1]));
+    status = plan_affine(base, reader, node, &by, alone);
+out:
+    return status;
 }
 
 /* Part of what normalises the pixels. */
@@ -138,9 +154,11 @@ static cnn_status prepare(affine *by, int *base, onnx_reader *reader, const onnx
     const float *values = NULL;
     cnn_shape hwc = {0};
     cnn_status status = CNN_OK;
-    CNN_TRY(value->rank == 1 && constant->count > 1
-                ? cnn_onnx_vector(base, &hwc, reader, node, index)
-                : cnn_onnx_settle(base, reader, node, index));
+    if (constant->count == 1 || value->rows_first)
+        CNN_TRY(cnn_onnx_settle(base, reader, node, index));
+    else
+        CNN_TRY(value->rank == 1 ? cnn_onnx_vector(base, &hwc, reader, node, index)
+                                 : cnn_onnx_planes(base, reader, node, index));
     by->count = cnn_onnx_shape(reader, *base).c;
     if (!fits_channels(value, constant, by->count))
         return cnn_onnx_fail(reader, node,
@@ -183,12 +201,10 @@ cnn_status cnn_onnx_affine(bool *done, onnx_reader *reader, onnx_node *node, int
         return CNN_OK;
     }
     bool alone = value->alone && value->readers == 1 && value->base == base;
-    if (alone && base > 0 && takes_affine(cnn_onnx_layer(reader, base), by.count))
-        CNN_TRY(fold_into(cnn_onnx_layer(reader, base), reader, &by));
-    else if (alone && of_pixels)
+    if (alone && of_pixels)
         CNN_TRY(fold_into_pixels(reader, &by));
     else
-        CNN_TRY(cnn_onnx_plan_affine(&base, reader, node, base, by.scale, by.shift, false));
+        CNN_TRY(plan_affine(&base, reader, node, &by, alone));
     onnx_value *to = cnn_onnx_value(reader, node->outputs[0]);
     cnn_onnx_copy_view(to, value);
     to->base = base;

@@ -84,26 +84,61 @@ static bool is_line(float p[2], const double *curve)
     return true;
 }
 
+/* y = min(max(p[0] x + p[1], 0), 1) at all points? */
+static bool is_hard_sigmoid(float p[2], const double *curve)
+{
+    enum { MIDDLE = ONNX_POINTS / 2 }; /* 0; a tenth on either side */
+    double shift = curve[MIDDLE], slope = (curve[MIDDLE + 1] - curve[MIDDLE - 1]) / 0.2;
+    p[0] = (float)(6.0 * slope);
+    p[1] = (float)(6.0 * shift);
+    for (int i = 0; i < ONNX_POINTS; i++) {
+        double y = slope * cnn_onnx_points[i] + shift;
+        y = y < 0.0 ? 0.0 : y > 1.0 ? 1.0 : y;
+        if (!(fabs(y - curve[i]) <= 2e-6))
+            return false;
+    }
+    return true;
+}
+
+/* A formula of a plan's value as one layer, or a few. alone: nobody else reads that value. */
+static cnn_status plan_formula(bool *done, int *base, onnx_reader *reader, const onnx_node *node,
+                               const double *curve, int input, bool alone)
+{
+    cnn_layer_options options, sixth = {.scale = {1.0 / 6.0}};
+    cnn_layer_kind kind = CNN_LAYER_KIND_COUNT;
+    cnn_status status = CNN_OK;
+    float line[2];
+    *done = true;
+    *base = input;
+    if (cnn_onnx_match(&kind, &options, curve))
+        return kind == CNN_LAYER_KIND_COUNT
+                   ? CNN_OK
+                   : cnn_onnx_plan_simple(base, reader, node, kind, &options, input);
+    if (is_line(line, curve))
+        return cnn_onnx_plan_line(base, reader, node, input, line, alone);
+    *done = is_hard_sigmoid(line, curve);
+    if (!*done)
+        return CNN_OK;
+    CNN_TRY(cnn_onnx_plan_line(base, reader, node, input, line, alone));
+    cnn_layer_default_options(&options, CNN_LAYER_RELU6);
+    CNN_TRY(cnn_onnx_plan_simple(base, reader, node, CNN_LAYER_RELU6, &options, *base));
+    status = cnn_onnx_plan_simple(base, reader, node, CNN_LAYER_SCALE, &sixth, *base);
+out:
+    return status;
+}
+
 /* The layer that the maker alone is. */
 static cnn_status plan_alone(int *base, onnx_reader *reader, const onnx_value *value)
 {
     const onnx_node *maker = cnn_onnx_node_at(reader, value->maker);
-    cnn_layer_options options;
-    cnn_layer_kind kind;
     cnn_status status = CNN_OK;
-    float line[2];
+    bool done = false;
     int x = 0;
     CNN_TRY(cnn_onnx_settle(&x, reader, maker, value->operands[0]));
-    if (cnn_onnx_match(&kind, &options, value->alone_curve) && kind == CNN_LAYER_KIND_COUNT) {
-        *base = x;
-        return CNN_OK;
-    }
-    if (cnn_onnx_match(&kind, &options, value->alone_curve))
-        return cnn_onnx_plan_simple(base, reader, maker, kind, &options, x);
-    if (is_line(line, value->alone_curve))
-        return cnn_onnx_plan_affine(base, reader, maker, x, &line[0], &line[1], true);
-    status =
-        cnn_onnx_fail(reader, maker, "no kind of layer computes this operator with such numbers");
+    CNN_TRY(plan_formula(&done, base, reader, maker, value->alone_curve, x, value->alone));
+    if (!done)
+        status = cnn_onnx_fail(reader, maker,
+                               "no kind of layer computes this operator with such numbers");
 out:
     return status;
 }
@@ -131,9 +166,8 @@ out:
 cnn_status cnn_onnx_settle(int *base, onnx_reader *reader, const onnx_node *node, int index)
 {
     onnx_value *value = cnn_onnx_value(reader, index);
-    cnn_layer_options options;
-    cnn_layer_kind kind;
     cnn_status status = CNN_OK;
+    bool done = false;
     int a = 0, b = 0;
     if (value->pad >= 0)
         return cnn_onnx_fail(reader, cnn_onnx_node_at(reader, value->pad),
@@ -149,12 +183,11 @@ cnn_status cnn_onnx_settle(int *base, onnx_reader *reader, const onnx_node *node
         *base = value->base;
         return CNN_OK;
     }
-    if (cnn_onnx_match(&kind, &options, value->curve)) {
-        CNN_TRY(cnn_onnx_plan_simple(base, reader, cnn_onnx_node_at(reader, value->maker), kind,
-                                     &options, value->base));
-    } else if (value->operands[1] < 0) {
+    CNN_TRY(plan_formula(&done, base, reader, cnn_onnx_node_at(reader, value->maker), value->curve,
+                         value->base, value->alone));
+    if (!done && value->operands[1] < 0) {
         CNN_TRY(plan_alone(base, reader, value));
-    } else {
+    } else if (!done) {
         CNN_TRY(cnn_onnx_settle(&a, reader, node, value->operands[0]));
         CNN_TRY(cnn_onnx_settle(&b, reader, node, value->operands[1]));
         CNN_TRY(plan_pair(base, reader, cnn_onnx_node_at(reader, value->maker), a, b));

@@ -51,9 +51,11 @@ static cnn_status find_value(int *index, onnx_reader *reader, const char *name)
         *index = (int)json_integer_value(known);
         return CNN_OK;
     }
-    onnx_value *value = cnn_pile_push(&reader->values, sizeof *value);
+    enum { OF_JSON = 128 };
+    cnn_status status = cnn_onnx_charge(reader, sizeof(onnx_value) + strlen(name) + OF_JSON);
+    onnx_value *value = status == CNN_OK ? cnn_pile_push(&reader->values, sizeof *value) : NULL;
     if (!value)
-        return CNN_ERROR_MEMORY;
+        return status == CNN_OK ? CNN_ERROR_MEMORY : status;
     value->name = name;
     value->view = value->soft = value->pad = value->maker = -1;
     *index = (int)reader->values.count - 1;
@@ -121,6 +123,7 @@ static cnn_status read_node(onnx_reader *reader, cnn_bytes message)
     }
     CNN_TRY(read_names(&node.inputs, &node.input_count, reader, message, NODE_INPUT));
     CNN_TRY(read_names(&node.outputs, &node.output_count, reader, message, NODE_OUTPUT));
+    CNN_TRY(cnn_onnx_charge(reader, sizeof node));
     onnx_node *at = cnn_pile_push(&reader->nodes, sizeof *at);
     if (!at)
         return CNN_ERROR_MEMORY;

@@ -170,6 +170,11 @@ static cnn_status add_instance_norm(onnx_reader *reader, onnx_node *node)
     CNN_TRY(cnn_onnx_settle(&base, reader, node, node->inputs[0]));
     cnn_shape in = cnn_onnx_shape(reader, base);
     int64_t groups = from->rank > 0 ? from->dims[0] : 0;
+    if (groups > 0 && in.c % groups != 0 && cnn_shape_count(in) % (size_t)groups == 0) {
+        /* of a plane's values as channels */
+        CNN_TRY(cnn_onnx_plan_simple(&base, reader, node, CNN_LAYER_FLATTEN, &layer.options, base));
+        in = cnn_onnx_shape(reader, base);
+    }
     if (groups < 1 || groups > in.c || in.c % groups != 0 || from->rows_first)
         return cnn_onnx_fail(reader, node, "expected groups of the %d channels before it", in.c);
     CNN_TRY(cnn_onnx_take_floats(&layer.weight, reader, node, 1, (size_t)groups));
