@@ -104,6 +104,8 @@ static void run_steps(cnn_plan *plan, const cnn_gather_source *source, const cnn
     for (int i = plan->step_count - 1; pass->training && i >= 0; i--)
         if (plan->steps[i].output_gradient >= 0 && !uses_clblast(&plan->steps[i]))
             check_ok(cnn_plan_backward_step(plan, i, pass));
+    if (plan->options.frozen) /* gradients of frozen layers are filled with zeros: see above */
+        write_zeros(&plan->gradients);
     if (plan->optimizer.sum.mem)
         check_ok(cnn_optimizer_add(&plan->optimizer, plan->gradients.mem, pass->before == 0));
     if (pass->training)

@@ -29,7 +29,7 @@ FAULTS = {
     "a NaN that is lost": ("softmax.cl", "return log(sum) + most - z[label]",
                            "return fmax(log(sum) + most - z[label], 0.0f)", "fused +loss +NaN among the logits",
                            "the NaN is lost: the loss is "),
-    "a NaN that is lost on its way": ("activation.cl", "x <= 0.0f ? 0.0f : x;", "fmax(x, 0.0f);",
+    "a NaN that is lost on its way": ("activation.cl", "x <= 0.0f ? (values)0.0f : x;", "fmax(x, (values)0.0f);",
                                       "plain +evaluate +NaN in the images", "the NaN is lost: the loss is "),
     "NaN": ("optimizer.cl", "sqrt(second)", "sqrt(-second)", "trace +20 steps, fused",
             "the loss of step 1 is not finite"),

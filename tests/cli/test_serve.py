@@ -151,8 +151,8 @@ class Serve(WithServer):
     def test_bodies_that_are_no_images(self):
         for body, status, pattern in (
                 (b"", 400, "expected an image as the request's body, found nothing"),
-                (b"hello", 415, "expected a PNG"),
-                (b"\0\0\x08\3", 415, "expected a PNG"),
+                (b"hello", 415, "expected a picture"),
+                (b"\0\0\x08\3", 415, "expected a picture"),
                 (b"\x89PNG\r\n\x1a\nhello", 400, "the image: damaged or truncated PNG"),
                 (b"\xff\xd8\xff\xe0", 400, "the image: damaged or truncated JPEG"),
                 (quarter(1)[:-1], 400, "the image: truncated PNM"),
