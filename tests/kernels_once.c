@@ -1,6 +1,8 @@
 /* For Oclgrind: runs every kernel of this project on tiny shapes, with memory that ends where it
  * must. CLBlast's kernels are left out: the plain linear operation is skipped, and the own kernels
  * of linear.cl are run for themselves. */
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "check_main.h"
@@ -85,7 +87,8 @@ static void write_all(const cnn_plan *plan)
     for (int i = 0; i < plan->buffer_count; i++)
         write_zeros(&plan->buffers[i]);
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
-        write_zeros(others[i]);
+        if (others[i]->mem)
+            write_zeros(others[i]);
 }
 
 static bool uses_clblast(const cnn_step *step)
@@ -246,6 +249,59 @@ START_TEST(frozen_layers)
 }
 END_TEST
 
+/* What is left of them where a kernel should write shows in what is made of it. */
+static void write_nans(const cnn_buffer *buffer)
+{
+    size_t count = buffer->bytes / sizeof(float);
+    float *nans = malloc(buffer->bytes);
+    ck_assert_ptr_nonnull(nans);
+    for (size_t i = 0; i < count; i++)
+        nans[i] = NAN;
+    check_ok(cnn_buffer_write(buffer, 0, nans, buffer->bytes));
+    free(nans);
+}
+
+/* Each kind of update (_i) with what can go with it: decay, clipping, averages. */
+START_TEST(updates)
+{
+    static const char text[] = "input(1, 3, 3)\nConv2d(2, 3)\nBatchNorm2d()\nLinear(2)\n";
+    static const uint8_t images[3 * 9]; /* the first is left out */
+    static const uint16_t labels[3];
+    static const struct {
+        cnn_optimizer_kind kind;
+        double momentum;
+    } kinds[] = {{CNN_OPTIMIZER_ADAMW, 0.0}, {CNN_OPTIMIZER_SGD, 0.0}, {CNN_OPTIMIZER_SGD, 0.9}};
+    random_source random = {.seed = 1};
+    float norm;
+    cnn_train_options trained;
+    cnn_network *network;
+    cnn_plan *plan;
+    cnn_train_options_init(&trained);
+    trained.optimizer = kinds[_i].kind;
+    trained.momentum = kinds[_i].momentum;
+    trained.nesterov = trained.momentum > 0.0;
+    trained.weight_decay = 0.01;
+    trained.clip_norm = 1e-3;
+    trained.ema = 0.9;
+    check_ok(cnn_network_from_text(&network, "updates", text, "updates", NULL));
+    plan_case at = make_network_case(&random, network, 2);
+    const cnn_plan_options options = {
+        .batch = 2, .training = true, .fuse = true, .trained = &trained};
+    check_ok(cnn_plan_create(&plan, test_device(), network, options));
+    write_all(plan);
+    write_nans(&plan->optimizer.sums);
+    check_ok(cnn_plan_upload(plan, at.model));
+    cnn_gather_source source = {device_bytes(images, sizeof images),
+                                device_bytes(labels, sizeof labels), NULL};
+    run_steps(plan, &source, &(cnn_pass){.n = 2, .training = true, .seed = 1, .step = 1});
+    check_ok(cnn_buffer_read(&norm, &plan->optimizer.norm, 0, sizeof norm));
+    ck_assert_msg(isfinite(norm), "the norm is %g", (double)norm);
+    cnn_plan_destroy(plan);
+    plan_case_finish(&at);
+    cnn_network_destroy(network);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("kernels once");
@@ -259,5 +315,6 @@ int main(void)
     tcase_add_test(together, other_kinds);
     tcase_add_test(together, frozen_layers);
     tcase_add_test(together, other_fusions);
+    tcase_add_loop_test(together, updates, 0, 3);
     return run_device_suite(suite);
 }
