@@ -7,6 +7,7 @@ configuration: with --params from the values of a saved model, else from random 
 The format is lines of text; '#' starts a comment:
     case NAME                    starts a case
     config JSON                  the network's options, as a saved model holds them
+    network TEXT                 a line of the text of a network that is not of the family
     tensor NAME RANK DIM...      a tensor of the case; its values follow, row-major, in %.9g
                                  (exact for float32), eight to a line; "nan" and "inf" occur
 
@@ -41,6 +42,9 @@ class Golden:
 
     def config(self, options):
         self.lines.append("config " + json.dumps(options))
+
+    def network(self, text):
+        self.lines += ["network " + line for line in text.splitlines()]
 
     def tensor(self, name, values):
         array = torch.as_tensor(values).detach().to(torch.float32).numpy()
@@ -412,6 +416,21 @@ def read_safetensors(path):
     return tensors
 
 
+def add_step(golden, model, x, labels, get_tensors):
+    """Logits in both modes; loss, gradients and statistics of a step. get_tensors: parameters and the rest, named."""
+    golden.tensor("eval_logits", model.eval()(x))
+    logits = model.train()(x)
+    loss = F.cross_entropy(logits, labels)
+    loss.backward()
+    golden.tensors(logits=logits, loss=loss)
+    parameters, buffers = get_tensors()
+    for name, values in parameters:
+        # A zero that double rounds to 1e-16, another one each time, is written as zero.
+        golden.tensor("grad." + name, values.grad * (values.grad.abs() > 1e-14))
+    for name, values in buffers:
+        golden.tensor("after." + name, values)
+
+
 def add_network(golden, case, options, batch, steps, lr, dtype, params=None):
     """Logits, loss and gradients of one step, and the loss trace of `steps` Adam steps on a batch."""
     lr = as_float32(lr)
@@ -431,16 +450,7 @@ def add_network(golden, case, options, batch, steps, lr, dtype, params=None):
     model.to(dtype)
     x = x.to(dtype)
     one_step = copy.deepcopy(model)
-    golden.tensor("eval_logits", one_step.eval()(x))
-    logits = one_step.train()(x)
-    loss = F.cross_entropy(logits, labels)
-    loss.backward()
-    golden.tensors(logits=logits, loss=loss)
-    for name, values in one_step.named_parameters():
-        # A zero that double rounds to 1e-16, another one each time, is written as zero.
-        golden.tensor("grad." + name, values.grad * (values.grad.abs() > 1e-14))
-    for name, values in one_step.named_buffers():
-        golden.tensor("after." + name, values)
+    add_step(golden, one_step, x, labels, lambda: (one_step.named_parameters(), one_step.named_buffers()))
 
     optimizer = torch.optim.Adam(model.parameters(), lr=lr)
     losses = []
@@ -476,10 +486,64 @@ def make_networks(path):
     golden.write(path)
 
 
+# Each kind in its turns, behind a convolution, whose gradients are told by the kind's: what stands between `a` and
+# the flat end. Without a name of their own, kinds with one input read the one before.
+KINDS = {
+    "conv2d_not_square": "Conv2d(4, (3, 2), stride=(1, 2), padding=(1, 0), dilation=(2, 1), bias=false)",
+    "conv2d_groups": "Conv2d(6, 2, stride=2, padding=1, groups=3)",
+    "conv2d_depthwise": "Conv2d(3, 3, padding=(1, 1), groups=3, bias=false)",
+    "linear_without_bias": "Flatten()\nLinear(5, bias=false)",
+    "batchnorm2d": "BatchNorm2d(eps=0.001, momentum=0.25)",
+    "batchnorm2d_plain": "BatchNorm2d(affine=false)",
+    "batchnorm2d_behind_a_sum": "b = Conv2d(3, 3, padding=1)\nAdd(a, b)\nBatchNorm2d()",
+    "batchnorm2d_of_numbers": "Tanh()\nAdaptiveAvgPool2d(1)\nBatchNorm2d()",
+    "groupnorm": "GroupNorm(3)", "groupnorm_of_all": "GroupNorm(1, eps=0.01, affine=false)",
+    "relu": "ReLU()", "relu6": "Scale(6.0)\nReLU6()", "leakyrelu": "LeakyReLU(0.2)", "silu": "SiLU()", "gelu": "GELU()",
+    "gelu_tanh": "GELU(tanh)", "hardswish": "Scale(4.0)\nHardswish()", "sigmoid": "Sigmoid()", "tanh": "Tanh()",
+    "scale": "Scale(-0.75)",
+    "maxpool2d": "MaxPool2d((3, 2), stride=(2, 1), padding=1)",
+    "maxpool2d_ceil": "MaxPool2d(2, dilation=(1, 2), ceil_mode=true)",
+    "avgpool2d": "AvgPool2d(3, stride=2, padding=1, ceil_mode=true)",
+    "avgpool2d_without_padding": "AvgPool2d((2, 3), stride=1, padding=(1, 0), count_include_pad=false)",
+    "adaptiveavgpool2d": "AdaptiveAvgPool2d((2, 3))",
+    "dropout": "Dropout(0)", "dropout2d": "Dropout2d(0)",
+    "add_twice": "b = Tanh()\nd = Add(a, b)\nc = Scale(2.0) <- a\nAdd(d, c)",
+    "concat": "b = Tanh()\nc = AvgPool2d(3, stride=1, padding=1) <- a\nConcat(b, a, c)",
+    "mul": "b = Tanh()\nMul(a, b)",
+    "mul_by_channel": "b = AdaptiveAvgPool2d(1)\nc = Sigmoid()\nMul(a, c)",
+}
+
+
+def make_kinds(path):
+    sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests"))
+    from check_presets import randomize
+    from network_module import NetworkModule
+    golden = Golden("Every kind of layer, with options, in a small network: a step, as in network.txt")
+    for case, lines in KINDS.items():
+        text = f"input(2, 4, 5)\na = Conv2d(3, 1)\n{lines}\nFlatten()\nLinear(2)\n"
+        model = NetworkModule(text)
+        randomize(model)
+        x, labels = float32_normal(3, *model.shape), torch.randint(0, 2, (3,))
+        golden.case(case)
+        golden.network(text)
+        golden.tensors(x=x, labels=labels)
+        for name, values in model.tensors().items():
+            golden.tensor("before." + name, values)
+
+        def get_tensors():
+            places = {parameter.data_ptr(): parameter for parameter in model.parameters()}
+            tensors = model.tensors()
+            trained = {name: places[t.data_ptr()] for name, t in tensors.items() if t.data_ptr() in places}
+            return trained.items(), [(name, t) for name, t in tensors.items() if name not in trained]
+
+        add_step(golden, model.double(), x, labels, get_tensors)
+    golden.write(path)
+
+
 GOLDENS = {"conv": make_conv, "batchnorm": make_batchnorm, "relu": make_relu,
            "maxpool": make_maxpool, "dropout": make_dropout, "linear": make_linear,
            "softmax": make_softmax, "adam": make_adam,
-           "optimizers": make_optimizers, "network": make_networks}
+           "optimizers": make_optimizers, "network": make_networks, "kinds": make_kinds}
 
 
 def parse_arguments():

@@ -62,6 +62,15 @@ static void read_tensor(golden_case *golden, char **at)
     take_line(at);
 }
 
+/* Behind the lines before. */
+static void add_line(char **text, const char *line)
+{
+    size_t before = *text ? strlen(*text) : 0, size = before + strlen(line) + 2;
+    char *longer = scratch_bytes(size);
+    snprintf(longer, size, "%s%s\n", *text ? *text : "", line);
+    *text = longer;
+}
+
 static golden_case *add_case(golden_file *result, const char *name)
 {
     ck_assert_int_lt(result->case_count, GOLDEN_MAX_CASES);
@@ -86,10 +95,12 @@ static void parse(golden_file *result, char *at)
         ck_assert_msg(current != NULL, "golden: expected a case first, found '%s'", word);
         if (strcmp(word, "config") == 0)
             current->config = take_line(&at);
+        else if (strcmp(word, "network") == 0)
+            add_line(&current->network, take_line(&at));
         else if (strcmp(word, "tensor") == 0)
             read_tensor(current, &at);
         else
-            ck_abort_msg("golden: expected case, config or tensor, found '%s'", word);
+            ck_abort_msg("golden: expected case, config, network or tensor, found '%s'", word);
     }
 }
 
@@ -170,14 +181,31 @@ static const golden_tensor *get_prefixed(const golden_case *golden, const char *
     return found;
 }
 
-cnn_model *golden_model(const golden_case *golden)
+static void check_ok(cnn_status status)
+{
+    ck_assert_msg(status == CNN_OK, "%s", cnn_error_message());
+}
+
+static cnn_model *make_model(const golden_case *golden)
 {
     cnn_config config;
+    cnn_network *network;
     cnn_model *model;
+    if (golden->network) {
+        check_ok(cnn_network_from_text(&network, "net", golden->network, golden->name, NULL));
+        check_ok(cnn_model_create_network(&model, network, 0));
+        cnn_network_destroy(network);
+        return model;
+    }
     ck_assert_ptr_nonnull(golden->config);
-    ck_assert_msg(cnn_config_from_json(&config, golden->config, golden->name) == CNN_OK, "%s",
-                  cnn_error_message());
-    ck_assert_msg(cnn_model_create(&model, &config, 0) == CNN_OK, "%s", cnn_error_message());
+    check_ok(cnn_config_from_json(&config, golden->config, golden->name));
+    check_ok(cnn_model_create(&model, &config, 0));
+    return model;
+}
+
+cnn_model *golden_model(const golden_case *golden)
+{
+    cnn_model *model = make_model(golden);
     for (size_t i = 0; i < cnn_model_tensor_count(model); i++) {
         cnn_tensor_info info = cnn_model_tensor(model, i);
         const golden_tensor *found = get_prefixed(golden, "before", &info);

@@ -7,7 +7,7 @@
 
 #include "support.h"
 
-enum { GOLDEN_MAX_CASES = 16, GOLDEN_MAX_TENSORS = 128, GOLDEN_MAX_RANK = 4 };
+enum { GOLDEN_MAX_CASES = 40, GOLDEN_MAX_TENSORS = 128, GOLDEN_MAX_RANK = 4 };
 
 typedef struct golden_tensor {
     const char *name;
@@ -19,7 +19,8 @@ typedef struct golden_tensor {
 
 typedef struct golden_case {
     const char *name;
-    const char *config; /* JSON; NULL where the case is no network */
+    const char *config; /* JSON, of a network of the family; or NULL */
+    char *network;      /* the text of another network; or NULL */
     int tensor_count;
     golden_tensor tensors[GOLDEN_MAX_TENSORS];
 } golden_case;
@@ -43,7 +44,7 @@ uint16_t *golden_labels(const golden_case *golden);
 /* The tensor's axes 1 to 3, as a sample's shape. */
 cnn_shape golden_shape(const golden_case *golden, const char *tensor);
 
-/* A network of the case's configuration with the values "before.NAME". To be destroyed by the
+/* The case's network with the values "before.NAME". To be destroyed by the
  * caller. */
 cnn_model *golden_model(const golden_case *golden);
 

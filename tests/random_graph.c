@@ -21,6 +21,7 @@ random_graph_limits random_graph_defaults(void)
                                  .most_nodes = 40,
                                  .channels = 8,
                                  .extent = 12,
+                                 .least_extent = 1,
                                  .classes = 7,
                                  .dropout = 0.5,
                                  .spreads_names = true};
@@ -177,7 +178,7 @@ static cnn_shape shape_of(const maker *m, int value)
 static bool fits(const maker *m, cnn_layer_kind kind, const cnn_layer_options *options,
                  const int *inputs, int count)
 {
-    cnn_shape shapes[MOST_PARTS];
+    cnn_shape shapes[MOST_PARTS] = {{0}};
     cnn_layer layer = {.kind = kind, .options = *options, .inputs = inputs, .input_count = count};
     for (int i = 0; i < count; i++)
         shapes[i] = shape_of(m, inputs[i]);
@@ -249,29 +250,34 @@ static bool is_join(cnn_layer_kind kind)
     return cnn_layer_get_class(kind)->most_inputs > 1;
 }
 
+/* A node of this kind with random options; false where they do not fit what was drawn. */
+static bool try_kind(maker *m, cnn_layer_kind kind)
+{
+    cnn_layer_options options;
+    int parts[MOST_PARTS], count = 1;
+    cnn_layer_default_options(&options, kind);
+    if (is_join(kind))
+        count = find_parts(m, kind, parts);
+    else
+        parts[0] = draw_value(m);
+    if (count < cnn_layer_get_class(kind)->least_inputs)
+        return false;
+    if (draws[kind])
+        draws[kind](m, &options, shape_of(m, parts[0]));
+    if (!fits(m, kind, &options, parts, count))
+        return false;
+    add(m, kind, &options, parts, count);
+    return true;
+}
+
 /* A node of a random kind that fits. */
 static void add_any(maker *m)
 {
-    cnn_layer_options options;
     for (int tries = 0; tries < TRIES; tries++) {
         cnn_layer_kind kind = (cnn_layer_kind)draw(m, 0, CNN_LAYER_KIND_COUNT - 1);
-        int parts[MOST_PARTS], count = 1;
-        cnn_layer_default_options(&options, kind);
-        if (is_join(kind))
-            count = find_parts(m, kind, parts);
-        else
-            parts[0] = draw_value(m);
         /* a flat value ends what can be done with planes: rarely */
-        if (kind == CNN_LAYER_FLATTEN && !chance(m, 10))
-            continue;
-        if (count < cnn_layer_get_class(kind)->least_inputs)
-            continue;
-        if (draws[kind])
-            draws[kind](m, &options, shape_of(m, parts[0]));
-        if (fits(m, kind, &options, parts, count)) {
-            add(m, kind, &options, parts, count);
+        if ((kind != CNN_LAYER_FLATTEN || chance(m, 10)) && try_kind(m, kind))
             return;
-        }
     }
     ck_abort_msg("no layer fits");
 }
@@ -294,7 +300,7 @@ static void add_gate(maker *m)
 static void gather(maker *m)
 {
     cnn_layer_options options;
-    int loose[MOST_LOOSE + 2], count = 0, last = m->builder.network->layer_count;
+    int loose[MOST_LOOSE + 2] = {0}, count = 0, last = m->builder.network->layer_count;
     for (int value = 1; value <= last; value++) {
         if (m->is_read[value])
             continue;
@@ -304,6 +310,7 @@ static void gather(maker *m)
                              ? add(m, CNN_LAYER_FLATTEN, &options, &value, 1)
                              : value;
     }
+    ck_assert_int_gt(count, 0);
     int joined = loose[0];
     if (count > 1)
         joined = add(m, CNN_LAYER_CONCAT, &options, loose, count);
@@ -312,26 +319,58 @@ static void gather(maker *m)
     add(m, CNN_LAYER_LINEAR, &options, &joined, 1);
 }
 
-cnn_network *random_graph(uint64_t seed, const random_graph_limits *limits)
+static maker *begin(uint64_t seed, const random_graph_limits *limits)
 {
     static maker m;
-    cnn_network *network;
-    int culprit, loose;
     m = (maker){.random = {.seed = seed}, .limits = limits};
-    cnn_shape input = {draw(&m, 1, limits->channels), draw(&m, 1, limits->extent),
-                       draw(&m, 1, limits->extent)};
-    int target = draw(&m, limits->least_nodes, limits->most_nodes);
+    cnn_shape input = {draw(&m, 1, limits->channels),
+                       draw(&m, limits->least_extent, limits->extent),
+                       draw(&m, limits->least_extent, limits->extent)};
     ck_assert_int_eq(cnn_builder_init(&m.builder, "random", "", input), CNN_OK);
-    while (m.builder.network->layer_count + count_loose(&m, &loose) + 2 < target) {
-        if (chance(&m, 8))
-            add_gate(&m);
-        else
-            add_any(&m);
-    }
-    if (m.builder.network->layer_count == 0)
-        add_any(&m);
-    gather(&m);
-    ck_assert_msg(cnn_builder_take(&network, &culprit, &m.builder) == CNN_OK, "seed %llu: %s",
-                  (unsigned long long)seed, cnn_error_message());
+    return &m;
+}
+
+static cnn_network *end(maker *m)
+{
+    cnn_network *network;
+    int culprit;
+    gather(m);
+    ck_assert_msg(cnn_builder_take(&network, &culprit, &m->builder) == CNN_OK, "seed %llu: %s",
+                  (unsigned long long)m->random.seed, cnn_error_message());
     return network;
+}
+
+cnn_network *random_graph(uint64_t seed, const random_graph_limits *limits)
+{
+    int loose = 0;
+    maker *m = begin(seed, limits);
+    int target = draw(m, limits->least_nodes, limits->most_nodes);
+    while (m->builder.network->layer_count + count_loose(m, &loose) + 2 < target) {
+        if (chance(m, 8))
+            add_gate(m);
+        else
+            add_any(m);
+    }
+    if (m->builder.network->layer_count == 0)
+        add_any(m);
+    return end(m);
+}
+
+cnn_network *random_kind(int *node, uint64_t seed, cnn_layer_kind kind,
+                         const random_graph_limits *limits)
+{
+    cnn_layer_options none;
+    int input = 0, tries = 0;
+    maker *m = begin(seed, limits);
+    memset(&none, 0, sizeof none);
+    if (is_join(kind)) { /* several values of a shape, and numbers per channel */
+        add_gate(m);
+        add(m, CNN_LAYER_TANH, &none, &input, 1);
+    }
+    if (kind == CNN_LAYER_LINEAR)
+        add(m, CNN_LAYER_FLATTEN, &none, &input, 1);
+    while (!try_kind(m, kind))
+        ck_assert_msg(tries++ < TRIES, "no %s fits", cnn_layer_get_class(kind)->name);
+    *node = m->builder.network->layer_count - 1;
+    return end(m);
 }

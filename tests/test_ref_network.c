@@ -99,6 +99,12 @@ START_TEST(one_step_agrees_with_pytorch)
 }
 END_TEST
 
+START_TEST(every_kind_agrees_with_pytorch)
+{
+    golden_for_each("kinds.txt", check_step);
+}
+END_TEST
+
 START_TEST(twenty_steps_agree_with_pytorch)
 {
     golden_for_each("network.txt", check_training);
@@ -223,6 +229,7 @@ int main(void)
     Suite *suite = suite_create("ref network");
     TCase *tests = add_scratch_case(suite, "ref network");
     tcase_add_test(tests, one_step_agrees_with_pytorch);
+    tcase_add_test(tests, every_kind_agrees_with_pytorch);
     tcase_add_test(tests, twenty_steps_agree_with_pytorch);
     tcase_add_test(tests, dropout_is_drawn_from_seed_and_step);
     tcase_add_test(tests, evaluation_drops_nothing_and_changes_nothing);
