@@ -51,7 +51,8 @@ void cnn_page_add_network(cnn_page *page)
     char figure[CNN_FIGURE_SIZE];
     cnn_page_open_section(page, "network", "The network", NULL);
     cnn_text_append(&page->html,
-                    "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Layers\">\n"
+                    "<div class=\"scroll tall\" tabindex=\"0\" role=\"region\" "
+                    "aria-label=\"Layers\">\n"
                     "<table class=\"data\" id=\"layers\"><thead><tr><th scope=\"col\">layer</th>"
                     "<th scope=\"col\" class=\"n\">output</th><th scope=\"col\" class=\"n\">"
                     "parameters</th><th scope=\"col\" class=\"n wide\">MFLOP</th></tr></thead>"
@@ -107,7 +108,8 @@ void cnn_page_add_steps(cnn_page *page)
     cnn_page_open_section(page, "steps", "Where the time of a step goes", intro);
     cnn_text_append(
         &page->html,
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Steps of the plan\">\n"
+        "<div class=\"scroll tall\" tabindex=\"0\" role=\"region\" aria-label=\"Steps of the "
+        "plan\">\n"
         "<table class=\"data\" id=\"plan\"><thead><tr><th scope=\"col\">phase</th><th "
         "scope=\"col\">layers</th><th scope=\"col\" class=\"wide\">step</th><th scope=\"col\" "
         "class=\"n\">ms</th>"
