@@ -5,18 +5,14 @@
 # Where neither curl nor wget is there, setup.sh --fetch installs what is missing.
 # CNN_CL_MNIST_MIRRORS: base addresses to use instead, separated by blanks.
 set -eu
+# shellcheck source-path=SCRIPTDIR source=fetch.sh
+. "$(dirname -- "$0")/fetch.sh"
 
 names='train-images-idx3-ubyte train-labels-idx1-ubyte t10k-images-idx3-ubyte t10k-labels-idx1-ubyte'
 mirrors=${CNN_CL_MNIST_MIRRORS:-https://ossci-datasets.s3.amazonaws.com/mnist/ https://storage.googleapis.com/cvdf-datasets/mnist/}
 
-if [ $# -gt 1 ]; then
-    echo "fetch_mnist.sh: expected one folder, found $# arguments" >&2
-    exit 2
-fi
-root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+[ $# -le 1 ] || fail "expected one folder, found $# arguments" 2
 directory=${1:-$root/data/mnist}
-temporary=
-created=
 
 # Of the decompressed files.
 expected_sum() {
@@ -28,52 +24,20 @@ expected_sum() {
     esac
 }
 
-sha256() {
-    if command -v sha256sum >/dev/null 2>&1; then
-        sha256sum
-    else
-        shasum -a 256
-    fi | cut -d ' ' -f 1
-}
-
-# is_right FILE.gz NAME: a complete gzip file with the bytes of NAME.
+# is_right NAME FILE.gz: a complete gzip file with the bytes of NAME.
 # (A word behind what gzip could not read to its end spoils the sum.)
 is_right() {
-    [ -f "$1" ] &&
-        [ "$({ gzip -dc <"$1" 2>/dev/null || echo broken; } | sha256)" = "$(expected_sum "$2")" ]
+    [ -f "$2" ] && { gzip -dc <"$2" 2>/dev/null || echo broken; } | has_sum "$(expected_sum "$1")"
 }
-
-# The time is bounded thrice: to connect, without progress, and in all.
-download() {
-    if command -v curl >/dev/null 2>&1; then
-        curl -fsSL --connect-timeout 5 --speed-limit 1000 --speed-time 10 --max-time 300 \
-            --max-filesize 50000000 -o "$2" "$1"
-    else
-        bound=
-        ! command -v timeout >/dev/null 2>&1 || bound='timeout 300'
-        $bound wget -q -t 1 -T 5 -O "$2" "$1"
-    fi
-}
-
-# shellcheck disable=SC2317  # the trap calls it
-finish() {
-    [ -z "$temporary" ] || rm -f "$temporary"
-    # Leave no empty folder behind: it would look like a data set.
-    [ -z "$created" ] || rmdir "$directory" 2>/dev/null || true
-}
-trap finish EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
 
 # A file that was unpacked by hand counts too: cnn-cl reads it before the packed one.
 missing_files() {
     for name in $names; do
         if [ -f "$directory/$name" ]; then
-            [ "$(sha256 <"$directory/$name")" = "$(expected_sum "$name")" ] && continue
-            echo "fetch_mnist.sh: $directory/$name is there but is not MNIST's; move it away" >&2
-            return 1
+            has_sum "$(expected_sum "$name")" <"$directory/$name" && continue
+            fail "$directory/$name is there but is not MNIST's; move it away" 1
         fi
-        is_right "$directory/$name.gz" "$name" || printf '%s ' "$name"
+        is_right "$name" "$directory/$name.gz" || printf '%s ' "$name"
     done
 }
 
@@ -81,16 +45,7 @@ missing_files() {
 fetch_from() {
     echo "Fetching MNIST from $1" >&2
     for name in $missing; do
-        temporary=$directory/.$name.$$
-        if ! download "${1%/}/$name.gz" "$temporary"; then
-            echo "fetch_mnist.sh: no answer, or a broken one, for $name.gz from $1" >&2
-            return 1
-        fi
-        if ! is_right "$temporary" "$name"; then
-            echo "fetch_mnist.sh: the $name.gz of $1 is truncated, corrupt or another file (SHA-256)" >&2
-            return 1
-        fi
-        mv -f "$temporary" "$directory/$name.gz" || return 1
+        take "$1" "$name.gz" "$directory/$name.gz" 300 50000000 is_right "$name" || return 1
     done
 }
 
@@ -100,22 +55,12 @@ if [ -z "$missing" ]; then
     exit 0
 fi
 
-command -v curl >/dev/null 2>&1 || command -v wget >/dev/null 2>&1 || "$root/scripts/setup.sh" --fetch || {
-    echo 'fetch_mnist.sh: expected curl or wget, found neither; install one' >&2
-    exit 1
-}
-[ -d "$directory" ] || created=yes
-if ! mkdir -p "$directory"; then
-    echo "fetch_mnist.sh: cannot make the folder $directory" >&2
-    exit 1
-fi
+begin
 for mirror in $mirrors; do
     if fetch_from "$mirror"; then
         echo "MNIST is in $directory."
         exit 0
     fi
-    rm -f "$temporary"
     missing=$(missing_files)
 done
-echo "fetch_mnist.sh: MNIST is not complete: no mirror gave $missing- tried: $mirrors; see the network, or set CNN_CL_MNIST_MIRRORS" >&2
-exit 1
+fail "MNIST is not complete: no mirror gave $missing- tried: $mirrors; see the network, or set CNN_CL_MNIST_MIRRORS" 1

@@ -11,19 +11,14 @@
 # Prints the line that makes a model of it.
 # CNN_CL_WEIGHTS_MIRRORS: base addresses to use instead, separated by blanks.
 set -eu
-
-fail() {
-    echo "fetch_weights.sh: $1" >&2
-    exit "$2"
-}
+# shellcheck source-path=SCRIPTDIR source=fetch.sh
+. "$(dirname -- "$0")/fetch.sh"
 
 if [ $# -lt 1 ] || [ $# -gt 2 ]; then
     fail "expected a name (resnet18, mobilenet_v2 or efficientnet_lite0) and perhaps a folder, found $# arguments" 2
 fi
-root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 name=$1
 directory=${2:-$root/data/weights}
-temporary=
 
 # base address, file there, digits that its SHA-256 begins with, the file in a zip archive ('-': it is
 # none), how its pixels were normalised
@@ -41,86 +36,44 @@ case $name in
     *) fail "no weights are called '$name': expected resnet18, mobilenet_v2 or efficientnet_lite0" 2 ;;
 esac
 mirrors=${CNN_CL_WEIGHTS_MIRRORS:-$1}
-file=$2 digits=$3 member=$4 normalize=$5
-target=$directory/$name.pth
-
-sha256() {
-    if command -v sha256sum >/dev/null 2>&1; then
-        sha256sum
-    else
-        shasum -a 256
-    fi | cut -d ' ' -f 1
-}
+published=$2 digits=$3 member=$4 normalize=$5
 
 is_right() {
-    [ -f "$1" ] || return 1
-    case $(sha256 <"$1") in
-        "$digits"*) ;;
-        *) return 1 ;;
-    esac
+    [ -f "$1" ] && has_sum "$digits" <"$1"
 }
-
-# The time is bounded thrice: to connect, without progress, and in all.
-download() {
-    if command -v curl >/dev/null 2>&1; then
-        curl -fsSL --connect-timeout 5 --speed-limit 1000 --speed-time 10 --max-time 600 \
-            --max-filesize 200000000 -o "$2" "$1"
-    else
-        bound=
-        ! command -v timeout >/dev/null 2>&1 || bound='timeout 600'
-        $bound wget -q -t 1 -T 5 -O "$2" "$1"
-    fi
-}
-
-# shellcheck disable=SC2317  # the trap calls it
-finish() {
-    [ -z "$temporary" ] || rm -f "$temporary" "$temporary.zip"
-}
-trap finish EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
 
 # Takes the file out of the archive that it comes in.
+# shellcheck disable=SC2317  # take calls it
 unpack() {
     [ "$member" != - ] || return 0
-    mv -f "$temporary" "$temporary.zip"
+    mv -f "$1" "$1.zip"
     python3 -c 'import sys, zipfile
 with zipfile.ZipFile(sys.argv[1]) as archive, open(sys.argv[3], "wb") as file:
-    file.write(archive.read(sys.argv[2]))' "$temporary.zip" "$member" "$temporary" 2>/dev/null
+    file.write(archive.read(sys.argv[2]))' "$1.zip" "$member" "$1" 2>/dev/null
+}
+
+# shellcheck disable=SC2317
+unpack_and_check() {
+    unpack "$1" && is_right "$1"
 }
 
 say_import() {
-    echo "$target is there; to make a model of it:"
-    echo "cnn-cl import $target $name.safetensors --net $name --normalize $normalize"
+    echo "$weights is there; to make a model of it:"
+    echo "cnn-cl import $weights $name.safetensors --net $name --normalize $normalize"
 }
 
-fetch_from() {
-    echo "Fetching $name from $1" >&2
-    temporary=$directory/.$name.$$
-    if ! download "${1%/}/$file" "$temporary"; then
-        echo "fetch_weights.sh: no answer, or a broken one, for $file from $1" >&2
-        return 1
-    fi
-    if ! unpack || ! is_right "$temporary"; then
-        echo "fetch_weights.sh: the $file of $1 is truncated, corrupt or another file (SHA-256)" >&2
-        return 1
-    fi
-    mv -f "$temporary" "$target"
-}
-
-if is_right "$target"; then
+weights=$directory/$name.pth
+if is_right "$weights"; then
     say_import
     exit 0
 fi
-[ ! -e "$target" ] || fail "$target is there but is not $name's; move it away" 1
-command -v curl >/dev/null 2>&1 || command -v wget >/dev/null 2>&1 || "$root/scripts/setup.sh" --fetch ||
-    fail 'expected curl or wget, found neither; install one' 1
-mkdir -p "$directory" || fail "cannot make the folder $directory" 1
+[ ! -e "$weights" ] || fail "$weights is there but is not $name's; move it away" 1
+begin
 for mirror in $mirrors; do
-    if fetch_from "$mirror"; then
+    echo "Fetching $name from $mirror" >&2
+    if take "$mirror" "$published" "$weights" 600 200000000 unpack_and_check; then
         say_import
         exit 0
     fi
-    finish
 done
-fail "no mirror gave $file, tried: $mirrors; see the network, or set CNN_CL_WEIGHTS_MIRRORS" 1
+fail "no mirror gave $published, tried: $mirrors; see the network, or set CNN_CL_WEIGHTS_MIRRORS" 1
