@@ -72,9 +72,10 @@ typedef struct cnn_doctor_options {
     /** Told each row as it comes; may be NULL. */
     void (*on_row)(const cnn_doctor_row *row, void *user);
     void *user; /**< handed to on_row */
+    const cnn_train_options *trained; /**< how parameters are updated; NULL: by Adam */
 } cnn_doctor_options;
 
-/** The defaults: 256, NULL, NULL. */
+/** The defaults: 256, NULL, NULL, NULL. */
 CNN_API void cnn_doctor_options_init(cnn_doctor_options *options);
 
 /** Opens a device of a list's usable ones, to check it. Where that fails there is a finding about
@@ -128,7 +129,7 @@ CNN_API cnn_status cnn_doctor_report(char **text, const cnn_doctor *doctor, size
 CNN_API cnn_status cnn_doctor_to_json(char **json, const cnn_doctor *doctor);
 
 /** Before training: a fast check of the plan that this network will run with these options (fuse,
- * batch, micro_batch), unless the cache folder remembers that it has passed on this device with
+ * batch, micro_batch, the optimizer), unless the cache folder remembers that it has passed on this device with
  * this driver, this version of the library and these kernels; and, where it has matrix products by
  * CLBlast, with this batch and tuning. A pass is remembered there; a folder that cannot be written
  * is no error. What would take long in plain C is left out, which is remembered, too; left out is

@@ -93,6 +93,7 @@ static int check_device(doctor_run *run, size_t index)
     size_t findings = cnn_doctor_finding_count(run->doctor);
     cnn_doctor_options_init(&options);
     options.batch = run->options->train.batch;
+    options.trained = &run->options->train;
     options.on_row = text ? print_row : NULL;
     cnn_status status = cnn_doctor_open(&device, run->doctor, info);
     if (text)

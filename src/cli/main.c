@@ -86,7 +86,7 @@ const cli_command cli_commands[] = {
      .notes = "First what the loader sees, and what mends it. Exit code 0: right; 1: a device\n"
               "computes wrong or fails; 3: there is none. --batch: of the matrix products.\n"
               "JSON keys: see cnncl/doctor.h.\n",
-     .groups = CLI_DOCTOR | CLI_NETWORK | CLI_BATCH | CLI_JSON,
+     .groups = CLI_DOCTOR | CLI_NETWORK | CLI_BATCH | CLI_UPDATE | CLI_JSON,
      .run = cmd_doctor},
     {0},
 };

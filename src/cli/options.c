@@ -144,7 +144,7 @@ static int check_training(cli_options *options)
         return cli_fail(CLI_EXIT_USAGE,
                         "--early-stop needs --val-split: the test images are no judge of when to "
                         "stop");
-    if (resumes || !options->command || !(options->command->groups & CLI_TRAIN))
+    if (resumes || !options->command || !(options->command->groups & (CLI_TRAIN | CLI_UPDATE)))
         return 0;
     set_decay(options);
     return cli_check(cnn_train_options_check(&options->train));

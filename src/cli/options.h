@@ -32,6 +32,7 @@ typedef enum cli_group {
     CLI_SERVE = 1 << 18,
     CLI_DOCTOR = 1 << 19,
     CLI_PREPARE = 1 << 20, /* how the data is loaded */
+    CLI_UPDATE = 1 << 21,  /* how parameters are updated */
     CLI_RARE = 1 << 30     /* no group: where a help has many rows, the name alone is there */
 } cli_group;
 

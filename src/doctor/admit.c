@@ -130,7 +130,7 @@ cnn_status cnn_doctor_admit(cnn_device *device, const cnn_network *network,
     if (cnn_device_check_process(device) != CNN_OK)
         return CNN_ERROR_DEVICE;
     cnn_doctor_device result = {.info = device->info, .batch = options->batch};
-    cnn_plan_kind kind = {.fuse = options->fuse};
+    cnn_plan_kind kind = {.fuse = options->fuse, .trained = options};
     cnn_memo memo = {0};
     int piece;
     cnn_status status = CNN_OK;
@@ -138,6 +138,7 @@ cnn_status cnn_doctor_admit(cnn_device *device, const cnn_network *network,
         return cnn_fail(CNN_ERROR_ARGUMENT, "--batch: expected 1 or more, found %d",
                         options->batch);
     CNN_TRY(cnn_network_arguments(&result.network, network));
+    CNN_TRY(cnn_update_arguments(&result.update, options));
     CNN_TRY(find_piece(&piece, network, options));
     /* A frozen batch norm may be in pieces; checked, it is trained, in one. */
     kind.pieces = piece < options->batch && !cnn_network_has_batchnorm(network);

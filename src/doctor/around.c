@@ -301,54 +301,13 @@ out:
     return cnn_row_absorb(check, status);
 }
 
-/* The moments are such as Adam finds in the midst of training. */
-static cnn_status check_update(cnn_check *check, cnn_plan *plan)
-{
-    static const double lr = 0.05;
-    enum { STEP = 3, GRADIENT = 0, M, V, PARAMETER, VALUE_COUNT };
-    const struct {
-        const char *name;
-        const cnn_buffer *buffer;
-        double low, high;
-    } places[VALUE_COUNT] = {
-        [GRADIENT] = {"the gradients, which are read only", &plan->gradients, -1.0, 1.0},
-        [M] = {"the first moments", &plan->optimizer.states[0], -0.1, 0.1},
-        [V] = {"the second moments", &plan->optimizer.states[1], 0.001, 0.01},
-        [PARAMETER] = {"the parameters", &plan->parameters, -0.5, 0.5}};
-    size_t count = plan->network->parameter_count;
-    float *values[VALUE_COUNT] = {NULL};
-    cnn_status status = CNN_OK;
-    CNN_TRY(cnn_row_open(check, "update", "", "", NULL));
-    for (int i = 0; i < VALUE_COUNT; i++)
-        CNN_TRY(upload_random(&values[i], places[i].buffer, count, places[i].low, places[i].high,
-                              check));
-    CNN_TRY(cnn_softmax_reset(&plan->softmax));
-    for (int turn = cnn_row_turns(check); turn > 0; turn--) {
-        for (int i = 0; i < VALUE_COUNT; i++)
-            CNN_TRY(cnn_buffer_write(places[i].buffer, 0, values[i], count * sizeof(float)));
-        cnn_row_start(check);
-        CNN_TRY(cnn_plan_update(plan, lr, STEP));
-        CNN_TRY(cnn_row_stop(check));
-    }
-    cnn_ref_adam(values[PARAMETER], values[M], values[V], values[GRADIENT], count, lr, STEP);
-    for (int i = 0; i < VALUE_COUNT; i++)
-        CNN_TRY(compare_buffer(check, places[i].name, places[i].buffer, values[i], count,
-                               i == GRADIENT ? exact : cnn_forward_tolerance));
-    status = close_row(check, &plan->optimizer.update);
-out:
-    status = cnn_row_absorb(check, status);
-    for (int i = 0; i < VALUE_COUNT; i++)
-        free(values[i]);
-    return status;
-}
-
 cnn_status cnn_check_around(cnn_check *check, cnn_plan *plan)
 {
     cnn_status status = CNN_OK;
     CNN_TRY(check_gather(check, plan));
     CNN_TRY(check_loss(check, plan));
     CNN_TRY(check_nan(check, plan));
-    status = check_update(check, plan);
+    status = cnn_check_update(check, plan);
 out:
     return status;
 }

@@ -9,7 +9,7 @@
 enum { MODEL_SEED = 5 };
 
 const cnn_plan_kind cnn_plan_kinds[CNN_PLAN_KINDS] = {
-    {true, false}, {false, false}, {true, true}, {false, true}};
+    {.fuse = true}, {.fuse = false}, {.fuse = true, .pieces = true}, {.pieces = true}};
 
 double cnn_layer_multiplications(const cnn_layer *layer)
 {
@@ -98,7 +98,7 @@ static cnn_status check_step(cnn_check *check, const cnn_plan *plan, int index)
 static cnn_status check_plan(cnn_check *check, bool fuse)
 {
     const cnn_plan_options options = {
-        .batch = check->n, .training = true, .fuse = fuse, .slots = 2};
+        .batch = check->n, .training = true, .fuse = fuse, .slots = 2, .trained = check->trained};
     cnn_plan *plan = NULL;
     check->part = fuse ? "fused" : "plain";
     cnn_status status = cnn_plan_create(&plan, check->device, check->model->network, options);
@@ -142,7 +142,7 @@ static cnn_status check_pieces(cnn_check *check, bool fuse)
         check->part = "trace";
         return leave_out(check, "batches in pieces", "");
     }
-    return cnn_check_trace(check, (cnn_plan_kind){fuse, true}, STEPS);
+    return cnn_check_trace(check, (cnn_plan_kind){.fuse = fuse, .pieces = true}, STEPS);
 }
 
 static cnn_status check_all(cnn_check *check)
@@ -169,6 +169,7 @@ cnn_status cnn_check_thoroughly(cnn_doctor_device *result, cnn_device *device,
     double start = cnn_seconds();
     cnn_status status = open_check(&check, result, device, network, true);
     check.options = options;
+    check.trained = options->trained;
     check.batch = options->batch;
     check.n = choose_samples(network, multiplications, FEWEST, MOST);
     if (status == CNN_OK)
@@ -187,6 +188,7 @@ cnn_status cnn_check_fast(cnn_doctor_device *result, cnn_device *device, const c
     cnn_check check;
     double start = cnn_seconds(), built = device->build_seconds;
     cnn_status status = open_check(&check, result, device, network, false);
+    check.trained = kind.trained;
     check.batch = batch;
     check.n = choose_samples(network, multiplications, FEWEST, MOST);
     if (status == CNN_OK)

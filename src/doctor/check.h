@@ -14,6 +14,7 @@ typedef struct cnn_check {
     cnn_profile profile; /* closed in a fast check */
     cnn_doctor_device *result;
     const cnn_doctor_options *options; /* NULL in a fast check */
+    const cnn_train_options *trained;  /* whose update is checked; NULL: Adam's */
     const char *part;
     int n;         /* samples of a step */
     int batch;     /* of a matrix product */
@@ -28,6 +29,7 @@ typedef struct cnn_check {
 typedef struct cnn_plan_kind {
     bool fuse;
     bool pieces; /* --micro-batch; only a network without batch norm has it */
+    const cnn_train_options *trained; /* whose update it has; NULL: Adam's */
 } cnn_plan_kind;
 
 enum { CNN_PLAN_KINDS = 4 };
@@ -125,6 +127,10 @@ cnn_status cnn_check_step(cnn_check *check, const cnn_plan *plan, int index, int
 /* Of a step, for its rows: what it is called, and the layers that it covers. */
 void cnn_step_names(char name[CNN_DOCTOR_NAME], char layers[CNN_DOCTOR_NAME], const cnn_step *step);
 cnn_status cnn_check_around(cnn_check *check, cnn_plan *plan);
+/* update.c: by the plan's optimizer. */
+cnn_status cnn_check_update(cnn_check *check, cnn_plan *plan);
+/* The options of a command line that ask for it: " --optimizer sgd"; to be freed. Errors: MEMORY. */
+cnn_status cnn_update_arguments(char **text, const cnn_train_options *options);
 /* NaN on its way through the whole plan: each step passes it on. */
 cnn_status cnn_check_nan_way(cnn_check *check, cnn_plan *plan);
 /* Those that CLBlast does in this plan; NULL: those of all linear layers. */

@@ -73,6 +73,7 @@ void cnn_doctor_device_finish(cnn_doctor_device *result)
 {
     cnn_doctor_device_clear(result);
     free(result->network);
+    free(result->update);
     result->network = NULL;
 }
 
@@ -123,14 +124,17 @@ void cnn_doctor_options_init(cnn_doctor_options *options)
 /* What could not be checked leaves an earlier pass as it is. Without kernels none was remembered.
  */
 static cnn_status remember(const cnn_doctor_device *result, cnn_device *device,
-                           const cnn_network *network)
+                           const cnn_network *network, const cnn_train_options *trained)
 {
     const cnn_memo memo = {.passed = result->passed};
     cnn_status status = CNN_OK;
     if (!result->passed && result->failures == 0)
         return CNN_OK;
-    for (int i = 0; status == CNN_OK && i < CNN_PLAN_KINDS; i++)
-        status = cnn_memo_write(&memo, device, network, cnn_plan_kinds[i], result->batch);
+    for (int i = 0; status == CNN_OK && i < CNN_PLAN_KINDS; i++) {
+        cnn_plan_kind kind = cnn_plan_kinds[i];
+        kind.trained = trained;
+        status = cnn_memo_write(&memo, device, network, kind, result->batch);
+    }
     return status == CNN_ERROR_KERNEL && result->failures > 0 ? CNN_OK : status;
 }
 
@@ -173,10 +177,12 @@ cnn_status cnn_doctor_check(cnn_doctor *doctor, cnn_device *device, const cnn_ne
         .info = device->info, .kernel_class = device->kernel_class, .batch = options->batch};
     doctor->device_count = count;
     cnn_status status = cnn_network_arguments(&result->network, network);
+    if (status == CNN_OK && options->trained)
+        status = cnn_update_arguments(&result->update, options->trained);
     if (status == CNN_OK)
         status = cnn_check_thoroughly(result, device, network, options);
     if (status == CNN_OK)
-        status = remember(result, device, network);
+        status = remember(result, device, network, options->trained);
     if (status != CNN_OK)
         add_trouble(doctor, &device->info, "checked to the end");
     return status;

@@ -33,6 +33,7 @@ typedef struct cnn_doctor_device {
     cnn_device_info info;
     cnn_kernel_class kernel_class;
     char *network; /* the options of a command line that make it */
+    char *update;  /* those that make its update: cnn_update_arguments() */
     int batch;
     bool passed;
     size_t failures, unchecked, row_count;

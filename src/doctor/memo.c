@@ -36,16 +36,20 @@ static cnn_status describe(char **key, const cnn_device *device, const cnn_netwo
                            cnn_plan_kind kind)
 {
     const cnn_device_info *info = &device->info;
+    char flags[CNN_OPTIMIZER_FLAGS];
     uint64_t digest;
     cnn_text text = {0};
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_source_digest(&digest));
+    cnn_optimizer_flags(flags, kind.trained);
     cnn_text_append(&text,
                     "cnn-cl %s computed right here:\ndevice %s\nplatform %s\nvendor %s\n"
-                    "driver %s\nOpenCL %s\nkernels %s, digest %016" PRIx64 "\nplan %s%s\n",
+                    "driver %s\nOpenCL %s\nkernels %s, digest %016" PRIx64 "\nplan %s%s\n"
+                    "update %s %s\n",
                     cnn_version(), info->name, info->platform_name, info->vendor, info->driver,
                     info->opencl, device->kernel_class == CNN_KERNEL_CPU ? "cpu" : "gpu", digest,
-                    kind.fuse ? "fused" : "plain", kind.pieces ? ", batches in pieces" : "");
+                    kind.fuse ? "fused" : "plain", kind.pieces ? ", batches in pieces" : "",
+                    cnn_optimizer_choose(kind.trained)->kernel, flags);
     CNN_TRY(append_network(&text, network));
     status = cnn_text_take(key, &text);
 out:

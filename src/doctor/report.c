@@ -13,7 +13,7 @@ void cnn_doctor_append_command(cnn_text *text, const cnn_doctor_device *result)
     cnn_text_append(text, "cnn-cl doctor --device %d:%d", result->info.platform,
                     result->info.device);
     cnn_text_append(text, " %s", result->network);
-    cnn_text_append(text, " --batch %d", result->batch);
+    cnn_text_append(text, " --batch %d%s", result->batch, result->update ? result->update : "");
 }
 
 static void append_machine(cnn_text *text, const cnn_doctor_device *result)

@@ -9,17 +9,21 @@ static const char file[] = "optimizer.cl";
 static const double adam_momentum = 0.9;
 
 /* Without decay, and other rates, all parameters are alike. */
+static bool is_grouped(const cnn_train_options *options)
+{
+    return options && (options->weight_decay != 0.0 || options->lr_scale[0] != '\0');
+}
+
 static cnn_status init_groups(cnn_optimizer *optimizer, const cnn_network *network,
                               const bool *frozen, const cnn_train_options *options)
 {
     cnn_groups groups = {0};
     cnn_device *device = optimizer->device;
     cnn_status status = CNN_OK;
-    const char *scales = options ? options->lr_scale : "";
-    if (optimizer->weight_decay == 0.0 && scales[0] == '\0')
+    if (!is_grouped(options))
         return CNN_OK;
     CNN_TRY(cnn_groups_init(&groups, network, frozen, options));
-    CNN_TRY(cnn_groups_scale(&groups, network, frozen, scales));
+    CNN_TRY(cnn_groups_scale(&groups, network, frozen, options->lr_scale));
     CNN_TRY(cnn_buffer_init(&optimizer->groups, device, optimizer->count, "the groups"));
     CNN_TRY(cnn_buffer_init(&optimizer->factors, device, sizeof groups.factors, "the factors"));
     CNN_TRY(cnn_buffer_write(&optimizer->groups, 0, groups.members, optimizer->count));
@@ -73,12 +77,20 @@ out:
     return status;
 }
 
+void cnn_optimizer_flags(char flags[CNN_OPTIMIZER_FLAGS], const cnn_train_options *options)
+{
+    snprintf(flags, CNN_OPTIMIZER_FLAGS, "%s%s%s%s", is_grouped(options) ? "-DGROUPED" : "",
+             options && options->clip_norm > 0.0 ? " -DCLIPPED" : "",
+             options && options->ema > 0.0 ? " -DAVERAGED" : "",
+             cnn_optimizer_choose(options)->options);
+}
+
 cnn_status cnn_optimizer_init(cnn_optimizer *optimizer, cnn_device *device,
                               const cnn_network *network, const bool *frozen,
                               const cnn_train_options *options)
 {
     const cnn_optimizer_class *class = cnn_optimizer_choose(options);
-    char flags[96];
+    char flags[CNN_OPTIMIZER_FLAGS];
     cnn_status status = CNN_OK;
     *optimizer = (cnn_optimizer){.class = class,
                                  .device = device,
@@ -94,9 +106,7 @@ cnn_status cnn_optimizer_init(cnn_optimizer *optimizer, cnn_device *device,
     CNN_TRY(init_groups(optimizer, network, frozen, options));
     CNN_TRY(init_clipping(optimizer));
     CNN_TRY(init_average(optimizer, network));
-    snprintf(flags, sizeof flags, "%s%s%s%s", optimizer->groups.mem ? "-DGROUPED" : "",
-             optimizer->clip_norm > 0.0 ? " -DCLIPPED" : "",
-             optimizer->ema > 0.0 ? " -DAVERAGED" : "", class->options);
+    cnn_optimizer_flags(flags, options);
     CNN_TRY(cnn_kernel_init(&optimizer->update, device, file, flags, class->kernel));
     for (int i = 0; i < class->state_count; i++)
         CNN_TRY(cnn_buffer_init(&optimizer->states[i], device, optimizer->count * sizeof(float),

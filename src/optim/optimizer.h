@@ -11,7 +11,7 @@
 
 typedef struct cnn_optimizer cnn_optimizer;
 
-enum { CNN_OPTIMIZER_STATES = 2, CNN_OPTIMIZER_SCALARS = 6 };
+enum { CNN_OPTIMIZER_STATES = 2, CNN_OPTIMIZER_SCALARS = 6, CNN_OPTIMIZER_FLAGS = 96 };
 
 /* A kind of update. */
 typedef struct cnn_optimizer_class {
@@ -33,6 +33,9 @@ typedef struct cnn_optimizer_class {
 
 /* The class that the options ask for: how they move the parameters. */
 const cnn_optimizer_class *cnn_optimizer_choose(const cnn_train_options *options);
+
+/* What its update is built with. options may be NULL, for Adam. */
+void cnn_optimizer_flags(char flags[CNN_OPTIMIZER_FLAGS], const cnn_train_options *options);
 
 /* The parameters' shares of the rate and of the decay, by groups of equal ones. */
 typedef struct cnn_groups {

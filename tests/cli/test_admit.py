@@ -121,6 +121,18 @@ class Training(CommandTest):
         for options in [], ["--micro-batch", "8"]:
             self.assert_checked(self.train("run", "-v", *options, env=self.env), checked=False)
 
+    def test_the_update_of_the_optimizer_is_checked(self):
+        sgd = ["--optimizer", "sgd", "--momentum", "0.9"]
+        fault = ("optimizer.cl", "momentum * b[i] + g;", "momentum * b[i] + 1.01f * g;")
+        env = dict(self.env, CNN_CL_KERNEL_DIR=kernels_with(self.folder + "/kernels", *fault))
+        self.train("run", env=env)  # Adam has nothing of it
+        result = self.assert_refused(["train", "--data", self.data, "--out", "refused", *TRAINING, *sgd], 1,
+                                     "computes wrong: update: .*the momentum: relative error", env=env)
+        self.assertIn(" ".join(["--batch 32", *sgd]) + "' says more", result.stderr)
+        small = ["--cdims", "none", "--hdims", "none", "--xdim", "1,2,2", "--ydim", "3"]
+        text = self.run_command("doctor", *small, *sgd, code=1, env=env).stdout
+        self.assertRegex(text, "FAIL  fused +update")
+
     def test_pieces_are_checked_where_batches_come_in_pieces(self):
         pieces = ["--micro-batch", "5"]
         env = dict(self.env, CNN_CL_KERNEL_DIR=kernels_with(self.folder + "/kernels",
