@@ -66,7 +66,8 @@ CNN_API cnn_status cnn_model_import(cnn_model **model, const char *path,
 /** The tensors of a file, for a model to start from. */
 typedef struct cnn_weights cnn_weights;
 
-/** Reads a file of any of the formats of cnn_model_import() but ONNX. Errors: FILE, DATA, MEMORY. */
+/** Reads a file of any of the formats of cnn_model_import(); of ONNX, the tensors are those of the
+ * layers that it becomes. Errors: FILE, DATA, MEMORY. */
 CNN_API cnn_status cnn_weights_load(cnn_weights **weights, const char *path);
 /** Frees it. NULL is no error. */
 CNN_API void cnn_weights_destroy(cnn_weights *weights);

@@ -157,18 +157,11 @@ out:
     return status;
 }
 
-static int compare_tensors(const void *a, const void *b)
-{
-    const cnn_raw_tensor *one = a, *other = b;
-    return cnn_compare_names(one->name, other->name);
-}
-
 static cnn_status settle(cnn_state_dict *dict)
 {
     cnn_status status = CNN_OK;
     CNN_TRY(leave_out_wrappers(dict));
-    if (dict->count > 0)
-        qsort(dict->tensors, dict->count, sizeof *dict->tensors, compare_tensors);
+    cnn_state_dict_sort(dict);
     for (size_t i = 1; i < dict->count; i++)
         if (strcmp(dict->tensors[i - 1].name, dict->tensors[i].name) == 0)
             return cnn_archive_fail(dict->path, dict->tensors[i].name, "the name is there twice");
@@ -181,9 +174,7 @@ cnn_status cnn_state_dict_read(cnn_state_dict **dict, const char *path)
     cnn_status status = CNN_OK;
     cnn_state_dict *result = NULL;
     *dict = NULL;
-    CNN_TRY(cnn_allocate(&result, 1, sizeof *result, path));
-    CNN_TRY(cnn_allocate(&result->path, strlen(path) + 1, 1, path));
-    memcpy(result->path, path, strlen(path) + 1);
+    CNN_TRY(cnn_state_dict_create(&result, path));
     CNN_TRY(cnn_read_tensors(result, path));
     CNN_TRY(settle(result));
     *dict = result;

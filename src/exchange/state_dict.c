@@ -61,6 +61,29 @@ cnn_status cnn_state_dict_own_archive(cnn_state_dict *dict, cnn_archive *archive
     return status;
 }
 
+cnn_status cnn_state_dict_create(cnn_state_dict **dict, const char *path)
+{
+    cnn_status status = CNN_OK;
+    *dict = NULL;
+    CNN_TRY(cnn_allocate(dict, 1, sizeof **dict, path));
+    CNN_TRY(cnn_allocate(&(*dict)->path, strlen(path) + 1, 1, path));
+    memcpy((*dict)->path, path, strlen(path) + 1);
+out:
+    return status; /* without its path, it is the caller's to destroy all the same */
+}
+
+static int compare_tensors(const void *a, const void *b)
+{
+    const cnn_raw_tensor *one = a, *other = b;
+    return cnn_compare_names(one->name, other->name);
+}
+
+void cnn_state_dict_sort(cnn_state_dict *dict)
+{
+    if (dict->count > 0)
+        qsort(dict->tensors, dict->count, sizeof *dict->tensors, compare_tensors);
+}
+
 void cnn_state_dict_destroy(cnn_state_dict *dict)
 {
     if (!dict)

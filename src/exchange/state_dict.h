@@ -40,6 +40,11 @@ enum { CNN_LISTED = 10 };
  * many are in the list already. */
 void cnn_list_tensor(cnn_text *text, size_t listed, const char *name, const int *shape, int rank);
 
+/* An empty one, for what is not read from a file by cnn_state_dict_read(). Errors: MEMORY. */
+cnn_status cnn_state_dict_create(cnn_state_dict **dict, const char *path);
+/* Behind the last cnn_state_dict_add(). */
+void cnn_state_dict_sort(cnn_state_dict *dict);
+
 /* For the readers. What is handed over is the dict's even where that fails. */
 cnn_status cnn_state_dict_add(cnn_state_dict *dict, const cnn_raw_tensor *tensor);
 cnn_status cnn_state_dict_own(cnn_state_dict *dict, void *block);

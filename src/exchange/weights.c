@@ -6,12 +6,55 @@
 #include "base/status.h"
 #include "exchange/fit.h"
 #include "exchange/named.h"
+#include "exchange/onnx_in.h"
 #include "model/format.h"
 
 struct cnn_weights {
     cnn_state_dict *dict;
-    cnn_origin origin; /* how its pictures were prepared */
+    cnn_model *model;  /* that an ONNX file is, whose values the dict has; NULL */
+    cnn_origin origin; /* how its pictures were prepared; not of an ONNX file, whose model knows */
 };
+
+/* A tensor of a model, as a file's. */
+static cnn_status add_tensor(cnn_state_dict *dict, const cnn_tensor_info *info)
+{
+    cnn_raw_tensor tensor = {.name = info->name,
+                             .dtype = cnn_dtype_find(cnn_type_rows[info->type].name),
+                             .rank = info->rank,
+                             .count = info->count,
+                             .values = info->values};
+    size_t stride = 1;
+    for (int axis = info->rank - 1; axis >= 0; axis--) {
+        tensor.shape[axis] = info->shape[axis];
+        tensor.strides[axis] = stride;
+        stride *= (size_t)info->shape[axis];
+    }
+    return cnn_state_dict_add(dict, &tensor);
+}
+
+/* An ONNX file's layers, by their names. */
+static cnn_status read_onnx(cnn_weights *weights, const char *path)
+{
+    cnn_import_options options;
+    cnn_status status = CNN_OK;
+    cnn_import_options_init(&options);
+    CNN_TRY(cnn_onnx_import(&weights->model, path, &options));
+    CNN_TRY(cnn_state_dict_create(&weights->dict, path));
+    for (size_t i = 0; i < weights->model->slot_count; i++)
+        CNN_TRY(add_tensor(weights->dict, &weights->model->slots[i].info));
+    cnn_state_dict_sort(weights->dict);
+out:
+    return status;
+}
+
+static cnn_status read_others(cnn_weights *weights, const char *path)
+{
+    cnn_status status = cnn_state_dict_read(&weights->dict, path);
+    if (status != CNN_OK)
+        return status;
+    return cnn_origin_read_preparation(
+        &weights->origin, cnn_state_dict_metadata(weights->dict, CNN_PREPARATION_KEY), path);
+}
 
 cnn_status cnn_weights_load(cnn_weights **weights, const char *path)
 {
@@ -21,9 +64,7 @@ cnn_status cnn_weights_load(cnn_weights **weights, const char *path)
     *weights = NULL;
     CNN_TRY(cnn_allocate(&result, 1, sizeof *result, path));
     cnn_origin_init(&result->origin);
-    CNN_TRY(cnn_state_dict_read(&result->dict, path));
-    CNN_TRY(cnn_origin_read_preparation(
-        &result->origin, cnn_state_dict_metadata(result->dict, CNN_PREPARATION_KEY), path));
+    CNN_TRY(cnn_onnx_is(path) ? read_onnx(result, path) : read_others(result, path));
     *weights = result;
     result = NULL;
 out:
@@ -36,17 +77,19 @@ void cnn_weights_destroy(cnn_weights *weights)
     if (!weights)
         return;
     cnn_state_dict_destroy(weights->dict);
+    cnn_model_destroy(weights->model);
     cnn_origin_finish(&weights->origin);
     free(weights);
 }
 
 bool cnn_weights_are_of_pictures(const cnn_weights *weights, cnn_picture_fit *fit)
 {
-    if (!weights || !weights->origin.of_pictures)
+    if (!weights)
         return false;
-    if (fit)
-        *fit = weights->origin.fit;
-    return true;
+    const cnn_origin *origin = weights->model ? &weights->model->origin : &weights->origin;
+    if (origin->of_pictures && fit)
+        *fit = origin->fit;
+    return origin->of_pictures;
 }
 
 /* While tensors are sought for a model. */
@@ -167,10 +210,11 @@ out:
 }
 
 /* What the file's network was given is what its weights expect. */
-static cnn_status take_normalization(cnn_model *model, const cnn_state_dict *dict)
+static cnn_status take_normalization(cnn_model *model, const cnn_weights *weights)
 {
-    const char *text = cnn_state_dict_metadata(dict, CNN_NORMALIZE_KEY);
-    return text ? cnn_model_normalize_file(model, text, dict->path) : CNN_OK;
+    const char *text = weights->model ? weights->model->normalization.text
+                                      : cnn_state_dict_metadata(weights->dict, CNN_NORMALIZE_KEY);
+    return text ? cnn_model_normalize_file(model, text, weights->dict->path) : CNN_OK;
 }
 
 cnn_status cnn_model_take_weights(cnn_model *model, const cnn_weights *weights)
@@ -185,7 +229,7 @@ cnn_status cnn_model_take_weights(cnn_model *model, const cnn_weights *weights)
         goto out;
     }
     CNN_TRY(copy_values(&at));
-    CNN_TRY(take_normalization(model, at.dict));
+    CNN_TRY(take_normalization(model, weights));
     CNN_TRY(cnn_model_set_start(model, at.dict->path));
     status = say_taken(&at);
 out:

@@ -49,6 +49,20 @@ class Init(CommandTest):
             self.assertEqual(json.load(file)["init"], self.first)
         self.assertEqual(read_safetensors(self.folder + "/zero/cnn.safetensors")[1]["cnn-cl.init"], self.first)
 
+    def test_takes_the_same_from_onnx(self):
+        """By the names that the file's initialisers have."""
+        onnx = self.folder + "/first.onnx"
+        self.run_command("export", "--model", self.first, onnx)
+        self.start("from-first", "--init", self.first, "--epochs", "0")
+        result = self.start("from-onnx", "--init", onnx, "--epochs", "0")
+        self.assertIn(f"{onnx}: 6 of the network's 8 tensors are taken; 2 start afresh: net.linear_11.weight (3, 16), ",
+                      result.stderr)
+        expected, found = (read_values(f"{self.folder}/{out}/cnn.safetensors") for out in ("from-first", "from-onnx"))
+        self.assertEqual(found, expected)
+        with open(onnx, "r+b") as file:
+            file.truncate(2000)
+        self.assertRegex(self.start("cut", "--init", onnx, code=1).stderr, r"\Acnn-cl: .*first\.onnx: .*\n\Z")
+
     def test_goes_on_bit_for_bit(self):
         self.start("whole", "--init", self.first, "--epochs", "2")
         self.start("halves", "--init", self.first)
