@@ -5,6 +5,8 @@
 
 #include "check_main.h"
 #include "plan/schedule.h"
+#include "train/fingerprint.h"
+#include "train/trainer.h"
 #include "train_case.h"
 
 static const int shape[] = {3, 9, 8};
@@ -73,8 +75,10 @@ static bool on_epoch(const cnn_epoch *epoch, void *user)
     return true;
 }
 
-static cnn_model *train(cnn_epoch *epochs, uint64_t *launches, const cnn_network *network,
-                        const cnn_dataset *dataset, const cnn_train_options *options)
+/* Also what a checkpoint would say of how the network runs. */
+static cnn_model *train(cnn_epoch *epochs, uint64_t *launches, json_t **fingerprint,
+                        const cnn_network *network, const cnn_dataset *dataset,
+                        const cnn_train_options *options)
 {
     cnn_train_callbacks callbacks = {.on_epoch = on_epoch, .user = epochs};
     uint64_t before = test_device()->launches;
@@ -83,6 +87,7 @@ static cnn_model *train(cnn_epoch *epochs, uint64_t *launches, const cnn_network
     check_ok(cnn_model_create_network(&model, network, 5));
     check_ok(cnn_trainer_create(&trainer, test_device(), model, dataset, options));
     check_ok(cnn_trainer_run(trainer, &callbacks));
+    check_ok(cnn_fingerprint(fingerprint, trainer->plan));
     cnn_trainer_destroy(trainer);
     *launches = test_device()->launches - before;
     return model;
@@ -133,6 +138,7 @@ START_TEST(kept_is_what_is_computed_each_time)
     cnn_train_options options = train_options();
     cnn_epoch epochs[2][EPOCHS + 1];
     cnn_model *models[2];
+    json_t *fingerprints[2];
     uint64_t launches[2];
     options.epochs = EPOCHS;
     options.fuse = !runs[_i].plain;
@@ -141,13 +147,16 @@ START_TEST(kept_is_what_is_computed_each_time)
     snprintf(options.freeze, sizeof options.freeze, "%s", runs[_i].freeze);
     for (int i = 0; i < 2; i++) {
         options.recompute = i == 0;
-        models[i] = train(epochs[i], &launches[i], network, dataset, &options);
+        models[i] = train(epochs[i], &launches[i], &fingerprints[i], network, dataset, &options);
     }
     ck_assert(models_are_equal(models[0], models[1]));
     check_epochs(epochs[0], epochs[1]);
     check_frozen(models[0], runs[_i].freeze);
+    ck_assert(json_equal(fingerprints[0], fingerprints[1])); /* a resume may go from one to the other */
     if (runs[_i].freeze[0] == 's')
         ck_assert_uint_lt(launches[1], launches[0]);
+    json_decref(fingerprints[0]);
+    json_decref(fingerprints[1]);
     cnn_model_destroy(models[0]);
     cnn_model_destroy(models[1]);
     cnn_dataset_destroy(dataset);

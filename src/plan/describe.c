@@ -17,18 +17,20 @@ static void append_kernels(cnn_text *text, const cnn_op *op)
         cnn_text_append(text, "      %s %s\n", op->kernels[i].name, op->kernels[i].options);
 }
 
-static void append_step(cnn_text *text, const cnn_plan *plan, int index)
+/* Numbered from the step `first` on, which has its input from elsewhere. */
+static void append_step(cnn_text *text, const cnn_plan *plan, int index, int first)
 {
     const cnn_step *step = &plan->steps[index];
     const cnn_op *op = step->op;
+    bool in_place = index > first && step->output_life == step->input_lives[0];
     char output[32], saved[32], scratch[32];
     cnn_shape out = cnn_op_last_layer(op)->out;
-    cnn_text_append(text, "[%d] %s (", index, cnn_step_name(step));
+    cnn_text_append(text, "[%d] %s (", index - first, cnn_step_name(step));
     append_layers(text, op);
     cnn_text_append(text, ")\n      output (%d, %d, %d, %d) %s%s, saved %s, scratch %s\n",
                     op->batch, out.c, out.h, out.w,
                     cnn_format_bytes(output, cnn_op_output_count(op) * sizeof(float)),
-                    step->output_life == step->input_lives[0] ? " in place" : "",
+                    in_place ? " in place" : "",
                     cnn_format_bytes(saved, op->saved_bytes + op->mask_bytes),
                     cnn_format_bytes(scratch, op->scratch_bytes));
     append_kernels(text, op);
@@ -46,7 +48,16 @@ const char *cnn_step_name(const cnn_step *step)
 void cnn_plan_append_steps(cnn_text *text, const cnn_plan *plan)
 {
     for (int i = 0; i < plan->step_count; i++)
-        append_step(text, plan, i);
+        append_step(text, plan, i, 0);
+}
+
+void cnn_plan_append_rest(cnn_text *text, const cnn_plan *plan)
+{
+    int cut = cnn_frozen_cut(plan->network, plan->options.frozen), first = 0;
+    while (first < plan->step_count && plan->steps[first].op->layers[0]->index < cut)
+        first++;
+    for (int i = first; i < plan->step_count; i++)
+        append_step(text, plan, i, first);
 }
 
 static size_t value_bytes(const cnn_plan *plan, int value)

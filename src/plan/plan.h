@@ -104,6 +104,8 @@ const char *cnn_step_name(const cnn_step *step);
 
 /* Appends the table of cnn_plan_to_text(), without the total. */
 void cnn_plan_append_steps(cnn_text *text, const cnn_plan *plan);
+/* The same of the steps behind cnn_frozen_cut() alone, as a plan of CNN_PART_REST has them. */
+void cnn_plan_append_rest(cnn_text *text, const cnn_plan *plan);
 
 /* Makes room for `slots` batches between two reads of the tally. On failure the plan is as before.
  */

@@ -11,7 +11,7 @@ static cnn_status hash_plan(char hash[CNN_HASH_SIZE], const cnn_plan *plan)
 {
     cnn_text text = {0};
     char *steps = NULL;
-    cnn_plan_append_steps(&text, plan);
+    cnn_plan_append_rest(&text, plan); /* what is before gives the same, however it is computed */
     cnn_status status = cnn_text_take(&steps, &text);
     if (status == CNN_OK)
         cnn_hash(hash, &(cnn_piece){steps, strlen(steps)}, 1);
