@@ -15,14 +15,20 @@ static int check(cnn_status status)
                     cnn_error_message());
 }
 
-/* Options win over data. */
+/* Options win over data: --size over the file's height and width. Its channels stay. */
 static cnn_network_given find_given(const cli_options *options, const cnn_dataset *dataset)
 {
     cnn_network_given given = {0};
-    if (options->xdim_given)
+    const int *shape = dataset ? cnn_dataset_shape(dataset) : NULL;
+    int fixed[3];
+    if (options->xdim_given) {
         memcpy(given.input, options->config.xdim, sizeof given.input);
-    else if (dataset)
-        memcpy(given.open, cnn_dataset_shape(dataset), sizeof given.open);
+    } else if (shape && cli_option_is_given(options, "size") && cli_network_input(fixed, options)) {
+        given.input[0] = fixed[0];
+        memcpy(given.input + 1, shape + 1, 2 * sizeof *shape);
+    } else if (shape) {
+        memcpy(given.open, shape, sizeof given.open);
+    }
     if (cli_option_is_given(options, "ydim"))
         given.classes = options->config.ydim;
     else if (dataset)

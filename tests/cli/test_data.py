@@ -89,6 +89,17 @@ class Pictures(CommandTest):
                                 env=environment(CNN_CL_CACHE_DIR=cache, CNN_CL_DATA_MEMORY="0"))
         self.assertIn("stream from there", done.stderr)
 
+    def test_size_wins_over_a_network_file(self):
+        with open(self.path("own.net"), "w", encoding="ascii") as file:
+            file.write("input(3, 12, 12)\nAdaptiveAvgPool2d(2)\nFlatten()\nfc = Linear(classes)\n")
+        options = ["train", "--net", "own.net", "--data", "photos", "--epochs", "1", "--out", "run"]
+        self.run_command(*options, "--size", "9,7")
+        text = self.run_command("params", "--print", "--model", "run/own.safetensors").stdout
+        self.assertTrue(text.startswith("input(3, 9, 7)\n"), text)
+        self.run_command(*options[:-2], "--out", "run", "--resume")
+        self.assert_named(self.run_command("train", "--net", "own.net", "--data", self.data, "--size", "9,7", code=1),
+                          "own.net: expected images of 3,9,7, found 1,9,7 in")
+
     def test_what_is_wrong_is_named(self):
         self.assert_named(self.learn("--val-split", "0.5", code=2), "has a validation split of its own")
         with open(self.path("photos/train/cat/broken.png"), "wb") as file:
