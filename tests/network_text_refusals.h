@@ -153,6 +153,9 @@ static const struct {
     {HEAD "Conv2d(2, 3)\n", "some.net:2: layer conv2d_00: expected the last layer to give "
                             "(classes, 1, 1), found (2, 6, 6): "
                             "end with Flatten() and Linear(classes)"},
+    {HEAD "Flatten()\nLinear(65536)\n",
+     "some.net:3: layer linear_01: expected the last layer to give at most 65535 classes, found "
+     "65536"},
     {HEAD "Flatten()\n\n", "some.net:3: expected a layer with parameters (Conv2d, Linear, ...), "
                            "found none: there is nothing to train"},
     /* input */

@@ -77,6 +77,8 @@ int cmd_params(cli_options *options)
 {
     cli_session session = {0};
     int code = 0;
+    if (options->plan && options->print)
+        return cli_fail(CLI_EXIT_USAGE, "--plan and --print exclude each other: leave one out");
     CLI_TRY(cli_session_load_model(&session, options));
     if (options->print)
         CLI_TRY(print_network(session.model));

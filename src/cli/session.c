@@ -39,6 +39,7 @@ static int check_fit(const cnn_network *network, const cnn_dataset *dataset,
     int found = cnn_dataset_class_count(dataset), classes = cnn_network_classes(network);
     const char *net = options ? options->net : NULL;
     const char *who = model ? model : net ? net : NULL;
+    bool fixed = net && !options->ydim_given; /* else it would have the data's classes */
     if (memcmp(input, shape, 3 * sizeof *shape) != 0)
         return cli_fail(CLI_EXIT_FAILURE,
                         "%s: expected images of %d,%d,%d, found %d,%d,%d in %s: %s",
@@ -51,7 +52,9 @@ static int check_fit(const cnn_network *network, const cnn_dataset *dataset,
         return cli_fail(CLI_EXIT_FAILURE,
                         "%s: expected labels below ydim %d, found label %d in %s: %s",
                         who ? who : "--ydim", classes, found - 1, cnn_dataset_source(dataset),
-                        model ? "give the --data it was trained on" : "give a larger --ydim");
+                        model   ? "give the --data it was trained on"
+                        : fixed ? "its last layer is to be Linear(classes)"
+                                : "give a larger --ydim");
     return 0;
 }
 

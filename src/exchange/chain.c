@@ -56,7 +56,7 @@ static cnn_status fail_layer(const cnn_raw_tensor *tensor, const char *path)
     cnn_shape_to_text(shape, sizeof shape, tensor->shape, tensor->rank);
     snprintf(problem, sizeof problem,
              "%s: expected weights of 2D convolutions, batch norms behind them and linear layers: "
-             "networks of this family have no other",
+             "--net names a network of other layers",
              shape);
     return cnn_archive_fail(path, tensor->name, problem);
 }

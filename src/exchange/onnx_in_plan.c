@@ -91,7 +91,7 @@ cnn_status cnn_onnx_plan(int *base, onnx_reader *reader, const onnx_node *node,
     memcpy(made.inputs, layer->inputs, (size_t)layer->input_count * sizeof(int));
     CNN_TRY(set_shape(&made, reader, node));
     if (reader->layers.count >= CNN_NETWORK_MAX_LAYERS)
-        return cnn_onnx_fail(reader, node, "a network has at most %d layers",
+        return cnn_onnx_fail(reader, node, "expected a network of at most %d layers, found more",
                              CNN_NETWORK_MAX_LAYERS);
     onnx_layer *at = cnn_pile_push(&reader->layers, sizeof *at);
     if (!at)

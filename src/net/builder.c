@@ -47,7 +47,7 @@ static cnn_status grow(cnn_builder *builder)
     if ((size_t)network->layer_count < builder->room)
         return CNN_OK;
     if (network->layer_count >= CNN_NETWORK_MAX_LAYERS)
-        return cnn_fail(CNN_ERROR_ARGUMENT, "a network has at most %d layers",
+        return cnn_fail(CNN_ERROR_ARGUMENT, "expected a network of at most %d layers, found more",
                         CNN_NETWORK_MAX_LAYERS);
     enum { FIRST_ROOM = 16 };
     size_t room = builder->room ? 2 * builder->room : FIRST_ROOM;
@@ -197,6 +197,9 @@ static cnn_status check_output(int *culprit, const cnn_network *network)
             "expected the last layer to give (classes, 1, 1), found (%d, %d, %d): "
             "end with Flatten() and Linear(classes)",
             last->out.c, last->out.h, last->out.w);
+    if (last->out.c > CNN_NETWORK_MAX_CLASSES)
+        return cnn_layer_fail(last, "expected the last layer to give at most %d classes, found %d",
+                              CNN_NETWORK_MAX_CLASSES, last->out.c);
     *culprit = -1;
     if (network->parameter_count == 0)
         return cnn_fail(CNN_ERROR_ARGUMENT,

@@ -11,7 +11,7 @@
 #include "base/text.h"
 #include "net/network.h"
 
-enum { MAX_DIM = 65535, MAX_KSIZE = 11, MAX_WIDTH = 1 << 20, MAX_CLASSES = 65535 };
+enum { MAX_DIM = 65535, MAX_KSIZE = 11, MAX_WIDTH = 1 << 20 };
 
 /* Each setter parses text into the configuration; false where the text does not fit. */
 typedef bool (*setter)(cnn_config *config, const char *text);
@@ -93,7 +93,7 @@ static bool set_hdims(cnn_config *config, const char *text)
 static bool set_ydim(cnn_config *config, const char *text)
 {
     int64_t value;
-    if (!cnn_parse_int(&value, text, 1, MAX_CLASSES))
+    if (!cnn_parse_int(&value, text, 1, CNN_NETWORK_MAX_CLASSES))
         return false;
     config->ydim = (int)value;
     return true;
@@ -194,7 +194,7 @@ cnn_status cnn_config_check(const cnn_config *config)
     CNN_TRY(check_range("ksize", config->ksize, 1, MAX_KSIZE));
     CNN_TRY(check_list("cdims", config->cdims, config->cdim_count, MAX_WIDTH));
     CNN_TRY(check_list("hdims", config->hdims, config->hdim_count, MAX_WIDTH));
-    CNN_TRY(check_range("ydim", config->ydim, 1, MAX_CLASSES));
+    CNN_TRY(check_range("ydim", config->ydim, 1, CNN_NETWORK_MAX_CLASSES));
     status = cnn_check_number(&dropout_range, config->dropout, "dropout");
 out:
     return status;

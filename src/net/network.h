@@ -25,7 +25,10 @@ struct cnn_network {
     size_t statistic_count; /* floats in the flat statistics buffer */
 };
 
-enum { CNN_NETWORK_MAX_LAYERS = 16384 };
+enum {
+    CNN_NETWORK_MAX_LAYERS = 16384,
+    CNN_NETWORK_MAX_CLASSES = 65535 /* labels have 16 bits */
+};
 
 static inline cnn_shape cnn_network_input_shape(const cnn_network *network)
 {
@@ -61,8 +64,6 @@ typedef struct cnn_slot {
     int layer;                           /* its position in the network */
     cnn_tensor_info info;                /* info.name points at name */
 } cnn_slot;
-
-enum { CNN_ORIGIN_CLASSES = 65535 };
 
 /* What a model was trained on. */
 typedef struct cnn_origin {
@@ -150,8 +151,8 @@ size_t cnn_network_list_presets(char *names[CNN_MAX_PRESETS]);
 
 /* Is it the path of a preset's file? */
 bool cnn_network_is_preset(const char *path);
-/* The path of another file that comes with the presets, to be freed with free(). Errors: FILE (it is
- * not there), MEMORY. */
+/* The path of another file that comes with the presets, to be freed with free(). Errors: FILE (it
+ * is not there), MEMORY. */
 cnn_status cnn_preset_file(char **path, const char *name);
 
 /* Writes "net.conv2d_00.weight (32, 1, 3, 3)"-like text of a shape, "(32, 1, 3, 3)". */

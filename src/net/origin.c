@@ -131,7 +131,7 @@ const char *cnn_model_class_name(const cnn_model *model, int label)
     if (!model)
         return "";
     const cnn_origin *origin = &model->origin;
-    if (label < 0 || label >= CNN_ORIGIN_CLASSES)
+    if (label < 0 || label >= CNN_NETWORK_MAX_CLASSES)
         return "?";
     return label < origin->class_count ? origin->classes[label] : cnn_number_name(label);
 }
@@ -206,10 +206,10 @@ static cnn_status read_classes(cnn_origin *origin, const json_t *names, const ch
 {
     size_t count = json_array_size(names);
     cnn_status status = CNN_OK;
-    if (!json_is_array(names) || count > CNN_ORIGIN_CLASSES)
+    if (!json_is_array(names) || count > CNN_NETWORK_MAX_CLASSES)
         return cnn_fail(CNN_ERROR_DATA,
                         "%s: cnn-cl.classes: expected a JSON array of at most %d names", source,
-                        CNN_ORIGIN_CLASSES);
+                        CNN_NETWORK_MAX_CLASSES);
     for (size_t i = 0; status == CNN_OK && i < count; i++) {
         const char *name = json_string_value(json_array_get(names, i));
         if (name && is_printable(name))

@@ -69,6 +69,10 @@ class Params(CommandTest):
         plain = self.run_command("params", "--plan", "--no-fuse").stdout
         self.assertIn("dropout2d_03", plain)
 
+    def test_plan_or_text(self):
+        self.assertEqual(self.run_command("params", "--plan", "--print", code=2).stderr,
+                         "cnn-cl: --plan and --print exclude each other: leave one out\n")
+
 
 class Forward(CommandTest):
     def test_default_network(self):

@@ -155,6 +155,13 @@ class Data(CommandTest):
         self.assert_unfit([*TRAINING, "--ydim", "3"], 1,
                           "--ydim: expected labels below ydim 3, found label 3")
 
+    def test_with_labels_beyond_a_network_file(self):
+        with open(self.folder + "/few.net", "w", encoding="ascii") as file:
+            file.write("Flatten()\nLinear(3)\n")
+        self.assert_unfit(["--net", "few.net"], 1,
+                          r"few.net: expected labels below ydim 3, found label 3 in .*: "
+                          r"its last layer is to be Linear\(classes\)")
+
     def test_too_small_for_the_network(self):
         self.assert_unfit([*TRAINING, "--cdims", "4,4,4,4"], 2, "maxpool2d_14.*4 x 1 x 1")
 
