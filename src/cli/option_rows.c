@@ -214,7 +214,7 @@ const cli_option_row cli_option_rows[] = {
      set_patterns, FIELD(train.lr_scale), 0, "PATTERN=F with commas between them"},
     {"recompute", NULL, 0, CLI_TRAIN | CLI_RARE, "compute frozen layers in every step, not once",
      set_true, FIELD(train.recompute), 0, NULL},
-    {"recipe", "RECIPE", 0, CLI_TRAIN, "options from a file: mnist99, cifar94, folder, or a path",
+    {"recipe", "RECIPE", 0, CLI_TRAIN, "finetune, folder, mnist99, cifar94, or a file of options",
      set_text, FIELD(recipe), 0, "the name of a recipe or the path of a recipe file"},
     {"epochs", "N", 0, CLI_TRAIN, "passes over the training split (default 10)", set_int,
      FIELD(train.epochs), 0, count_or_none_expected},

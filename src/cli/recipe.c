@@ -53,6 +53,7 @@ static bool is_moot(const bool *given, const char *name)
         {"hdims", "net"},          {"ksize", "net"},       {"batchnorm", "net"},
         {"dropout", "net"},        {"model", "net"},       {"optimizer", "momentum"},
         {"optimizer", "nesterov"}, {"schedule", "warmup"}, {"schedule", "fixed-momentum"},
+        {"model", "init"},
     };
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
         if (strcmp(pairs[i][1], name) == 0 && given[cli_option_find(pairs[i][0])])

@@ -118,7 +118,7 @@ WRONG = [
     ("train --label-smoothing 1", r"--label-smoothing: expected a number in \[0, 1\), found '1'"),
     ("train --class-weights equal", "--class-weights: expected none or balanced, found 'equal'"),
     ("train --ema 1", r"--ema: expected a number in \[0, 1\), found '1'"),
-    ("train --recipe nope", "no recipe is called 'nope' in .*: expected cifar94, folder, mnist99;"),
+    ("train --recipe nope", "no recipe is called 'nope' in .*: expected cifar94, finetune, folder, mnist99;"),
     ("train --recipe ./nope", r"--recipe: \./nope: cannot be opened"),
     ("train --recipe /dev/null", "--recipe: /dev/null: expected a regular file"),
     ("eval --recipe mnist99", "--recipe is no option of the command eval"),
