@@ -8,6 +8,8 @@
  *   loss = sum over samples of ((1 - s) w[y] e[y] + s / CLASSES * sum over j of w[j] e[j]) / whole
  *   dz[j] = ((1 - s) w[y] (softmax(z)[j] - (j == y)) + s / CLASSES * (sum of w * softmax(z)[j] -
  *     w[j])) / whole,  where `whole` is the sum of the batch's w[y]
+ * A sample that is mixed has two labels, and `part` times the loss of the first and 1 - part times
+ * that of the other.
  * Layout: (N, CLASSES). Must be given: CLASSES. */
 #ifndef CLASSES
 #error "CLASSES must be given"
@@ -16,8 +18,8 @@
 #include "loop.cl"
 
 /* One sample's loss, its gradient dz (CLASSES) and whether it is right; z (CLASSES). */
-static float sample_loss(global float *dz, uint *hit, const global float *z, int label, float whole,
-                         float smoothing, const global float *weights)
+static float sample_loss(global float *dz, uint *hit, const global float *z, int label, int other,
+                         float part, float whole, float smoothing, const global float *weights)
 {
     float most = z[0];
     int best = 0;
@@ -31,7 +33,9 @@ static float sample_loss(global float *dz, uint *hit, const global float *z, int
         sum += exp(z[j] - most);
     *hit = best == label;
 #ifdef SHAPED
-    const float own = (1.0f - smoothing) * (weights ? weights[label] : 1.0f);
+    const float sharp = 1.0f - smoothing;
+    const float first = part * sharp * (weights ? weights[label] : 1.0f);
+    const float second = (1.0f - part) * sharp * (weights ? weights[other] : 1.0f);
     const float share = smoothing / CLASSES, shift = log(sum) + most;
     float even = 0.0f, weight = 0.0f;
     for (int j = 0; j < CLASSES; ++j) {
@@ -41,11 +45,13 @@ static float sample_loss(global float *dz, uint *hit, const global float *z, int
     }
     for (int j = 0; j < CLASSES; ++j) {
         const float p = exp(z[j] - most) / sum, w = weights ? weights[j] : 1.0f;
-        dz[j] = (own * (p - (j == label ? 1.0f : 0.0f)) + share * (weight * p - w)) / whole;
+        dz[j] = (first * (p - (j == label ? 1.0f : 0.0f)) +
+                 second * (p - (j == other ? 1.0f : 0.0f)) + share * (weight * p - w)) /
+                whole;
     }
-    return own * (shift - z[label]) + share * even;
+    return first * (shift - z[label]) + second * (shift - z[other]) + share * even;
 #else
-    (void)smoothing, (void)weights;
+    (void)smoothing, (void)weights, (void)part, (void)other;
     for (int j = 0; j < CLASSES; ++j)
         dz[j] = (exp(z[j] - most) / sum - (j == label ? 1.0f : 0.0f)) / whole;
     return log(sum) + most - z[label];
@@ -67,16 +73,18 @@ static void note(global float *loss_tally, global uint *hit_tally, global int *b
         bad[0] = slot;
 }
 
-/* losses, hits (n): of each sample; dz (n, CLASSES). logits (n, CLASSES), labels (n) below
- * CLASSES. */
+/* losses, hits (n): of each sample; dz (n, CLASSES). logits (n, CLASSES), labels (n) below CLASSES,
+ * and from place `others` on (n) those of what the samples are mixed with. */
 kernel void softmax_cross_entropy(global float *losses, global uint *hits, global float *dz,
                                   const global float *logits, const global ushort *labels, int n,
-                                  float whole, float smoothing, const global float *weights)
+                                  float whole, float smoothing, const global float *weights,
+                                  float part, int others)
 {
     FOR_EACH (sample, n) {
         uint hit;
-        losses[sample] = sample_loss(dz + sample * CLASSES, &hit, logits + sample * CLASSES,
-                                     labels[sample], whole, smoothing, weights);
+        losses[sample] =
+            sample_loss(dz + sample * CLASSES, &hit, logits + sample * CLASSES, labels[sample],
+                        labels[others + sample], part, whole, smoothing, weights);
         hits[sample] = hit;
     }
 }
@@ -105,7 +113,7 @@ kernel void softmax_tally(global float *loss_tally, global uint *hit_tally, glob
 kernel void softmax_batch(global float *loss_tally, global uint *hit_tally, global int *bad,
                           global float *dz, const global float *logits, const global ushort *labels,
                           int slot, int n, float whole, int added, float smoothing,
-                          const global float *weights)
+                          const global float *weights, float part, int others)
 {
     local float losses[GROUP];
     local uint hits[GROUP];
@@ -115,7 +123,7 @@ kernel void softmax_batch(global float *loss_tally, global uint *hit_tally, glob
     for (size_t sample = item; sample < (size_t)n; sample += items) {
         uint hit;
         loss += sample_loss(dz + sample * CLASSES, &hit, logits + sample * CLASSES, labels[sample],
-                            whole, smoothing, weights);
+                            labels[others + sample], part, whole, smoothing, weights);
         count += hit;
     }
     losses[item] = loss;

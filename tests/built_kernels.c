@@ -127,6 +127,18 @@ static void build_rest(cnn_device *device, const cnn_network *network)
     cnn_plan_destroy(plan);
 }
 
+/* Images of one, of three and of other channels, changed on their way in. */
+static void build_augmented(cnn_device *device)
+{
+    const cnn_augmentation flip = {.flip = true};
+    for (int channels = 1; channels <= 3; channels++) {
+        cnn_augment augment = {0};
+        leave_unless(cnn_augment_init(&augment, device, (cnn_shape){channels, 5, 4}, BATCH,
+                                      &flip) == CNN_OK);
+        cnn_augment_finish(&augment);
+    }
+}
+
 static void build_text(cnn_device *device, const char *text)
 {
     cnn_network *network;
@@ -164,6 +176,7 @@ static void build_class(const char *kernel_class)
         build_plans(device, &examples[i]);
     build_text(device, kinds);
     build_text(device, fusions);
+    build_augmented(device);
     leave_unless(cnn_bench_measure_peaks(&peaks, device) == CNN_OK);
     cnn_device_destroy(device);
 }

@@ -261,6 +261,46 @@ static void write_nans(const cnn_buffer *buffer)
     free(nans);
 }
 
+/* Images that are changed and mixed, by the loss with two labels. */
+START_TEST(augmented)
+{
+    static const char text[] = "input(3, 4, 5)\nFlatten()\nLinear(2)\n";
+    static const uint8_t images[3 * 60];
+    static const uint16_t labels[3];
+    random_source random = {.seed = 1};
+    cnn_train_options trained;
+    cnn_augment_draw *draws;
+    cnn_network *network;
+    cnn_plan *plan;
+    cnn_train_options_init(&trained);
+    trained.augment = (cnn_augmentation){.flip = true,
+                                         .shift = 2,
+                                         .crop_low = 0.5,
+                                         .crop_high = 1.0,
+                                         .rotate = 40.0,
+                                         .color = 0.5,
+                                         .cutout = 2,
+                                         .mixup = 0.5};
+    check_ok(cnn_network_from_text(&network, "augmented", text, "augmented", NULL));
+    plan_case at = make_network_case(&random, network, 2);
+    const cnn_plan_options options = {.batch = 3, .training = true, .trained = &trained};
+    check_ok(cnn_plan_create(&plan, test_device(), network, options));
+    write_all(plan);
+    check_ok(cnn_plan_upload(plan, at.model));
+    check_ok(cnn_softmax_shape(&plan->softmax, 0.1, NULL));
+    cnn_gather_source source = {device_bytes(images, sizeof images),
+                                device_bytes(labels, sizeof labels), NULL};
+    cnn_pass pass = {.n = 3, .training = true, .seed = 1, .step = 2};
+    check_ok(cnn_augment_draw_pass(&draws, &plan->augment, &pass));
+    check_ok(cnn_plan_augment(plan, &source, 0, 2, &pass));
+    check_ok(cnn_plan_loss(plan, &pass, 0));
+    check_ok(cnn_device_finish(test_device()));
+    cnn_plan_destroy(plan);
+    plan_case_finish(&at);
+    cnn_network_destroy(network);
+}
+END_TEST
+
 /* Each kind of update (_i) with what can go with it: decay, clipping, averages. */
 START_TEST(updates)
 {
@@ -316,5 +356,6 @@ int main(void)
     tcase_add_test(together, frozen_layers);
     tcase_add_test(together, other_fusions);
     tcase_add_loop_test(together, updates, 0, 3);
+    tcase_add_test(together, augmented);
     return run_device_suite(suite);
 }

@@ -40,6 +40,23 @@ typedef struct cnn_rate_schedule {
     double factor;                      /**< of the rate from each on, above 0 */
 } cnn_rate_schedule;
 
+/** What is done to the images of training, anew in each step; never in evaluation. Zeros: nothing.
+ * Images are cropped, mirrored, turned, shifted, then their colours change; what comes from beside
+ * the image is black. Values between pixels are bilinear. */
+typedef struct cnn_augmentation {
+    bool flip;        /**< every other one, by chance, is mirrored: left is right */
+    int shift;        /**< up to so many pixels in each direction */
+    double crop_low;  /**< a part of the area, from this, above 0, */
+    double crop_high; /**< to this, at most 1, is scaled to the whole, its width to its height as 3:4
+                         to 4:3; 0: no crop */
+    double rotate;    /**< up to so many degrees to each side, at most 180 */
+    double color;     /**< brightness, contrast (about the image's mean) and saturation are multiplied
+                         by numbers of 1 - color to 1 + color each; at most 1 */
+    int cutout;       /**< the side, in pixels, of a square that the network sees as zeros */
+    double mixup;     /**< each image is mixed with another of its batch, their losses likewise, the
+                         parts from the beta distribution (mixup, mixup) */
+} cnn_augmentation;
+
 /** How to train. */
 typedef struct cnn_train_options {
     int epochs;       /**< 0 or more */
@@ -85,6 +102,7 @@ typedef struct cnn_train_options {
                                classes that there are, weighs n / (c n_c) */
     double ema; /**< the decay, below 1, of the exponential moving average of the weights and the
                    running statistics: it is what is evaluated and what the model holds; 0: none */
+    cnn_augmentation augment; /**< of the images trained on */
 } cnn_train_options;
 
 /** The defaults: 10, 256, 0, 1e-3, 1, 0, false, true, 0, 0, 1, 0, "", false, Adam, a constant rate, and
@@ -93,7 +111,7 @@ CNN_API void cnn_train_options_init(cnn_train_options *options);
 
 /** Sets one of the options that are real numbers or words from text: key is "lr", "val-split",
  * "optimizer", "momentum", "weight-decay", "clip-norm", "schedule",
- * "warmup", "label-smoothing", "class-weights" or "ema". A number that is not zero but would be in
+ * "warmup", "label-smoothing", "class-weights", "ema" or "augment". A number that is not zero but would be in
  * float32, in which devices compute, or would not be finite there, is refused. Errors: ARGUMENT,
  * naming the option, what was expected and what was found; the options are then
  * unchanged. */
@@ -199,6 +217,19 @@ CNN_API cnn_status cnn_trainer_run(cnn_trainer *trainer, const cnn_train_callbac
 CNN_API cnn_status cnn_trainer_evaluate_samples(cnn_evaluation *evaluation,
                                                 cnn_prediction *predictions, cnn_trainer *trainer,
                                                 cnn_split split);
+/** Are the images that it trains on changed? */
+CNN_API bool cnn_trainer_augments(const cnn_trainer *trainer);
+/** What an image of training shows. */
+typedef struct cnn_shown {
+    uint16_t label; /**< its own */
+    uint16_t other; /**< of what it is mixed with */
+    double part;    /**< how much of it is its own; 1 without mixup */
+} cnn_shown;
+/** The first *count images of the run, as they are changed and before they are normalised: images
+ * (*count, C, H, W) and shown (*count), which the caller has; *count is lowered to as many as are
+ * trained on. Errors: ARGUMENT (it is running, or changes none), MEMORY, OPENCL. */
+CNN_API cnn_status cnn_trainer_augmented(uint8_t *images, cnn_shown *shown, size_t *count,
+                                         cnn_trainer *trainer);
 /** Is the result of frozen layers kept, so that training runs the rest of the network alone? */
 CNN_API bool cnn_trainer_keeps(const cnn_trainer *trainer);
 

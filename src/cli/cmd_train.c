@@ -234,6 +234,20 @@ out:
     return code;
 }
 
+/* What the network is given, where that is not what the data has. */
+static int draw_augmented(const train_run *run)
+{
+    const char *path = run->files.paths[TRAIN_AUGMENTED];
+    if (!cnn_trainer_augments(run->trainer)) {
+        (void)unlink(path); /* an earlier run's */
+        return 0;
+    }
+    int code = cli_samples_draw_augmented(run->trainer, run->session.dataset, path);
+    if (code == 0)
+        cli_info("what the network is given: %s", path);
+    return code;
+}
+
 /* Makes the folder where it was not there at first: another training may have made it meanwhile. */
 static int own_folder(train_run *run)
 {
@@ -277,6 +291,7 @@ static int prepare(train_run *run)
     CLI_TRY(own_folder(run));
     cli_train_files_clean(&run->files);
     CLI_TRY(restore_files(run));
+    CLI_TRY(draw_augmented(run));
     if (cnn_trainer_position(run->trainer).epoch < 0)
         cli_info("evaluating the network as it is before training");
 out:

@@ -152,6 +152,54 @@ int cli_samples_draw(const cli_samples *samples, const cnn_dataset *dataset, con
     return code;
 }
 
+/* "cat", or what a mixture is of, the larger part first: "cat 70% dog". */
+static void name_shown(char title[TITLE_SIZE], const cnn_shown *shown, const cnn_dataset *dataset)
+{
+    const char *own = cnn_dataset_class_name(dataset, shown->label);
+    const char *other = cnn_dataset_class_name(dataset, shown->other);
+    double part = shown->part;
+    bool more = part < 0.5;
+    if (part < 1.0)
+        snprintf(title, TITLE_SIZE, "%s %.0f%% %s", more ? other : own,
+                 100.0 * (more ? 1.0 - part : part), more ? own : other);
+    else
+        snprintf(title, TITLE_SIZE, "%s", own);
+}
+
+static int draw_shown(const char *path, const uint8_t *images, const cnn_shown *shown, int count,
+                      const cnn_dataset *dataset)
+{
+    cnn_grid_cell *cells = cli_allocate((size_t)count, sizeof *cells);
+    char(*titles)[TITLE_SIZE] = cli_allocate((size_t)count, sizeof *titles);
+    int code = cells && titles ? 0 : CLI_EXIT_FAILURE;
+    for (int i = 0; code == 0 && i < count; i++) {
+        name_shown(titles[i], &shown[i], dataset);
+        cells[i] = (cnn_grid_cell){.pixels = images + (size_t)i * image_size(dataset),
+                                   .title = titles[i]};
+    }
+    if (code == 0)
+        code = cli_check(cnn_picture_grid(path, cells, count, square_side((size_t)count),
+                                          cnn_dataset_shape(dataset)));
+    free(cells);
+    free(titles);
+    return code;
+}
+
+int cli_samples_draw_augmented(cnn_trainer *trainer, const cnn_dataset *dataset, const char *path)
+{
+    size_t count = CLI_DEFAULT_SAMPLES;
+    uint8_t *images = cli_allocate(count, image_size(dataset));
+    cnn_shown *shown = cli_allocate(count, sizeof *shown);
+    int code = images && shown ? 0 : CLI_EXIT_FAILURE;
+    if (code == 0)
+        code = cli_check(cnn_trainer_augmented(images, shown, &count, trainer));
+    if (code == 0)
+        code = draw_shown(path, images, shown, (int)count, dataset);
+    free(images);
+    free(shown);
+    return code;
+}
+
 void cli_samples_finish(cli_samples *samples)
 {
     free(samples->indices);

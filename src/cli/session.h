@@ -58,6 +58,8 @@ int cli_samples_take(cli_samples *samples, const cli_session *session, const cli
                      size_t count, const cnn_prediction *predictions);
 /* Draws them, wrong ones in red. Returns an exit code. */
 int cli_samples_draw(const cli_samples *samples, const cnn_dataset *dataset, const char *path);
+/* Draws random training images as the network is given them, changed. Returns an exit code. */
+int cli_samples_draw_augmented(cnn_trainer *trainer, const cnn_dataset *dataset, const char *path);
 /* The true label of a sample. */
 int cli_samples_label(const cli_samples *samples, const cnn_dataset *dataset, size_t index);
 void cli_samples_finish(cli_samples *samples);

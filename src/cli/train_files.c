@@ -16,6 +16,7 @@ static const struct {
 } kinds[TRAIN_FILES] = {
     [TRAIN_MODEL] = {".safetensors", true},
     [TRAIN_PICTURE] = {"predictions.png", false},
+    [TRAIN_AUGMENTED] = {"augmented.png", false},
     [TRAIN_REPORT] = {"report.html", false},
     [TRAIN_BEST] = {".best.safetensors", true},
     [TRAIN_CHECKPOINT] = {".ckpt.safetensors", true},

@@ -48,6 +48,7 @@ static const field train_fields[] = {
     FIELD(cnn_train_options, "label-smoothing", label_smoothing),
     FIELD(cnn_train_options, "class-weights", balanced_classes),
     FIELD(cnn_train_options, "ema", ema),
+    FIELD(cnn_train_options, "augment", augment),
     {0},
 };
 

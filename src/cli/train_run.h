@@ -8,6 +8,7 @@
 typedef enum train_file {
     TRAIN_MODEL,
     TRAIN_PICTURE,
+    TRAIN_AUGMENTED,
     TRAIN_REPORT,
     TRAIN_BEST,
     TRAIN_CHECKPOINT,

@@ -130,7 +130,9 @@ cnn_status cnn_doctor_admit(cnn_device *device, const cnn_network *network,
     if (cnn_device_check_process(device) != CNN_OK)
         return CNN_ERROR_DEVICE;
     cnn_doctor_device result = {.info = device->info, .batch = options->batch};
-    cnn_plan_kind kind = {.fuse = options->fuse, .trained = options};
+    cnn_plan_kind kind = {.fuse = options->fuse,
+                          .augmented = cnn_augments(&options->augment),
+                          .trained = options};
     cnn_memo memo = {0};
     int piece;
     cnn_status status = CNN_OK;

@@ -35,6 +35,7 @@ cnn_status cnn_softmax_init(cnn_softmax *softmax, cnn_device *device, int classe
     cnn_status status = CNN_OK;
     size_t samples = (size_t)batch * sizeof(cl_float);
     softmax->classes = classes;
+    softmax->samples = batch;
     softmax->slots = slots;
     CNN_TRY(init_kernels(softmax, device, ""));
     CNN_TRY(cnn_buffer_init(&softmax->sample_losses, device, samples, "the samples' losses"));
@@ -83,22 +84,45 @@ cnn_status cnn_softmax_run(cnn_softmax *softmax, cl_mem gradient, cl_mem logits,
     cnn_arg at = cnn_arg_int((cl_int)slot), added = cnn_arg_int(pass->before > 0);
     cnn_arg smoothing = cnn_arg_float(pass->training ? (float)softmax->smoothing : 0.0f);
     cnn_arg weights = cnn_arg_mem(weighted ? softmax->weights.mem : NULL);
+    bool mixed = pass->training && pass->mixed;
+    cnn_arg part = cnn_arg_float(mixed ? (float)pass->part : 1.0f);
+    cnn_arg others = cnn_arg_int(mixed ? softmax->samples : 0);
     if (softmax->batch.handle)
         return CNN_LAUNCH_GROUPS(&softmax->batch, 1, cnn_arg_mem(softmax->losses.mem),
                                  cnn_arg_mem(softmax->hits.mem), cnn_arg_mem(softmax->bad.mem),
                                  cnn_arg_mem(gradient), cnn_arg_mem(logits), cnn_arg_mem(labels),
-                                 at, n, whole, added, smoothing, weights);
+                                 at, n, whole, added, smoothing, weights, part,
+                                 others);
     cnn_status status = CNN_LAUNCH(
         &softmax->loss, cnn_kernel_items(softmax->loss.device, (size_t)pass->n),
         cnn_arg_mem(softmax->sample_losses.mem), cnn_arg_mem(softmax->sample_hits.mem),
         cnn_arg_mem(gradient), cnn_arg_mem(logits), cnn_arg_mem(labels), n, whole, smoothing,
-        weights);
+        weights, part, others);
     if (status != CNN_OK)
         return status;
     return CNN_LAUNCH(&softmax->tally, 1, cnn_arg_mem(softmax->losses.mem),
                       cnn_arg_mem(softmax->hits.mem), cnn_arg_mem(softmax->bad.mem),
                       cnn_arg_mem(softmax->sample_losses.mem),
                       cnn_arg_mem(softmax->sample_hits.mem), at, n, whole, added);
+}
+
+cnn_status cnn_softmax_reserve(cnn_softmax *softmax, size_t slots)
+{
+    cnn_device *device = softmax->bad.device;
+    cnn_buffer losses = {0}, hits = {0};
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_buffer_init(&losses, device, slots * sizeof(cl_float), "the losses"));
+    CNN_TRY(cnn_buffer_init(&hits, device, slots * sizeof(cl_uint), "the hits"));
+    cnn_buffer_finish(&softmax->losses);
+    cnn_buffer_finish(&softmax->hits);
+    softmax->losses = losses;
+    softmax->hits = hits;
+    softmax->slots = slots;
+    return CNN_OK;
+out:
+    cnn_buffer_finish(&losses);
+    cnn_buffer_finish(&hits);
+    return status;
 }
 
 cnn_status cnn_softmax_reset(cnn_softmax *softmax)

@@ -9,6 +9,7 @@
 
 typedef struct cnn_softmax {
     int classes;
+    int samples;                           /* the most of a pass */
     size_t slots;                          /* batches that the tally has room for */
     cnn_kernel loss, tally;                /* on CPUs */
     cnn_kernel batch;                      /* on GPUs: both, by one work-group */
@@ -23,14 +24,19 @@ cnn_status cnn_softmax_init(cnn_softmax *softmax, cnn_device *device, int classe
                             size_t slots);
 void cnn_softmax_finish(cnn_softmax *softmax);
 
-/* From now on passes of training have PyTorch's CrossEntropyLoss(weight, label_smoothing). weights
+/* From now on passes of training have PyTorch's CrossEntropyLoss(weight, label_smoothing), of both
+ * labels where samples are mixed. weights
  * (classes) may be NULL; with them passes say their batch's weight. */
 cnn_status cnn_softmax_shape(cnn_softmax *softmax, double smoothing, const float *weights);
 
-/* Enqueues: gradient (n, classes) from logits (n, classes) and labels (n), 16 bits, of a pass, and
+/* Enqueues: gradient (n, classes) from logits (n, classes) and labels (n), 16 bits, of a pass (where
+ * its samples are mixed, the others' labels (n) from place `batch` on), and
  * slot `slot` of the tally: what the passes before it in the same batch gave is added to. */
 cnn_status cnn_softmax_run(cnn_softmax *softmax, cl_mem gradient, cl_mem logits, cl_mem labels,
                            size_t slot, const cnn_pass *pass);
+
+/* Makes room for more batches. On failure it is as before. */
+cnn_status cnn_softmax_reserve(cnn_softmax *softmax, size_t slots);
 
 /* Clears the mark of a loss that is not finite. Waits for the device. */
 cnn_status cnn_softmax_reset(cnn_softmax *softmax);

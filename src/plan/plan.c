@@ -94,11 +94,13 @@ static cnn_status allocate_values(cnn_plan *plan)
     const cnn_network *network = plan->network;
     size_t parameters = network->parameter_count * sizeof(float);
     cnn_device *device = plan->device;
+    bool mixes = plan->options.trained && plan->options.trained->augment.mixup > 0.0;
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_buffer_init(&plan->parameters, device, parameters, "the parameters"));
     CNN_TRY(cnn_buffer_init(&plan->statistics, device, network->statistic_count * sizeof(float),
                             "the running statistics"));
-    CNN_TRY(cnn_buffer_init(&plan->labels, device, (size_t)plan->options.batch * sizeof(cl_ushort),
+    CNN_TRY(cnn_buffer_init(&plan->labels, device,
+                            (size_t)plan->options.batch * (mixes ? 2 : 1) * sizeof(cl_ushort),
                             "a batch of labels"));
     if (plan->options.training) {
         CNN_TRY(cnn_buffer_init(&plan->gradients, device, parameters, "the gradients"));
@@ -157,6 +159,10 @@ static cnn_status create_ends(cnn_plan *plan)
     if (status == CNN_OK && judged)
         status = cnn_softmax_init(&plan->softmax, plan->device, network->classes, options->batch,
                                   options->slots);
+    const cnn_train_options *trained = options->training ? options->trained : NULL;
+    if (status == CNN_OK && !rows && trained && cnn_augments(&trained->augment))
+        status = cnn_augment_init(&plan->augment, plan->device, cnn_network_input_shape(network),
+                                  options->batch, &trained->augment);
     return status;
 }
 
@@ -199,6 +205,7 @@ void cnn_plan_destroy(cnn_plan *plan)
     cnn_buffer_finish(&plan->statistics);
     cnn_buffer_finish(&plan->labels);
     cnn_gather_finish(&plan->gather);
+    cnn_augment_finish(&plan->augment);
     cnn_softmax_finish(&plan->softmax);
     cnn_optimizer_finish(&plan->optimizer);
     if (plan->device->advice == plan->advice)
@@ -218,16 +225,7 @@ cnn_status cnn_plan_reserve(cnn_plan *plan, size_t slots)
 {
     if (slots <= plan->softmax.slots)
         return CNN_OK;
-    cnn_softmax larger = {0};
-    cnn_status status =
-        cnn_softmax_init(&larger, plan->device, plan->network->classes, plan->options.batch, slots);
-    if (status != CNN_OK) {
-        cnn_softmax_finish(&larger);
-        return status;
-    }
-    cnn_softmax_finish(&plan->softmax);
-    plan->softmax = larger;
-    return CNN_OK;
+    return cnn_softmax_reserve(&plan->softmax, slots);
 }
 
 static cnn_status write_values(const cnn_buffer *parameters, const cnn_buffer *statistics,
@@ -255,6 +253,8 @@ cnn_status cnn_plan_upload(cnn_plan *plan, const cnn_model *model)
     if (optimizer->average.mem)
         CNN_TRY(write_values(&optimizer->average, &optimizer->statistics, model));
     CNN_TRY(cnn_gather_normalize(&plan->gather, model->normalization.means));
+    if (plan->augment.kernel.handle)
+        CNN_TRY(cnn_augment_normalize(&plan->augment, model->normalization.means));
 out:
     return status;
 }
@@ -313,6 +313,13 @@ cnn_status cnn_plan_gather(cnn_plan *plan, const cnn_gather_source *source, uint
 {
     return cnn_gather_run(&plan->gather, cnn_plan_input(plan)->mem, plan->labels.mem, source, first,
                           n);
+}
+
+cnn_status cnn_plan_augment(cnn_plan *plan, const cnn_gather_source *source, uint32_t first,
+                            uint32_t last, const cnn_pass *pass)
+{
+    return cnn_augment_run(&plan->augment, cnn_plan_input(plan)->mem, plan->labels.mem, source, first,
+                           last, pass);
 }
 
 cnn_status cnn_plan_forward(cnn_plan *plan, const cnn_pass *pass)

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "net/network.h"
 #include "ocl/buffer.h"
+#include "ops/augment.h"
 #include "ops/gather.h"
 #include "ops/op.h"
 #include "ops/softmax.h"
@@ -79,8 +80,9 @@ typedef struct cnn_plan {
     cnn_buffer scratch;
     cnn_kernel add;                               /* cl/join.cl: where gradients are joined */
     cnn_buffer parameters, gradients, statistics; /* flat, as in the model */
-    cnn_buffer labels;                            /* (batch) 16 bits */
+    cnn_buffer labels;                            /* (batch) 16 bits; mixed, (2, batch) */
     cnn_gather gather;
+    cnn_augment augment; /* takes the gather's place in training; nothing without a kernel */
     cnn_softmax softmax;
     cnn_optimizer optimizer;
     bool shows_average;
@@ -123,6 +125,9 @@ cnn_status cnn_plan_download(float *parameters, float *statistics, const cnn_pla
 /* The plan's input and labels from places first to first + n - 1 of a source: of images, or of rows
  * of values, as the last step of CNN_PART_FROZEN leaves them, for CNN_PART_REST. */
 cnn_status cnn_plan_gather(cnn_plan *plan, const cnn_gather_source *source, uint32_t first, int n);
+/* The same of images in a training pass, changed: cnn_augment_run(). */
+cnn_status cnn_plan_augment(cnn_plan *plan, const cnn_gather_source *source, uint32_t first,
+                            uint32_t last, const cnn_pass *pass);
 cnn_status cnn_plan_forward(cnn_plan *plan, const cnn_pass *pass);
 /* Loss, its gradient and hits of the pass, into its batch's slot of the tally. */
 cnn_status cnn_plan_loss(cnn_plan *plan, const cnn_pass *pass, size_t slot);

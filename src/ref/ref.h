@@ -8,6 +8,7 @@
 
 #include <cnncl/trainer.h>
 
+#include "augment/augment.h"
 #include "layers/layer.h"
 #include "net/network.h"
 
@@ -72,6 +73,11 @@ void cnn_ref_linear_forward(float *y, const float *x, const float *w, const floa
                             const cnn_layer *layer, int n);
 void cnn_ref_linear_backward(float *dx, float *dw, float *db, const float *dy, const float *x,
                              const float *w, const cnn_layer *layer, int n);
+
+/* x (C, H, W) of one image (C, H, W), changed as its numbers say, with a hole of so many pixels.
+ * values (C) is room. normal: means (C), deviations (C); NULL: none. */
+void cnn_ref_augment(float *x, double *values, const uint8_t *bytes, cnn_shape shape, int hole,
+                     const cnn_augment_draw *draw, const float *normal);
 
 /* Mean loss over n samples of logits (N, classes); dlogits (N, classes) may be NULL; *hits is the
  * number of samples whose argmax, the first largest on a tie, is the label; hits may be NULL. */

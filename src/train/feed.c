@@ -46,7 +46,7 @@ out:
 
 static cnn_status init_slot(cnn_feed *feed, cnn_feed_slot *slot)
 {
-    size_t piece = (size_t)feed->piece, bytes = piece * feed->sample;
+    size_t piece = (size_t)feed->piece + 1, bytes = piece * feed->sample;
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_allocate(&slot->images, bytes, 1, "a batch of images"));
     CNN_TRY(cnn_allocate(&slot->labels, piece, sizeof *slot->labels, "a batch of labels"));
@@ -139,19 +139,34 @@ cnn_status cnn_feed_set_order(cnn_feed *feed, const uint32_t *order, size_t coun
     if (!feed->streaming)
         return cnn_buffer_write(&feed->order, 0, order, bytes);
     memcpy(feed->host_order, order, bytes);
+    feed->given_order = feed->host_order;
     return CNN_OK;
 }
 
-/* Collects the piece on the host and sends it; waits only for the write of two pieces ago. */
-static cnn_status stream(cnn_feed *feed, cnn_feed_slot *slot, size_t first, int n)
+/* Places of the pass's order: n from first on, and the one that the first is mixed with. */
+typedef struct places {
+    size_t first, last;
+    int n;
+    bool mixed;
+} places;
+
+/* The split's sample number i of these; n is the one behind. */
+static size_t sample_at(const cnn_feed *feed, const places *at, size_t i)
 {
-    size_t bytes = feed->sample;
+    size_t place = i < (size_t)at->n ? at->first + i : at->last;
+    return feed->ordered ? feed->given_order[place] : place;
+}
+
+/* Collects the piece on the host and sends it; waits only for the write of two pieces ago. */
+static cnn_status stream(cnn_feed *feed, cnn_feed_slot *slot, const places *at)
+{
+    size_t bytes = feed->sample, n = (size_t)at->n + at->mixed;
     const uint16_t *labels = cnn_dataset_labels(feed->dataset, feed->split);
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_buffer_settle(&slot->images_written, feed->device));
     CNN_TRY(cnn_buffer_settle(&slot->labels_written, feed->device));
-    for (size_t i = 0; i < (size_t)n; i++) {
-        size_t index = feed->ordered ? feed->host_order[first + i] : first + i;
+    for (size_t i = 0; i < n; i++) {
+        size_t index = sample_at(feed, at, i);
         uint8_t *target = slot->images + i * bytes;
         if (feed->rows)
             memcpy(target, feed->rows + index * bytes, bytes);
@@ -160,9 +175,9 @@ static cnn_status stream(cnn_feed *feed, cnn_feed_slot *slot, size_t first, int 
         slot->labels[i] = labels[index];
     }
     CNN_TRY(cnn_buffer_write_async(&slot->images_written, &slot->device_images, slot->images,
-                                   (size_t)n * bytes));
+                                   n * bytes));
     CNN_TRY(cnn_buffer_write_async(&slot->labels_written, &slot->device_labels, slot->labels,
-                                   (size_t)n * sizeof *labels));
+                                   n * sizeof *labels));
 out:
     return status;
 }
@@ -183,6 +198,37 @@ static double weigh(const cnn_feed *feed, const uint32_t *order, size_t begin)
     return sum;
 }
 
+/* Contrast goes about an image's own mean. streamed (n + 1 samples): NULL where they are resident. */
+static void set_greys(cnn_augment_draw *draws, const cnn_feed *feed, const places *at,
+                      const uint8_t *streamed)
+{
+    const int *shape = cnn_dataset_shape(feed->dataset);
+    const uint8_t *all = cnn_dataset_images(feed->dataset, feed->split);
+    size_t pixels = (size_t)shape[1] * (size_t)shape[2];
+    for (size_t i = 0; i < (size_t)at->n + at->mixed; i++) {
+        size_t place = streamed ? i : sample_at(feed, at, i);
+        draws[i].grey =
+            cnn_augment_grey((streamed ? streamed : all) + place * feed->sample, shape[0], pixels);
+    }
+}
+
+/* The plan's input and labels of these places of a source; of a streamed one those that were sent. */
+static cnn_status put(cnn_feed *feed, cnn_plan *plan, const cnn_gather_source *source,
+                      const places *at, const uint8_t *streamed, cnn_pass *pass)
+{
+    size_t first = streamed ? 0 : at->first, last = streamed ? (size_t)at->n : at->last;
+    cnn_augment_draw *draws;
+    cnn_status status = CNN_OK;
+    if (!pass->training || !plan->augment.kernel.handle)
+        return cnn_plan_gather(plan, source, (uint32_t)first, pass->n);
+    CNN_TRY(cnn_augment_draw_pass(&draws, &plan->augment, pass));
+    if (plan->augment.options.color > 0.0)
+        set_greys(draws, feed, at, streamed);
+    status = cnn_plan_augment(plan, source, (uint32_t)first, (uint32_t)last, pass);
+out:
+    return status;
+}
+
 cnn_status cnn_feed_piece(cnn_pass *pass, cnn_feed *feed, cnn_plan *plan, size_t index)
 {
     size_t begin = index * (size_t)feed->batch, first = begin + (size_t)pass->before;
@@ -191,16 +237,21 @@ cnn_status cnn_feed_piece(cnn_pass *pass, cnn_feed *feed, cnn_plan *plan, size_t
     pass->after = left - pass->n;
     if (feed->weights && pass->training)
         pass->weight = weigh(feed, feed->ordered ? feed->given_order : NULL, begin);
+    size_t whole = (size_t)cnn_pass_whole(pass);
+    const places at = {.first = first,
+                       .last = begin + ((size_t)pass->before + whole - 1) % whole,
+                       .n = pass->n,
+                       .mixed = pass->training && plan->augment.options.mixup > 0.0};
     if (!feed->streaming) {
         cnn_gather_source resident = {feed->images.mem, feed->labels.mem,
                                       feed->ordered ? feed->order.mem : NULL};
-        return cnn_plan_gather(plan, &resident, (uint32_t)first, pass->n);
+        return put(feed, plan, &resident, &at, NULL, pass);
     }
     cnn_feed_slot *slot = &feed->slots[feed->next_slot];
     feed->next_slot = (feed->next_slot + 1) % CNN_FEED_SLOTS;
-    cnn_status status = stream(feed, slot, first, pass->n);
+    cnn_status status = stream(feed, slot, &at);
     if (status != CNN_OK)
         return status;
     cnn_gather_source streamed = {slot->device_images.mem, slot->device_labels.mem, NULL};
-    return cnn_plan_gather(plan, &streamed, 0, pass->n);
+    return put(feed, plan, &streamed, &at, slot->images, pass);
 }

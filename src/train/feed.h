@@ -12,7 +12,7 @@ enum { CNN_FEED_SLOTS = 2 };
 
 /* A streamed piece of a batch on its way. */
 typedef struct cnn_feed_slot {
-    uint8_t *images; /* host (piece): samples */
+    uint8_t *images; /* host (piece + 1): samples, and the one that the first is mixed with */
     uint16_t *labels;
     cnn_buffer device_images, device_labels;
     cl_event images_written, labels_written; /* NULL: none pending */
@@ -25,7 +25,7 @@ typedef struct cnn_feed {
     int batch, piece; /* samples of a batch, and the most of a pass */
     bool streaming;
     size_t sample;                       /* bytes of one */
-    const uint32_t *given_order;         /* the caller's, while it is the order */
+    const uint32_t *given_order;         /* the caller's, while it is the order; or host_order */
     const float *weights;                /* of each class, for training; NULL: none */
     uint8_t *rows;                       /* they, where they are rows: the feed's own */
     size_t count;                        /* samples of a pass: the whole split or a part of it */

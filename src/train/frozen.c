@@ -24,12 +24,12 @@ static bool is_room_for(double bytes)
     return pages <= 0.0 || bytes <= share * pages * page;
 }
 
-/* Nothing random happens to images before they go through the network. */
+/* Where images are not changed anew in each step. */
 static bool is_worth_keeping(const cnn_trainer *trainer)
 {
     const cnn_network *network = trainer->model->network;
     int cut = cnn_frozen_cut(network, trainer->frozen);
-    if (cut == 0 || trainer->options.recompute)
+    if (cut == 0 || trainer->options.recompute || cnn_augments(&trainer->options.augment))
         return false;
     double row = (double)cnn_shape_count(cnn_network_value_shape(network, cut)) * sizeof(float);
     if (is_room_for(row * (double)count_samples(trainer->dataset)))
@@ -67,7 +67,10 @@ static void say_frozen(const cnn_trainer *trainer)
                 frozen, layers, network->layers[cut - 1].name,
                 cnn_shape_count(cnn_network_value_shape(network, cut)));
     else
-        cnn_log(CNN_LOG_INFO, "%d of %d layers with parameters are frozen", frozen, layers);
+        cnn_log(CNN_LOG_INFO, "%d of %d layers with parameters are frozen%s", frozen, layers,
+                cnn_augments(&trainer->options.augment)
+                    ? "; what they give is computed in every step, of images that are changed anew"
+                    : "");
 }
 
 cnn_status cnn_trainer_freeze(cnn_trainer *trainer)

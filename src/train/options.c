@@ -13,6 +13,7 @@
 #include "optim/rate.h"
 #include "optim/words.h"
 #include "plan/plan.h"
+#include "train/augment_words.h"
 
 typedef enum option_kind { WHOLE, NUMBER, SEED, FLAG, WORDS, PATTERNS } option_kind;
 
@@ -72,6 +73,7 @@ static const option_row rows[] = {
     ADDED(label_smoothing, "--label-smoothing", NUMBER, STAYS),
     TEXT(balanced_classes, "--class-weights", &cnn_class_weights_words, STAYS),
     ADDED(ema, "--ema", NUMBER, STAYS),
+    TEXT(augment, "--augment", &cnn_augment_words, STAYS),
 };
 
 enum { ROWS = sizeof rows / sizeof rows[0] };
@@ -225,6 +227,7 @@ cnn_status cnn_train_options_check(const cnn_train_options *options)
     CNN_TRY(check_whole(options->checkpoint_steps, "--checkpoint-steps", 0));
     CNN_TRY(check_numbers(options));
     CNN_TRY(check_together(options));
+    CNN_TRY(cnn_augment_check(&options->augment, NULL));
     status = check_schedule(options);
 out:
     return status;

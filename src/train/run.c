@@ -121,11 +121,11 @@ static cnn_status evaluate_all(cnn_epoch *epoch, evaluation *decisive, cnn_train
     return status;
 }
 
-static void shuffle(cnn_trainer *trainer)
+void cnn_trainer_shuffle(cnn_trainer *trainer, int epoch)
 {
     size_t count = trainer->train_count;
     cnn_philox_permutation(trainer->order, (uint32_t)count, trainer->options.seed,
-                           CNN_STREAM_SHUFFLE, 0, (uint64_t)trainer->loop.epoch);
+                           CNN_STREAM_SHUFFLE, 0, (uint64_t)epoch);
     if (trainer->held_count > 0)
         for (size_t i = 0; i < count; i++)
             trainer->order[i] = trainer->members[trainer->order[i]];
@@ -136,7 +136,7 @@ static cnn_status train_epoch(cnn_epoch *epoch, cnn_trainer *trainer)
 {
     cnn_loop *loop = &trainer->loop;
     cnn_status status = CNN_OK;
-    shuffle(trainer);
+    cnn_trainer_shuffle(trainer, loop->epoch);
     CNN_TRY(cnn_feed_set_order(&trainer->train, trainer->order, trainer->train_count));
     CNN_TRY(cnn_loop_run(loop));
     epoch->loss = loop->sums.batch_loss;

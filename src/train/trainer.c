@@ -117,7 +117,7 @@ static cnn_status shape_loss(cnn_trainer *trainer)
     if (options->balanced_classes)
         CNN_TRY(balance(trainer));
     trainer->train.weights = trainer->weights;
-    if (trainer->weights || options->label_smoothing > 0.0)
+    if (trainer->weights || options->label_smoothing > 0.0 || options->augment.mixup > 0.0)
         status = cnn_softmax_shape(&trainer->plan->softmax, options->label_smoothing,
                                    trainer->weights);
 out:

@@ -58,6 +58,8 @@ cnn_status cnn_trainer_freeze(cnn_trainer *trainer);
 /* Computes the rows that the feeds are to have, if they are not there. tick may stop it. Errors:
  * STOPPED, OPENCL, MEMORY. */
 cnn_status cnn_trainer_keep(cnn_trainer *trainer, cnn_tick tick);
+/* The order of an epoch, into trainer->order. */
+void cnn_trainer_shuffle(cnn_trainer *trainer, int epoch);
 /* Adds an epoch that is over to the history. Errors: MEMORY. */
 cnn_status cnn_trainer_remember(cnn_trainer *trainer, const cnn_epoch *epoch);
 /* The model as the device has it, averaged where that is asked for. Errors: ARITHMETIC (a value that is not finite; the model is then

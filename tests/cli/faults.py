@@ -21,6 +21,8 @@ FAULTS = {
                      "fused +backward +conv", "the gradient of"),
     "a wrong label": ("gather.cl", "batch_labels[sample] = labels[index]",
                       "batch_labels[sample] = labels[first]", "fused +gather", r"label \d+ of the batch"),
+    "a wrong mixture": ("augment.cl", "part * values[c] +", "part * 1.001f * values[c] +", "fused +augment",
+                        "the batch: relative error"),
     "a wrong loss": ("softmax.cl", "exp(z[j] - most);", "exp(z[j] - most) + 1e-3f;", "fused +loss",
                      "relative error"),
     "a NaN that is not marked": ("softmax.cl", "!isfinite(loss)", "loss - loss > 0.0f",

@@ -117,8 +117,8 @@ class Training(CommandTest):
     def test_the_doctors_word_counts(self):
         network = [*TRAINING[:8], "--xdim", "1,8,8"]
         self.run_command("doctor", *network, env=self.env)
-        self.assertEqual(len(os.listdir(self.cache)), 4)  # fused and plain; in pieces
-        for options in [], ["--micro-batch", "8"]:
+        self.assertEqual(len(os.listdir(self.cache)), 8)  # fused and plain; in pieces; images changed
+        for options in [], ["--micro-batch", "8"], ["--augment", "flip"]:
             self.assert_checked(self.train("run", "-v", *options, env=self.env), checked=False)
 
     def test_the_update_of_the_optimizer_is_checked(self):

@@ -24,7 +24,7 @@ COMMANDS = {
 }
 
 COMMANDS["train"] += (" optimizer schedule warmup fixed-momentum momentum nesterov weight-decay decay-all"
-                      " clip-norm label-smoothing class-weights ema recipe")
+                      " clip-norm label-smoothing class-weights ema augment recipe")
 
 # What is refused, and what the message says.
 WRONG = [
@@ -117,6 +117,9 @@ WRONG = [
     ("train --fixed-momentum", "--fixed-momentum: expected --schedule onecycle with it"),
     ("train --label-smoothing 1", r"--label-smoothing: expected a number in \[0, 1\), found '1'"),
     ("train --class-weights equal", "--class-weights: expected none or balanced, found 'equal'"),
+    ("train --augment flop", "--augment: expected none, or of flip, shift=PIXELS, .*, found 'flop'"),
+    ("train --augment shift=70000", "--augment: expected none, or .*, found 'shift=70000'"),
+    ("eval --augment flip", "--augment is no option of the command eval"),
     ("train --ema 1", r"--ema: expected a number in \[0, 1\), found '1'"),
     ("train --recipe nope", "no recipe is called 'nope' in .*: expected cifar94, finetune, folder, mnist99;"),
     ("train --recipe ./nope", r"--recipe: \./nope: cannot be opened"),

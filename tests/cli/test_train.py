@@ -1,4 +1,5 @@
 """Training runs: their lines, their files, and what refuses or ends them."""
+import json
 import os
 import re
 import subprocess
@@ -59,6 +60,21 @@ class Run(CommandTest):
         streamed = self.train("streamed", "--stream")
         self.assertEqual(streamed.stdout, resident.stdout)
         self.assertIn("streamed from the host", streamed.stderr)
+
+    def test_augmented_images(self):
+        whole = self.train("changed", "--epochs", "2", "--augment", "shift=1,mixup=0.3")
+        self.assertIn("what the network is given: changed/augmented.png", whole.stderr)
+        self.assertRegex(whole.stdout, lines_of([0, 1]))
+        self.assertTrue(self.exists("changed/augmented.png"))
+        with open(self.folder + "/changed/cnn.run.json", encoding="utf-8") as file:
+            self.assertEqual(json.load(file)["options"]["augment"], "shift=1,mixup=0.3")
+        refused = self.run_command("train", "--resume", "--out", "changed", "--augment", "flip", code=1)
+        self.assertIn('--augment: expected "shift=1,mixup=0.3" as in ', refused.stderr)
+        self.train("changed", "--epochs", "1")
+        self.assertFalse(self.exists("changed/augmented.png"))
+        refused = self.run_command("train", *TRAINING, "--data", self.data, "--out", "shifted",
+                                   "--augment", "shift=500", code=2)
+        self.assertIn("--augment: shift: expected fewer pixels than the images have, ", refused.stderr)
 
     def test_variants(self):
         for more in (["--no-fuse"], ["--batchnorm"], ["--cdims", "none"], ["--hdims", "none"],
