@@ -56,6 +56,10 @@ CNN_API cnn_status cnn_dataset_load(cnn_dataset **dataset, const char *path);
 CNN_API cnn_status cnn_dataset_open(cnn_dataset **dataset, const char *path,
                                     const cnn_data_options *options);
 
+/** Does cnn_dataset_load() find a folder of pictures there? path as there, NULL: of $CNN_CL_DATA
+ * alone. What is broken is none. Errors: MEMORY. */
+CNN_API cnn_status cnn_dataset_is_folder_of_pictures(bool *found, const char *path);
+
 /** A data set from arrays of the caller's, which are copied. shape is channels, height, width;
  * images are (N, C, H, W) bytes, scaled by 1/255 when they are used; labels are (N), below 65535.
  * The test split may be empty (count 0, NULL pointers). Errors: ARGUMENT, MEMORY. */

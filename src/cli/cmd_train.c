@@ -275,6 +275,10 @@ static int prepare(train_run *run)
 {
     cli_options *options = run->options;
     int code = 0;
+    if (options->untold_recipe)
+        cli_info("a folder of pictures and no option of network, training or preparation: --recipe "
+                 "%s is taken",
+                 options->untold_recipe);
     CLI_TRY(cli_train_find(run));
     CLI_TRY(cli_train_files_check(&run->files, options->no_clobber));
     CLI_TRY(cli_train_load(run));

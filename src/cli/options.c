@@ -281,8 +281,9 @@ int cli_options_parse(cli_options *options, int argc, char **argv)
         code = take_word(options, argv[optind]);
     if (code == 0)
         code = check_rows(options);
-    if (code == 0 && options->recipe && !options->help)
-        code = cli_recipe_take(options, options->recipe);
+    if (code == 0 && !options->help)
+        code = options->recipe ? cli_recipe_take(options, options->recipe)
+                               : cli_recipe_take_untold(options);
     if (code == 0)
         code = check_together(options);
     options->train.seed = options->seed;

@@ -76,6 +76,7 @@ struct cli_options {
 
     const char *data; /* NULL for the usual places */
     const char *recipe; /* NULL for none */
+    const char *untold_recipe; /* taken without being asked for; NULL for none */
     char *recipe_text;  /* its options point into it */
     const char *out;  /* NULL for runs/NAME */
     bool no_clobber;

@@ -131,6 +131,34 @@ static int take_lines(cli_options *options, const char *path)
     return code;
 }
 
+/* Options that say nothing of the network, its training or the preparation of pictures. */
+static bool is_beside(const cli_option_row *row)
+{
+    static const char *const names[] = {
+        "data",     "out",          "name",        "no-clobber",  "log-json", "checkpoint-every",
+        "stream",   "trust-device", "skip-broken", "no-cache",    "help",     "checkpoint-steps",
+    };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(row->name, names[i]) == 0)
+            return true;
+    return row->group == CLI_GLOBAL;
+}
+
+int cli_recipe_take_untold(cli_options *options)
+{
+    bool pictures = false;
+    if (!options->command || !(options->command->groups & CLI_TRAIN))
+        return 0;
+    for (int i = 0; cli_option_rows[i].name; i++)
+        if (options->given[i] && !is_beside(&cli_option_rows[i]))
+            return 0;
+    int code = cli_check(cnn_dataset_is_folder_of_pictures(&pictures, options->data));
+    if (code != 0 || !pictures)
+        return code;
+    options->untold_recipe = "folder";
+    return cli_recipe_take(options, options->untold_recipe);
+}
+
 int cli_recipe_take(cli_options *options, const char *recipe)
 {
     char *path = NULL;

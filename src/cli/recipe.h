@@ -8,5 +8,8 @@
  * those that the command line gives. Returns 0, or an exit code after saying what is wrong, with file
  * and line. */
 int cli_recipe_take(cli_options *options, const char *recipe);
+/* Takes the recipe "folder" where train gets a folder of pictures and no option of network, training
+ * or preparation. Returns as that. */
+int cli_recipe_take_untold(cli_options *options);
 
 #endif

@@ -266,19 +266,28 @@ static cnn_status has_classes(bool *found, const cnn_site *site, bool gifs)
     return status;
 }
 
+/* Where there is nothing else, GIF files are taken. */
+cnn_status cnn_folders_find(bool *found, bool *gifs, const cnn_site *site)
+{
+    cnn_status status = CNN_OK;
+    *found = *gifs = false;
+    if (site->kind != CNN_SITE_FOLDER)
+        return CNN_OK;
+    CNN_TRY(has_classes(found, site, false));
+    *gifs = !*found;
+    if (*gifs)
+        status = has_classes(found, site, true);
+out:
+    return status;
+}
+
 cnn_status cnn_folders_open(cnn_sources *sources, bool *taken, const cnn_site *site,
                             const cnn_data_options *options)
 {
     const char *folders[CNN_SPLITS] = {NULL};
-    bool sorted = true, gifs = false;
+    bool sorted = true, gifs;
     cnn_status status = CNN_OK;
-    if (site->kind != CNN_SITE_FOLDER)
-        return CNN_OK;
-    CNN_TRY(has_classes(taken, site, false));
-    if (!*taken) { /* where there is nothing else, GIF files are taken */
-        gifs = true;
-        CNN_TRY(has_classes(taken, site, true));
-    }
+    CNN_TRY(cnn_folders_find(taken, &gifs, site));
     if (!*taken)
         return CNN_OK;
     CNN_TRY(find_splits(folders, site));

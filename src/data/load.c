@@ -69,6 +69,21 @@ cnn_status cnn_dataset_load_first(cnn_dataset **dataset, const cnn_place *places
     return fail_nowhere(places, count);
 }
 
+cnn_status cnn_dataset_is_folder_of_pictures(bool *found, const char *path)
+{
+    CNN_NEED(found);
+    const char *variable = getenv("CNN_CL_DATA");
+    cnn_site site = {.path = path ? path : variable, .kind = CNN_SITE_ABSENT};
+    cnn_status status = CNN_OK;
+    *found = false;
+    if (!site.path || !*site.path)
+        return CNN_OK;
+    if (look(&site) == CNN_OK) /* what cannot be read is told where it is loaded */
+        status = cnn_site_has_pictures(found, &site);
+    cnn_listing_finish(&site.listing);
+    return status;
+}
+
 cnn_status cnn_dataset_load(cnn_dataset **dataset, const char *path)
 {
     CNN_NEED(dataset);

@@ -43,12 +43,16 @@ cnn_status cnn_npz_open(cnn_sources *sources, bool *taken, const cnn_site *site,
                         const cnn_data_options *options);
 cnn_status cnn_folders_open(cnn_sources *sources, bool *taken, const cnn_site *site,
                             const cnn_data_options *options);
+/* Are there folders of pictures? gifs: those that there are are GIF files. Errors: MEMORY. */
+cnn_status cnn_folders_find(bool *found, bool *gifs, const cnn_site *site);
 cnn_status cnn_csv_open(cnn_sources *sources, bool *taken, const cnn_site *site,
                         const cnn_data_options *options);
 
 /* Asks every format. Errors: theirs, FILE, MEMORY. */
 cnn_status cnn_site_open(cnn_sources *sources, bool *taken, const cnn_site *site,
                          const cnn_data_options *options);
+/* Is it a folder of pictures, and of no format that is asked before? Errors: MEMORY. */
+cnn_status cnn_site_has_pictures(bool *found, const cnn_site *site);
 /* The first bytes of a regular file. Errors: FILE. */
 cnn_status cnn_site_head(uint8_t head[CNN_SIGNATURE_BYTES], size_t *size, const char *path);
 /* What is there instead, and what is wanted. Errors: always FILE or DATA, or MEMORY. */

@@ -31,6 +31,21 @@ cnn_status cnn_site_open(cnn_sources *sources, bool *taken, const cnn_site *site
     return status;
 }
 
+cnn_status cnn_site_has_pictures(bool *found, const cnn_site *site)
+{
+    const cnn_data_options options = {0};
+    bool gifs;
+    cnn_status status = cnn_folders_find(found, &gifs, site);
+    for (size_t i = 0; status == CNN_OK && *found && formats[i] != cnn_folders_open; i++) {
+        cnn_sources sources = {0};
+        bool taken = false;
+        if (formats[i](&sources, &taken, site, &options) != CNN_OK || taken)
+            *found = false;
+        cnn_sources_finish(&sources);
+    }
+    return status;
+}
+
 cnn_status cnn_site_head(uint8_t head[CNN_SIGNATURE_BYTES], size_t *size, const char *path)
 {
     struct stat info;

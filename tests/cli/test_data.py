@@ -35,6 +35,18 @@ class Pictures(CommandTest):
                                 "32", "--lr", "1e-2", "--out", "run", *options, code=code,
                                 env=environment(**changes))
 
+    def test_a_recipe_is_taken_unasked(self):
+        """Where that is so is told before the pictures are refused: one class is too few."""
+        shutil.rmtree(self.path("photos"))
+        os.makedirs(self.path("photos/train/cat"))
+        shutil.copy(os.path.join(self.data, os.listdir(self.data)[0]), self.path("photos/train/cat/0.png"))
+        said = "a folder of pictures and no option of network, training or preparation: --recipe folder is taken"
+        for options, taken in ([], True), (["--skip-broken", "--seed", "3"], True), (["--epochs", "3"], False), \
+                (["--net", "resnet20"], False), (["--recipe", "folder"], False), (["--size", "8,8"], False):
+            done = self.run_command("train", "--data", "photos", "--out", "run", *options, code=1)
+            self.assertEqual(said in done.stderr, taken, options)
+        self.assertNotIn("--recipe", self.run_command("train", "--data", self.data, "--help").stderr)
+
     def test_from_training_to_prediction(self):
         done = self.learn("--fit", "pad", "--early-stop", "5")
         lines = done.stdout.splitlines()
