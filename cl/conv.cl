@@ -22,7 +22,8 @@
  *   OCB 16          output channels of a register block: 8 or 16
  *   PX 4            pixels of a register block: 1 to 6
  *   ICB 4           input channels of a register block of the weights' gradient: 1 to 6
- *   ROWS 8          rows of a plane that the weights' gradient takes at a time */
+ *   ROWS 8          rows of a plane that the weights' gradient takes at a time
+ * What stands behind it in the same step: epilogue.cl. */
 #if !defined(IC) || !defined(IH) || !defined(IW) || !defined(OC) || !defined(OH) ||                \
     !defined(OW) || !defined(KH) || !defined(KW) || !defined(PT) || !defined(PL)
 #error "IC, IH, IW, OC, OH, OW, KH, KW, PT and PL must be given"
@@ -59,6 +60,7 @@
 #endif
 
 #include "channels.cl"
+#include "epilogue.cl"
 #include "loop.cl"
 
 #define ICG (IC / GROUPS)
@@ -149,10 +151,12 @@ static void add_products(float8 sum[PX][VECTORS], const global float *plane,
     }
 }
 
-/* y (n, OH, OW, OC) from x (n, IH, IW, IC); bias (OC) at bias_offset, none where that is
- * negative. A work-item computes one row of one block of output channels. */
-kernel void conv_direct(global float *y, const global float *x, const global float *packed,
-                        const global float *bias, int bias_offset, int n)
+/* y (n, OH, OW, OC) from x (n, IH, IW, IC) and what the epilogue adds, z (as y); bias (OC) at
+ * bias_offset, none where that is negative. A work-item computes one row of one block of output
+ * channels. */
+kernel void conv_direct(global float *y, const global float *x, const global float *z,
+                        const global float *packed, const global float *bias, int bias_offset,
+                        int n)
 {
     const size_t item = get_global_id(0);
     if (item >= (size_t)n * BLOCKS * OH)
@@ -162,7 +166,7 @@ kernel void conv_direct(global float *y, const global float *x, const global flo
     const size_t sample = item / ((size_t)OH * BLOCKS);
     const global float *plane = x + sample * (IH * IW * IC) + group * ICG;
     const global float *weight = packed + (size_t)block * (TAPS * ICG * OCB);
-    global float *row = y + (sample * OH + oy) * (OW * OC) + group * OCG;
+    const size_t row = (sample * OH + oy) * (OW * OC) + group * OCG;
 
     float8 start[VECTORS];
     for (int v = 0; v < VECTORS; ++v)
@@ -182,8 +186,11 @@ kernel void conv_direct(global float *y, const global float *x, const global flo
             for (int p = 0; p < PX; ++p)
                 if (ox + p * STEP < OW)
 #pragma unroll
-                    for (int v = 0; v < VECTORS; ++v)
-                        STORE_BLOCK(sum[p][v], row + (ox + p * STEP) * OC, o + v * 8);
+                    for (int v = 0; v < VECTORS; ++v) {
+                        const size_t pixel = row + (ox + p * STEP) * OC;
+                        STORE_BLOCK(finish_channels(sum[p][v], z + pixel, o + v * 8, OCG),
+                                    y + pixel, o + v * 8);
+                    }
         }
 }
 

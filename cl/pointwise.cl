@@ -5,12 +5,13 @@
  *
  * Layout: activations (pixels, C), pixels = n * H * W; weights (O, I) as they are saved.
  * Must be given, as the kernel sees them (the gradient of the input swaps them): IC, OC; ROWS,
- * WIDE. */
+ * WIDE. What stands behind it in the same step: epilogue.cl. */
 #if !defined(IC) || !defined(OC) || !defined(ROWS) || !defined(WIDE)
 #error "IC, OC, ROWS and WIDE must be given"
 #endif
 
 #include "channels.cl"
+#include "epilogue.cl"
 #include "loop.cl"
 
 #define LANES 16
@@ -31,9 +32,9 @@ kernel void pointwise_pack(global float *u, const global float *w, int w_offset,
     }
 }
 
-/* `count` pixels, ROWS at most, of a block of y from x and the block's u (IC, OCB). */
-static void multiply(global float *y, const global float *x, const global float *u,
-                     const float16 *start, int o, int count)
+/* `count` pixels, ROWS at most, of a block of y from x, z and the block's u (IC, OCB). */
+static void multiply(global float *y, const global float *x, const global float *z,
+                     const global float *u, const float16 *start, int o, int count)
 {
     const global float *pixel[ROWS];
     float16 sum[ROWS][WIDE];
@@ -60,7 +61,8 @@ static void multiply(global float *y, const global float *x, const global float 
 #pragma unroll
         for (int w = 0; w < WIDE; ++w)
             if (r < count && (OC % OCB == 0 || o + w * LANES < OC))
-                store_wide(sum[r][w], y + r * OC, o + w * LANES, OC);
+                store_wide(finish_wide(sum[r][w], z + r * OC, o + w * LANES, OC), y + r * OC,
+                           o + w * LANES, OC);
 }
 
 /* The stretch of the pixels that a work-item takes. */
@@ -69,10 +71,11 @@ static int stretch_at(int pixels, int item, int items)
     return (int)((long)((pixels + ROWS - 1) / ROWS) * item / items) * ROWS;
 }
 
-/* y (pixels, OC) from x (pixels, IC) and u; bias (OC) at bias_offset, none where that is negative.
- */
-kernel void pointwise_forward(global float *y, const global float *x, const global float *u,
-                              const global float *bias, int bias_offset, int pixels, int items)
+/* y (pixels, OC) from x (pixels, IC), u, and what the epilogue adds, z (pixels, OC); bias (OC) at
+ * bias_offset, none where that is negative. */
+kernel void pointwise_forward(global float *y, const global float *x, const global float *z,
+                              const global float *u, const global float *bias, int bias_offset,
+                              int pixels, int items)
 {
     const int item = get_global_id(0);
     if (item >= items)
@@ -91,7 +94,8 @@ kernel void pointwise_forward(global float *y, const global float *x, const glob
                 global float *target = y + (size_t)i * OC;
                 const global float *source = x + (size_t)i * IC;
                 const global float *weight = u + (size_t)block * (IC * OCB);
-                multiply(target, source, weight, start, block * OCB, min(ROWS, end - i));
+                multiply(target, source, z + (size_t)i * OC, weight, start, block * OCB,
+                         min(ROWS, end - i));
             }
         }
 }

@@ -17,7 +17,8 @@
  *   ROWS, WIDE        a register block: tiles (or input channels), vectors of 16 output channels
  *   CHUNK             tiles of a chunk, a multiple of ROWS
  *   V_PITCH, M_PITCH  floats from one point to the next in v (CHUNK * ICP at least) and m
- *   ITEM              floats of a work-item: v, m, a half-transformed tile, a pixel of zeros */
+ *   ITEM              floats of a work-item: v, m, a half-transformed tile, a pixel of zeros
+ * What stands behind it in the same step: epilogue.cl. */
 #if !defined(IC) || !defined(IH) || !defined(IW) || !defined(OC) || !defined(OH) ||                \
     !defined(OW) || !defined(PT) || !defined(PL) || !defined(ROWS) || !defined(WIDE) ||            \
     !defined(CHUNK) || !defined(V_PITCH) || !defined(M_PITCH) || !defined(ITEM)
@@ -27,6 +28,7 @@
 #define POINT_VECTOR float16
 
 #include "channels.cl"
+#include "epilogue.cl"
 #include "loop.cl"
 #include "winograd_points.cl"
 
@@ -158,9 +160,9 @@ static void multiply(global float *m, const global float *v, const global float 
             vstore16(sum[r][w], w, m + r * OCP);
 }
 
-/* 16 channels from o on of a tile of y (n, OH, OW, OC). */
-static void store_tile(global float *y, global float *half_way, const global float *m, float16 bias,
-                       int tile, int o)
+/* 16 channels from o on of a tile of y (n, OH, OW, OC), and of z where the epilogue adds it. */
+static void store_tile(global float *y, const global float *z, global float *half_way,
+                       const global float *m, float16 bias, int tile, int o)
 {
     const int top = tile / TILES_X % TILES_Y * SIDE, left = tile % TILES_X * SIDE;
     const int rows = OH % SIDE == 0 ? SIDE : min(SIDE, OH - top);
@@ -176,7 +178,7 @@ static void store_tile(global float *y, global float *half_way, const global flo
         for (int i = 0; i < SIDE; ++i)
             vstore16(r[i], i * POINTS + x, half_way);
     }
-    y += tile / TILES * (size_t)(OH * OW * OC) + (top * OW + left) * OC;
+    const size_t corner = tile / TILES * (size_t)(OH * OW * OC) + (top * OW + left) * OC;
 #pragma unroll
     for (int i = 0; i < SIDE; ++i) {
 #pragma unroll
@@ -185,8 +187,10 @@ static void store_tile(global float *y, global float *half_way, const global flo
         transform_output(r, d, SIDE);
 #pragma unroll
         for (int x = 0; x < SIDE; ++x)
-            if (i < rows && x < columns)
-                store_wide(r[x] + bias, y + (i * OW + x) * OC, o, OC);
+            if (i < rows && x < columns) {
+                const size_t pixel = corner + (i * OW + x) * OC;
+                store_wide(finish_wide(r[x] + bias, z + pixel, o, OC), y + pixel, o, OC);
+            }
     }
 }
 
@@ -203,12 +207,12 @@ static void clear_zeros(global float *zeros)
         zeros[c] = 0.0f;
 }
 
-/* y (n, OH, OW, OC) from x (n, IH, IW, IC) and u at the beginning of the scratch memory, behind
- * which, from float number `begin` on, each of the work-items has ITEM floats; bias (OC) at
- * bias_offset, none where that is negative. */
-kernel void winograd_conv_forward(global float *y, const global float *x, const global float *bias,
-                                  int bias_offset, global float *scratch, int begin, int n,
-                                  int items)
+/* y (n, OH, OW, OC) from x (n, IH, IW, IC), what the epilogue adds, z (as y), and u at the beginning
+ * of the scratch memory, behind which, from float number `begin` on, each of the work-items has ITEM
+ * floats; bias (OC) at bias_offset, none where that is negative. */
+kernel void winograd_conv_forward(global float *y, const global float *x, const global float *z,
+                                  const global float *bias, int bias_offset,
+                                  global float *scratch, int begin, int n, int items)
 {
     const int item = get_global_id(0), tiles = n * TILES;
     if (item >= items)
@@ -233,7 +237,7 @@ kernel void winograd_conv_forward(global float *y, const global float *x, const 
             const float16 start = bias_offset < 0 ? (float16)0.0f
                                                   : load_wide(bias + bias_offset, o, OC);
             for (int i = 0; i < count; ++i)
-                store_tile(y, half_way, m + i * OCP + o, start, first + i, o);
+                store_tile(y, z, half_way, m + i * OCP + o, start, first + i, o);
         }
     }
 }

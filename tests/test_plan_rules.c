@@ -27,7 +27,7 @@ static const char *const others[] = {
     "Conv2d(33, 3, padding=(2, 0))\n"
     "AdaptiveAvgPool2d(1)\n",
     "input(17, 8, 12)\n"
-    "d = Conv2d(16, 3, padding=(0, 1, 1, 2))\n"
+    "Conv2d(16, 3, padding=(0, 1, 1, 2))\n"
     "BatchNorm2d()\n"
     "ReLU6()\n"
     "Conv2d(24, 3)\n"
@@ -43,7 +43,16 @@ static const char *const others[] = {
     "r = ReLU()\n"
     "Conv2d(40, 1)\n"
     "c = BatchNorm2d()\n"
-    "Add(c, r)\n"
+    "s = Add(c, r)\n"
+    "Conv2d(40, (3, 5), stride=2, padding=(1, 2), groups=channels)\n"
+    "BatchNorm2d()\n"
+    "ReLU6()\n"
+    "Conv2d(20, 3, stride=(2, 1), padding=1, groups=4, bias=false)\n"
+    "d = BatchNorm2d()\n"
+    "Conv2d(20, 1, stride=(4, 2)) <- s\n"
+    "BatchNorm2d()\n"
+    "Add(d)\n"
+    "ReLU()\n"
     "AdaptiveAvgPool2d(1)\n",
 };
 enum { OTHERS = sizeof others / sizeof others[0] };
@@ -89,6 +98,22 @@ START_TEST(fused_steps_of_other_networks_agree_with_plain_c)
     cnn_network *network = other_network(_i);
     plan_case at = make_network_case(&random, network, BATCH);
     check_case(&at, transformed);
+    cnn_network_destroy(network);
+}
+END_TEST
+
+/* Plans that do not train have rules of their own. */
+START_TEST(evaluations_of_other_networks_agree_with_plain_c)
+{
+    random_source random = {.seed = (uint64_t)_i};
+    cnn_network *network = other_network(_i);
+    plan_case at = make_network_case(&random, network, BATCH);
+    at.pass.training = false;
+    cnn_plan *fused = make_plan(&at, BATCH, false, true);
+    plan_result expected = run_reference(&at), actual = run_plan(fused, &at);
+    check_plan_result(&at, &actual, &expected, transformed);
+    cnn_plan_destroy(fused);
+    plan_case_finish(&at);
     cnn_network_destroy(network);
 }
 END_TEST
@@ -172,7 +197,8 @@ static bool is_used(const cnn_rule *rule, const cnn_network *network, const cnn_
 {
     cnn_schedule schedule;
     bool used = false;
-    check_ok(cnn_schedule_init(&schedule, network, device, (cnn_schedule_options){.fuse = true}));
+    cnn_schedule_options options = {.fuse = true, .evaluation = !rule->op->backward};
+    check_ok(cnn_schedule_init(&schedule, network, device, options));
     for (int i = 0; i < schedule.step_count; i++)
         used = used || schedule.steps[i].rule == rule;
     cnn_schedule_finish(&schedule);
@@ -230,6 +256,7 @@ int main(void)
     tcase_add_test(tests, without_fusion_every_layer_is_a_step);
     tcase_add_loop_test(tests, fused_steps_agree_with_plain_c, 0, sweep(FEW_PLANS, PLANS));
     tcase_add_loop_test(tests, fused_steps_of_other_networks_agree_with_plain_c, 0, OTHERS);
+    tcase_add_loop_test(tests, evaluations_of_other_networks_agree_with_plain_c, 0, OTHERS);
     tcase_add_loop_test(tests, fused_steps_break_ties_as_plain_c, 0, sweep(TIED / 2, TIED));
     tcase_add_loop_test(tests, masks_may_drop_all_and_nothing, 0, 2);
     return run_device_suite(suite);

@@ -67,30 +67,35 @@ static void init_direct(direct *pass, const cnn_layer *layer, bool transposed)
     pass->packed = (size_t)pass->blocks * (size_t)pass->block * count_taps(layer) * in + in;
 }
 
-enum { OPTIONS_SIZE = 384 };
+enum { OPTIONS_SIZE = 384 + CNN_EPILOGUE_SIZE };
 
 /* Register blocks take every stride-th pixel of the input's gradient. */
-static void format_options(char options[OPTIONS_SIZE], const direct *pass, const cnn_layer *layer)
+static void format_options(char options[OPTIONS_SIZE], const direct *pass, const cnn_op *op)
 {
+    const cnn_layer *layer = op->layers[0];
+    char epilogue[CNN_EPILOGUE_SIZE] = "";
     const cnn_conv_options *conv = &layer->options.conv;
     cnn_shape in = pass->in, out = pass->out;
     int rows = PIXELS_AT_A_TIME / out.w;
     int width = pass->transposed ? divide_up(out.w, conv->stride[1]) : out.w;
+    if (!pass->transposed)
+        cnn_op_format_epilogue(epilogue, op);
     snprintf(options, OPTIONS_SIZE,
              "-DIC=%d -DIH=%d -DIW=%d -DOC=%d -DOH=%d -DOW=%d -DKH=%d -DKW=%d -DPT=%d -DPL=%d "
              "-DSH=%d -DSW=%d -DDH=%d -DDW=%d -DGROUPS=%d -DTRANSPOSED=%d -DOCB=%d -DPX=%d "
-             "-DICB=%d -DROWS=%d",
+             "-DICB=%d -DROWS=%d%s",
              in.c, in.h, in.w, out.c, out.h, out.w, conv->kernel[0], conv->kernel[1],
              conv->padding[0], conv->padding[1], conv->stride[0], conv->stride[1],
              conv->dilation[0], conv->dilation[1], conv->groups, pass->transposed, pass->block,
-             choose_pixels(width), choose_input_block(in.c / conv->groups), rows > 0 ? rows : 1);
+             choose_pixels(width), choose_input_block(in.c / conv->groups), rows > 0 ? rows : 1,
+             epilogue);
 }
 
 static cnn_status add_direct(cnn_op *op, const direct *pass, bool with_weights)
 {
     char options[OPTIONS_SIZE];
     cnn_status status = CNN_OK;
-    format_options(options, pass, op->layers[0]);
+    format_options(options, pass, op);
     CNN_TRY(cnn_op_add_kernel(op, "conv.cl", options, "conv_pack"));
     CNN_TRY(cnn_op_add_kernel(op, "conv.cl", options, "conv_direct"));
     if (with_weights) {
@@ -148,8 +153,9 @@ static cnn_status run_direct(cnn_op *op, const cnn_op_memory *memory, const dire
     if (status != CNN_OK)
         return status;
     size_t items = (size_t)n * (size_t)pass->blocks * (size_t)pass->out.h;
-    return CNN_LAUNCH(kernel, items, cnn_arg_mem(y), cnn_arg_mem(x), cnn_arg_mem(packed),
-                      cnn_arg_mem(parameters), cnn_arg_int(bias_offset), cnn_arg_int(n));
+    return CNN_LAUNCH(kernel, items, cnn_arg_mem(y), cnn_arg_mem(x), cnn_op_added(op, memory),
+                      cnn_arg_mem(packed), cnn_arg_mem(parameters), cnn_arg_int(bias_offset),
+                      cnn_arg_int(n));
 }
 
 static cnn_status forward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)

@@ -1,5 +1,6 @@
 #include "ops/op.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -64,6 +65,7 @@ void cnn_op_destroy(cnn_op *op)
 {
     if (!op)
         return;
+    cnn_op_destroy(op->inner);
     for (int i = 0; i < op->kernel_count; i++)
         cnn_kernel_finish(&op->kernels[i]);
     free(op);
@@ -76,6 +78,25 @@ cnn_status cnn_op_add_kernel(cnn_op *op, const char *file, const char *options, 
     if (status == CNN_OK)
         op->kernel_count++;
     return status;
+}
+
+static bool adds(const cnn_op *op)
+{
+    return op->layer_count > 1 && op->layers[1]->kind == CNN_LAYER_ADD;
+}
+
+void cnn_op_format_epilogue(char options[CNN_EPILOGUE_SIZE], const cnn_op *op)
+{
+    cnn_layer_kind last = cnn_op_last_layer(op)->kind;
+    int function = last == CNN_LAYER_RELU ? 1 : last == CNN_LAYER_RELU6 ? 2 : 0;
+    options[0] = '\0';
+    if (op->layer_count > 1)
+        snprintf(options, CNN_EPILOGUE_SIZE, " -DADD=%d -DFUNCTION=%d", adds(op), function);
+}
+
+cnn_arg cnn_op_added(const cnn_op *op, const cnn_op_memory *memory)
+{
+    return cnn_arg_mem(adds(op) ? memory->inputs[1] : memory->input);
 }
 
 size_t cnn_op_input_count(const cnn_op *op)

@@ -49,7 +49,7 @@ typedef struct cnn_chain {
     int layer_count;
     const cnn_layer *layers[CNN_OP_MAX_LAYERS]; /* of a network that outlives the op */
     bool wants_gradient; /* of the input: something that is trained stands before it */
-    bool frozen; /* parameters and statistics of a layer are not trained */
+    bool frozen;         /* parameters and statistics of a layer are not trained */
 } cnn_chain;
 
 typedef struct cnn_op cnn_op;
@@ -67,7 +67,7 @@ typedef struct cnn_op_class {
     /* Builds the kernels and sets the needs. */
     cnn_status (*init)(cnn_op *op);
     cnn_status (*forward)(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass);
-    /* Overwrites its layers' gradients and the inputs', where wanted. */
+    /* Overwrites its layers' gradients and the inputs', where wanted. NULL: evaluates alone. */
     cnn_status (*backward)(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass);
     /* For the bench: the work per sample of a pass that leaves some out, expected over the masks; a
      * multiply-add counts as 2. NULL: it does all that its layers say. */
@@ -94,6 +94,7 @@ struct cnn_op {
 
     int kernel_count;
     cnn_kernel kernels[CNN_OP_MAX_KERNELS]; /* in the order that init added them */
+    cnn_op *inner; /* which init created, for part of the work; NULL: none. Destroyed with it */
 };
 
 cnn_status cnn_op_create(cnn_op **op, const cnn_op_class *class, cnn_device *device,
@@ -110,6 +111,12 @@ static inline const cnn_layer *cnn_op_last_layer(const cnn_op *op)
 {
     return op->layers[op->layer_count - 1];
 }
+
+/* For convolutions: options of cl/epilogue.cl for the sum and the activation behind the first
+ * layer, and the other value of that sum, or another buffer, which is not read. */
+enum { CNN_EPILOGUE_SIZE = 32 };
+void cnn_op_format_epilogue(char options[CNN_EPILOGUE_SIZE], const cnn_op *op);
+cnn_arg cnn_op_added(const cnn_op *op, const cnn_op_memory *memory);
 
 /* The plain operation of a layer. */
 const cnn_op_class *cnn_op_of_layer(const cnn_layer *layer);

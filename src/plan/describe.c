@@ -15,6 +15,8 @@ static void append_kernels(cnn_text *text, const cnn_op *op)
 {
     for (int i = 0; i < op->kernel_count; i++)
         cnn_text_append(text, "      %s %s\n", op->kernels[i].name, op->kernels[i].options);
+    if (op->inner)
+        append_kernels(text, op->inner);
 }
 
 /* Numbered from the step `first` on, which has its input from elsewhere. */

@@ -32,6 +32,10 @@ bool cnn_winograd_conv_suits(const cnn_layer *layer);
 /* Convolution, 1 x 1 at stride 1: cl/pointwise.cl */
 extern const cnn_op_class cnn_pointwise_op;
 
+/* Convolution of any kind, batch norm, a sum or not, ReLU, ReLU6 or neither, in evaluation:
+ * cl/conv_norm.cl */
+extern const cnn_op_class cnn_conv_norm_op;
+
 /* Is a convolution of this shape? */
 bool cnn_pointwise_suits(const cnn_layer *layer);
 

@@ -176,8 +176,9 @@ cnn_status cnn_plan_create(cnn_plan **plan, cnn_device *device, const cnn_networ
     result->device = device;
     result->network = network;
     result->options = options;
-    CNN_TRY(cnn_schedule_init(&result->schedule, network, device,
-                              (cnn_schedule_options){options.fuse, options.frozen, options.part}));
+    CNN_TRY(cnn_schedule_init(
+        &result->schedule, network, device,
+        (cnn_schedule_options){options.fuse, options.frozen, options.part, !options.training}));
     CNN_TRY(create_steps(result));
     CNN_TRY(allocate_shared(result));
     CNN_TRY(create_join(result));

@@ -41,14 +41,14 @@ static void init_product(product *at, const cnn_op *op, int in, int out)
     at->u = cnn_round_up((size_t)out, (size_t)at->wide * LANES) * (size_t)in;
 }
 
-static cnn_status add_kernels(cnn_op *op, const product *at, int count)
+static cnn_status add_kernels(cnn_op *op, const product *at, int count, const char *epilogue)
 {
     static const char *const names[] = {"pointwise_pack", "pointwise_forward", "pointwise_gradient",
                                         "pointwise_reduce"};
-    char options[96];
+    char options[96 + CNN_EPILOGUE_SIZE];
     cnn_status status = CNN_OK;
-    snprintf(options, sizeof options, "-DIC=%d -DOC=%d -DROWS=%d -DWIDE=%d", at->in, at->out,
-             at->rows, at->wide);
+    snprintf(options, sizeof options, "-DIC=%d -DOC=%d -DROWS=%d -DWIDE=%d%s", at->in, at->out,
+             at->rows, at->wide, epilogue);
     for (int i = 0; status == CNN_OK && i < count; i++)
         status = cnn_op_add_kernel(op, "pointwise.cl", options, names[i]);
     return status;
@@ -79,11 +79,13 @@ static cnn_status init(cnn_op *op)
     pointwise_op *conv = (pointwise_op *)op;
     const cnn_layer *layer = op->layers[0];
     const product *forward = &conv->forward;
+    char epilogue[CNN_EPILOGUE_SIZE];
     cnn_status status = CNN_OK;
+    cnn_op_format_epilogue(epilogue, op);
     init_product(&conv->forward, op, layer->in.c, layer->out.c);
     init_product(&conv->backward, op, layer->out.c, layer->in.c);
-    CNN_TRY(add_kernels(op, &conv->forward, OF_LAYER));
-    CNN_TRY(add_kernels(op, &conv->backward, OF_INPUT_GRADIENT));
+    CNN_TRY(add_kernels(op, &conv->forward, OF_LAYER, epilogue));
+    CNN_TRY(add_kernels(op, &conv->backward, OF_INPUT_GRADIENT, ""));
     conv->items = items_of(op, op->batch, LEAST_FOR_SUMS);
     size_t rows = cnn_round_up((size_t)layer->in.c, (size_t)forward->rows) + 1;
     size_t columns = cnn_round_up((size_t)layer->out.c, (size_t)forward->wide * LANES);
@@ -110,10 +112,10 @@ static cnn_status run(cnn_op *op, const cnn_op_memory *memory, const product *at
     cnn_status status = CNN_OK;
     CNN_TRY(CNN_LAUNCH(&op->kernels[first_kernel], cnn_kernel_items(op->device, at->u), scratch,
                        parameters, cnn_arg_int((int)layer->params[0].offset), cnn_arg_int(turned)));
-    status =
-        CNN_LAUNCH(&op->kernels[first_kernel + 1], (size_t)items, cnn_arg_mem(y), cnn_arg_mem(x),
-                   scratch, parameters, turned ? cnn_arg_int(-1) : bias_offset(layer),
-                   cnn_arg_int((int)count_pixels(op, n)), cnn_arg_int(items));
+    status = CNN_LAUNCH(&op->kernels[first_kernel + 1], (size_t)items, cnn_arg_mem(y),
+                        cnn_arg_mem(x), cnn_op_added(op, memory), scratch, parameters,
+                        turned ? cnn_arg_int(-1) : bias_offset(layer),
+                        cnn_arg_int((int)count_pixels(op, n)), cnn_arg_int(items));
 out:
     return status;
 }

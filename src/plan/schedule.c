@@ -81,7 +81,8 @@ static void choose(cnn_schedule_step *step, const search *at, const cnn_layer *f
         1, {first}, at->schedule->wants_gradient[first->inputs[0]], is_frozen(at, first)};
     for (int i = 0; at->options.fuse && i < count; i++) {
         cnn_chain chain;
-        if ((step->rule && rules[i].layer_count <= step->rule->layer_count) ||
+        if ((!rules[i].op->backward && !at->options.evaluation) ||
+            (step->rule && rules[i].layer_count <= step->rule->layer_count) ||
             !fits(&chain, at, &rules[i], first))
             continue;
         step->rule = &rules[i];

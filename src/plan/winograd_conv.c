@@ -93,22 +93,23 @@ static void init_tiled(tiled *at, const cnn_op *op, cnn_shape in, cnn_shape out,
     at->items = (int)(chunks < most ? chunks : most);
 }
 
-enum { OPTIONS_SIZE = 256 };
+enum { OPTIONS_SIZE = 256 + CNN_EPILOGUE_SIZE };
 
-static void format_options(char options[OPTIONS_SIZE], const tiled *at)
+static void format_options(char options[OPTIONS_SIZE], const tiled *at, const char *epilogue)
 {
     snprintf(options, OPTIONS_SIZE,
              "-DIC=%d -DIH=%d -DIW=%d -DOC=%d -DOH=%d -DOW=%d -DPT=%d -DPL=%d -DROWS=%d -DWIDE=%d "
-             "-DCHUNK=%d -DV_PITCH=%zu -DM_PITCH=%zu -DITEM=%zu",
+             "-DCHUNK=%d -DV_PITCH=%zu -DM_PITCH=%zu -DITEM=%zu%s",
              at->in.c, at->in.h, at->in.w, at->out.c, at->out.h, at->out.w, at->top, at->left,
-             at->rows, at->wide, at->chunk, at->v_pitch, at->m_pitch, at->item);
+             at->rows, at->wide, at->chunk, at->v_pitch, at->m_pitch, at->item, epilogue);
 }
 
-static cnn_status add_kernels(cnn_op *op, const tiled *at, const char *const *names, int count)
+static cnn_status add_kernels(cnn_op *op, const tiled *at, const char *epilogue,
+                              const char *const *names, int count)
 {
     char options[OPTIONS_SIZE];
     cnn_status status = CNN_OK;
-    format_options(options, at);
+    format_options(options, at, epilogue);
     for (int i = 0; status == CNN_OK && i < count; i++)
         status = cnn_op_add_kernel(op, "winograd_conv.cl", options, names[i]);
     return status;
@@ -123,11 +124,13 @@ static cnn_status init(cnn_op *op)
     const cnn_layer *layer = op->layers[0];
     const int *padding = layer->options.conv.padding;
     tiled *forward = &conv->forward, *backward = &conv->backward;
+    char epilogue[CNN_EPILOGUE_SIZE];
     cnn_status status = CNN_OK;
+    cnn_op_format_epilogue(epilogue, op);
     init_tiled(forward, op, layer->in, layer->out, padding[0], padding[1]);
     init_tiled(backward, op, layer->out, layer->in, 2 - padding[0], 2 - padding[1]);
-    CNN_TRY(add_kernels(op, forward, names, OF_LAYER));
-    CNN_TRY(add_kernels(op, backward, names, OF_INPUT_GRADIENT));
+    CNN_TRY(add_kernels(op, forward, epilogue, names, OF_LAYER));
+    CNN_TRY(add_kernels(op, backward, "", names, OF_INPUT_GRADIENT));
     size_t rows = cnn_round_up((size_t)layer->in.c, (size_t)forward->rows);
     size_t columns = cnn_round_up((size_t)layer->out.c, (size_t)forward->wide * LANES);
     conv->partials = (size_t)forward->items * (PRODUCTS * rows + 1) * columns;
@@ -164,8 +167,9 @@ static cnn_status run(cnn_op *op, const cnn_op_memory *memory, const tiled *at, 
     CNN_TRY(CNN_LAUNCH(&op->kernels[first_kernel], cnn_kernel_items(op->device, vectors), scratch,
                        parameters, cnn_arg_int((int)layer->params[0].offset), cnn_arg_int(turned)));
     status = CNN_LAUNCH(&op->kernels[first_kernel + 1], (size_t)items, cnn_arg_mem(y),
-                        cnn_arg_mem(x), parameters, turned ? cnn_arg_int(-1) : bias_offset(layer),
-                        scratch, cnn_arg_int((int)at->u), cnn_arg_int(n), cnn_arg_int(items));
+                        cnn_arg_mem(x), cnn_op_added(op, memory), parameters,
+                        turned ? cnn_arg_int(-1) : bias_offset(layer), scratch,
+                        cnn_arg_int((int)at->u), cnn_arg_int(n), cnn_arg_int(items));
 out:
     return status;
 }

@@ -1,0 +1,84 @@
+/* A convolution of any kind, the batch norm behind it, and what may stand behind that, a sum and
+ * ReLU or ReLU6, in evaluation: the norm is folded into weights and bias (cl/conv_norm.cl), and the
+ * convolution's own op does the rest. */
+#include "base/status.h"
+#include "plan/fused.h"
+
+enum { CONV, NORM };
+
+typedef struct conv_norm_op {
+    cnn_op op;
+    cnn_layer conv; /* with its folded values' places in saved memory */
+} conv_norm_op;
+
+static const cnn_op_class *find_class(const cnn_op *op, const cnn_layer *layer)
+{
+    if (op->device->kernel_class == CNN_KERNEL_CPU && cnn_pointwise_suits(layer))
+        return &cnn_pointwise_op;
+    if (op->device->kernel_class == CNN_KERNEL_CPU && cnn_winograd_conv_suits(layer))
+        return &cnn_winograd_conv_op;
+    return cnn_op_of_layer(layer);
+}
+
+static cnn_layer fold(const cnn_layer *layer)
+{
+    cnn_layer folded = *layer;
+    folded.options.conv.bias = true;
+    folded.params[0].offset = 0;
+    folded.params[1].offset = layer->params[0].count;
+    folded.params[1].count = (size_t)layer->out.c;
+    return folded;
+}
+
+static cnn_status init(cnn_op *op)
+{
+    conv_norm_op *block = (conv_norm_op *)op;
+    cnn_chain chain = {.layer_count = 1, .layers = {&block->conv}};
+    cnn_status status = CNN_OK;
+    block->conv = fold(op->layers[CONV]);
+    for (int i = NORM + 1; i < op->layer_count; i++)
+        chain.layers[chain.layer_count++] = op->layers[i];
+    CNN_TRY(cnn_op_create(&op->inner, find_class(op, &block->conv), op->device, &chain, op->batch));
+    CNN_TRY(cnn_op_add_kernel(op, "conv_norm.cl", "", "conv_norm_fold"));
+    op->saved_bytes = (block->conv.params[0].count + block->conv.params[1].count) * sizeof(float);
+    op->scratch_bytes = op->inner->scratch_bytes;
+out:
+    return status;
+}
+
+static cnn_arg offset_of(const cnn_layer *layer, int param, bool there)
+{
+    return cnn_arg_int(there ? (int)layer->params[param].offset : -1);
+}
+
+static cnn_status forward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
+{
+    const cnn_layer *conv = op->layers[CONV], *norm = op->layers[NORM];
+    bool affine = norm->options.norm.affine;
+    int channels = conv->out.c;
+    cnn_op_memory inner = *memory;
+    cnn_status status = CNN_OK;
+    CNN_TRY(CNN_LAUNCH(&op->kernels[0], cnn_kernel_items(op->device, (size_t)channels),
+                       cnn_arg_mem(memory->saved), cnn_arg_mem(memory->parameters),
+                       offset_of(conv, 0, true), offset_of(conv, 1, conv->options.conv.bias),
+                       offset_of(norm, 0, affine), offset_of(norm, 1, affine),
+                       cnn_arg_mem(memory->statistics), cnn_arg_int((int)norm->statistic_offset),
+                       cnn_arg_float((float)norm->options.norm.eps), cnn_arg_int(channels),
+                       cnn_arg_int((int)conv->params[0].count / channels)));
+    inner.parameters = memory->saved;
+    status = op->inner->class->forward(op->inner, &inner, pass);
+out:
+    return status;
+}
+
+static double computed_flops(const cnn_op *op, const cnn_op_work *work)
+{
+    const cnn_op_class *class = op->inner->class;
+    const cnn_layer *conv = op->layers[CONV];
+    return class->computed_flops ? class->computed_flops(op->inner, work)
+                                 : cnn_layer_get_class(conv->kind)->forward_flops(conv);
+}
+
+/* Plans that train have no such step: there is nothing to run backward. */
+const cnn_op_class cnn_conv_norm_op = {"conv_norm", sizeof(conv_norm_op), init, forward,
+                                       NULL,        computed_flops};
