@@ -130,6 +130,74 @@ static void rule_both_ways(void)
     }
 }
 
+/* Paper that lies askew. */
+static void rule_askew(void)
+{
+    double angle = draw_number(-0.3, 0.3), step = draw_number(35.0, 60.0), light = SIDE / 2 * step;
+    direction down = {-sin(angle), cos(angle)};
+    for (int i = 0; i < PIXELS; i++)
+        if (fmod(along(down, i) + light, step) < 2.5)
+            at.values[i] = fminf(at.values[i], 150.0f);
+    add_noise(2.0);
+}
+
+/* Ink on a line (a point of it and its direction) from one place along it to another. */
+static void draw_line(int point, direction to, double from, double end, double width)
+{
+    direction down = {-to.y, to.x};
+    for (int i = 0; i < PIXELS; i++) {
+        double place = along(to, i) - along(to, point);
+        if (fabs(along(down, i) - along(down, point)) < width / 2.0 && place >= from &&
+            place <= end)
+            at.values[i] = fminf(at.values[i], 50.0f);
+    }
+}
+
+static bool is_digit(int i)
+{
+    return at.values[i] < 100.0f;
+}
+
+/* A pixel of the digit that is as far as any along a direction. */
+static int farthest(direction to)
+{
+    int best = -1;
+    for (int i = 0; i < PIXELS; i++)
+        if (is_digit(i) && (best < 0 || along(to, i) > along(to, best)))
+            best = i;
+    return best;
+}
+
+/* Touches the digit at any angle, or cuts a little of it off. */
+static void draw_across(void)
+{
+    direction to = draw_direction(), down = {-to.y, to.x};
+    int point = farthest(down);
+    point -= (int)(draw_number(0.0, 9.0) * down.x) + SIDE * (int)(draw_number(0.0, 9.0) * down.y);
+    draw_line(point, to, -SIDE, SIDE, draw_number(2.0, 7.0));
+    add_noise(2.0);
+}
+
+static void draw_through_middle(void)
+{
+    draw_line(PIXELS / 2 + SIDE / 2, draw_direction(), -SIDE, SIDE, draw_number(2.0, 7.0));
+}
+
+/* From a side of the picture to the digit. */
+static void draw_up_to(void)
+{
+    direction to = draw_direction();
+    draw_line(farthest(to), to, 0.0, SIDE, draw_number(2.0, 6.0));
+}
+
+/* The digit stands on it, or beside it. */
+static void draw_along_edge(void)
+{
+    static const direction ways[] = {{1.0, 0.0}, {0.0, 1.0}, {-1.0, 0.0}, {0.0, -1.0}};
+    int way = (int)draw_number(0.0, 4.0);
+    draw_line(farthest(ways[(way + 1) % 4]), ways[way], -SIDE, SIDE, draw_number(2.0, 7.0));
+}
+
 static void put_bar_at_side(void)
 {
     int width = (int)draw_number(8.0, 50.0);
@@ -223,6 +291,11 @@ static const struct {
     {"noise", scatter},
     {"pencil", pale},
     {"a blackboard", turn_into_blackboard},
+    {"ruled paper, askew", rule_askew},
+    {"a line across", draw_across},
+    {"a line through the middle", draw_through_middle},
+    {"a line up to the digit", draw_up_to},
+    {"a line along the edge", draw_along_edge},
 };
 enum { CONDITIONS = sizeof conditions / sizeof conditions[0] };
 
@@ -261,16 +334,28 @@ static void convert(float *input, int *found)
     convert_part(input, found, 0, 0, SIDE, SIDE);
 }
 
-/* 1 where both are the same but for their brightness, 0 where they have nothing in common. */
-static double likeness(const float *a, const float *b)
+/* Of one image and another that is moved: 1 where both are the same but for their brightness, 0
+ * where they have nothing in common. */
+static double likeness_moved(const float *a, const float *b, int right, int down)
 {
     double aa = 0.0, bb = 0.0, ab = 0.0;
     for (int i = 0; i < INPUT; i++) {
+        int x = i % 28 + right, y = i / 28 + down;
+        double other = x < 0 || y < 0 || x >= 28 || y >= 28 ? 0.0 : (double)b[y * 28 + x];
         aa += (double)a[i] * (double)a[i];
         bb += (double)b[i] * (double)b[i];
-        ab += (double)a[i] * (double)b[i];
+        ab += (double)a[i] * other;
     }
     return ab / sqrt(aa * bb);
+}
+
+/* A pixel more or less to a side is the same to a network. */
+static double likeness(const float *a, const float *b)
+{
+    double most = 0.0;
+    for (int i = 0; i < 9; i++)
+        most = fmax(most, likeness_moved(a, b, i % 3 - 1, i / 3 - 1));
+    return most;
 }
 
 START_TEST(the_digit_is_found)

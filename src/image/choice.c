@@ -10,6 +10,10 @@
 
 enum { LEVELS = 256 };
 
+/* A piece with a straight line in it is hardly a digit, nor is what looks like one only without
+ * lines: it should look better than what has none. */
+static const double with_line = 0.5, without_line = 0.8;
+
 static const float levels[] = {0.08f, 0.12f, 0.17f, 0.24f, 0.34f, 0.48f, 0.66f};
 enum {
     LEVEL_COUNT = sizeof levels / sizeof levels[0],
@@ -39,16 +43,28 @@ static void measure_ground(double *middle, double *deviation, const cnn_plane *c
     *middle = high - normal[1] * *deviation;
 }
 
-/* Looks at the pieces of ink (the contrast, with lines or without) above a level. *lines says
- * whether lines may be among them. */
-static cnn_status look(cnn_place *best, bool *lines, const cnn_plane *ink, cnn_place at,
-                       double factor)
+/* Marks the pieces of which something is not in a plane. */
+static void mark_changed(bool *changed, const cnn_pieces *pieces, const cnn_plane *plane,
+                         float level)
+{
+    for (int i = 0; i < plane->width * plane->height; i++)
+        changed[pieces->labels[i]] |= !(plane->values[i] > level);
+}
+
+/* Looks at the pieces of ink (the contrast, with lines or without) above a level. cleared: the same
+ * without lines, or NULL. */
+static cnn_status look(cnn_place *best, const cnn_plane *ink, const cnn_plane *cleared,
+                       cnn_place at)
 {
     cnn_pieces pieces = {0};
-    cnn_status status = cnn_pieces_find(&pieces, ink, at.level, &at.map->grey);
-    *lines = false;
-    for (int i = 1; status == CNN_OK && i <= pieces.count; i++) {
-        *lines = *lines || cnn_may_be_line(&pieces.all[i], ink);
+    bool *lined = NULL;
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_pieces_find(&pieces, ink, at.level, &at.map->grey));
+    CNN_TRY(cnn_allocate(&lined, (size_t)pieces.count + 1, sizeof *lined, "an image's pieces"));
+    if (cleared)
+        mark_changed(lined, &pieces, cleared, at.level);
+    for (int i = 1; i <= pieces.count; i++) {
+        double factor = at.without_lines ? without_line : lined[i] ? with_line : 1.0;
         double rate = factor * cnn_rate_piece(&pieces, i, at.map, at.level, best->rate / factor);
         if (rate <= best->rate)
             continue;
@@ -56,6 +72,8 @@ static cnn_status look(cnn_place *best, bool *lines, const cnn_plane *ink, cnn_p
         best->number = i;
         best->rate = rate;
     }
+out:
+    free(lined);
     cnn_pieces_finish(&pieces);
     return status;
 }
@@ -63,17 +81,15 @@ static cnn_status look(cnn_place *best, bool *lines, const cnn_plane *ink, cnn_p
 static cnn_status look_at_level(cnn_place *best, const cnn_map *map, float level)
 {
     cnn_plane cleared = {0};
-    bool lines, removed;
+    bool removed;
     cnn_status status = CNN_OK;
     cnn_place at = {.map = map, .level = level};
-    CNN_TRY(look(best, &lines, &map->contrast, at, 1.0));
-    if (!lines)
-        goto out;
     CNN_TRY(cnn_plane_copy(&cleared, &map->contrast));
     CNN_TRY(cnn_lines_remove(&cleared, &removed, level));
+    CNN_TRY(look(best, &map->contrast, removed ? &cleared : NULL, at));
     at.without_lines = true;
     if (removed)
-        CNN_TRY(look(best, &lines, &cleared, at, 0.8));
+        CNN_TRY(look(best, &cleared, NULL, at));
 out:
     cnn_plane_finish(&cleared);
     return status;
