@@ -143,6 +143,12 @@ static const struct {
     {HEAD "Conv2d(6, 3, groups=3)\n",
      "some.net:2: layer conv2d_00: groups: expected a divisor of the input's 4 channels and of the "
      "output's 6, found 3; it reads the network's input"},
+    {HEAD "AvgPool2d(65535, padding=32767)\n",
+     "some.net:2: layer avgpool2d_00: a kernel of 65535 x 65535 exceeds 2^31 - 1 values; it reads "
+     "the network's input"},
+    {HEAD "AvgPool2d(4)\nMaxPool2d((1, 2), 1, padding=(0, 1), dilation=3)\n",
+     "some.net:3: layer maxpool2d_01: expected windows with a value of the input's 2 x 2, found "
+     "one of padding alone: less dilation, or no padding; it reads avgpool2d_00"},
     /* the whole */
     {HEAD "a = ReLU()\nb = Tanh() <- input\n" TAIL,
      "some.net:2: layer a: nothing reads what it gives: leave it out, or name it where it is to be "

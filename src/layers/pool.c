@@ -33,10 +33,13 @@ static const cnn_argument adaptive_arguments[] = {
      {{0}}},
 };
 
-/* PyTorch refuses what would leave a window without a value of its own. */
-static cnn_status check_padding(const cnn_layer *layer)
+/* PyTorch's rule for the padding. Taps are counted with int. */
+static cnn_status check_window(const cnn_layer *layer)
 {
     const cnn_pool_options *pool = &layer->options.pool;
+    if ((int64_t)pool->kernel[0] * pool->kernel[1] > INT32_MAX)
+        return cnn_layer_fail(layer, "a kernel of %d x %d exceeds 2^31 - 1 values", pool->kernel[0],
+                              pool->kernel[1]);
     for (int side = 0; side < 4; side++)
         if (pool->padding[side] > pool->kernel[side % 2] / 2)
             return cnn_layer_fail(layer,
@@ -45,13 +48,28 @@ static cnn_status check_padding(const cnn_layer *layer)
     return CNN_OK;
 }
 
+/* A window that begins in the padding may step over a plane smaller than its dilation. PyTorch
+ * makes -inf of it. */
+static bool misses_plane(const cnn_pool_options *pool, int axis, int size, int out)
+{
+    int dilation = pool->dilation[axis];
+    for (int at = 0; at < out; at++) {
+        int64_t begin = (int64_t)at * pool->stride[axis] - pool->padding[axis];
+        if (begin >= 0)
+            return false;
+        if ((begin % dilation + dilation) % dilation >= size)
+            return true;
+    }
+    return false;
+}
+
 static cnn_status set_output(cnn_layer *layer)
 {
     cnn_pool_options *pool = &layer->options.pool;
     cnn_shape in = layer->in;
     int size[2] = {in.h, in.w}, out[2];
     cnn_status status = CNN_OK;
-    CNN_TRY(check_padding(layer));
+    CNN_TRY(check_window(layer));
     for (int axis = 0; axis < 2; axis++) {
         if (pool->dilation[axis] == 0)
             pool->dilation[axis] = 1; /* a kind without it */
@@ -60,6 +78,11 @@ static cnn_status set_output(cnn_layer *layer)
         out[axis] = cnn_window_count(size[axis], pool->kernel[axis], pool->stride[axis],
                                      pool->padding[axis], pool->padding[axis + 2],
                                      pool->dilation[axis], pool->ceil_mode);
+        if (misses_plane(pool, axis, size[axis], out[axis]))
+            return cnn_layer_fail(layer,
+                                  "expected windows with a value of the input's %d x %d, found one "
+                                  "of padding alone: less dilation, or no padding",
+                                  in.h, in.w);
     }
     layer->out = (cnn_shape){in.c, out[0], out[1]};
 out:
