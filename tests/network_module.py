@@ -121,9 +121,13 @@ class NetworkModule(nn.Module):
         self.train()
 
     def run(self, index, values):
+        """Every value is (N, C, H, W), also what PyTorch has as (N, C): layers of any kind may read it."""
         _, kind, inputs = self.nodes[index]
         given = [values[i] for i in inputs]
-        return JOINS[kind](given) if kind in JOINS else self.layers[index](given[0])
+        if kind in JOINS:
+            return JOINS[kind](given)
+        made = self.layers[index](given[0].flatten(1) if kind == "Linear" else given[0])
+        return made if made.dim() == 4 else made[..., None, None]
 
     def forward(self, x):
         values = [x]
