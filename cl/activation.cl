@@ -1,12 +1,8 @@
 /* Activations, and a product with a constant: y = f(x) value by value; dx = dy f'(x).
- * Layout: any. Must be given: COUNT, values per sample; FUNCTION, one of the names below. With a
- * default: PARAMETER 0, a slope or a factor.
+ * Layout: any. Must be given: FUNCTION, one of the names below. parameter: a slope or a factor.
  * What is read in backward, x or y, is called `kept`: the host knows which (BY_OUTPUT below). */
-#if !defined(COUNT) || !defined(FUNCTION)
-#error "COUNT and FUNCTION must be given"
-#endif
-#ifndef PARAMETER
-#define PARAMETER 0.0f
+#ifndef FUNCTION
+#error "FUNCTION must be given"
 #endif
 
 #include "loop.cl"
@@ -34,14 +30,15 @@ static values sigmoid(values x)
 }
 
 /* Comparisons are written so that NaN stays NaN. */
-static values value(values x)
+static values value(values x, float parameter)
 {
+    (void)parameter;
 #if FUNCTION == RELU
     return x <= 0.0f ? (values)0.0f : x;
 #elif FUNCTION == RELU6
     return x <= 0.0f ? (values)0.0f : x >= 6.0f ? (values)6.0f : x;
 #elif FUNCTION == LEAKYRELU
-    return x > 0.0f ? x : x * PARAMETER;
+    return x > 0.0f ? x : x * parameter;
 #elif FUNCTION == SILU
     return x * sigmoid(x);
 #elif FUNCTION == GELU
@@ -55,19 +52,20 @@ static values value(values x)
 #elif FUNCTION == TANH
     return tanh(x);
 #elif FUNCTION == SCALE
-    return x * PARAMETER;
+    return x * parameter;
 #endif
 }
 
 /* kept: y for ReLU, ReLU6, Sigmoid and Tanh, x for the others; Scale needs neither. */
-static values slope(values kept)
+static values slope(values kept, float parameter)
 {
+    (void)parameter;
 #if FUNCTION == RELU
     return kept <= 0.0f ? (values)0.0f : (values)1.0f;
 #elif FUNCTION == RELU6
     return kept <= 0.0f || kept >= 6.0f ? (values)0.0f : (values)1.0f;
 #elif FUNCTION == LEAKYRELU
-    return kept > 0.0f ? (values)1.0f : (values)PARAMETER;
+    return kept > 0.0f ? (values)1.0f : (values)parameter;
 #elif FUNCTION == SILU
     const values s = sigmoid(kept);
     return s * (1.0f + kept * (1.0f - s));
@@ -85,26 +83,27 @@ static values slope(values kept)
     return 1.0f - kept * kept;
 #elif FUNCTION == SCALE
     (void)kept;
-    return (values)PARAMETER;
+    return (values)parameter;
 #endif
 }
 
-/* y, x (n, COUNT); may be the same where backward does not read x. */
-kernel void activation_forward(global float *y, const global float *x, int n)
+/* y, x (n, size); may be the same where backward does not read x. */
+kernel void activation_forward(global float *y, const global float *x, float parameter, uint size,
+                               int n)
 {
-    const size_t count = (size_t)n * COUNT;
+    const size_t count = (size_t)n * size;
     FOR_EACH (i, VECTORS_OF(count))
-        store_values(value(load_values(x, i, count)), y, i, count);
+        store_values(value(load_values(x, i, count), parameter), y, i, count);
 }
 
-/* dx, dy, kept (n, COUNT); dx and dy may be the same. Where the slope is zero nothing passes,
+/* dx, dy, kept (n, size); dx and dy may be the same. Where the slope is zero nothing passes,
  * infinities neither. */
 kernel void activation_backward(global float *dx, const global float *dy, const global float *kept,
-                                int n)
+                                float parameter, uint size, int n)
 {
-    const size_t count = (size_t)n * COUNT;
+    const size_t count = (size_t)n * size;
     FOR_EACH (i, VECTORS_OF(count)) {
-        const values by = slope(load_values(kept, i, count));
+        const values by = slope(load_values(kept, i, count), parameter);
         const values passed = load_values(dy, i, count) * by;
         store_values(by == 0.0f ? (values)0.0f : passed, dx, i, count);
     }

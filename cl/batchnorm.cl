@@ -1,21 +1,17 @@
 /* BatchNorm2d: y = (x - mean) * inverse_std * weight + bias, per channel over samples and
  * positions.
- * Mean and squared deviation of parts of the batch are merged in a fixed order (Chan, Golub,
- * LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979).
  * Gradient: with h = (x - mean) * inverse_std, dbias = sum dy, dweight = sum dy h,
  *   dx = weight * inverse_std * (dy - dbias / count - h * dweight / count).
  * Behind it may come a sum with another value z, then ReLU or ReLU6: y = f(norm(x) + z); y tells
  * where f passes a gradient on.
- * Layout: (N, H, W, C), PLANE = H * W. Must be given: C, PLANE. With defaults: UNIT 1, the pixels
- * that no border of a part divides: a divisor of PLANE; AFFINE 1, 0 where weights are 1 and biases
- * 0, and not trained; ADD 0, 1 where there is z; FUNCTION 0, 1 for ReLU, 2 for ReLU6. */
-#if !defined(C) || !defined(PLANE)
-#error "C and PLANE must be given"
+ * What has a number for each channel alone, and the merge of the parts: cl/batchnorm_channels.cl.
+ * Layout: (N, H, W, C), plane = H * W. Must be given: C. With defaults: AFFINE 1, 0 where weights
+ * are 1 and biases 0, and not trained; ADD 0, 1 where there is z; FUNCTION 0, 1 for ReLU, 2 for
+ * ReLU6. */
+#ifndef C
+#error "C must be given"
 #endif
 
-#ifndef UNIT
-#define UNIT 1
-#endif
 #ifndef AFFINE
 #define AFFINE 1
 #endif
@@ -52,23 +48,19 @@ typedef float8 vector;
 #define WEIGHT(c) (AFFINE ? LOAD(parameters + w_offset, (c)) : (vector)1.0f)
 #define BIAS(c) (AFFINE ? LOAD(parameters + b_offset, (c)) : (vector)0.0f)
 
-static size_t part_begin(size_t pixels, int part, int parts)
-{
-    return pixels / UNIT * part / parts * UNIT;
-}
-
 /* The pixels whose mean and deviation are found together, while they are in the cache. */
 #define STRETCH 64
 
 /* moments (parts, 2, C): the mean of each part, and the sum of squared deviations from it. A
  * work-item takes a group of channels of one part; a part without pixels stays as it is. */
-kernel void batchnorm_moments(global float *moments, const global float *x, int n, int parts)
+kernel void batchnorm_moments(global float *moments, const global float *x, int plane, int n,
+                              int parts)
 {
-    const size_t item = get_global_id(0), pixels = (size_t)n * PLANE;
+    const size_t item = get_global_id(0), pixels = (size_t)n * plane;
     if (item >= (size_t)parts * GROUPS)
         return;
     const int at = item % GROUPS * (GROUP * LANES), part = item / GROUPS;
-    const size_t begin = part_begin(pixels, part, parts), end = part_begin(pixels, part + 1, parts);
+    const size_t begin = pixels * part / parts, end = pixels * (part + 1) / parts;
     vector mean[GROUP], squares[GROUP];
     float count = 0.0f;
 #pragma unroll
@@ -112,50 +104,12 @@ kernel void batchnorm_moments(global float *moments, const global float *x, int 
         }
 }
 
-/* saved (2, C): mean and inverse_std of the batch; running (2, C) at its offset: mean and unbiased
- * variance, moved by `momentum` towards the batch's. */
-kernel void batchnorm_merge(global float *saved, global float *statistics, int offset,
-                            const global float *moments, float epsilon, float momentum, int n,
-                            int parts)
-{
-    const size_t pixels = (size_t)n * PLANE;
-    FOR_EACH (c, C) {
-        float mean = 0.0f, squares = 0.0f, count = 0.0f;
-        for (int part = 0; part < parts; ++part) {
-            const float more =
-                part_begin(pixels, part + 1, parts) - part_begin(pixels, part, parts);
-            if (more == 0.0f)
-                continue;
-            const float delta = moments[part * (2 * C) + c] - mean, total = count + more;
-            squares += moments[part * (2 * C) + C + c] + delta * delta * (count * (more / total));
-            mean += delta * (more / total);
-            count = total;
-        }
-        const float unbiased = squares / max(1.0f, count - 1.0f);
-        saved[c] = mean;
-        saved[C + c] = 1.0f / sqrt(squares / count + epsilon);
-        global float *running = statistics + offset;
-        running[c] += momentum * (mean - running[c]);
-        running[C + c] += momentum * (unbiased - running[C + c]);
-    }
-}
-
-/* saved (2, C) from running (2, C) at its offset, for evaluation. */
-kernel void batchnorm_recall(global float *saved, const global float *statistics, int offset,
-                             float epsilon)
-{
-    FOR_EACH (c, C) {
-        saved[c] = statistics[offset + c];
-        saved[C + c] = 1.0f / sqrt(statistics[offset + C + c] + epsilon);
-    }
-}
-
-/* y, x, z (n, PLANE, C), may be the same; weight and bias (C) at their offsets. */
+/* y, x, z (n, plane, C), may be the same; weight and bias (C) at their offsets. */
 kernel void batchnorm_apply(global float *y, const global float *x, const global float *z,
                             const global float *saved, const global float *parameters,
-                            int w_offset, int b_offset, int n)
+                            int w_offset, int b_offset, int plane, int n)
 {
-    FOR_EACH (i, (size_t)n * PLANE)
+    FOR_EACH (i, (size_t)n * plane)
         for (int c = 0; c < C; c += LANES) {
             const vector factor = LOAD(saved + C, c) * WEIGHT(c);
             vector value = fma(LOAD(x + i * C, c) - LOAD(saved, c), factor, BIAS(c));
@@ -181,17 +135,17 @@ static vector passed_gradient(const global float *dy, const global float *y, int
     return value <= 0.0f || value >= 6.0f ? (vector)0.0f : g;
 }
 
-/* sums (parts, 2, C): of what passes of dy, and of the same times h, over each part. dz (n, PLANE,
+/* sums (parts, 2, C): of what passes of dy, and of the same times h, over each part. dz (n, plane,
  * C), may be dy: what passes, where writes_dz says so. */
 kernel void batchnorm_sums(global float *sums, const global float *dy, const global float *x,
                            const global float *y, global float *dz, int writes_dz,
-                           const global float *saved, int n, int parts)
+                           const global float *saved, int plane, int n, int parts)
 {
-    const size_t item = get_global_id(0), pixels = (size_t)n * PLANE;
+    const size_t item = get_global_id(0), pixels = (size_t)n * plane;
     if (item >= (size_t)parts * GROUPS)
         return;
     const int at = item % GROUPS * (GROUP * LANES), part = item / GROUPS;
-    const size_t begin = part_begin(pixels, part, parts), end = part_begin(pixels, part + 1, parts);
+    const size_t begin = pixels * part / parts, end = pixels * (part + 1) / parts;
     vector mean[GROUP], inverse[GROUP], sum[GROUP], product[GROUP];
 #pragma unroll
     for (int v = 0; v < GROUP; ++v) {
@@ -220,29 +174,15 @@ kernel void batchnorm_sums(global float *sums, const global float *dy, const glo
         }
 }
 
-/* dbias and dweight (C) at their offsets: the sums of all parts, in their order. */
-kernel void batchnorm_reduce(global float *gradients, int w_offset, int b_offset,
-                             const global float *sums, int parts)
-{
-    FOR_EACH (c, C) {
-        float sum = 0.0f, product = 0.0f;
-        for (int part = 0; part < parts; ++part) {
-            sum += sums[part * (2 * C) + c];
-            product += sums[part * (2 * C) + C + c];
-        }
-        gradients[b_offset + c] = sum;
-        gradients[w_offset + c] = product;
-    }
-}
-
-/* dx (n, PLANE, C), may be dy; the gradients of weight and bias, which without AFFINE nobody else
+/* dx (n, plane, C), may be dy; the gradients of weight and bias, which without AFFINE nobody else
  * reads, are complete at their places in `gradients`. */
 kernel void batchnorm_input(global float *dx, const global float *dy, const global float *x,
                             const global float *y, const global float *saved,
                             const global float *parameters, int w_offset,
-                            const global float *gradients, int dw_offset, int db_offset, int n)
+                            const global float *gradients, int dw_offset, int db_offset,
+                            int plane, int n)
 {
-    const size_t pixels = (size_t)n * PLANE;
+    const size_t pixels = (size_t)n * plane;
     const float share = 1.0f / pixels;
     FOR_EACH (i, pixels)
         for (int c = 0; c < C; c += LANES) {
@@ -256,11 +196,11 @@ kernel void batchnorm_input(global float *dx, const global float *dy, const glob
 }
 
 /* The same of a frozen batch norm, whose mean and deviation are given: dx = weight * inverse_std *
- * dy. dx (n, PLANE, C), may be dy. */
+ * dy. dx (n, plane, C), may be dy. */
 kernel void batchnorm_scale(global float *dx, const global float *dy, const global float *saved,
-                            const global float *parameters, int w_offset, int n)
+                            const global float *parameters, int w_offset, int plane, int n)
 {
-    FOR_EACH (i, (size_t)n * PLANE)
+    FOR_EACH (i, (size_t)n * plane)
         for (int c = 0; c < C; c += LANES)
             STORE(WEIGHT(c) * LOAD(saved + C, c) * LOAD(dy + i * C, c), dx + i * C, c);
 }

@@ -1,6 +1,6 @@
-/* Eight consecutive channels of one pixel, where the last vector of a row may be short. `channels`
- * is a constant in every call, and c steps by eight or within blocks of sixteen, so that the guard
- * vanishes for multiples of sixteen. */
+/* Eight consecutive channels of one pixel, where the last vector of a row may be short. c steps by
+ * eight or within blocks of sixteen, so that the guard vanishes where `channels` is a constant and a
+ * multiple of sixteen. */
 
 /* Channels c to c + 7 of row (channels); zeros beyond the last. */
 static float8 load_channels(const global float *row, int c, int channels)

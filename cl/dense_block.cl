@@ -1,55 +1,75 @@
 /* A linear layer with what stands around it, in one step: the flatten before it, which becomes an
  * order of the weights instead of a move of the activations, and the ReLU behind it.
- *   y = relu(x W^T + b), with W (OUT, C * PLANE) in PyTorch's order of features.
+ *   y = relu(x W^T + b), with W (outputs, channels * plane) in PyTorch's order of features.
  * For devices whose work-items are long.
  *
- * Layout: x (N, PLANE, C): feature f = pixel * C + channel here, channel * PLANE + pixel in W.
+ * Layout: x (N, plane, channels): feature f = pixel * channels + channel here, channel * plane +
+ * pixel in W; features: channels * plane.
  * Sums are made in blocks of blocks, so that rounding grows with the blocks' lengths alone (N. J.
  * Higham, "Accuracy and Stability of Numerical Algorithms", 2002, section 4.2).
- * Must be given: C, PLANE, OUT. With defaults: RELU 0 (1: with the ReLU). */
-#if !defined(C) || !defined(PLANE) || !defined(OUT)
-#error "C, PLANE and OUT must be given"
-#endif
-#ifndef RELU
-#define RELU 0
-#endif
-
+ * Nothing is an option, so that one program serves all layers of all networks. */
 #include "channels.cl"
-#include "linear.cl"
 #include "loop.cl"
 
-#define FEATURES (C * PLANE)
 #define WIDTH 16                       /* outputs or features of a register block */
 #define SAMPLES 4                      /* samples of a register block */
 #define CHUNK 64                       /* samples, or outputs, that a work-item walks over */
-#define OUT_BLOCKS ((OUT + WIDTH - 1) / WIDTH)
-#define FEATURE_BLOCKS ((FEATURES + WIDTH - 1) / WIDTH)
-#define COLUMN(f) ((f) % C * PLANE + (f) / C) /* where W has feature f */
+#define BLOCKS(count) (((count) + WIDTH - 1) / WIDTH)
 
-/* panels (OUT_BLOCKS, FEATURES, WIDTH): W turned over for the forward pass, filled up with
+/* Do features lie in the same order in x and in W? */
+static int is_in_order(int channels, int plane)
+{
+    return channels == 1 || plane == 1;
+}
+
+/* Where W has feature f. */
+static int column(int f, int channels, int plane)
+{
+    return is_in_order(channels, plane) ? f : f % channels * plane + f / channels;
+}
+
+/* panels (BLOCKS(outputs), features, WIDTH): W turned over for the forward pass, filled up with
  * zeros, so that what a work-item reads again and again lies together. */
 kernel void dense_pack_outputs(global float *restrict panels, const global float *restrict w,
-                               int w_offset)
+                               int w_offset, int channels, int plane, int outputs)
 {
-    FOR_EACH (row, OUT_BLOCKS * FEATURES) {
-        const int f = row % FEATURES, first = row / FEATURES * WIDTH;
+    const int features = channels * plane;
+    FOR_EACH_IN_ROWS (block, f, BLOCKS(outputs), features) {
+        const int first = block * WIDTH, from = w_offset + column(f, channels, plane);
+        global float *panel = panels + ((size_t)block * features + f) * WIDTH;
         for (int i = 0; i < WIDTH; ++i)
-            panels[row * WIDTH + i] =
-                first + i < OUT ? w[w_offset + (first + i) * FEATURES + COLUMN(f)] : 0.0f;
+            panel[i] = first + i < outputs ? w[from + (first + i) * features] : 0.0f;
     }
 }
 
-/* panels (FEATURE_BLOCKS, OUT, WIDTH): W with its features in the order of x, for the gradient
+/* column (WIDTH): where W has the features from `first` on. */
+static void find_columns(int columns[WIDTH], int first, int channels, int plane)
+{
+    for (int i = 0; i < WIDTH; ++i)
+        columns[i] = column(first + i, channels, plane);
+}
+
+/* panels (BLOCKS(features), outputs, WIDTH): W with its features in the order of x, for the gradient
  * of x. */
 kernel void dense_pack_features(global float *restrict panels, const global float *restrict w,
-                                int w_offset)
+                                int w_offset, int channels, int plane, int outputs)
 {
-    FOR_EACH (row, FEATURE_BLOCKS * OUT) {
-        const int o = row % OUT, first = row / OUT * WIDTH;
-        for (int i = 0; i < WIDTH; ++i)
-            panels[row * WIDTH + i] = first + i < FEATURES
-                                          ? w[w_offset + o * FEATURES + COLUMN(first + i)]
-                                          : 0.0f;
+    const int features = channels * plane;
+    FOR_EACH (strip, (size_t)BLOCKS(features) * STRIPS(outputs)) {
+        const int block = strip / STRIPS(outputs), begin = strip % STRIPS(outputs) * STRIP;
+        int columns[WIDTH];
+        find_columns(columns, block * WIDTH, channels, plane);
+        for (int o = begin; o < min(outputs, begin + STRIP); ++o) {
+            global float *panel = panels + ((size_t)block * outputs + o) * WIDTH;
+            const global float *row = w + w_offset + o * features;
+            if (is_in_order(channels, plane)) {
+                vstore8(load_channels(row, block * WIDTH, features), 0, panel);
+                vstore8(load_channels(row, block * WIDTH + 8, features), 1, panel);
+                continue;
+            }
+            for (int i = 0; i < WIDTH; ++i)
+                panel[i] = block * WIDTH + i < features ? row[columns[i]] : 0.0f;
+        }
     }
 }
 
@@ -109,58 +129,59 @@ static void multiply(float8 sum[SAMPLES][2], const global float *rows, size_t st
     }
 }
 
-/* y (n, OUT) from x (n, FEATURES). A work-item computes one block of outputs of one chunk of the
+/* y (n, outputs) from x (n, features). A work-item computes one block of outputs of one chunk of the
  * samples. */
 kernel void dense_forward(global float *restrict y, const global float *restrict x,
                           const global float *restrict panels,
-                          const global float *restrict parameters, int b_offset, int n)
+                          const global float *restrict parameters, int b_offset, int features,
+                          int outputs, int relu, int n)
 {
-    const int block = get_global_id(0) % OUT_BLOCKS, o = block * WIDTH;
-    const int begin = get_global_id(0) / OUT_BLOCKS * CHUNK, end = min(n, begin + CHUNK);
-    const float8 bias[2] = {load_channels(parameters + b_offset, o, OUT),
-                            load_channels(parameters + b_offset, o + 8, OUT)};
+    const int block = get_global_id(0) % BLOCKS(outputs), o = block * WIDTH;
+    const int begin = get_global_id(0) / BLOCKS(outputs) * CHUNK, end = min(n, begin + CHUNK);
+    const float8 bias[2] = {load_channels(parameters + b_offset, o, outputs),
+                            load_channels(parameters + b_offset, o + 8, outputs)};
     for (int first = begin; first < end; first += SAMPLES) {
         float8 sum[SAMPLES][2];
-        multiply(sum, x + first * (size_t)FEATURES, FEATURES, end - 1 - first,
-                 panels + block * (size_t)(FEATURES * WIDTH), FEATURES);
+        multiply(sum, x + first * (size_t)features, features, end - 1 - first,
+                 panels + block * (size_t)(features * WIDTH), features);
 #pragma unroll
         for (int s = 0; s < SAMPLES; ++s)
             if (first + s < end)
 #pragma unroll
                 for (int v = 0; v < 2; ++v) {
                     float8 value = sum[s][v] + bias[v];
-                    if (RELU)
+                    if (relu)
                         value = select(value, (float8)0.0f, value < (float8)0.0f);
-                    store_channels(value, y + (first + s) * (size_t)OUT, o + 8 * v, OUT);
+                    store_channels(value, y + (first + s) * (size_t)outputs, o + 8 * v, outputs);
                 }
     }
 }
 
-/* dy (n, OUT), in place: zero where the ReLU stopped the value y (n, OUT). */
-kernel void dense_gate(global float *restrict dy, const global float *restrict y, int n)
+/* dy (n, outputs), in place: zero where the ReLU stopped the value y (n, outputs). */
+kernel void dense_gate(global float *restrict dy, const global float *restrict y, int outputs, int n)
 {
-    FOR_EACH (i, (size_t)n * OUT)
+    FOR_EACH (i, (size_t)n * outputs)
         dy[i] = y[i] <= 0.0f ? 0.0f : dy[i];
 }
 
-/* dx (n, FEATURES) from dy (n, OUT). A work-item computes one block of features of one chunk of the
+/* dx (n, features) from dy (n, outputs). A work-item computes one block of features of one chunk of the
  * samples. */
 kernel void dense_input(global float *restrict dx, const global float *restrict dy,
-                        const global float *restrict panels, int n)
+                        const global float *restrict panels, int features, int outputs, int n)
 {
-    const int block = get_global_id(0) % FEATURE_BLOCKS, f = block * WIDTH;
-    const int begin = get_global_id(0) / FEATURE_BLOCKS * CHUNK, end = min(n, begin + CHUNK);
+    const int block = get_global_id(0) % BLOCKS(features), f = block * WIDTH;
+    const int begin = get_global_id(0) / BLOCKS(features) * CHUNK, end = min(n, begin + CHUNK);
     for (int first = begin; first < end; first += SAMPLES) {
         float8 sum[SAMPLES][2];
-        multiply(sum, dy + first * (size_t)OUT, OUT, end - 1 - first,
-                 panels + block * (size_t)(OUT * WIDTH), OUT);
+        multiply(sum, dy + first * (size_t)outputs, outputs, end - 1 - first,
+                 panels + block * (size_t)(outputs * WIDTH), outputs);
 #pragma unroll
         for (int s = 0; s < SAMPLES; ++s)
             if (first + s < end)
 #pragma unroll
                 for (int v = 0; v < 2; ++v)
-                    store_channels(sum[s][v], dx + (first + s) * (size_t)FEATURES, f + 8 * v,
-                                   FEATURES);
+                    store_channels(sum[s][v], dx + (first + s) * (size_t)features, f + 8 * v,
+                                   features);
     }
 }
 
@@ -168,18 +189,18 @@ kernel void dense_input(global float *restrict dx, const global float *restrict 
 #define ROWS 64   /* samples whose features are brought together first: they lie far apart */
 
 /* Adds to sums (OUTPUTS, 2), of outputs `first` on, that of `count` samples: rows (count, 2), dy
- * (count, OUT). */
+ * (count, outputs). */
 static void add_rows(float8 (*sums)[2], const global float *dy, const float8 (*rows)[2], int first,
-                     int count)
+                     int outputs, int count)
 {
     float8 sum[OUTPUTS][2];
     int output[OUTPUTS];
 #pragma unroll
     for (int j = 0; j < OUTPUTS; ++j) {
         sum[j][0] = sum[j][1] = (float8)0.0f;
-        output[j] = min(first + j, OUT - 1);
+        output[j] = min(first + j, outputs - 1);
     }
-    for (int s = 0; s < count; ++s, dy += OUT)
+    for (int s = 0; s < count; ++s, dy += outputs)
 #pragma unroll
         for (int j = 0; j < OUTPUTS; ++j) {
             sum[j][0] = fma((float8)dy[output[j]], rows[s][0], sum[j][0]);
@@ -192,32 +213,42 @@ static void add_rows(float8 (*sums)[2], const global float *dy, const float8 (*r
     }
 }
 
-/* dW (OUT, FEATURES), in PyTorch's order, at its offset, from dy (n, OUT) and x (n, FEATURES). A
- * work-item takes one block of features and one chunk of the outputs. */
+/* dW (outputs, features), in PyTorch's order, at its offset, from dy (n, outputs) and x (n, features).
+ * A work-item takes one block of features and one chunk of the outputs. */
 kernel void dense_weights(global float *restrict gradients, int w_offset,
-                          const global float *restrict dy, const global float *restrict x, int n)
+                          const global float *restrict dy, const global float *restrict x,
+                          int channels, int plane, int outputs, int n)
 {
-    const int f = get_global_id(0) % FEATURE_BLOCKS * WIDTH;
-    const int begin = get_global_id(0) / FEATURE_BLOCKS * CHUNK, outputs = min(OUT - begin, CHUNK);
+    const int features = channels * plane, f = get_global_id(0) % BLOCKS(features) * WIDTH;
+    const int begin = get_global_id(0) / BLOCKS(features) * CHUNK;
+    const int mine = min(outputs - begin, CHUNK);
     float8 sums[CHUNK][2], rows[ROWS][2];
+    int columns[WIDTH];
     for (int j = 0; j < CHUNK; ++j)
         sums[j][0] = sums[j][1] = (float8)0.0f;
     for (int first = 0; first < n; first += ROWS) {
         const int count = min(ROWS, n - first);
         for (int s = 0; s < count; ++s) {
-            const global float *row = x + (first + s) * (size_t)FEATURES;
-            rows[s][0] = load_channels(row, f, FEATURES);
-            rows[s][1] = load_channels(row, f + 8, FEATURES);
+            const global float *row = x + (first + s) * (size_t)features;
+            rows[s][0] = load_channels(row, f, features);
+            rows[s][1] = load_channels(row, f + 8, features);
         }
-        for (int j = 0; j < outputs; j += OUTPUTS)
-            add_rows(sums + j, dy + first * (size_t)OUT, rows, begin + j, count);
+        for (int j = 0; j < mine; j += OUTPUTS)
+            add_rows(sums + j, dy + first * (size_t)outputs, rows, begin + j, outputs, count);
     }
-    for (int j = 0; j < outputs; ++j) {
+    find_columns(columns, f, channels, plane);
+    for (int j = 0; j < mine; ++j) {
+        global float *row = gradients + w_offset + (begin + j) * features;
         float values[WIDTH];
+        if (is_in_order(channels, plane)) {
+            store_channels(sums[j][0], row, f, features);
+            store_channels(sums[j][1], row, f + 8, features);
+            continue;
+        }
         vstore8(sums[j][0], 0, values);
         vstore8(sums[j][1], 1, values);
         for (int i = 0; i < WIDTH; ++i)
-            if (f + i < FEATURES)
-                gradients[w_offset + (begin + j) * FEATURES + COLUMN(f + i)] = values[i];
+            if (f + i < features)
+                row[columns[i]] = values[i];
     }
 }

@@ -1,20 +1,17 @@
 /* Dropout2d: whole channels of a sample, dropped with probability p; kept ones scaled by 1 / (1
  * - p). A channel is kept when its 32 random bits are not below p * 2^32. Layout: (N, H, W, C).
- * Dropout is the same of single values. Must be given: C; PLANE, values of one channel. */
-#if !defined(C) || !defined(PLANE)
-#error "C and PLANE must be given"
-#endif
-
+ * Dropout is the same of single values. plane: values of one channel. */
 #include "loop.cl"
 #include "philox.cl"
 
-/* scales (n, C): 0 for dropped channels, `scale` for kept ones. Value sample * C + channel of the
- * draw (layer, step) decides; the samples are those of a batch from place `first` on. */
+/* scales (n, channels): 0 for dropped channels, `scale` for kept ones. Value sample * channels +
+ * channel of the draw (layer, step) decides; the samples are those of a batch from place `first` on. */
 kernel void dropout_scales(global float *scales, uint threshold, float scale, uint seed_low,
                            uint seed_high, uint stream_layer, uint step_low, uint step_high,
-                           int first, int n)
+                           int first, int channels, int n)
 {
-    const ulong begin = (ulong)first * C, end = begin + (ulong)n * C, blocks = begin / 4;
+    const ulong begin = (ulong)first * channels, end = begin + (ulong)n * channels;
+    const ulong blocks = begin / 4;
     FOR_EACH (i, (end + 3) / 4 - blocks) {
         const ulong block = blocks + i;
         const uint4 counter = (uint4)((uint)block, stream_layer, step_low, step_high);
@@ -26,23 +23,24 @@ kernel void dropout_scales(global float *scales, uint threshold, float scale, ui
     }
 }
 
-/* y, x (n, PLANE, C), may be the same: forward with activations, backward with gradients. */
-kernel void dropout_apply(global float *y, const global float *x, const global float *scales, int n)
+/* y, x (n, plane, channels), may be the same: forward with activations, backward with gradients. */
+kernel void dropout_apply(global float *y, const global float *x, const global float *scales,
+                          int channels, int plane, int n)
 {
-    FOR_EACH (pixel, (size_t)n * PLANE) {
-        const global float *scale = scales + pixel / PLANE * C;
-        for (int c = 0; c < C; ++c)
-            y[pixel * C + c] = x[pixel * C + c] * scale[c];
+    FOR_EACH_IN_ROWS (sample, p, n, plane) {
+        const size_t pixel = ((size_t)sample * plane + p) * channels;
+        for (int c = 0; c < channels; ++c)
+            y[pixel + c] = x[pixel + c] * scales[sample * channels + c];
     }
 }
 
-/* Dropout: y, x (n, PLANE, C), may be the same. Value number i of the batch, as it lies here, is kept
+/* Dropout: y, x (n, count), may be the same. Value number i of the batch, as it lies here, is kept
  * or not by draw i; nothing is stored, backward draws again. */
 kernel void dropout_values(global float *y, const global float *x, uint threshold, float scale,
                            uint seed_low, uint seed_high, uint stream_layer, uint step_low,
-                           uint step_high, int first, int n)
+                           uint step_high, int first, uint count, int n)
 {
-    const ulong begin = (ulong)first * (PLANE * C), end = begin + (ulong)n * (PLANE * C);
+    const ulong begin = (ulong)first * count, end = begin + (ulong)n * count;
     const ulong blocks = begin / 4;
     FOR_EACH (i, (end + 3) / 4 - blocks) {
         const ulong block = blocks + i;

@@ -18,3 +18,23 @@
 #define FOR_EACH(i, count)                                                                         \
     for (size_t i##_count = (count), i = get_global_id(0); i < i##_count; i += get_global_size(0))
 #endif
+
+/* A row of `length` pixels in strips: pieces of work where a division for each pixel would take longer
+ * than the pixel. On a GPU each pixel is one. */
+#define STRIP (CNN_CPU ? 64 : 1)
+#define STRIPS(length) (((length) + STRIP - 1) / STRIP)
+
+/* Each place x of `rows` rows (width), dealt out in strips. */
+#define FOR_EACH_IN_ROWS(row, x, rows, width)                                                      \
+    FOR_EACH (x##_strip, (size_t)(rows) * STRIPS(width))                                           \
+        for (int row = x##_strip / STRIPS(width), x = x##_strip % STRIPS(width) * STRIP,           \
+                 x##_end = min((width), x + STRIP);                                                \
+             x < x##_end; ++x)
+
+/* Each pixel (y, x) of the planes (height, width) of n samples, dealt out in strips of a row. */
+#define FOR_EACH_PIXEL(sample, y, x, n, height, width)                                             \
+    FOR_EACH (x##_strip, (size_t)(n) * (height) * STRIPS(width))                                   \
+        for (int sample = x##_strip / STRIPS(width) / (height),                                    \
+                 y = x##_strip / STRIPS(width) % (height), x = x##_strip % STRIPS(width) * STRIP,  \
+                 x##_end = min((width), x + STRIP);                                                \
+             x < x##_end; ++x)

@@ -17,9 +17,9 @@
 
 /* scratch: packed (VECTORS, TAPS, IC, 8), filled up with zeros. */
 kernel void norm_block_pack(global float *restrict scratch, const global float *restrict w,
-                            int w_offset)
+                            int w_offset, int items)
 {
-    global float *packed = scratch + SUMS;
+    global float *packed = scratch + SUMS(items);
     FOR_EACH (i, WEIGHTS) {
         const int c = i / 8 % IC, tap = i / (8 * IC) % TAPS;
         const int o = (int)(i / (8 * IC * TAPS)) * 8 + i % 8;
@@ -68,13 +68,14 @@ static void add_moments(float8 *mean, float8 *squares, const global float *plane
  * (n, IC) tell the dropped channels where input_masked, which may be PACKED (cl/kept.cl). */
 kernel void norm_block_convolve(global float *saved, global float *scratch, const global float *x,
                                 const global float *parameters, int bias_offset,
-                                const global float *input_scales, int input_masked, int n)
+                                const global float *input_scales, int input_masked, int n,
+                                int items)
 {
     const int item = get_global_id(0);
-    if (item >= ITEMS)
+    if (item >= items)
         return;
-    const global float *packed = scratch + SUMS;
-    global float *tile = scratch + SUMS + WEIGHTS + item * (size_t)SCRATCH;
+    const global float *packed = scratch + SUMS(items);
+    global float *tile = scratch + SUMS(items) + WEIGHTS + item * (size_t)SCRATCH;
     global int *list = (global int *)(tile + ALIGNED(TILE(IC)));
     global float *unstored = tile + ALIGNED(TILE(IC)) + ALIGNED(TAPS * IC);
     float8 mean[VECTORS], squares[VECTORS];
@@ -82,7 +83,7 @@ kernel void norm_block_convolve(global float *saved, global float *scratch, cons
     for (int v = 0; v < VECTORS; ++v)
         mean[v] = squares[v] = (float8)0.0f;
 
-    const int begin = sample_begin(n, item), end = sample_begin(n, item + 1);
+    const int begin = sample_begin(n, item, items), end = sample_begin(n, item + 1, items);
     for (int sample = begin; sample < end; ++sample) {
         const selection input = select_inputs(input_list, input_scales + sample * IC, input_masked);
         const sweep s = {PLANE, OW, TW, input.count, 1, 0, TAPS * IC * 8, list};

@@ -48,15 +48,16 @@ static void add_sums(float8 *sum, const global float *dy, const global float *be
     }
 }
 
-/* sums (ITEMS, 2, OC): of g, and of g * h, over each work-item's samples. dy (n, PH, PW, OC);
+/* sums (items, 2, OC): of g, and of g * h, over each work-item's samples. dy (n, PH, PW, OC);
  * scales (n, OC) tell the dropped channels where `masked`, which may be PACKED (cl/kept.cl). */
 kernel void norm_block_sums(global float *sums, const global float *dy, const global float *saved,
-                            const global float *scales, int masked, float scale, int n)
+                            const global float *scales, int masked, float scale, int n,
+                            int items)
 {
     const int item = get_global_id(0);
-    if (item >= ITEMS)
+    if (item >= items)
         return;
-    const int begin = sample_begin(n, item), end = sample_begin(n, item + 1);
+    const int begin = sample_begin(n, item, items), end = sample_begin(n, item + 1, items);
     int list[LIST(OC)];
     float8 sum[VECTORS][2];
     for (int v = 0; v < VECTORS; ++v)
@@ -81,9 +82,9 @@ kernel void norm_block_sums(global float *sums, const global float *dy, const gl
 
 /* scratch: packed (IC, OC, TAPS), so that a kept channel's weights lie together. */
 kernel void norm_block_pack_rows(global float *restrict scratch, const global float *restrict w,
-                                 int w_offset)
+                                 int w_offset, int items)
 {
-    global float *packed = scratch + SUMS;
+    global float *packed = scratch + SUMS(items);
     FOR_EACH (i, IC * OC) {
         const int c = i / OC, o = i % OC;
         for (int tap = 0; tap < TAPS; ++tap)
@@ -240,11 +241,11 @@ typedef struct room {
     global float *partial; /* (VECTORS, TAPS, IC, 8) */
 } room;
 
-static room enter(global float *scratch, int item)
+static room enter(global float *scratch, int item, int items)
 {
     room r;
-    r.partial = scratch + SUMS + WEIGHTS + PARTIAL * (size_t)item;
-    r.tile = scratch + SUMS + WEIGHTS + PARTIAL * (size_t)ITEMS + item * (size_t)SCRATCH;
+    r.partial = scratch + SUMS(items) + WEIGHTS + PARTIAL * (size_t)item;
+    r.tile = scratch + SUMS(items) + WEIGHTS + PARTIAL * (size_t)items + item * (size_t)SCRATCH;
     r.dz = r.tile + ALIGNED(TILE(IC));
     r.weights = r.dz + ALIGNED(WIDTH * DH * DW);
     r.dx = r.weights + INPUT_VECTORS * WIDTH * TAPS * 8;
@@ -263,14 +264,14 @@ kernel void norm_block_backward(global float *dx, const global float *dy, const 
                                 const global float *gradients, int w_offset, int b_offset,
                                 const global float *input_scales, int input_masked,
                                 const global float *output_scales, int output_masked, float scale,
-                                global float *scratch, int n)
+                                global float *scratch, int n, int items)
 {
     const int item = get_global_id(0);
-    if (item >= ITEMS)
+    if (item >= items)
         return;
-    const room room = enter(scratch, item);
+    const room room = enter(scratch, item, items);
     int input_list[LIST(IC)], output_list[LIST(OC)];
-    const int begin = sample_begin(n, item), end = sample_begin(n, item + 1);
+    const int begin = sample_begin(n, item, items), end = sample_begin(n, item + 1, items);
     for (int sample = begin; sample < end; ++sample) {
         const selection input = select_inputs(input_list, input_scales + sample * IC, input_masked);
         const selection output =
@@ -291,7 +292,7 @@ kernel void norm_block_backward(global float *dx, const global float *dy, const 
             continue;
         const sweep s = {IH * IW, IW, DW, 8, VECTORS, DH * DW * 8, VECTORS * TAPS * 64, 0};
         if (input_masked || sample == begin)
-            pack_kept_rows(room.weights, scratch + SUMS, input);
+            pack_kept_rows(room.weights, scratch + SUMS(items), input);
         convolve(room.dx, room.dz, room.weights, scratch, 0, s, (input.count + 7) / 8);
         store_input_gradient(dx + sample * (size_t)(IH * IW * IC), room.dx, input);
     }
@@ -299,13 +300,13 @@ kernel void norm_block_backward(global float *dx, const global float *dy, const 
 
 /* dw (OC, IC, K, K) at its offset: the work-items' partials in their order; and db (OC), zeros. */
 kernel void norm_block_reduce(global float *restrict gradients, int w_offset, int b_offset,
-                              const global float *restrict scratch)
+                              const global float *restrict scratch, int items)
 {
-    const global float *partials = scratch + SUMS + WEIGHTS;
+    const global float *partials = scratch + SUMS(items) + WEIGHTS;
     FOR_EACH (i, WEIGHTS / 8) {
         const int c = i % IC, tap = i / IC % TAPS, first = i / (IC * TAPS) * 8;
         float8 sum = (float8)0.0f;
-        for (int item = 0; item < ITEMS; ++item)
+        for (int item = 0; item < items; ++item)
             sum += vload8(i, partials + item * (size_t)PARTIAL);
         float values[8];
         vstore8(sum, 0, values);

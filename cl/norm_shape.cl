@@ -5,19 +5,19 @@
  * largest value normalised; which (n, VECTORS, PH, PW, 8) bytes. `saved` holds, in this order:
  * mean and inverse deviation (2, OC), filled up to STATISTICS floats; z; best; which.
  *
- * The scratch memory holds: sums (ITEMS, 2, OC), each work-item's, where the kernels of
- * cl/batchnorm.cl expect them, filled up to SUMS floats; packed weights; then what is the
+ * The scratch memory holds: sums (items, 2, OC), each work-item's, where the kernels of
+ * cl/batchnorm_channels.cl expect them, filled up to SUMS(items) floats; packed weights; then what is the
  * work-items' own.
  *
  * Must be given: IC, IH, IW (input), OC, OH, OW (output of the convolution), K, PAD, PH, PW (pooled
- *   plane); ITEMS, work-items, which share the samples; SCRATCH, floats of scratch memory that each
- *   has for itself (src/plan/norm_block.c computes it).
+ *   plane); SCRATCH, floats of scratch memory that each of the `items` work-items, which share the
+ *   samples, has for itself (src/plan/norm_block.c computes it).
  * With defaults: FIRST 0 (1: the network's first layer, whose input has no dropped channels and
  *   wants no gradient); STORED 1 (0: z is not kept, see cl/norm_first.cl). */
 #if !defined(IC) || !defined(IH) || !defined(IW) || !defined(OC) || !defined(OH) ||                \
     !defined(OW) || !defined(K) || !defined(PAD) || !defined(PH) || !defined(PW) ||                \
-    !defined(ITEMS) || !defined(SCRATCH)
-#error "IC, IH, IW, OC, OH, OW, K, PAD, PH, PW, ITEMS and SCRATCH must be given"
+    !defined(SCRATCH)
+#error "IC, IH, IW, OC, OH, OW, K, PAD, PH, PW and SCRATCH must be given"
 #endif
 
 #ifndef FIRST
@@ -38,7 +38,7 @@
 #define WIDTH (VECTORS * 8)
 #define ALIGNED(floats) (((floats) + 15) / 16 * 16)
 #define STATISTICS ALIGNED(2 * OC)
-#define SUMS ALIGNED(ITEMS * 2 * OC)
+#define SUMS(items) ALIGNED((items) * 2 * OC)
 #define WEIGHTS (VECTORS * 8 * TAPS * IC)
 
 #include "channels.cl"
@@ -74,7 +74,7 @@ static lanes find_lanes(selection output, int v, int k)
 }
 
 /* The first sample of a work-item's stretch. */
-static int sample_begin(int n, int item)
+static int sample_begin(int n, int item, int items)
 {
-    return (int)((long)n * item / ITEMS);
+    return (int)((long)n * item / items);
 }

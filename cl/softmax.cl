@@ -4,46 +4,43 @@
  *   dz[j] = (softmax(z)[j] - (j == label)) / whole
  * A pass may be a piece of a batch: n are its samples, `whole` those of the batch.
  * With SHAPED, PyTorch's CrossEntropyLoss(weight, label_smoothing), e[j] = -log softmax(z)[j], y the
- * label, s the smoothing, w (CLASSES) the weights, or none (NULL) for 1:
- *   loss = sum over samples of ((1 - s) w[y] e[y] + s / CLASSES * sum over j of w[j] e[j]) / whole
- *   dz[j] = ((1 - s) w[y] (softmax(z)[j] - (j == y)) + s / CLASSES * (sum of w * softmax(z)[j] -
+ * label, s the smoothing, w (classes) the weights, or none (NULL) for 1:
+ *   loss = sum over samples of ((1 - s) w[y] e[y] + s / classes * sum over j of w[j] e[j]) / whole
+ *   dz[j] = ((1 - s) w[y] (softmax(z)[j] - (j == y)) + s / classes * (sum of w * softmax(z)[j] -
  *     w[j])) / whole,  where `whole` is the sum of the batch's w[y]
  * A sample that is mixed has two labels, and `part` times the loss of the first and 1 - part times
  * that of the other.
- * Layout: (N, CLASSES). Must be given: CLASSES. */
-#ifndef CLASSES
-#error "CLASSES must be given"
-#endif
-
+ * Layout: (N, classes). May be given: SHAPED. */
 #include "loop.cl"
 
-/* One sample's loss, its gradient dz (CLASSES) and whether it is right; z (CLASSES). */
-static float sample_loss(global float *dz, uint *hit, const global float *z, int label, int other,
-                         float part, float whole, float smoothing, const global float *weights)
+/* One sample's loss, its gradient dz (classes) and whether it is right; z (classes). */
+static float sample_loss(global float *dz, uint *hit, const global float *z, int classes, int label,
+                         int other, float part, float whole, float smoothing,
+                         const global float *weights)
 {
     float most = z[0];
     int best = 0;
-    for (int j = 1; j < CLASSES; ++j)
+    for (int j = 1; j < classes; ++j)
         if (z[j] > most || z[j] != z[j]) {
             most = z[j];
             best = j;
         }
     float sum = 0.0f;
-    for (int j = 0; j < CLASSES; ++j)
+    for (int j = 0; j < classes; ++j)
         sum += exp(z[j] - most);
     *hit = best == label;
 #ifdef SHAPED
     const float sharp = 1.0f - smoothing;
     const float first = part * sharp * (weights ? weights[label] : 1.0f);
     const float second = (1.0f - part) * sharp * (weights ? weights[other] : 1.0f);
-    const float share = smoothing / CLASSES, shift = log(sum) + most;
+    const float share = smoothing / classes, shift = log(sum) + most;
     float even = 0.0f, weight = 0.0f;
-    for (int j = 0; j < CLASSES; ++j) {
+    for (int j = 0; j < classes; ++j) {
         const float w = weights ? weights[j] : 1.0f;
         even += w * (shift - z[j]);
         weight += w;
     }
-    for (int j = 0; j < CLASSES; ++j) {
+    for (int j = 0; j < classes; ++j) {
         const float p = exp(z[j] - most) / sum, w = weights ? weights[j] : 1.0f;
         dz[j] = (first * (p - (j == label ? 1.0f : 0.0f)) +
                  second * (p - (j == other ? 1.0f : 0.0f)) + share * (weight * p - w)) /
@@ -52,7 +49,7 @@ static float sample_loss(global float *dz, uint *hit, const global float *z, int
     return first * (shift - z[label]) + second * (shift - z[other]) + share * even;
 #else
     (void)smoothing, (void)weights, (void)part, (void)other;
-    for (int j = 0; j < CLASSES; ++j)
+    for (int j = 0; j < classes; ++j)
         dz[j] = (exp(z[j] - most) / sum - (j == label ? 1.0f : 0.0f)) / whole;
     return log(sum) + most - z[label];
 #endif
@@ -73,18 +70,18 @@ static void note(global float *loss_tally, global uint *hit_tally, global int *b
         bad[0] = slot;
 }
 
-/* losses, hits (n): of each sample; dz (n, CLASSES). logits (n, CLASSES), labels (n) below CLASSES,
+/* losses, hits (n): of each sample; dz (n, classes). logits (n, classes), labels (n) below classes,
  * and from place `others` on (n) those of what the samples are mixed with. */
 kernel void softmax_cross_entropy(global float *losses, global uint *hits, global float *dz,
-                                  const global float *logits, const global ushort *labels, int n,
-                                  float whole, float smoothing, const global float *weights,
-                                  float part, int others)
+                                  const global float *logits, const global ushort *labels,
+                                  int classes, int n, float whole, float smoothing,
+                                  const global float *weights, float part, int others)
 {
     FOR_EACH (sample, n) {
         uint hit;
         losses[sample] =
-            sample_loss(dz + sample * CLASSES, &hit, logits + sample * CLASSES, labels[sample],
-                        labels[others + sample], part, whole, smoothing, weights);
+            sample_loss(dz + sample * classes, &hit, logits + sample * classes, classes,
+                        labels[sample], labels[others + sample], part, whole, smoothing, weights);
         hits[sample] = hit;
     }
 }
@@ -112,7 +109,7 @@ kernel void softmax_tally(global float *loss_tally, global uint *hit_tally, glob
  * the work-items' sums are added in pairs. */
 kernel void softmax_batch(global float *loss_tally, global uint *hit_tally, global int *bad,
                           global float *dz, const global float *logits, const global ushort *labels,
-                          int slot, int n, float whole, int added, float smoothing,
+                          int classes, int slot, int n, float whole, int added, float smoothing,
                           const global float *weights, float part, int others)
 {
     local float losses[GROUP];
@@ -122,8 +119,9 @@ kernel void softmax_batch(global float *loss_tally, global uint *hit_tally, glob
     uint count = 0;
     for (size_t sample = item; sample < (size_t)n; sample += items) {
         uint hit;
-        loss += sample_loss(dz + sample * CLASSES, &hit, logits + sample * CLASSES, labels[sample],
-                            labels[others + sample], part, whole, smoothing, weights);
+        loss += sample_loss(dz + sample * classes, &hit, logits + sample * classes, classes,
+                            labels[sample], labels[others + sample], part, whole, smoothing,
+                            weights);
         count += hit;
     }
     losses[item] = loss;

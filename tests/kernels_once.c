@@ -56,13 +56,13 @@ START_TEST(kernels_beside_the_products)
     enum { N = 3, OUT = 5, OFFSET = 2 };
     cnn_kernel add = {0}, sum = {0};
     const float values[N * OUT] = {0.0f};
-    check_ok(cnn_kernel_init(&add, test_device(), "linear.cl", "-DOUT=5", "linear_add_bias"));
-    check_ok(cnn_kernel_init(&sum, test_device(), "linear.cl", "-DOUT=5", "linear_bias_gradient"));
+    check_ok(cnn_kernel_init(&add, test_device(), "linear.cl", "", "linear_add_bias"));
+    check_ok(cnn_kernel_init(&sum, test_device(), "linear.cl", "", "linear_bias_gradient"));
     cl_mem y = device_floats(values, N * OUT), flat = device_floats(values, OFFSET + OUT);
     check_ok(CNN_LAUNCH(&add, N * OUT, cnn_arg_mem(y), cnn_arg_mem(flat), cnn_arg_int(OFFSET),
-                        cnn_arg_int(N)));
+                        cnn_arg_int(OUT), cnn_arg_int(N)));
     check_ok(CNN_LAUNCH(&sum, OUT, cnn_arg_mem(flat), cnn_arg_int(OFFSET), cnn_arg_mem(y),
-                        cnn_arg_int(N)));
+                        cnn_arg_int(OUT), cnn_arg_int(N)));
     check_ok(cnn_device_finish(test_device()));
     cnn_kernel_finish(&add);
     cnn_kernel_finish(&sum);

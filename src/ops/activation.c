@@ -1,5 +1,6 @@
 /* The activations and Scale on the device: cl/activation.cl. */
-#include "base/plain.h"
+#include <stdio.h>
+
 #include "base/status.h"
 #include "ops/op.h"
 
@@ -19,11 +20,19 @@ static const struct function {
     [CNN_LAYER_SCALE] = {"SCALE", NOTHING},
 };
 
-static double parameter_of(const cnn_layer *layer)
+static cnn_arg parameter_of(const cnn_op *op)
 {
+    const cnn_layer *layer = op->layers[0];
     if (layer->kind == CNN_LAYER_LEAKYRELU)
-        return layer->options.activation.slope;
-    return layer->kind == CNN_LAYER_SCALE ? layer->options.scale.factor : 0.0;
+        return cnn_arg_float((float)layer->options.activation.slope);
+    return cnn_arg_float(layer->kind == CNN_LAYER_SCALE ? (float)layer->options.scale.factor
+                                                        : 0.0f);
+}
+
+/* Values of a sample. */
+static cnn_arg size_of(const cnn_op *op)
+{
+    return cnn_arg_uint((cl_uint)cnn_shape_count(op->layers[0]->in));
 }
 
 static cnn_status init(cnn_op *op)
@@ -31,12 +40,9 @@ static cnn_status init(cnn_op *op)
     const cnn_layer *layer = op->layers[0];
     const struct function *function = &functions[layer->kind];
     bool tanh = layer->kind == CNN_LAYER_GELU && layer->options.gelu.tanh;
-    char options[128];
+    char options[64];
     cnn_status status = CNN_OK;
-    /* A hexadecimal number is the float itself. */
-    cnn_format(options, sizeof options, "-DCOUNT=%zu -DFUNCTION=%s%s -DPARAMETER=%af",
-               cnn_shape_count(layer->in), function->name, tanh ? "_TANH" : "",
-               (double)(float)parameter_of(layer));
+    snprintf(options, sizeof options, "-DFUNCTION=%s%s", function->name, tanh ? "_TANH" : "");
     CNN_TRY(cnn_op_add_kernel(op, "activation.cl", options, "activation_forward"));
     CNN_TRY(cnn_op_add_kernel(op, "activation.cl", options, "activation_backward"));
     op->in_place = function->reads != INPUT;
@@ -54,7 +60,8 @@ static size_t items(const cnn_op *op, const cnn_pass *pass)
 static cnn_status forward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
 {
     return CNN_LAUNCH(&op->kernels[FORWARD], items(op, pass), cnn_arg_mem(memory->output),
-                      cnn_arg_mem(memory->input), cnn_arg_int(pass->n));
+                      cnn_arg_mem(memory->input), parameter_of(op), size_of(op),
+                      cnn_arg_int(pass->n));
 }
 
 static cnn_status backward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
@@ -66,8 +73,8 @@ static cnn_status backward(cnn_op *op, const cnn_op_memory *memory, const cnn_pa
                   : op->keeps_output ? memory->output
                                      : memory->output_gradient;
     return CNN_LAUNCH(&op->kernels[BACKWARD], items(op, pass), cnn_arg_mem(memory->input_gradient),
-                      cnn_arg_mem(memory->output_gradient), cnn_arg_mem(kept),
-                      cnn_arg_int(pass->n));
+                      cnn_arg_mem(memory->output_gradient), cnn_arg_mem(kept), parameter_of(op),
+                      size_of(op), cnn_arg_int(pass->n));
 }
 
 const cnn_op_class cnn_activation_op = {"activation", sizeof(cnn_op), init,

@@ -1,12 +1,13 @@
 /* BatchNorm2d on the device, and what may stand behind it, a sum and ReLU or ReLU6:
- * cl/batchnorm.cl. */
+ * cl/batchnorm.cl, cl/batchnorm_channels.cl. */
 #include <stdio.h>
 
 #include "base/size.h"
 #include "base/status.h"
 #include "ops/op.h"
 
-enum { MOMENTS, MERGE, RECALL, APPLY, SUMS, REDUCE, INPUT, SCALE };
+/* From MERGE on: those of cl/batchnorm_channels.cl. */
+enum { MOMENTS, APPLY, SUMS, INPUT, SCALE, MERGE, RECALL, REDUCE };
 
 enum { PARTS_ON_CPU = 16, PARTS_ON_GPU = 256, CHANNELS_ON_CPU = 64, CHANNELS_ON_GPU = 8 };
 
@@ -27,20 +28,21 @@ static int function_of(const cnn_op *op)
 static cnn_status init(cnn_op *op)
 {
     static const char *const names[] = {
-        [MOMENTS] = "batchnorm_moments", [MERGE] = "batchnorm_merge", [RECALL] = "batchnorm_recall",
-        [APPLY] = "batchnorm_apply",     [SUMS] = "batchnorm_sums",   [REDUCE] = "batchnorm_reduce",
-        [INPUT] = "batchnorm_input",     [SCALE] = "batchnorm_scale"};
+        [MOMENTS] = "batchnorm_moments", [APPLY] = "batchnorm_apply",  [SUMS] = "batchnorm_sums",
+        [INPUT] = "batchnorm_input",     [SCALE] = "batchnorm_scale",  [MERGE] = "batchnorm_merge",
+        [RECALL] = "batchnorm_recall",   [REDUCE] = "batchnorm_reduce"};
     const cnn_layer *layer = op->layers[0];
     batchnorm_op *norm = (batchnorm_op *)op;
     char options[96];
     cnn_status status = CNN_OK;
     norm->adds = op->layer_count > 1 && op->layers[1]->kind == CNN_LAYER_ADD;
     norm->rectifies = function_of(op) != 0;
-    snprintf(options, sizeof options, "-DC=%d -DPLANE=%d -DAFFINE=%d -DADD=%d -DFUNCTION=%d",
-             layer->in.c, layer->in.h * layer->in.w, layer->options.norm.affine, norm->adds,
-             function_of(op));
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    snprintf(options, sizeof options, "-DC=%d -DAFFINE=%d -DADD=%d -DFUNCTION=%d", layer->in.c,
+             layer->options.norm.affine, norm->adds, function_of(op));
+    for (int i = 0; i < MERGE; i++)
         CNN_TRY(cnn_op_add_kernel(op, "batchnorm.cl", options, names[i]));
+    for (int i = MERGE; i <= REDUCE; i++)
+        CNN_TRY(cnn_op_add_kernel(op, "batchnorm_channels.cl", "", names[i]));
     norm->parts = op->device->kernel_class == CNN_KERNEL_CPU ? PARTS_ON_CPU : PARTS_ON_GPU;
     op->keeps_input = !op->frozen;
     op->keeps_output = norm->rectifies;
@@ -71,6 +73,16 @@ static size_t channel_items(const cnn_op *op)
     return cnn_kernel_items(op->device, (size_t)op->layers[0]->in.c);
 }
 
+static cnn_arg channels_of(const cnn_op *op)
+{
+    return cnn_arg_int(op->layers[0]->in.c);
+}
+
+static cnn_arg plane_of(const cnn_op *op)
+{
+    return cnn_arg_int(op->layers[0]->in.h * op->layers[0]->in.w);
+}
+
 /* Mean and inverse deviation into saved: of the batch, or the running ones. */
 static cnn_status find_statistics(batchnorm_op *norm, const cnn_op_memory *memory,
                                   const cnn_pass *pass)
@@ -80,18 +92,18 @@ static cnn_status find_statistics(batchnorm_op *norm, const cnn_op_memory *memor
     if (!pass->training || op->frozen)
         return CNN_LAUNCH(&op->kernels[RECALL], channel_items(op), cnn_arg_mem(memory->saved),
                           cnn_arg_mem(memory->statistics), cnn_arg_int(offset),
-                          cnn_arg_float((float)op->layers[0]->options.norm.eps));
-    cnn_status status =
-        CNN_LAUNCH(&op->kernels[MOMENTS], part_items(norm), cnn_arg_mem(memory->scratch),
-                   cnn_arg_mem(memory->input), cnn_arg_int(pass->n), cnn_arg_int(norm->parts));
+                          cnn_arg_float((float)op->layers[0]->options.norm.eps), channels_of(op));
+    cnn_status status = CNN_LAUNCH(&op->kernels[MOMENTS], part_items(norm),
+                                   cnn_arg_mem(memory->scratch), cnn_arg_mem(memory->input),
+                                   plane_of(op), cnn_arg_int(pass->n), cnn_arg_int(norm->parts));
     if (status != CNN_OK)
         return status;
     return CNN_LAUNCH(&op->kernels[MERGE], channel_items(op), cnn_arg_mem(memory->saved),
                       cnn_arg_mem(memory->statistics), cnn_arg_int(offset),
                       cnn_arg_mem(memory->scratch),
                       cnn_arg_float((float)op->layers[0]->options.norm.eps),
-                      cnn_arg_float((float)op->layers[0]->options.norm.momentum),
-                      cnn_arg_int(pass->n), cnn_arg_int(norm->parts));
+                      cnn_arg_float((float)op->layers[0]->options.norm.momentum), channels_of(op),
+                      plane_of(op), cnn_arg_int(1), cnn_arg_int(pass->n), cnn_arg_int(norm->parts));
 }
 
 static cnn_status forward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
@@ -101,12 +113,12 @@ static cnn_status forward(cnn_op *op, const cnn_op_memory *memory, const cnn_pas
     if (status != CNN_OK)
         return status;
     bool adds = ((const batchnorm_op *)op)->adds;
-    return CNN_LAUNCH(&op->kernels[APPLY], pixel_items(op, pass), cnn_arg_mem(memory->output),
-                      cnn_arg_mem(memory->input),
-                      cnn_arg_mem(adds ? memory->inputs[1] : memory->input),
-                      cnn_arg_mem(memory->saved), cnn_arg_mem(memory->parameters),
-                      cnn_arg_int((int)layer->params[0].offset),
-                      cnn_arg_int((int)layer->params[1].offset), cnn_arg_int(pass->n));
+    return CNN_LAUNCH(
+        &op->kernels[APPLY], pixel_items(op, pass), cnn_arg_mem(memory->output),
+        cnn_arg_mem(memory->input), cnn_arg_mem(adds ? memory->inputs[1] : memory->input),
+        cnn_arg_mem(memory->saved), cnn_arg_mem(memory->parameters),
+        cnn_arg_int((int)layer->params[0].offset), cnn_arg_int((int)layer->params[1].offset),
+        plane_of(op), cnn_arg_int(pass->n));
 }
 
 /* Where the sums of backward go, and the two offsets there. */
@@ -132,7 +144,8 @@ static cnn_status frozen_backward(cnn_op *op, const cnn_op_memory *memory, const
     return CNN_LAUNCH(&op->kernels[SCALE], pixel_items(op, pass),
                       cnn_arg_mem(memory->input_gradient), cnn_arg_mem(memory->output_gradient),
                       cnn_arg_mem(memory->saved), cnn_arg_mem(memory->parameters),
-                      cnn_arg_int((int)op->layers[0]->params[0].offset), cnn_arg_int(pass->n));
+                      cnn_arg_int((int)op->layers[0]->params[0].offset), plane_of(op),
+                      cnn_arg_int(pass->n));
 }
 
 static cnn_status backward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
@@ -149,15 +162,15 @@ static cnn_status backward(cnn_op *op, const cnn_op_memory *memory, const cnn_pa
     cnn_arg n = cnn_arg_int(pass->n), parts = cnn_arg_int(norm->parts);
     cnn_status status = CNN_OK;
     CNN_TRY(CNN_LAUNCH(&op->kernels[SUMS], part_items(norm), scratch, dy, x, y,
-                       cnn_arg_mem(dz ? dz : memory->scratch), cnn_arg_int(dz != NULL), saved, n,
-                       parts));
+                       cnn_arg_mem(dz ? dz : memory->scratch), cnn_arg_int(dz != NULL), saved,
+                       plane_of(op), n, parts));
     CNN_TRY(CNN_LAUNCH(&op->kernels[REDUCE], channel_items(op), sums.mem, sums.weight, sums.bias,
-                       scratch, parts));
+                       scratch, channels_of(op), parts));
     if (memory->input_gradient)
         status = CNN_LAUNCH(
             &op->kernels[INPUT], pixel_items(op, pass), cnn_arg_mem(memory->input_gradient), dy, x,
             y, saved, cnn_arg_mem(memory->parameters), cnn_arg_int((int)layer->params[0].offset),
-            sums.mem, sums.weight, sums.bias, n);
+            sums.mem, sums.weight, sums.bias, plane_of(op), n);
 out:
     return status;
 }

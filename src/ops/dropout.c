@@ -1,7 +1,5 @@
 /* Dropout2d and Dropout on the device: cl/dropout.cl. Dropout2d's scales are drawn in forward and
  * read in backward of the same step; they are never kept beyond it. */
-#include <stdio.h>
-
 #include "base/philox.h"
 #include "base/status.h"
 #include "ocl/buffer.h"
@@ -13,6 +11,11 @@ enum { SCALES, APPLY };
 size_t cnn_masks_bytes(const cnn_layer *layer, int batch)
 {
     return (size_t)batch * (size_t)layer->in.c * sizeof(float);
+}
+
+cnn_status cnn_masks_add_kernel(cnn_op *op)
+{
+    return cnn_op_add_kernel(op, "dropout.cl", "", "dropout_scales");
 }
 
 cnn_status cnn_masks_draw(cnn_kernel *kernel, cl_mem scales, const cnn_layer *layer,
@@ -28,7 +31,7 @@ cnn_status cnn_masks_draw(cnn_kernel *kernel, cl_mem scales, const cnn_layer *la
                       cnn_arg_uint((cl_uint)pass->seed), cnn_arg_uint((cl_uint)(pass->seed >> 32)),
                       cnn_arg_uint(stream_layer), cnn_arg_uint((cl_uint)pass->step),
                       cnn_arg_uint((cl_uint)(pass->step >> 32)), cnn_arg_int(pass->before),
-                      cnn_arg_int(pass->n));
+                      cnn_arg_int(layer->in.c), cnn_arg_int(pass->n));
 }
 
 cnn_mask_args cnn_masks_arguments(const cnn_op_memory *memory, const cnn_layer *layer,
@@ -48,11 +51,9 @@ cnn_mask_args cnn_masks_arguments(const cnn_op_memory *memory, const cnn_layer *
 static cnn_status init(cnn_op *op)
 {
     const cnn_layer *layer = op->layers[0];
-    char options[64];
     cnn_status status = CNN_OK;
-    snprintf(options, sizeof options, "-DC=%d -DPLANE=%d", layer->in.c, layer->in.h * layer->in.w);
-    CNN_TRY(cnn_op_add_kernel(op, "dropout.cl", options, "dropout_scales"));
-    CNN_TRY(cnn_op_add_kernel(op, "dropout.cl", options, "dropout_apply"));
+    CNN_TRY(cnn_masks_add_kernel(op));
+    CNN_TRY(cnn_op_add_kernel(op, "dropout.cl", "", "dropout_apply"));
     op->in_place = true;
     op->mask_bytes = cnn_masks_bytes(layer, op->batch);
 out:
@@ -65,7 +66,8 @@ static cnn_status apply(cnn_op *op, const cnn_op_memory *memory, cl_mem y, cl_me
     const cnn_layer *layer = op->layers[0];
     size_t pixels = (size_t)pass->n * (size_t)layer->in.h * (size_t)layer->in.w;
     return CNN_LAUNCH(&op->kernels[APPLY], cnn_kernel_items(op->device, pixels), cnn_arg_mem(y),
-                      cnn_arg_mem(x), cnn_arg_mem(memory->masks), cnn_arg_int(pass->n));
+                      cnn_arg_mem(x), cnn_arg_mem(memory->masks), cnn_arg_int(layer->in.c),
+                      cnn_arg_int(layer->in.h * layer->in.w), cnn_arg_int(pass->n));
 }
 
 /* Evaluation, and p = 0, are the identity; in place there is nothing to do for it. */
@@ -103,11 +105,8 @@ static cnn_status backward(cnn_op *op, const cnn_op_memory *memory, const cnn_pa
 
 static cnn_status init_values(cnn_op *op)
 {
-    const cnn_layer *layer = op->layers[0];
-    char options[64];
-    snprintf(options, sizeof options, "-DC=%d -DPLANE=%d", layer->in.c, layer->in.h * layer->in.w);
     op->in_place = true;
-    return cnn_op_add_kernel(op, "dropout.cl", options, "dropout_values");
+    return cnn_op_add_kernel(op, "dropout.cl", "", "dropout_values");
 }
 
 static cnn_status drop_values(cnn_op *op, cl_mem y, cl_mem x, const cnn_pass *pass)
@@ -123,7 +122,8 @@ static cnn_status drop_values(cnn_op *op, cl_mem y, cl_mem x, const cnn_pass *pa
                       cnn_arg_float((float)(1.0 / (1.0 - p))), cnn_arg_uint((cl_uint)pass->seed),
                       cnn_arg_uint((cl_uint)(pass->seed >> 32)), cnn_arg_uint(stream_layer),
                       cnn_arg_uint((cl_uint)pass->step), cnn_arg_uint((cl_uint)(pass->step >> 32)),
-                      cnn_arg_int(pass->before), cnn_arg_int(pass->n));
+                      cnn_arg_int(pass->before), cnn_arg_uint((cl_uint)cnn_shape_count(layer->in)),
+                      cnn_arg_int(pass->n));
 }
 
 static cnn_status values_forward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)

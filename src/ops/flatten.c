@@ -1,6 +1,4 @@
 /* Flatten on the device: cl/flatten.cl. With one channel or one pixel both orders are the same. */
-#include <stdio.h>
-
 #include "base/status.h"
 #include "ops/op.h"
 
@@ -13,12 +11,9 @@ static bool is_identity(const cnn_op *op)
 
 static cnn_status init(cnn_op *op)
 {
-    const cnn_layer *layer = op->layers[0];
-    char options[64];
     cnn_status status = CNN_OK;
-    snprintf(options, sizeof options, "-DC=%d -DPLANE=%d", layer->in.c, layer->in.h * layer->in.w);
-    CNN_TRY(cnn_op_add_kernel(op, "flatten.cl", options, "flatten_forward"));
-    CNN_TRY(cnn_op_add_kernel(op, "flatten.cl", options, "flatten_backward"));
+    CNN_TRY(cnn_op_add_kernel(op, "flatten.cl", "", "flatten_forward"));
+    CNN_TRY(cnn_op_add_kernel(op, "flatten.cl", "", "flatten_backward"));
     op->in_place = is_identity(op);
 out:
     return status;
@@ -27,10 +22,11 @@ out:
 static cnn_status run(cnn_op *op, cnn_kernel *kernel, cl_mem y, cl_mem x, size_t work,
                       const cnn_pass *pass)
 {
+    const cnn_shape in = op->layers[0]->in;
     if (y == x)
         return CNN_OK;
     return CNN_LAUNCH(kernel, cnn_kernel_items(op->device, work), cnn_arg_mem(y), cnn_arg_mem(x),
-                      cnn_arg_int(pass->n));
+                      cnn_arg_int(in.c), cnn_arg_int(in.h * in.w), cnn_arg_int(pass->n));
 }
 
 static cnn_status forward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)

@@ -1,14 +1,9 @@
 #include "ops/gather.h"
 
-#include <stdio.h>
-
 #include "base/status.h"
 
-static cnn_status init_kernel(cnn_gather *gather, cnn_device *device, const char *more)
+static cnn_status init_kernel(cnn_gather *gather, cnn_device *device, const char *options)
 {
-    char options[96];
-    cnn_shape shape = gather->shape;
-    snprintf(options, sizeof options, "-DC=%d -DPLANE=%d%s", shape.c, shape.h * shape.w, more);
     return cnn_kernel_init(&gather->kernel, device, "gather.cl", options, "gather");
 }
 
@@ -32,7 +27,7 @@ cnn_status cnn_gather_normalize(cnn_gather *gather, const float *values)
     if (gather->row > 0 || (!values && !gather->normal.mem))
         return CNN_OK;
     cnn_gather_finish(gather);
-    CNN_TRY(init_kernel(gather, device, values ? " -DNORMALIZE" : ""));
+    CNN_TRY(init_kernel(gather, device, values ? "-DNORMALIZE" : ""));
     if (!values)
         return CNN_OK;
     CNN_TRY(cnn_buffer_init(&gather->normal, device, size, "the normalisation"));
@@ -63,7 +58,8 @@ cnn_status cnn_gather_run(cnn_gather *gather, cl_mem x, cl_mem labels,
 {
     if (gather->row > 0)
         return run_rows(gather, x, labels, source, first, n);
-    size_t pixels = (size_t)n * (size_t)gather->shape.h * (size_t)gather->shape.w;
+    int plane = gather->shape.h * gather->shape.w;
+    size_t pixels = (size_t)n * (size_t)plane;
     bool ordered = source->order != NULL;
     /* A kernel argument needs some buffer, even where it is not read. */
     cl_mem order = ordered ? source->order : source->labels;
@@ -71,9 +67,11 @@ cnn_status cnn_gather_run(cnn_gather *gather, cl_mem x, cl_mem labels,
         return CNN_LAUNCH(&gather->kernel, cnn_kernel_items(gather->kernel.device, pixels),
                           cnn_arg_mem(x), cnn_arg_mem(labels), cnn_arg_mem(source->images),
                           cnn_arg_mem(source->labels), cnn_arg_mem(order), cnn_arg_int(ordered),
-                          cnn_arg_uint(first), cnn_arg_int(n), cnn_arg_mem(gather->normal.mem));
+                          cnn_arg_uint(first), cnn_arg_int(gather->shape.c), cnn_arg_int(plane),
+                          cnn_arg_int(n), cnn_arg_mem(gather->normal.mem));
     return CNN_LAUNCH(&gather->kernel, cnn_kernel_items(gather->kernel.device, pixels),
                       cnn_arg_mem(x), cnn_arg_mem(labels), cnn_arg_mem(source->images),
                       cnn_arg_mem(source->labels), cnn_arg_mem(order), cnn_arg_int(ordered),
-                      cnn_arg_uint(first), cnn_arg_int(n));
+                      cnn_arg_uint(first), cnn_arg_int(gather->shape.c), cnn_arg_int(plane),
+                      cnn_arg_int(n));
 }

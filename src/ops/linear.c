@@ -1,8 +1,7 @@
 /* Linear on the device: three matrix products, and cl/linear.cl for the bias. */
-#include <stdio.h>
+#include "ops/linear.h"
 
 #include "base/status.h"
-#include "ops/linear.h"
 
 enum { ADD_BIAS, BIAS_GRADIENT };
 
@@ -44,11 +43,9 @@ static cnn_status need_scratch(cnn_op *op, cnn_gemm_shape shape)
 static cnn_status init(cnn_op *op)
 {
     const cnn_layer *layer = op->layers[0];
-    char options[64];
     cnn_status status = CNN_OK;
-    snprintf(options, sizeof options, "-DOUT=%d", layer->out.c);
-    CNN_TRY(cnn_op_add_kernel(op, "linear.cl", options, "linear_add_bias"));
-    CNN_TRY(cnn_op_add_kernel(op, "linear.cl", options, "linear_bias_gradient"));
+    CNN_TRY(cnn_op_add_kernel(op, "linear.cl", "", "linear_add_bias"));
+    CNN_TRY(cnn_op_add_kernel(op, "linear.cl", "", "linear_bias_gradient"));
     CNN_TRY(cnn_gemm_prepare(op->device));
     CNN_TRY(need_scratch(op, forward_shape(layer, op->batch)));
     CNN_TRY(need_scratch(op, weights_shape(layer, op->batch)));
@@ -73,10 +70,10 @@ static cnn_status forward(cnn_op *op, const cnn_op_memory *memory, const cnn_pas
                                  matrix(memory->output, 0, out), memory->scratch);
     if (status != CNN_OK || !layer->options.linear.bias)
         return status;
-    return CNN_LAUNCH(&op->kernels[ADD_BIAS],
-                      cnn_kernel_items(op->device, (size_t)pass->n * (size_t)out),
-                      cnn_arg_mem(memory->output), cnn_arg_mem(memory->parameters),
-                      cnn_arg_int((int)layer->params[1].offset), cnn_arg_int(pass->n));
+    return CNN_LAUNCH(
+        &op->kernels[ADD_BIAS], cnn_kernel_items(op->device, (size_t)pass->n * (size_t)out),
+        cnn_arg_mem(memory->output), cnn_arg_mem(memory->parameters),
+        cnn_arg_int((int)layer->params[1].offset), cnn_arg_int(out), cnn_arg_int(pass->n));
 }
 
 static cnn_status backward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
@@ -89,10 +86,10 @@ static cnn_status backward(cnn_op *op, const cnn_op_memory *memory, const cnn_pa
     CNN_TRY(cnn_gemm(op->device, &weights, dy, matrix(memory->input, 0, in),
                      matrix(memory->gradients, layer->params[0].offset, in), memory->scratch));
     if (layer->options.linear.bias)
-        CNN_TRY(CNN_LAUNCH(&op->kernels[BIAS_GRADIENT], cnn_kernel_items(op->device, (size_t)out),
-                           cnn_arg_mem(memory->gradients),
-                           cnn_arg_int((int)layer->params[1].offset),
-                           cnn_arg_mem(memory->output_gradient), cnn_arg_int(pass->n)));
+        CNN_TRY(CNN_LAUNCH(
+            &op->kernels[BIAS_GRADIENT], cnn_kernel_items(op->device, (size_t)out),
+            cnn_arg_mem(memory->gradients), cnn_arg_int((int)layer->params[1].offset),
+            cnn_arg_mem(memory->output_gradient), cnn_arg_int(out), cnn_arg_int(pass->n)));
     if (memory->input_gradient)
         status = cnn_gemm(op->device, &input, dy,
                           matrix(memory->parameters, layer->params[0].offset, in),

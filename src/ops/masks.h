@@ -4,7 +4,10 @@
 
 #include "ops/op.h"
 
-/* Enqueues the kernel dropout_scales (cl/dropout.cl): scales (pass->n, C) is 0 for dropped channels
+/* Adds the kernel dropout_scales (cl/dropout.cl). */
+cnn_status cnn_masks_add_kernel(cnn_op *op);
+
+/* Enqueues that kernel: scales (pass->n, C) is 0 for dropped channels
  * and 1 / (1 - p) for kept ones. layer is the dropout layer. */
 cnn_status cnn_masks_draw(cnn_kernel *kernel, cl_mem scales, const cnn_layer *layer,
                           const cnn_pass *pass);

@@ -11,13 +11,11 @@ enum { OPTIONS_SIZE = 256 };
 static void format_options(char options[OPTIONS_SIZE], const cnn_layer *layer)
 {
     const cnn_pool_options *pool = &layer->options.pool;
-    cnn_shape in = layer->in, out = layer->out;
-    int length = snprintf(options, OPTIONS_SIZE, "-DC=%d -DIH=%d -DIW=%d -DOH=%d -DOW=%d", in.c,
-                          in.h, in.w, out.h, out.w);
+    options[0] = '\0';
     if (layer->kind == CNN_LAYER_ADAPTIVEAVGPOOL)
         return;
-    snprintf(options + length, OPTIONS_SIZE - (size_t)length,
-             " -DKH=%d -DKW=%d -DSH=%d -DSW=%d -DDH=%d -DDW=%d -DPT=%d -DPL=%d -DPB=%d -DPR=%d "
+    snprintf(options, OPTIONS_SIZE,
+             "-DKH=%d -DKW=%d -DSH=%d -DSW=%d -DDH=%d -DDW=%d -DPT=%d -DPL=%d -DPB=%d -DPR=%d "
              "-DCOUNT_PADDING=%d",
              pool->kernel[0], pool->kernel[1], pool->stride[0], pool->stride[1], pool->dilation[0],
              pool->dilation[1], pool->padding[0], pool->padding[1], pool->padding[2],
@@ -59,11 +57,17 @@ static size_t items(const cnn_op *op, const cnn_pass *pass, cnn_shape plane)
     return cnn_kernel_items(op->device, (size_t)pass->n * (size_t)plane.h * (size_t)plane.w);
 }
 
+/* The kernels' arguments before the last. */
+#define SIZES_OF(op)                                                                               \
+    cnn_arg_int((op)->layers[0]->in.c), cnn_arg_int((op)->layers[0]->in.h),                        \
+        cnn_arg_int((op)->layers[0]->in.w), cnn_arg_int((op)->layers[0]->out.h),                   \
+        cnn_arg_int((op)->layers[0]->out.w)
+
 static cnn_status max_forward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
 {
     return CNN_LAUNCH(&op->kernels[FORWARD], items(op, pass, op->layers[0]->out),
                       cnn_arg_mem(memory->output), cnn_arg_mem(memory->saved),
-                      cnn_arg_mem(memory->input), cnn_arg_int(pass->n));
+                      cnn_arg_mem(memory->input), SIZES_OF(op), cnn_arg_int(pass->n));
 }
 
 static cnn_status max_backward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
@@ -72,13 +76,13 @@ static cnn_status max_backward(cnn_op *op, const cnn_op_memory *memory, const cn
         return CNN_OK;
     return CNN_LAUNCH(&op->kernels[BACKWARD], items(op, pass, op->layers[0]->in),
                       cnn_arg_mem(memory->input_gradient), cnn_arg_mem(memory->output_gradient),
-                      cnn_arg_mem(memory->saved), cnn_arg_int(pass->n));
+                      cnn_arg_mem(memory->saved), SIZES_OF(op), cnn_arg_int(pass->n));
 }
 
 static cnn_status forward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
 {
     return CNN_LAUNCH(&op->kernels[FORWARD], items(op, pass, op->layers[0]->out),
-                      cnn_arg_mem(memory->output), cnn_arg_mem(memory->input),
+                      cnn_arg_mem(memory->output), cnn_arg_mem(memory->input), SIZES_OF(op),
                       cnn_arg_int(pass->n));
 }
 
@@ -88,7 +92,7 @@ static cnn_status backward(cnn_op *op, const cnn_op_memory *memory, const cnn_pa
         return CNN_OK;
     return CNN_LAUNCH(&op->kernels[BACKWARD], items(op, pass, op->layers[0]->in),
                       cnn_arg_mem(memory->input_gradient), cnn_arg_mem(memory->output_gradient),
-                      cnn_arg_int(pass->n));
+                      SIZES_OF(op), cnn_arg_int(pass->n));
 }
 
 const cnn_op_class cnn_maxpool_op = {"maxpool",   sizeof(cnn_op), init_max,

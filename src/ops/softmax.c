@@ -1,15 +1,11 @@
 #include "ops/softmax.h"
 
-#include <stdio.h>
-
 #include "base/status.h"
 
-static cnn_status init_kernels(cnn_softmax *softmax, cnn_device *device, const char *more)
+static cnn_status init_kernels(cnn_softmax *softmax, cnn_device *device, const char *options)
 {
     enum { GROUP = 256 }; /* of cl/softmax.cl */
-    char options[64];
     cnn_status status = CNN_OK;
-    snprintf(options, sizeof options, "-DCLASSES=%d%s", softmax->classes, more);
     if (device->kernel_class == CNN_KERNEL_GPU) {
         CNN_TRY(cnn_kernel_init(&softmax->batch, device, "softmax.cl", options, "softmax_batch"));
         status = cnn_kernel_set_local_size(&softmax->batch, GROUP);
@@ -65,7 +61,7 @@ cnn_status cnn_softmax_shape(cnn_softmax *softmax, double smoothing, const float
     size_t bytes = (size_t)softmax->classes * sizeof *weights;
     cnn_status status = CNN_OK;
     finish_kernels(softmax);
-    CNN_TRY(init_kernels(softmax, device, " -DSHAPED"));
+    CNN_TRY(init_kernels(softmax, device, "-DSHAPED"));
     softmax->smoothing = smoothing;
     if (!weights)
         return CNN_OK;
@@ -79,7 +75,7 @@ cnn_status cnn_softmax_run(cnn_softmax *softmax, cl_mem gradient, cl_mem logits,
                            size_t slot, const cnn_pass *pass)
 {
     bool weighted = pass->training && softmax->weights.mem;
-    cnn_arg n = cnn_arg_int(pass->n);
+    cnn_arg n = cnn_arg_int(pass->n), classes = cnn_arg_int(softmax->classes);
     cnn_arg whole = cnn_arg_float(weighted ? (float)pass->weight : (float)cnn_pass_whole(pass));
     cnn_arg at = cnn_arg_int((cl_int)slot), added = cnn_arg_int(pass->before > 0);
     cnn_arg smoothing = cnn_arg_float(pass->training ? (float)softmax->smoothing : 0.0f);
@@ -91,13 +87,13 @@ cnn_status cnn_softmax_run(cnn_softmax *softmax, cl_mem gradient, cl_mem logits,
         return CNN_LAUNCH_GROUPS(&softmax->batch, 1, cnn_arg_mem(softmax->losses.mem),
                                  cnn_arg_mem(softmax->hits.mem), cnn_arg_mem(softmax->bad.mem),
                                  cnn_arg_mem(gradient), cnn_arg_mem(logits), cnn_arg_mem(labels),
-                                 at, n, whole, added, smoothing, weights, part,
+                                 classes, at, n, whole, added, smoothing, weights, part,
                                  others);
     cnn_status status = CNN_LAUNCH(
         &softmax->loss, cnn_kernel_items(softmax->loss.device, (size_t)pass->n),
         cnn_arg_mem(softmax->sample_losses.mem), cnn_arg_mem(softmax->sample_hits.mem),
-        cnn_arg_mem(gradient), cnn_arg_mem(logits), cnn_arg_mem(labels), n, whole, smoothing,
-        weights, part, others);
+        cnn_arg_mem(gradient), cnn_arg_mem(logits), cnn_arg_mem(labels), classes, n, whole,
+        smoothing, weights, part, others);
     if (status != CNN_OK)
         return status;
     return CNN_LAUNCH(&softmax->tally, 1, cnn_arg_mem(softmax->losses.mem),

@@ -71,8 +71,7 @@ static cnn_status init(cnn_op *op)
     char options[192];
     cnn_status status = CNN_OK;
     find_sizes(block);
-    snprintf(options, sizeof options, "-DC=%d -DPLANE=%d", pooled.c, pooled.h * pooled.w);
-    CNN_TRY(cnn_op_add_kernel(op, "dropout.cl", options, "dropout_scales"));
+    CNN_TRY(cnn_masks_add_kernel(op));
     snprintf(options, sizeof options,
              "-DIC=%d -DIH=%d -DIW=%d -DOC=%d -DK=%d -DPAD=%d -DPH=%d -DPW=%d -DSCRATCH=%zu "
              "-DFIRST=%d",

@@ -1,7 +1,5 @@
 /* A linear layer with the flatten before it and the ReLU behind it, as one step:
  * cl/dense_block.cl. */
-#include <stdio.h>
-
 #include "base/size.h"
 #include "base/status.h"
 #include "plan/fused.h"
@@ -33,19 +31,16 @@ static cnn_status init(cnn_op *op)
                                         [FORWARD] = "dense_forward",
                                         [PACK_FEATURES] = "dense_pack_features",
                                         [INPUT] = "dense_input",
-                                        [WEIGHTS] = "dense_weights",
-                                        [BIAS] = "linear_bias_gradient"};
+                                        [WEIGHTS] = "dense_weights"};
     dense_block_op *block = (dense_block_op *)op;
-    char options[128];
     cnn_status status = CNN_OK;
     find_layers(block);
     int out = block->linear->out.c, features = block->linear->in.c;
-    snprintf(options, sizeof options, "-DC=%d -DPLANE=%d -DOUT=%d -DRELU=%d", block->in.c,
-             block->in.h * block->in.w, out, block->relu);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        CNN_TRY(cnn_op_add_kernel(op, "dense_block.cl", options, names[i]));
+        CNN_TRY(cnn_op_add_kernel(op, "dense_block.cl", "", names[i]));
+    CNN_TRY(cnn_op_add_kernel(op, "linear.cl", "", "linear_bias_gradient"));
     if (block->relu)
-        CNN_TRY(cnn_op_add_kernel(op, "dense_block.cl", options, "dense_gate"));
+        CNN_TRY(cnn_op_add_kernel(op, "dense_block.cl", "", "dense_gate"));
     op->keeps_input = true;
     op->keeps_output = op->writes_gradient = block->relu;
     size_t by_outputs = cnn_divide_up((size_t)out, WIDTH) * WIDTH * (size_t)features;
@@ -60,7 +55,8 @@ static cnn_status pack(cnn_op *op, const cnn_op_memory *memory, cnn_kernel *kern
     const dense_block_op *block = (const dense_block_op *)op;
     return CNN_LAUNCH(kernel, cnn_kernel_items(op->device, work), cnn_arg_mem(memory->scratch),
                       cnn_arg_mem(memory->parameters),
-                      cnn_arg_int((int)block->linear->params[0].offset));
+                      cnn_arg_int((int)block->linear->params[0].offset), cnn_arg_int(block->in.c),
+                      cnn_arg_int(block->in.h * block->in.w), cnn_arg_int(block->linear->out.c));
 }
 
 /* Work-items: blocks of one axis times chunks of the other. */
@@ -75,10 +71,11 @@ static cnn_status forward(cnn_op *op, const cnn_op_memory *memory, const cnn_pas
     size_t out = (size_t)block->linear->out.c, n = (size_t)pass->n;
     cnn_status status = CNN_OK;
     CNN_TRY(pack(op, memory, &op->kernels[PACK_OUTPUTS], (size_t)block->linear->in.c));
-    status = CNN_LAUNCH(&op->kernels[FORWARD], grid(out, n), cnn_arg_mem(memory->output),
-                        cnn_arg_mem(memory->input), cnn_arg_mem(memory->scratch),
-                        cnn_arg_mem(memory->parameters),
-                        cnn_arg_int((int)block->linear->params[1].offset), cnn_arg_int(pass->n));
+    status = CNN_LAUNCH(
+        &op->kernels[FORWARD], grid(out, n), cnn_arg_mem(memory->output),
+        cnn_arg_mem(memory->input), cnn_arg_mem(memory->scratch), cnn_arg_mem(memory->parameters),
+        cnn_arg_int((int)block->linear->params[1].offset), cnn_arg_int(block->linear->in.c),
+        cnn_arg_int(block->linear->out.c), cnn_arg_int(block->relu), cnn_arg_int(pass->n));
 out:
     return status;
 }
@@ -91,7 +88,8 @@ static cnn_status backward_input(cnn_op *op, const cnn_op_memory *memory, const 
     CNN_TRY(pack(op, memory, &op->kernels[PACK_FEATURES], features));
     status = CNN_LAUNCH(&op->kernels[INPUT], grid(features, (size_t)pass->n),
                         cnn_arg_mem(memory->input_gradient), cnn_arg_mem(memory->output_gradient),
-                        cnn_arg_mem(memory->scratch), cnn_arg_int(pass->n));
+                        cnn_arg_mem(memory->scratch), cnn_arg_int(block->linear->in.c),
+                        cnn_arg_int(block->linear->out.c), cnn_arg_int(pass->n));
 out:
     return status;
 }
@@ -104,15 +102,16 @@ static cnn_status backward(cnn_op *op, const cnn_op_memory *memory, const cnn_pa
     if (block->relu)
         CNN_TRY(CNN_LAUNCH(&op->kernels[GATE], cnn_kernel_items(op->device, (size_t)pass->n * out),
                            cnn_arg_mem(memory->output_gradient), cnn_arg_mem(memory->output),
-                           cnn_arg_int(pass->n)));
+                           cnn_arg_int((int)out), cnn_arg_int(pass->n)));
     CNN_TRY(CNN_LAUNCH(&op->kernels[WEIGHTS], grid(features, out), cnn_arg_mem(memory->gradients),
                        cnn_arg_int((int)block->linear->params[0].offset),
                        cnn_arg_mem(memory->output_gradient), cnn_arg_mem(memory->input),
-                       cnn_arg_int(pass->n)));
-    CNN_TRY(CNN_LAUNCH(&op->kernels[BIAS], cnn_kernel_items(op->device, out),
-                       cnn_arg_mem(memory->gradients),
-                       cnn_arg_int((int)block->linear->params[1].offset),
-                       cnn_arg_mem(memory->output_gradient), cnn_arg_int(pass->n)));
+                       cnn_arg_int(block->in.c), cnn_arg_int(block->in.h * block->in.w),
+                       cnn_arg_int((int)out), cnn_arg_int(pass->n)));
+    CNN_TRY(CNN_LAUNCH(
+        &op->kernels[BIAS], cnn_kernel_items(op->device, out), cnn_arg_mem(memory->gradients),
+        cnn_arg_int((int)block->linear->params[1].offset), cnn_arg_mem(memory->output_gradient),
+        cnn_arg_int((int)out), cnn_arg_int(pass->n)));
     if (memory->input_gradient)
         status = backward_input(op, memory, pass);
 out:

@@ -119,18 +119,15 @@ static cnn_status init(cnn_op *op)
         [REDUCE - PACK] = {"norm_block_backward.cl", "norm_block_reduce"},
     };
     norm_block_op *block = (norm_block_op *)op;
-    cnn_shape out = op->layers[CONV]->out, pooled = op->layers[POOL]->out;
+    cnn_shape out = op->layers[CONV]->out;
     char options[OPTIONS_SIZE];
     cnn_status status = CNN_OK;
     find_sizes(block);
-    snprintf(options, sizeof options, "-DC=%d -DPLANE=%d", pooled.c, pooled.h * pooled.w);
-    CNN_TRY(cnn_op_add_kernel(op, "dropout.cl", options, "dropout_scales"));
-    snprintf(options, sizeof options, "-DC=%d -DPLANE=%d -DUNIT=PLANE", out.c, out.h * out.w);
-    CNN_TRY(cnn_op_add_kernel(op, "batchnorm.cl", options, "batchnorm_merge"));
-    CNN_TRY(cnn_op_add_kernel(op, "batchnorm.cl", options, "batchnorm_reduce"));
+    CNN_TRY(cnn_masks_add_kernel(op));
+    CNN_TRY(cnn_op_add_kernel(op, "batchnorm_channels.cl", "", "batchnorm_merge"));
+    CNN_TRY(cnn_op_add_kernel(op, "batchnorm_channels.cl", "", "batchnorm_reduce"));
     int length = format_options(options, op, block->training_scratch);
-    snprintf(options + length, sizeof options - (size_t)length, " -DOH=%d -DOW=%d -DITEMS=%d",
-             out.h, out.w, block->items);
+    snprintf(options + length, sizeof options - (size_t)length, " -DOH=%d -DOW=%d", out.h, out.w);
     for (size_t i = 0; i < sizeof training / sizeof training[0]; i++)
         CNN_TRY(cnn_op_add_kernel(op, training[i].file, options, training[i].name));
     format_options(options, op, block->evaluation_scratch);
@@ -170,12 +167,13 @@ static cnn_status convolve(cnn_op *op, const cnn_op_memory *memory, const cnn_pa
     const norm_block_op *block = (const norm_block_op *)op;
     cnn_arg saved = cnn_arg_mem(memory->saved), scratch = cnn_arg_mem(memory->scratch);
     cnn_arg parameters = cnn_arg_mem(memory->parameters), n = cnn_arg_int(pass->n);
+    cnn_arg items = cnn_arg_int(block->items);
     cnn_status status = CNN_OK;
     CNN_TRY(CNN_LAUNCH(&op->kernels[PACK], items_for(op, block->weights), scratch, parameters,
-                       offset_of(op, CONV, 0)));
+                       offset_of(op, CONV, 0), items));
     CNN_TRY(CNN_LAUNCH(&op->kernels[CONVOLVE], (size_t)block->items, saved, scratch,
                        cnn_arg_mem(memory->input), parameters, offset_of(op, CONV, 1),
-                       masks->input_scales, masks->input_masked, n));
+                       masks->input_scales, masks->input_masked, n, items));
     status =
         cnn_norm_merge(op, memory, &op->kernels[MERGE], op->layers[NORM], pass->n, block->items);
 out:
@@ -206,14 +204,15 @@ static cnn_status sum_up(cnn_op *op, const cnn_op_memory *memory, const cnn_mask
                          cnn_arg n)
 {
     const norm_block_op *block = (const norm_block_op *)op;
-    cnn_arg scratch = cnn_arg_mem(memory->scratch);
+    cnn_arg scratch = cnn_arg_mem(memory->scratch), items = cnn_arg_int(block->items);
     cnn_status status = CNN_OK;
     CNN_TRY(CNN_LAUNCH(&op->kernels[SUMS], (size_t)block->items, scratch,
                        cnn_arg_mem(memory->output_gradient), cnn_arg_mem(memory->saved),
-                       masks->output_scales, masks->output_masked, masks->scale, n));
-    status = CNN_LAUNCH(&op->kernels[REDUCE_NORM], items_for(op, (size_t)op->layers[NORM]->in.c),
-                        cnn_arg_mem(memory->gradients), offset_of(op, NORM, 0),
-                        offset_of(op, NORM, 1), scratch, cnn_arg_int(block->items));
+                       masks->output_scales, masks->output_masked, masks->scale, n, items));
+    status =
+        CNN_LAUNCH(&op->kernels[REDUCE_NORM], items_for(op, (size_t)op->layers[NORM]->in.c),
+                   cnn_arg_mem(memory->gradients), offset_of(op, NORM, 0), offset_of(op, NORM, 1),
+                   scratch, cnn_arg_int(op->layers[NORM]->in.c), items);
 out:
     return status;
 }
@@ -224,20 +223,20 @@ static cnn_status backward(cnn_op *op, const cnn_op_memory *memory, const cnn_pa
     cnn_mask_args masks = cnn_masks_arguments(memory, op->layers[DROPOUT], pass);
     cnn_arg scratch = cnn_arg_mem(memory->scratch), n = cnn_arg_int(pass->n);
     cnn_arg parameters = cnn_arg_mem(memory->parameters);
-    cnn_arg gradients = cnn_arg_mem(memory->gradients);
+    cnn_arg gradients = cnn_arg_mem(memory->gradients), items = cnn_arg_int(block->items);
     cnn_status status = CNN_OK;
     CNN_TRY(sum_up(op, memory, &masks, n));
     if (!is_first(op))
         CNN_TRY(CNN_LAUNCH(&op->kernels[PACK_ROWS], items_for(op, block->weights), scratch,
-                           parameters, offset_of(op, CONV, 0)));
+                           parameters, offset_of(op, CONV, 0), items));
     CNN_TRY(CNN_LAUNCH(&op->kernels[BACKWARD], (size_t)block->items,
                        is_first(op) ? scratch : cnn_arg_mem(memory->input_gradient),
                        cnn_arg_mem(memory->output_gradient), cnn_arg_mem(memory->saved),
                        cnn_arg_mem(memory->input), parameters, gradients, offset_of(op, NORM, 0),
                        offset_of(op, NORM, 1), masks.input_scales, masks.input_masked,
-                       masks.output_scales, masks.output_masked, masks.scale, scratch, n));
+                       masks.output_scales, masks.output_masked, masks.scale, scratch, n, items));
     status = CNN_LAUNCH(&op->kernels[REDUCE], items_for(op, block->weights / VECTOR), gradients,
-                        offset_of(op, CONV, 0), offset_of(op, CONV, 1), scratch);
+                        offset_of(op, CONV, 0), offset_of(op, CONV, 1), scratch, items);
 out:
     return status;
 }

@@ -95,9 +95,9 @@ static void format_options(char *options, const norm_first_op *block, size_t scr
     cnn_shape in = conv->in, out = conv->out, pooled = block->op.layers[POOL]->out;
     snprintf(options, OPTIONS_SIZE,
              "-DIC=%d -DIH=%d -DIW=%d -DOC=%d -DOH=%d -DOW=%d -DK=%d -DPAD=%d -DPH=%d -DPW=%d "
-             "-DSCRATCH=%zu -DITEMS=%d -DFIRST=1 -DSTORED=0 -DNORM=%d",
+             "-DSCRATCH=%zu -DFIRST=1 -DSTORED=0 -DNORM=%d",
              in.c, in.h, in.w, out.c, out.h, out.w, cnn_conv_ksize(conv), cnn_conv_padding(conv),
-             pooled.h, pooled.w, scratch, block->items, norm);
+             pooled.h, pooled.w, scratch, norm);
 }
 
 static cnn_status init(cnn_op *op)
@@ -114,14 +114,11 @@ static cnn_status init(cnn_op *op)
                    [REDUCE_NORM - PACK_MOMENTS] = {"norm_first.cl", "norm_first_reduce"},
                    [FINISH - PACK_MOMENTS] = {"norm_first.cl", "norm_first_finish"}};
     norm_first_op *block = (norm_first_op *)op;
-    cnn_shape out = op->layers[CONV]->out, pooled = op->layers[POOL]->out;
     char options[OPTIONS_SIZE];
     cnn_status status = CNN_OK;
     find_sizes(block);
-    snprintf(options, sizeof options, "-DC=%d -DPLANE=%d", pooled.c, pooled.h * pooled.w);
-    CNN_TRY(cnn_op_add_kernel(op, "dropout.cl", options, "dropout_scales"));
-    snprintf(options, sizeof options, "-DC=%d -DPLANE=%d -DUNIT=PLANE", out.c, out.h * out.w);
-    CNN_TRY(cnn_op_add_kernel(op, "batchnorm.cl", options, "batchnorm_merge"));
+    CNN_TRY(cnn_masks_add_kernel(op));
+    CNN_TRY(cnn_op_add_kernel(op, "batchnorm_channels.cl", "", "batchnorm_merge"));
     for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; i++) {
         bool moments = i < PACK - PACK_MOMENTS;
         format_options(options, block, moments ? block->moments_scratch : block->item_scratch,
@@ -151,12 +148,14 @@ static cnn_status find_statistics(cnn_op *op, const cnn_op_memory *memory, const
 {
     const norm_first_op *block = (const norm_first_op *)op;
     cnn_arg saved = cnn_arg_mem(memory->saved), scratch = cnn_arg_mem(memory->scratch);
-    cnn_arg n = cnn_arg_int(pass->n);
+    cnn_arg n = cnn_arg_int(pass->n), items = cnn_arg_int(block->items);
     cnn_status status = CNN_OK;
-    CNN_TRY(pack(op, memory, &op->kernels[PACK_MOMENTS], block->outputs));
+    CNN_TRY(CNN_LAUNCH(&op->kernels[PACK_MOMENTS], cnn_kernel_items(op->device, block->outputs),
+                       scratch, cnn_arg_mem(memory->parameters), offset_of(op, CONV, 0), items));
     CNN_TRY(CNN_LAUNCH(&op->kernels[MOMENTS], (size_t)block->items, saved, scratch,
                        cnn_arg_mem(memory->input), cnn_arg_mem(memory->parameters),
-                       offset_of(op, CONV, 1), cnn_arg_mem(memory->masks), cnn_arg_int(0), n));
+                       offset_of(op, CONV, 1), cnn_arg_mem(memory->masks), cnn_arg_int(0), n,
+                       items));
     status =
         cnn_norm_merge(op, memory, &op->kernels[MERGE], op->layers[NORM], pass->n, block->items);
 out:

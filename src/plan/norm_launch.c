@@ -8,11 +8,13 @@ static cnn_arg offset_of(const cnn_layer *layer, int param)
 cnn_status cnn_norm_merge(const cnn_op *op, const cnn_op_memory *memory, cnn_kernel *kernel,
                           const cnn_layer *norm, int n, int items)
 {
-    return CNN_LAUNCH(
-        kernel, cnn_kernel_items(op->device, (size_t)norm->in.c), cnn_arg_mem(memory->saved),
-        cnn_arg_mem(memory->statistics), cnn_arg_int((int)norm->statistic_offset),
-        cnn_arg_mem(memory->scratch), cnn_arg_float((float)norm->options.norm.eps),
-        cnn_arg_float((float)norm->options.norm.momentum), cnn_arg_int(n), cnn_arg_int(items));
+    cnn_arg plane = cnn_arg_int(norm->in.h * norm->in.w); /* a work-item has whole samples */
+    return CNN_LAUNCH(kernel, cnn_kernel_items(op->device, (size_t)norm->in.c),
+                      cnn_arg_mem(memory->saved), cnn_arg_mem(memory->statistics),
+                      cnn_arg_int((int)norm->statistic_offset), cnn_arg_mem(memory->scratch),
+                      cnn_arg_float((float)norm->options.norm.eps),
+                      cnn_arg_float((float)norm->options.norm.momentum), cnn_arg_int(norm->in.c),
+                      plane, plane, cnn_arg_int(n), cnn_arg_int(items));
 }
 
 cnn_status cnn_norm_fold(const cnn_op *op, const cnn_op_memory *memory, cnn_kernel *kernel,

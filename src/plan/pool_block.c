@@ -13,8 +13,7 @@ static cnn_status init(cnn_op *op)
     cnn_shape in = op->layers[POOL]->in, out = op->layers[POOL]->out;
     char options[128];
     cnn_status status = CNN_OK;
-    snprintf(options, sizeof options, "-DC=%d -DPLANE=%d", out.c, out.h * out.w);
-    CNN_TRY(cnn_op_add_kernel(op, "dropout.cl", options, "dropout_scales"));
+    CNN_TRY(cnn_masks_add_kernel(op));
     snprintf(options, sizeof options, "-DC=%d -DIH=%d -DIW=%d -DOH=%d -DOW=%d", in.c, in.h, in.w,
              out.h, out.w);
     CNN_TRY(cnn_op_add_kernel(op, "pool_block.cl", options, "pool_block_forward"));

@@ -3,8 +3,8 @@
 # A kernel's fault (file, text, what takes its place), the part, phase and name of a row that fails
 # for it, and what that says.
 FAULTS = {
-    "a wrong value": ("dropout.cl", "= x[pixel * C + c] * scale[c]",
-                      "= x[pixel * C + c] * scale[c] * 1.001f",
+    "a wrong value": ("dropout.cl", "= x[pixel + c] * scales[",
+                      "= 1.001f * x[pixel + c] * scales[",
                       "plain +forward +dropout", "the output: relative error"),
     "an output left out": ("conv.cl", "if (row < TAPS * ICG)\n            gradients",
                            "if (row == 0)\n            continue;\n        if (row < TAPS * ICG)\n            gradients",

@@ -126,7 +126,7 @@ class Wrong(CommandTest):
         report = text.split("----\n")[1]
         for part in (r"cnn-cl \d+\.\d+\.\d+, kernels for CPUs", "device 0:0: ", "driver ", "OpenCL ",
                      "again by: cnn-cl doctor --device 0:0 --xdim 2,9,8 --ksize 3 --cdims 5 --hdims 6",
-                     "plain backward maxpool maxpool2d_02", "kernel maxpool_backward -DC=5 -DIH=9",
+                     "plain backward maxpool maxpool2d_02", "kernel maxpool_backward -DKH=2 -DKW=2",
                      r"input \(\d+, 5, 9, 8\), output \(\d+, 5, 4, 4\)"):
             self.assertRegex(report, part)
         device = json.loads(self.run_command("doctor", *SMALL, "--json", code=1,
