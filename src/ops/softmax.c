@@ -87,13 +87,12 @@ cnn_status cnn_softmax_run(cnn_softmax *softmax, cl_mem gradient, cl_mem logits,
         return CNN_LAUNCH_GROUPS(&softmax->batch, 1, cnn_arg_mem(softmax->losses.mem),
                                  cnn_arg_mem(softmax->hits.mem), cnn_arg_mem(softmax->bad.mem),
                                  cnn_arg_mem(gradient), cnn_arg_mem(logits), cnn_arg_mem(labels),
-                                 classes, at, n, whole, added, smoothing, weights, part,
-                                 others);
-    cnn_status status = CNN_LAUNCH(
-        &softmax->loss, cnn_kernel_items(softmax->loss.device, (size_t)pass->n),
-        cnn_arg_mem(softmax->sample_losses.mem), cnn_arg_mem(softmax->sample_hits.mem),
-        cnn_arg_mem(gradient), cnn_arg_mem(logits), cnn_arg_mem(labels), classes, n, whole,
-        smoothing, weights, part, others);
+                                 classes, at, n, whole, added, smoothing, weights, part, others);
+    cnn_status status =
+        CNN_LAUNCH(&softmax->loss, cnn_kernel_items(softmax->loss.device, (size_t)pass->n),
+                   cnn_arg_mem(softmax->sample_losses.mem), cnn_arg_mem(softmax->sample_hits.mem),
+                   cnn_arg_mem(gradient), cnn_arg_mem(logits), cnn_arg_mem(labels), classes, n,
+                   whole, smoothing, weights, part, others);
     if (status != CNN_OK)
         return status;
     return CNN_LAUNCH(&softmax->tally, 1, cnn_arg_mem(softmax->losses.mem),
