@@ -60,7 +60,7 @@ static void multiply(global float *y, const global float *x, const global float 
     for (int r = 0; r < ROWS; ++r)
 #pragma unroll
         for (int w = 0; w < WIDE; ++w)
-            if (r < count && (OC % OCB == 0 || o + w * LANES < OC))
+            if ((OC % OCB == 0 || o + w * LANES < OC) && r < count)
                 store_wide(finish_wide(sum[r][w], z + r * OC, o + w * LANES, OC), y + r * OC,
                            o + w * LANES, OC);
 }
