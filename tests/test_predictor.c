@@ -71,6 +71,79 @@ START_TEST(logits_are_those_of_plain_c)
 }
 END_TEST
 
+/* Left is right. */
+static float *mirrored_pixels(void)
+{
+    float *pixels = scratch_floats(TEST * IMAGE), *from = test_pixels();
+    for (size_t i = 0; i < TEST * IMAGE; i++)
+        pixels[i] = from[i - i % 8 + 7 - i % 8];
+    return pixels;
+}
+
+/* The probabilities of logits (TEST, classes), in place. */
+static void to_probabilities(float *logits)
+{
+    for (float *at = logits; at < logits + TEST * TRAIN_CLASSES; at += TRAIN_CLASSES) {
+        double sum = 0.0;
+        for (int c = 0; c < TRAIN_CLASSES; c++)
+            sum += exp((double)at[c]);
+        for (int c = 0; c < TRAIN_CLASSES; c++)
+            at[c] = (float)(exp((double)at[c]) / sum);
+    }
+}
+
+/* (TEST, classes), by two runs without test-time augmentation. */
+static float *mean_probabilities(void)
+{
+    float *own = scratch_floats(TEST * TRAIN_CLASSES), *other = scratch_floats(TEST * TRAIN_CLASSES);
+    cnn_predictor *plain = make_predictor(TEST, true);
+    check_ok(cnn_predictor_run(own, plain, test_pixels(), TEST));
+    check_ok(cnn_predictor_run(other, plain, mirrored_pixels(), TEST));
+    cnn_predictor_destroy(plain);
+    to_probabilities(own);
+    to_probabilities(other);
+    for (size_t i = 0; i < TEST * TRAIN_CLASSES; i++)
+        own[i] = 0.5f * (own[i] + other[i]);
+    return own;
+}
+
+/* What --tta flip gives is the mean of an image's probabilities and its mirror's. */
+START_TEST(an_image_and_its_mirror_are_one)
+{
+    cnn_predictor *predictor = make_predictor(batches[_i / 2], _i % 2 == 1);
+    float *expected = mean_probabilities(), *logits = scratch_floats(TEST * TRAIN_CLASSES);
+    cnn_prediction found[TEST];
+    cnn_evaluation evaluation, alone, plain;
+    check_ok(cnn_predictor_evaluate(&plain, predictor, dataset, CNN_SPLIT_TEST));
+    check_ok(cnn_predictor_set_tta(predictor, CNN_TTA_FLIP));
+    check_ok(cnn_predictor_run(logits, predictor, test_pixels(), TEST));
+    to_probabilities(logits);
+    check_close("predictor", "probabilities", logits, expected, TEST * TRAIN_CLASSES, 1e-5, 0.0);
+    check_ok(cnn_predictor_evaluate_samples(&evaluation, found, predictor, dataset, CNN_SPLIT_TEST));
+    double loss = 0.0;
+    size_t hits = 0;
+    for (size_t i = 0; i < TEST; i++) {
+        const float *at = expected + i * TRAIN_CLASSES;
+        int best = 0, label = cnn_dataset_labels(dataset, CNN_SPLIT_TEST)[i];
+        for (int c = 1; c < TRAIN_CLASSES; c++)
+            best = at[c] > at[best] ? c : best;
+        ck_assert_int_eq(found[i].label, best);
+        ck_assert_double_eq_tol((double)found[i].probability, (double)at[best], 1e-5);
+        loss -= log((double)at[label]) / TEST;
+        hits += best == label;
+    }
+    ck_assert_double_eq_tol(evaluation.loss, loss, 1e-5 * loss);
+    ck_assert_uint_eq(evaluation.hits, hits);
+    ck_assert_uint_eq(evaluation.count, TEST);
+    ck_assert_double_ne(evaluation.loss, plain.loss);
+    check_ok(cnn_predictor_set_tta(predictor, CNN_TTA_NONE));
+    check_ok(cnn_predictor_evaluate(&alone, predictor, dataset, CNN_SPLIT_TEST));
+    ck_assert_double_eq(alone.loss, plain.loss);
+    ck_assert_int_eq(cnn_predictor_set_tta(predictor, (cnn_tta)7), CNN_ERROR_ARGUMENT);
+    cnn_predictor_destroy(predictor);
+}
+END_TEST
+
 /* Loss and hits are means and sums over the samples, whatever the batch. */
 START_TEST(an_evaluation_is_that_of_plain_c)
 {
@@ -210,6 +283,9 @@ START_TEST(a_model_that_is_not_finite_is_told)
     ck_assert_int_eq(
         cnn_predictor_evaluate_samples(&found, each, predictor, dataset, CNN_SPLIT_TEST),
         CNN_ERROR_ARITHMETIC);
+    check_ok(cnn_predictor_set_tta(predictor, CNN_TTA_FLIP));
+    ck_assert_int_eq(cnn_predictor_evaluate(&found, predictor, dataset, CNN_SPLIT_TEST),
+                     CNN_ERROR_ARITHMETIC);
     cnn_predictor_destroy(predictor);
 }
 END_TEST
@@ -220,6 +296,7 @@ int main(void)
     TCase *tests = add_device_case(suite, "predictor");
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_loop_test(tests, logits_are_those_of_plain_c, 0, 2 * BATCHES);
+    tcase_add_loop_test(tests, an_image_and_its_mirror_are_one, 0, 2 * BATCHES);
     tcase_add_loop_test(tests, an_evaluation_is_that_of_plain_c, 0, 2 * BATCHES);
     tcase_add_loop_test(tests, each_prediction_is_that_of_plain_c, 0, 2 * BATCHES);
     tcase_add_loop_test(tests, an_evaluation_is_the_trainers, 0, 2);

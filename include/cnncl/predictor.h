@@ -23,6 +23,16 @@ CNN_API cnn_status cnn_predictor_create(cnn_predictor **predictor, cnn_device *d
 /** Frees it. NULL is no error. */
 CNN_API void cnn_predictor_destroy(cnn_predictor *predictor);
 
+/** What is predicted an image by: test-time augmentation. */
+typedef enum cnn_tta {
+    CNN_TTA_NONE, /**< the image */
+    CNN_TTA_FLIP  /**< the image and its mirror, left for right: the mean of their probabilities */
+} cnn_tta;
+/** From now on predictions and evaluations go by this; CNN_TTA_NONE in the beginning. What
+ * cnn_predictor_run() writes for CNN_TTA_FLIP are the logarithms of the mean probabilities: softmax
+ * gives these. Errors: ARGUMENT, MEMORY. */
+CNN_API cnn_status cnn_predictor_set_tta(cnn_predictor *predictor, cnn_tta tta);
+
 /** Writes the logits (N, ydim) of images (N, C, H, W) whose pixels are in 0..1. count, which is N,
  * may be any number. Errors: MEMORY, OPENCL. */
 CNN_API cnn_status cnn_predictor_run(float *logits, cnn_predictor *predictor, const float *images,

@@ -16,9 +16,10 @@ static void print_json(const cnn_evaluation *result, const cli_evaluation *class
         cli_print("null");
     cli_print(",\n  \"data\": ");
     cli_print_json_string(cnn_dataset_source(classes->dataset));
-    cli_print(",\n  \"split\": \"%s\",\n  \"loss\": %.9g,\n  \"accuracy\": %.9g,\n"
+    cli_print(",\n  \"split\": \"%s\",\n  \"tta\": \"%s\",\n  \"loss\": %.9g,\n  \"accuracy\": %.9g,\n"
               "  \"hits\": %zu,\n  \"count\": %zu,\n",
-              cnn_split_name(options->split), result->loss, result->accuracy, result->hits,
+              cnn_split_name(options->split), options->tta == CNN_TTA_FLIP ? "flip" : "none",
+              result->loss, result->accuracy, result->hits,
               result->count);
     cli_evaluation_print_json(classes);
     cli_print("\n}\n");
@@ -35,8 +36,8 @@ static int evaluate(cnn_evaluation *result, size_t **counts, const cli_session *
     *counts = cli_allocate((size_t)classes * (size_t)classes, sizeof **counts);
     int code = predictions && *counts ? 0 : CLI_EXIT_FAILURE;
     CLI_TRY(code);
-    CLI_TRY(cli_check(cnn_predictor_create(&predictor, session->device, session->model,
-                                           options->train.batch, options->train.fuse)));
+    CLI_TRY(cli_session_create_predictor(&predictor, session, options,
+                                         (size_t)options->train.batch));
     CLI_TRY(cli_check(cnn_predictor_evaluate_samples(result, predictions, predictor,
                                                      session->dataset, options->split)));
     cnn_confusion_count(*counts, classes, predictions,

@@ -15,10 +15,10 @@ const cli_command cli_commands[] = {
      .run = cmd_train},
     {.name = "eval",
      .summary = "loss and accuracy of a model on a data set",
-     .notes = "JSON keys: model, data, split, loss, accuracy, hits, count; confusion (a row for\n"
-              "each true class), classes, precision, recall.\n",
-     .groups = CLI_MODEL | CLI_NETWORK | CLI_DATA | CLI_PREPARE | CLI_SPLIT | CLI_BATCH | CLI_FUSE |
-               CLI_JSON,
+     .notes = "JSON keys: model, data, split, tta, loss, accuracy, hits, count; confusion\n"
+              "(a row for each true class), classes, precision, recall.\n",
+     .groups = CLI_MODEL | CLI_NETWORK | CLI_DATA | CLI_PREPARE | CLI_SPLIT | CLI_TTA | CLI_BATCH |
+               CLI_FUSE | CLI_JSON,
      .run = cmd_eval},
     {.name = "predict",
      .summary = "label pictures, or random test images; draw them",
@@ -26,7 +26,7 @@ const cli_command cli_commands[] = {
               "model, digits, images: path, index, label, name, probability, top, error;\n"
               "without IMAGE: model, data, hits, count, samples.\n",
      .groups = CLI_MODEL | CLI_NETWORK | CLI_DATA | CLI_PREPARE | CLI_SAMPLES | CLI_PICTURES |
-               CLI_CONVERT | CLI_FUSE | CLI_JSON,
+               CLI_CONVERT | CLI_TTA | CLI_FUSE | CLI_JSON,
      .words = "[IMAGE...]",
      .max_words = INT_MAX,
      .run = cmd_predict},

@@ -108,6 +108,13 @@ static bool set_split(cli_options *options, const cli_option_row *row, const cha
     return false;
 }
 
+static bool set_tta(cli_options *options, const cli_option_row *row, const char *text)
+{
+    (void)row;
+    options->tta = strcmp(text, "flip") == 0 ? CNN_TTA_FLIP : CNN_TTA_NONE;
+    return options->tta == CNN_TTA_FLIP || strcmp(text, "none") == 0;
+}
+
 static bool set_size(cli_options *options, const cli_option_row *row, const char *text)
 {
     int end = 0;
@@ -265,6 +272,8 @@ const cli_option_row cli_option_rows[] = {
      set_true, FIELD(no_clobber), 0, NULL},
     {"split", "SPLIT", 0, CLI_SPLIT, "train, val or test (default test)", set_split, 0, 0,
      "train or test"},
+    {"tta", "KIND", 0, CLI_TTA, "flip: the mean of an image and its mirror (default none)",
+     set_tta, 0, 0, "flip or none"},
     {"samples", "N", 0, CLI_SAMPLES, "how many random test images (default 25)", set_int,
      FIELD(samples), 1, count_expected},
     {"grid", "FILE", 0, CLI_SAMPLES, "draw them with their labels into a PNG file", set_text,

@@ -7,6 +7,7 @@
 
 #include <cnncl/dataset.h>
 #include <cnncl/network.h>
+#include <cnncl/predictor.h>
 #include <cnncl/trainer.h>
 
 /* Options come in groups; a command takes some of them. */
@@ -33,6 +34,7 @@ typedef enum cli_group {
     CLI_DOCTOR = 1 << 19,
     CLI_PREPARE = 1 << 20, /* how the data is loaded */
     CLI_UPDATE = 1 << 21,  /* how parameters are updated */
+    CLI_TTA = 1 << 22,     /* how often an image is looked at */
     CLI_RARE = 1 << 30     /* no group: where a help has many rows, the name alone is there */
 } cli_group;
 
@@ -85,6 +87,7 @@ struct cli_options {
     const char *log_json;    /* NULL for none */
     cnn_train_options train; /* batch and fuse serve the other commands too */
     cnn_split split;
+    cnn_tta tta;
     cnn_data_options prepare; /* how the data is loaded */
     bool fit_given;
     int samples;

@@ -152,9 +152,8 @@ static int run_batch(pictures *run)
 {
     int code = 0;
     if (run->slot_count > 0 && !run->predictor)
-        CLI_TRY(
-            cli_check(cnn_predictor_create(&run->predictor, run->session.device, run->session.model,
-                                           (int)run->slot_count, run->options->train.fuse)));
+        CLI_TRY(cli_session_create_predictor(&run->predictor, &run->session, run->options,
+                                             run->slot_count));
     if (run->slot_count > 0)
         CLI_TRY(cli_check(
             cnn_predictor_run(run->outputs, run->predictor, run->inputs, run->slot_count)));

@@ -47,9 +47,9 @@ static int run_predictor(float *logits, const float *images, size_t count,
 {
     cnn_predictor *predictor = NULL;
     int code = 0;
-    int batch = count < (size_t)options->train.batch ? (int)count : options->train.batch;
-    CLI_TRY(cli_check(cnn_predictor_create(&predictor, session->device, session->model, batch,
-                                           options->train.fuse)));
+    size_t batch = (size_t)options->train.batch;
+    CLI_TRY(cli_session_create_predictor(&predictor, session, options,
+                                         count < batch ? count : batch));
     CLI_TRY(cli_check(cnn_predictor_run(logits, predictor, images, count)));
 out:
     cnn_predictor_destroy(predictor);

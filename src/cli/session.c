@@ -255,6 +255,20 @@ int cli_session_open_device(cli_session *session, const cli_options *options)
     return code;
 }
 
+int cli_session_create_predictor(cnn_predictor **predictor, const cli_session *session,
+                                 const cli_options *options, size_t batch)
+{
+    int code = 0;
+    CLI_TRY(cli_check(cnn_predictor_create(predictor, session->device, session->model, (int)batch,
+                                           options->train.fuse)));
+    CLI_TRY(cli_check(cnn_predictor_set_tta(*predictor, options->tta)));
+    if (options->tta == CNN_TTA_FLIP)
+        cli_info("each image's probabilities are the mean of its own and its mirror's (--tta "
+                 "flip)");
+out:
+    return code;
+}
+
 int cli_session_admit_device(const cli_session *session, const cli_options *options)
 {
     size_t count = cnn_dataset_count(session->dataset, CNN_SPLIT_TRAIN);

@@ -38,6 +38,10 @@ int cli_session_check_fit(const cli_session *session, const char *model);
 int cli_session_find_device(const cli_options *options);
 /* The device that --device says. */
 int cli_session_open_device(cli_session *session, const cli_options *options);
+/* A predictor of the session's model for batches of this size, as the options say. Returns an exit
+ * code. */
+int cli_session_create_predictor(cnn_predictor **predictor, const cli_session *session,
+                                 const cli_options *options, size_t batch);
 /* Refuses a device that computes wrong on this session's network, unless --trust-device. */
 int cli_session_admit_device(const cli_session *session, const cli_options *options);
 void cli_session_finish(cli_session *session);

@@ -157,6 +157,19 @@ static size_t sample_at(const cnn_feed *feed, const places *at, size_t i)
     return feed->ordered ? feed->given_order[place] : place;
 }
 
+/* Each row of an image, (C, H, W), from its end. */
+static void mirror(uint8_t *image, const cnn_dataset *dataset)
+{
+    const int *shape = cnn_dataset_shape(dataset);
+    size_t width = (size_t)shape[2], rows = (size_t)shape[0] * (size_t)shape[1];
+    for (size_t r = 0; r < rows; r++, image += width)
+        for (size_t x = 0; x < width / 2; x++) {
+            uint8_t left = image[x];
+            image[x] = image[width - 1 - x];
+            image[width - 1 - x] = left;
+        }
+}
+
 /* Collects the piece on the host and sends it; waits only for the write of two pieces ago. */
 static cnn_status stream(cnn_feed *feed, cnn_feed_slot *slot, const places *at)
 {
@@ -172,6 +185,8 @@ static cnn_status stream(cnn_feed *feed, cnn_feed_slot *slot, const places *at)
             memcpy(target, feed->rows + index * bytes, bytes);
         else
             CNN_TRY(cnn_dataset_read(target, feed->dataset, feed->split, index));
+        if (feed->mirrored)
+            mirror(target, feed->dataset);
         slot->labels[i] = labels[index];
     }
     CNN_TRY(cnn_buffer_write_async(&slot->images_written, &slot->device_images, slot->images,

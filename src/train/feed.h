@@ -24,6 +24,10 @@ typedef struct cnn_feed {
     cnn_split split;
     int batch, piece; /* samples of a batch, and the most of a pass */
     bool streaming;
+    bool mirrored;                       /* streamed images come with left and right swapped */
+    int view;                            /* images come as this view of them; -1: as they are, and in
+                                            training changed anew */
+    uint32_t *samples;                   /* (piece + 1) room for a view's places */
     size_t sample;                       /* bytes of one */
     const uint32_t *given_order;         /* the caller's, while it is the order; or host_order */
     const float *weights;                /* of each class, for training; NULL: none */

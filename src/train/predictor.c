@@ -3,16 +3,8 @@
 
 #include "base/memory.h"
 #include "base/status.h"
-#include "train/loop.h"
 #include "train/predictions.h"
-
-struct cnn_predictor {
-    cnn_device *device;
-    const cnn_model *model;
-    int batch;
-    cnn_plan *plan;
-    float *pixels; /* (batch, H, W, C) */
-};
+#include "train/predictor.h"
 
 enum { SLOTS_AT_FIRST = 64 };
 
@@ -48,38 +40,76 @@ void cnn_predictor_destroy(cnn_predictor *predictor)
         return;
     cnn_plan_destroy(predictor->plan);
     free(predictor->pixels);
+    free(predictor->own);
+    free(predictor->mirrored);
     free(predictor);
 }
 
-/* (N, C, H, W) of the caller's to (N, H, W, C) of the device, normalised as in training. */
+cnn_status cnn_predictor_set_tta(cnn_predictor *predictor, cnn_tta tta)
+{
+    CNN_NEED(predictor);
+    size_t batch = (size_t)predictor->batch, classes = (size_t)predictor->model->network->classes;
+    cnn_status status = CNN_OK;
+    if (tta != CNN_TTA_NONE && tta != CNN_TTA_FLIP)
+        return cnn_fail(CNN_ERROR_ARGUMENT, "cnn_predictor_set_tta: expected CNN_TTA_NONE or "
+                                            "CNN_TTA_FLIP, found another value");
+    if (tta == CNN_TTA_FLIP && !predictor->own)
+        CNN_TRY(cnn_allocate(&predictor->own, batch, classes * sizeof(float), "a batch of logits"));
+    if (tta == CNN_TTA_FLIP && !predictor->mirrored)
+        CNN_TRY(cnn_allocate(&predictor->mirrored, batch, classes * sizeof(float),
+                             "a batch of logits"));
+    predictor->tta = tta;
+out:
+    return status;
+}
+
+/* (N, C, H, W) of the caller's to (N, H, W, C) of the device, normalised as in training; mirrored,
+ * left is right. */
 static void to_channels_last(float *target, const float *source, cnn_shape shape, int n,
-                             const cnn_normalization *how)
+                             const cnn_normalization *how, bool mirrored)
 {
     size_t plane = (size_t)shape.h * (size_t)shape.w, channels = (size_t)shape.c;
+    size_t width = (size_t)shape.w;
     for (size_t sample = 0; sample < (size_t)n; sample++) {
         for (size_t c = 0; c < channels; c++) {
             float mean = how->channels > 0 ? how->means[c] : 0.0f;
             float deviation = how->channels > 0 ? how->deviations[c] : 1.0f;
-            for (size_t p = 0; p < plane; p++)
+            for (size_t p = 0; p < plane; p++) {
+                size_t from = mirrored ? p - p % width + (width - 1 - p % width) : p;
                 target[(sample * plane + p) * channels + c] =
-                    (source[(sample * channels + c) * plane + p] - mean) / deviation;
+                    (source[(sample * channels + c) * plane + from] - mean) / deviation;
+            }
         }
     }
 }
 
-static cnn_status run_batch(float *logits, cnn_predictor *predictor, const float *images, int n)
+static cnn_status run_images(float *logits, cnn_predictor *predictor, const float *images, int n,
+                             bool mirrored)
 {
     cnn_plan *plan = predictor->plan;
     cnn_shape shape = cnn_network_input_shape(predictor->model->network);
     size_t classes = (size_t)predictor->model->network->classes;
     cnn_pass pass = {.n = n};
     cnn_status status = CNN_OK;
-    to_channels_last(predictor->pixels, images, shape, n, &predictor->model->normalization);
+    to_channels_last(predictor->pixels, images, shape, n, &predictor->model->normalization,
+                     mirrored);
     CNN_TRY(cnn_buffer_write(cnn_plan_input(plan), 0, predictor->pixels,
                              (size_t)n * cnn_shape_count(shape) * sizeof(float)));
     CNN_TRY(cnn_plan_forward(plan, &pass));
     CNN_TRY(cnn_buffer_read(logits, cnn_plan_logits(plan), 0, (size_t)n * classes * sizeof(float)));
 out:
+    return status;
+}
+
+static cnn_status run_batch(float *logits, cnn_predictor *predictor, const float *images, int n)
+{
+    size_t classes = (size_t)predictor->model->network->classes;
+    cnn_status status = run_images(logits, predictor, images, n, false);
+    if (status != CNN_OK || predictor->tta == CNN_TTA_NONE)
+        return status;
+    status = run_images(predictor->mirrored, predictor, images, n, true);
+    if (status == CNN_OK)
+        cnn_tta_mean(logits, predictor->mirrored, (size_t)n, classes);
     return status;
 }
 
@@ -121,6 +151,8 @@ static cnn_status evaluate(cnn_evaluation *evaluation, cnn_prediction *predictio
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_device_check_process(predictor->device));
     CNN_TRY(check_split(predictor, dataset, split));
+    if (predictor->tta == CNN_TTA_FLIP)
+        return cnn_tta_evaluate(evaluation, predictions, predictor, dataset, split);
     /* One pass over the data: streaming it costs what uploading it would. */
     CNN_TRY(cnn_feed_init(&feed, predictor->device, dataset, split, predictor->batch,
                           predictor->batch, true));

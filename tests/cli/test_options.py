@@ -11,8 +11,8 @@ COMMANDS = {
     "train": "data size fit normalize skip-broken no-cache labels out init freeze lr-scale recompute epochs lr print-every val-split early-stop checkpoint-every "
              "checkpoint-steps resume resume-from log-json stream no-clobber trust-device batch "
              "micro-batch no-fuse model name xdim ksize cdims hdims ydim batchnorm dropout",
-    "eval": "data size fit normalize skip-broken no-cache labels val-split split batch no-fuse json model xdim cdims",
-    "predict": "data size fit normalize skip-broken no-cache labels val-split samples grid top show digits no-preprocess no-fuse json model xdim cdims",
+    "eval": "data size fit normalize skip-broken no-cache labels val-split split tta batch no-fuse json model xdim cdims",
+    "predict": "data size fit normalize skip-broken no-cache labels val-split samples grid top show digits no-preprocess tta no-fuse json model xdim cdims",
     "params": "plan batch micro-batch no-fuse model xdim cdims",
     "forward": "no-fuse model xdim cdims",
     "bench": "steps eval trace tune batch no-fuse json model name xdim ksize cdims hdims ydim batchnorm "
@@ -119,6 +119,15 @@ WRONG = [
     ("train --class-weights equal", "--class-weights: expected none or balanced, found 'equal'"),
     ("train --augment flop", "--augment: expected none, or of flip, shift=PIXELS, .*, found 'flop'"),
     ("train --augment shift=70000", "--augment: expected none, or .*, found 'shift=70000'"),
+    ("eval --tta mirror", "--tta: expected flip or none, found 'mirror'"),
+    ("predict --tta=", "--tta: expected flip or none, found ''"),
+    ("train --tta flip", "--tta is no option of the command train"),
+    ("serve --tta flip", "--tta is no option of the command serve"),
+    ("train --views 0", "--views: expected an integer of 1 to 1000000, found '0'"),
+    ("train --views 3", "--views: expected --augment with it, found none"),
+    ("train --views 3 --augment flip", "--views: expected --freeze with it, found none"),
+    ("train --views 3 --freeze x --augment mixup=1", "--views: expected --augment without mixup"),
+    ("eval --views 3", "--views is no option of the command eval"),
     ("eval --augment flip", "--augment is no option of the command eval"),
     ("train --ema 1", r"--ema: expected a number in \[0, 1\), found '1'"),
     ("train --recipe nope", "no recipe is called 'nope' in .*: expected cifar94, finetune, folder, mnist99;"),

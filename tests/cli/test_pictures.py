@@ -77,6 +77,22 @@ class Pictures(CommandTest):
         self.assertEqual(list(broken), ["path", "index", "error"])
         self.assertIn("broken.png: damaged or truncated PNG", broken["error"])
 
+    def test_the_mean_of_a_picture_and_its_mirror(self):
+        def probabilities(*words):
+            image, = json.loads(self.predict("--json", "--top", "4", *words).stdout)["images"]
+            return {one["label"]: one["probability"] for one in image["top"]}
+        own, mirror = probabilities("0-1.pgm"), probabilities("1-1.pgm")
+        mean = probabilities("--tta", "flip", "0-1.pgm")
+        for label in range(4):
+            self.assertAlmostEqual(mean[label], (own[label] + mirror[label]) / 2, delta=1e-5)
+        self.assertNotAlmostEqual(mean[0], own[0], delta=1e-3)
+        model = ["--model", "run/cnn.safetensors", "--data", self.named, "--json"]
+        documents = [json.loads(self.run_command("eval", *model, *more).stdout)
+                     for more in ([], ["--tta", "none"], ["--tta", "flip"])]
+        self.assertEqual([one["tta"] for one in documents], ["none", "none", "flip"])
+        self.assertEqual(documents[0], documents[1])
+        self.assertGreater(documents[2]["loss"], documents[0]["loss"])
+
     def test_broken_ones_do_not_stop_the_others(self):
         result = self.predict("0-1.pgm", "broken.png", "absent.jpg", "empty.pgm", "1-1.pgm", code=1)
         self.assertEqual([line[0] for line in re.findall(LINE, result.stdout, re.M)],
