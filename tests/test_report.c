@@ -248,7 +248,7 @@ END_TEST
 START_TEST(one_epoch_is_drawn_as_points)
 {
     const char *page = page_of_metrics("-1,0,,0.1,0.2,0.3,,,,d\n0,1,0.5,0.5,,0.25,1,1,1,d\n");
-    ck_assert_uint_eq(count_of(page, "<svg"), 2);
+    ck_assert_uint_eq(count_of(page, "<svg"), 3);
     ck_assert_uint_eq(count_of(page, "<circle"), 3); /* loss, training, test */
     ck_assert_ptr_nonnull(strstr(page, "epoch 0, training: 0.5000"));
     ck_assert_ptr_nonnull(strstr(page, "Before training: 10.0% of the training"));
@@ -289,6 +289,55 @@ START_TEST(gaps_are_told_from_what_was_not_measured)
     copy_path(path, sizeof path, rest);
     ck_assert_uint_eq(count_of(path, "M"), 1);
     ck_assert_uint_eq(count_of(path, "L"), 2);
+}
+END_TEST
+
+/* The options of a run of two epochs of 20 steps, as train writes them, but for the schedule. */
+static void describe_run(const char *schedule)
+{
+    char content[1024];
+    snprintf(content, sizeof content,
+             "{\"options\": {\"epochs\": 2, \"batch\": 5, \"lr\": 0.5, \"seed\": 0, "
+             "\"print_every\": 1, \"val_split\": 0.0, \"early_stop\": 0, \"stream\": false, "
+             "\"fuse\": true, \"checkpoint_every\": 1, \"checkpoint_steps\": 0%s}}",
+             schedule);
+    write_text("cnn.run.json", content);
+}
+
+/* The rate of every step, from the first to the end of the last epoch; of each epoch where the run's
+ * options are not there. */
+START_TEST(the_learning_rate_is_drawn_step_by_step)
+{
+    static const char rows[] = "-1,0,,,,,,,0.5,d\n0,20,1,,,,1,1,0.5,d\n1,40,1,,,,1,1,0.125,d\n";
+    static const struct {
+        const char *options, *words; /* those behind "learning rate: from " */
+        size_t points;
+        const char *first, *last; /* of the path */
+    } cases[] = {
+        {"", "0.5 in epoch 0 to 0.5 in epoch 2.", 41, "M52.0 58.0", "L430.0 58.0"},
+        {", \"schedule\": \"step=1:0.25\"", "0.5 in epoch 0 to 0.125 in epoch 2.", 41, "M52.0 58.0",
+         "L430.0 185.5"},
+        {", \"schedule\": \"cosine\", \"warmup\": 1.0", "0.025 in epoch 0 to 0.003078 in epoch 2.", 41,
+         "M52.0 219.5", "L430.0 227.0"},
+        {", \"schedule\": \"none\"", "0.5 in epoch 0 to 0.125 in epoch 1.", 2, "M52.0 58.0",
+         "L430.0 185.5"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char path[2048];
+        describe_run(cases[i].options);
+        const char *page = page_of_metrics(rows);
+        const char *at = strstr(page, "learning rate: from ");
+        ck_assert_ptr_nonnull(at);
+        at += strlen("learning rate: from ");
+        ck_assert_msg(strncmp(at, cases[i].words, strlen(cases[i].words)) == 0, "%.60s", at);
+        copy_path(path, sizeof path, at);
+        ck_assert_uint_eq(count_of(path, "M") + count_of(path, "L"), cases[i].points);
+        ck_assert_msg(strstr(path, cases[i].first) == path, "%s", path);
+        const char *end = path + strlen(path) - strlen(cases[i].last);
+        ck_assert_msg(strcmp(end, cases[i].last) == 0, "%s", path);
+        ck_assert_ptr_nonnull(strstr(read_text("curves.svg"), "Learning rate"));
+    }
+    ck_assert_ptr_null(strstr(page_of_metrics("0,20,1,,,,1,1,,d\n"), "learning rate: from"));
 }
 END_TEST
 
@@ -422,6 +471,7 @@ int main(void)
     tcase_add_test(tests, a_page_says_what_is_missing);
     tcase_add_test(tests, one_epoch_is_drawn_as_points);
     tcase_add_test(tests, gaps_are_told_from_what_was_not_measured);
+    tcase_add_test(tests, the_learning_rate_is_drawn_step_by_step);
     tcase_add_test(tests, many_epochs_are_thinned);
     tcase_add_test(tests, a_page_shows_what_is_taken_for_what);
     tcase_add_test(tests, a_page_without_mistakes_says_none);

@@ -122,6 +122,17 @@ CNN_API cnn_status cnn_train_options_set(cnn_train_options *options, const char 
  * (which option, what was expected and found). */
 CNN_API cnn_status cnn_train_options_check(const cnn_train_options *options);
 
+/** Options from JSON text, an object as the member "options" of a run's description has it
+ * (cnn_trainer_write_run()). source: what messages call the text. Errors: DATA (it is none, or one
+ * of its values is wrong), MEMORY. */
+CNN_API cnn_status cnn_train_options_read(cnn_train_options *options, const char *json,
+                                          const char *source);
+
+/** The learning rate of training step `step`, from 0, by the schedule, where an epoch has
+ * `epoch_steps` steps. */
+CNN_API double cnn_train_options_rate(const cnn_train_options *options, size_t epoch_steps,
+                                      uint64_t step);
+
 /** The path of a recipe, NAME.recipe among those that come with the library ("mnist99"), to be freed
  * with cnn_string_free(): options of `cnn-cl train`, one a line. Errors: ARGUMENT (there is none of
  * this name; the message lists those that there are), MEMORY. */

@@ -218,7 +218,7 @@ static void append_marks(cnn_text *svg, const plot *at, const cnn_chart_line *li
         if (!isfinite(y))
             continue;
         cnn_text_append(svg,
-                        "<circle class=\"m%c\" cx=\"%.1f\" cy=\"%.1f\" r=\"3\"><title>epoch %d, "
+                        "<circle class=\"m%c\" cx=\"%.1f\" cy=\"%.1f\" r=\"3\"><title>epoch %.0f, "
                         "%s: %.*f%s</title></circle>\n",
                         line->style[1], place_x(at, chart->x[i]), place_y(at, y), chart->x[i],
                         line->name, chart->percent ? 2 : 4, chart->percent ? 100.0 * y : y,
@@ -233,7 +233,7 @@ void cnn_chart_append(cnn_text *svg, const cnn_chart *chart)
     append_axes(svg, &at);
     for (int i = 0; i < chart->line_count; i++) {
         append_path(svg, &at, &chart->lines[i]);
-        if (chart->count <= MOST_MARKS)
+        if (chart->count <= MOST_MARKS && !chart->plain)
             append_marks(svg, &at, &chart->lines[i]);
     }
 }

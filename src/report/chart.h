@@ -19,7 +19,8 @@ typedef struct cnn_chart_line {
 typedef struct cnn_chart {
     const char *title;
     bool percent; /* y is a share of 0 to 1 */
-    const int *x; /* (count) epochs, rising */
+    bool plain;   /* a line alone: its points are not marked */
+    const double *x; /* (count) epochs and parts of them, rising */
     size_t count;
     int line_count;
     cnn_chart_line lines[CNN_CHART_LINES];

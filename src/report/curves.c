@@ -1,4 +1,4 @@
-/* Loss and accuracy over the epochs: on the page, and as curves.svg. */
+/* Loss, accuracy and learning rate over the epochs: on the page, and as curves.svg. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -6,15 +6,18 @@
 #include "base/status.h"
 #include "report/chart.h"
 #include "report/page.h"
+#include "report/rates.h"
 
-enum { LOSS, TRAIN, VALIDATION, TEST, COLUMNS };
+enum { LOSS, TRAIN, VALIDATION, TEST, COLUMNS, CHARTS = 3 };
 
 /* The metrics by column, without the evaluation before training: it would squeeze the rest. */
 typedef struct curves {
     size_t count;
-    int *epochs;
+    double *epochs;
     double *values[COLUMNS]; /* (count) each */
-    cnn_chart loss, accuracy;
+    cnn_rates rates;
+    cnn_chart charts[CHARTS];
+    int chart_count;
 } curves;
 
 static void finish(curves *of)
@@ -22,6 +25,7 @@ static void finish(curves *of)
     free(of->epochs);
     for (int i = 0; i < COLUMNS; i++)
         free(of->values[i]);
+    cnn_rates_finish(&of->rates);
 }
 
 static void make_charts(curves *of)
@@ -31,13 +35,20 @@ static void make_charts(curves *of)
         {"validation", "c1", of->values[VALIDATION]},
         {"test", "c2", of->values[TEST]},
     };
-    of->loss = (cnn_chart){.title = "Loss", .x = of->epochs, .count = of->count};
-    of->accuracy =
-        (cnn_chart){.title = "Accuracy", .percent = true, .x = of->epochs, .count = of->count};
-    of->loss.lines[of->loss.line_count++] = (cnn_chart_line){"training", "c0", of->values[LOSS]};
+    cnn_chart loss = {.title = "Loss", .x = of->epochs, .count = of->count};
+    cnn_chart accuracy = {
+        .title = "Accuracy", .percent = true, .x = of->epochs, .count = of->count};
+    cnn_chart rate = {
+        .title = "Learning rate", .plain = true, .x = of->rates.x, .count = of->rates.count};
+    loss.lines[loss.line_count++] = (cnn_chart_line){"training", "c0", of->values[LOSS]};
     for (size_t i = 0; i < sizeof accuracies / sizeof accuracies[0]; i++)
         if (!cnn_chart_line_is_empty(&accuracies[i], of->count))
-            of->accuracy.lines[of->accuracy.line_count++] = accuracies[i];
+            accuracy.lines[accuracy.line_count++] = accuracies[i];
+    rate.lines[rate.line_count++] = (cnn_chart_line){"learning rate", "c0", of->rates.y};
+    of->charts[of->chart_count++] = loss;
+    of->charts[of->chart_count++] = accuracy;
+    if (!cnn_chart_line_is_empty(&rate.lines[0], rate.count))
+        of->charts[of->chart_count++] = rate;
 }
 
 static cnn_status take_metrics(curves *of, const cnn_run *run)
@@ -56,6 +67,7 @@ static cnn_status take_metrics(curves *of, const cnn_run *run)
         of->values[VALIDATION][i] = first[i].val_accuracy;
         of->values[TEST][i] = first[i].test_accuracy;
     }
+    CNN_TRY(cnn_rates_init(&of->rates, run, first, of->count));
     make_charts(of);
 out:
     return status;
@@ -75,7 +87,7 @@ static void append_description(cnn_text *text, const cnn_chart *chart)
             continue;
         double factor = chart->percent ? 100.0 : 1.0;
         const char *unit = chart->percent ? "%" : "";
-        cnn_text_append(text, "%s: from %.4g%s in epoch %d to %.4g%s in epoch %d. ", line->name,
+        cnn_text_append(text, "%s: from %.4g%s in epoch %.6g to %.4g%s in epoch %.6g. ", line->name,
                         factor * line->y[first], unit, chart->x[first], factor * line->y[last],
                         unit, chart->x[last]);
     }
@@ -96,21 +108,23 @@ static void append_chart(cnn_text *html, const cnn_chart *chart)
 /* A drawing of its own: one chart below the other, with the colours of the page. */
 static void append_file(cnn_text *svg, const curves *of)
 {
+    int height = of->chart_count * CNN_CHART_HEIGHT;
     cnn_text_append(svg,
                     "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"chart\" width=\"%d\" "
-                    "height=\"%d\" viewBox=\"0 0 %d %d\" role=\"img\">\n<title>Loss and accuracy "
-                    "over the epochs</title>\n<style>",
-                    3 * CNN_CHART_WIDTH / 2, 3 * CNN_CHART_HEIGHT, CNN_CHART_WIDTH,
-                    2 * CNN_CHART_HEIGHT);
+                    "height=\"%d\" viewBox=\"0 0 %d %d\" role=\"img\">\n<title>Loss, accuracy and "
+                    "learning rate over the epochs</title>\n<style>",
+                    3 * CNN_CHART_WIDTH / 2, 3 * height / 2, CNN_CHART_WIDTH, height);
     for (int i = 0; i < 2; i++) /* the two that have the colours */
         cnn_text_append(svg, "%s", cnn_page_style[i]);
     cnn_text_append(svg,
                     "%s</style>\n<rect width=\"%d\" height=\"%d\" style=\"fill:var(--card)\"/>\n",
-                    cnn_chart_style(), CNN_CHART_WIDTH, 2 * CNN_CHART_HEIGHT);
-    cnn_chart_append(svg, &of->loss);
-    cnn_text_append(svg, "<g transform=\"translate(0 %d)\">\n", CNN_CHART_HEIGHT);
-    cnn_chart_append(svg, &of->accuracy);
-    cnn_text_append(svg, "</g>\n</svg>\n");
+                    cnn_chart_style(), CNN_CHART_WIDTH, height);
+    for (int i = 0; i < of->chart_count; i++) {
+        cnn_text_append(svg, "<g transform=\"translate(0 %d)\">\n", i * CNN_CHART_HEIGHT);
+        cnn_chart_append(svg, &of->charts[i]);
+        cnn_text_append(svg, "</g>\n");
+    }
+    cnn_text_append(svg, "</svg>\n");
 }
 
 /* The accuracies that the curves leave out. */
@@ -140,8 +154,8 @@ cnn_status cnn_page_add_curves(cnn_page *page)
     if (of.count > 0) {
         append_file(&page->curves, &of);
         cnn_text_append(&page->html, "<div class=\"charts\">\n");
-        append_chart(&page->html, &of.loss);
-        append_chart(&page->html, &of.accuracy);
+        for (int i = 0; i < of.chart_count; i++)
+            append_chart(&page->html, &of.charts[i]);
         cnn_text_append(&page->html, "</div>\n");
     } else {
         cnn_text_append(&page->html, "<p>No epoch was trained.</p>\n");

@@ -313,6 +313,23 @@ cnn_status cnn_train_options_from_json(cnn_train_options *options, const json_t 
                : cnn_fail(CNN_ERROR_DATA, "%s: options: %s", source, cnn_error_message());
 }
 
+cnn_status cnn_train_options_read(cnn_train_options *options, const char *json, const char *source)
+{
+    CNN_NEED(options, json, source);
+    json_error_t error;
+    json_t *object = cnn_json_parse(json, strlen(json), 0, &error);
+    cnn_status status =
+        object ? cnn_train_options_from_json(options, object, source)
+               : cnn_fail(CNN_ERROR_DATA, "%s: options: expected JSON: %s", source, error.text);
+    json_decref(object);
+    return status;
+}
+
+double cnn_train_options_rate(const cnn_train_options *options, size_t epoch_steps, uint64_t step)
+{
+    return options ? cnn_rate_at(options, epoch_steps, step).lr : 0.0;
+}
+
 static cnn_status fail_match(const char *flag, const json_t *now, const json_t *then,
                              const char *source, const char *advice)
 {
