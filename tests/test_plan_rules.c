@@ -118,6 +118,60 @@ START_TEST(evaluations_of_other_networks_agree_with_plain_c)
 }
 END_TEST
 
+/* All up to the last batch norm, and what trains behind it. */
+static bool *freeze_begin(const cnn_network *network)
+{
+    bool *frozen = scratch_bytes((size_t)network->layer_count * sizeof *frozen);
+    int last = -1;
+    for (int l = 0; l < network->layer_count; l++)
+        last = network->layers[l].kind == CNN_LAYER_BATCHNORM ? l : last;
+    for (int l = 0; l < network->layer_count; l++)
+        frozen[l] = l <= last;
+    return frozen;
+}
+
+static cnn_plan *make_frozen_plan(const plan_case *at, const bool *frozen, bool fuse)
+{
+    cnn_plan *plan;
+    check_ok(cnn_plan_create(&plan, test_device(), at->model->network,
+                             (cnn_plan_options){.batch = BATCH,
+                                                .training = true,
+                                                .fuse = fuse,
+                                                .slots = 1,
+                                                .frozen = frozen}));
+    return plan;
+}
+
+/* A batch norm that is frozen is folded in training, too: the logits are those of an evaluation. */
+START_TEST(frozen_steps_agree_with_plain_c)
+{
+    random_source random = {.seed = 7};
+    cnn_network *network = other_network(0); /* its last convolution is behind all batch norms */
+    plan_case at = make_network_case(&random, network, BATCH);
+    const bool *frozen = freeze_begin(network);
+    cnn_plan *fused = make_frozen_plan(&at, frozen, true);
+    cnn_plan *plain = make_frozen_plan(&at, frozen, false);
+    int folded = 0;
+    for (int i = 0; i < fused->step_count; i++)
+        folded += fused->steps[i].op->class->backward == NULL;
+    ck_assert_int_eq(folded, 2);
+    at.pass.training = false;
+    plan_result expected = run_reference(&at);
+    at.pass.training = true;
+    plan_result actual = run_plan(fused, &at), slow = run_plan(plain, &at);
+    check_plan_result(&at, &actual, &expected, transformed);
+    const cnn_layer *trained = &network->layers[network->layer_count - 2];
+    for (int i = 0; i < trained->param_count; i++)
+        check_close("frozen", "gradients", actual.gradients + trained->params[i].offset,
+                    slow.gradients + trained->params[i].offset, trained->params[i].count, 1e-4,
+                    1e-6);
+    cnn_plan_destroy(fused);
+    cnn_plan_destroy(plain);
+    plan_case_finish(&at);
+    cnn_network_destroy(network);
+}
+END_TEST
+
 /* Multiples of a half within -1 to 1. */
 static void quantise(random_source *random, float *values, size_t count, int lowest)
 {
@@ -257,6 +311,7 @@ int main(void)
     tcase_add_loop_test(tests, fused_steps_agree_with_plain_c, 0, sweep(FEW_PLANS, PLANS));
     tcase_add_loop_test(tests, fused_steps_of_other_networks_agree_with_plain_c, 0, OTHERS);
     tcase_add_loop_test(tests, evaluations_of_other_networks_agree_with_plain_c, 0, OTHERS);
+    tcase_add_test(tests, frozen_steps_agree_with_plain_c);
     tcase_add_loop_test(tests, fused_steps_break_ties_as_plain_c, 0, sweep(TIED / 2, TIED));
     tcase_add_loop_test(tests, masks_may_drop_all_and_nothing, 0, 2);
     return run_device_suite(suite);

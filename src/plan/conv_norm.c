@@ -1,5 +1,5 @@
 /* A convolution of any kind, the batch norm behind it, and what may stand behind that, a sum and
- * ReLU or ReLU6, in evaluation: the norm is folded into weights and bias (cl/conv_norm.cl), and the
+ * ReLU or ReLU6, in evaluation or frozen: the norm is folded into weights and bias (cl/conv_norm.cl), and the
  * convolution's own op does the rest. */
 #include "base/status.h"
 #include "plan/fused.h"
@@ -79,6 +79,6 @@ static double computed_flops(const cnn_op *op, const cnn_op_work *work)
                                  : cnn_layer_get_class(conv->kind)->forward_flops(conv);
 }
 
-/* Plans that train have no such step: there is nothing to run backward. */
+/* Nothing is trained in these layers or before them: there is nothing to run backward. */
 const cnn_op_class cnn_conv_norm_op = {"conv_norm", sizeof(conv_norm_op), init, forward,
                                        NULL,        computed_flops};

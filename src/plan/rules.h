@@ -11,7 +11,7 @@ typedef struct cnn_rule {
     cnn_layer_kind kinds[CNN_OP_MAX_LAYERS];
     /* May the rule take these layers on this device? NULL: always. */
     bool (*accepts)(const cnn_chain *chain, const cnn_device *device);
-    const cnn_op_class *op; /* without a backward: for plans that do not train alone */
+    const cnn_op_class *op; /* without a backward: where nothing is trained up to its output */
 } cnn_rule;
 
 /* All rules, longer chains and special cases first among equals. */

@@ -55,15 +55,20 @@ static const cnn_layer *only_reader(const search *at, const cnn_layer *layer)
     return at->taken[next->index + 1] ? NULL : next;
 }
 
+/* Can the rule's op do the layer in a chain of others? */
+static bool takes(const search *at, const cnn_rule *rule, const cnn_layer *layer)
+{
+    bool trains = !at->options.evaluation && at->schedule->wants_gradient[layer->index + 1];
+    /* With a backward it normalises a training batch by its own statistics. */
+    return rule->op->backward ? !(layer->statistic_count > 0 && is_frozen(at, layer)) : !trains;
+}
+
 static bool fits(cnn_chain *chain, const search *at, const cnn_rule *rule, const cnn_layer *first)
 {
     const cnn_layer *layer = first;
     *chain = (cnn_chain){.wants_gradient = at->schedule->wants_gradient[first->inputs[0]]};
     for (int i = 0; i < rule->layer_count; i++) {
-        if (!layer || layer->kind != rule->kinds[i])
-            return false;
-        /* The fused kernels normalise a training batch by its own statistics. */
-        if (layer->statistic_count > 0 && is_frozen(at, layer))
+        if (!layer || layer->kind != rule->kinds[i] || !takes(at, rule, layer))
             return false;
         chain->layers[chain->layer_count++] = layer;
         layer = only_reader(at, layer);
@@ -81,8 +86,7 @@ static void choose(cnn_schedule_step *step, const search *at, const cnn_layer *f
         1, {first}, at->schedule->wants_gradient[first->inputs[0]], is_frozen(at, first)};
     for (int i = 0; at->options.fuse && i < count; i++) {
         cnn_chain chain;
-        if ((!rules[i].op->backward && !at->options.evaluation) ||
-            (step->rule && rules[i].layer_count <= step->rule->layer_count) ||
+        if ((step->rule && rules[i].layer_count <= step->rule->layer_count) ||
             !fits(&chain, at, &rules[i], first))
             continue;
         step->rule = &rules[i];

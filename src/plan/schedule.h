@@ -26,7 +26,8 @@ typedef struct cnn_schedule_options {
     bool fuse;          /* by the rules, the longest that fits; else one step a layer */
     const bool *frozen; /* per layer: it is not trained; NULL: none */
     cnn_part part;
-    bool evaluation; /* nothing is trained: rules for evaluation, too */
+    bool evaluation; /* nothing is trained: rules for evaluation everywhere, not in frozen chains
+                        alone */
 } cnn_schedule_options;
 
 typedef struct cnn_schedule {
