@@ -291,7 +291,7 @@ START_TEST(augmented)
     cnn_gather_source source = {device_bytes(images, sizeof images),
                                 device_bytes(labels, sizeof labels), NULL};
     cnn_pass pass = {.n = 3, .training = true, .seed = 1, .step = 2};
-    check_ok(cnn_augment_draw_pass(&draws, &plan->augment, &pass));
+    check_ok(cnn_augment_draw_pass(&draws, &plan->augment, &pass, NULL));
     check_ok(cnn_plan_augment(plan, &source, 0, 2, &pass));
     check_ok(cnn_plan_loss(plan, &pass, 0));
     check_ok(cnn_device_finish(test_device()));

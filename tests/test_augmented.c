@@ -99,7 +99,7 @@ static void check_kind(const augment_case *at, const cnn_augmentation *options, 
     check_ok(cnn_augment_init(&augment, test_device(), at->shape, BATCH, options));
     if (at->normal)
         check_ok(cnn_augment_normalize(&augment, at->normal));
-    check_ok(cnn_augment_draw_pass(&draws, &augment, &pass));
+    check_ok(cnn_augment_draw_pass(&draws, &augment, &pass, NULL));
     set_greys(draws, at, (size_t)n, first, last);
     const cnn_augment_draw *drawn = copy_draws(draws, (size_t)n + 1);
     cl_mem x = device_floats(NULL, size), taken = device_bytes(NULL, 2 * BATCH * sizeof(uint16_t));
@@ -143,7 +143,7 @@ START_TEST(whole_pixels_are_exact)
     cnn_augment_draw *draws;
     cnn_pass pass = {.n = TOTAL, .training = true, .seed = 1};
     check_ok(cnn_augment_init(&augment, test_device(), at.shape, TOTAL, &options));
-    check_ok(cnn_augment_draw_pass(&draws, &augment, &pass));
+    check_ok(cnn_augment_draw_pass(&draws, &augment, &pass, NULL));
     const cnn_augment_draw *drawn = copy_draws(draws, TOTAL + 1);
     cl_mem x = device_floats(NULL, TOTAL * at.image), taken = device_bytes(NULL, TOTAL * 2);
     cnn_gather_source source = {device_bytes(at.images, TOTAL * at.image),

@@ -3,8 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <cnncl/checkpoint.h>
+
 #include "check_main.h"
 #include "plan/schedule.h"
+#include "scratch.h"
 #include "train/fingerprint.h"
 #include "train/trainer.h"
 #include "train_case.h"
@@ -120,15 +123,18 @@ static void check_epochs(const cnn_epoch *a, const cnn_epoch *b)
     }
 }
 
-/* fused or plain; resident or streamed; in pieces, where no batch norm is trained. */
+/* fused or plain; resident or streamed; in pieces, where no batch norm is trained; views of images
+ * that are changed. */
 static const struct {
     const char *freeze;
     bool plain, stream;
-    int piece;
+    int piece, views;
 } runs[] = {
-    {"stem,bn", false, false, 0},     {"stem,bn,one,bn1", true, true, 0},
-    {"stem,bn*,one", false, true, 3}, {"stem,bn*,one,two", true, false, 0},
-    {"bn*,two", false, false, 4}, /* nothing is kept */
+    {"stem,bn", false, false, 0, 0},     {"stem,bn,one,bn1", true, true, 0, 0},
+    {"stem,bn*,one", false, true, 3, 0}, {"stem,bn*,one,two", true, false, 0, 0},
+    {"stem,bn", false, false, 0, 2},     {"stem,bn*,one", true, true, 3, 1},
+    {"stem,bn,one,bn1", false, false, 0, 3},
+    {"bn*,two", false, false, 4, 0}, /* nothing is kept */
 };
 
 START_TEST(kept_is_what_is_computed_each_time)
@@ -145,6 +151,12 @@ START_TEST(kept_is_what_is_computed_each_time)
     options.stream = runs[_i].stream;
     options.micro_batch = runs[_i].piece;
     snprintf(options.freeze, sizeof options.freeze, "%s", runs[_i].freeze);
+    options.views = runs[_i].views;
+    if (options.views > 0)
+        options.augment =
+            (cnn_augmentation){.flip = true, .shift = 1, .rotate = 20.0, .color = 0.3};
+    options.balanced_classes = runs[_i].views == 2;
+    options.val_split = runs[_i].views == 3 ? 0.2 : 0.0;
     for (int i = 0; i < 2; i++) {
         options.recompute = i == 0;
         models[i] = train(epochs[i], &launches[i], &fingerprints[i], network, dataset, &options);
@@ -153,7 +165,7 @@ START_TEST(kept_is_what_is_computed_each_time)
     check_epochs(epochs[0], epochs[1]);
     check_frozen(models[0], runs[_i].freeze);
     ck_assert(json_equal(fingerprints[0], fingerprints[1])); /* a resume may go from one to the other */
-    if (runs[_i].freeze[0] == 's')
+    if (runs[_i].freeze[0] == 's' && runs[_i].views <= EPOCHS)
         ck_assert_uint_lt(launches[1], launches[0]);
     json_decref(fingerprints[0]);
     json_decref(fingerprints[1]);
@@ -164,21 +176,118 @@ START_TEST(kept_is_what_is_computed_each_time)
 }
 END_TEST
 
+/* The first images of a run, as its first epoch has them. */
+static void first_views(uint8_t *images, const cnn_network *network, const cnn_dataset *dataset,
+                        bool recompute)
+{
+    enum { SHOWN = 6 };
+    cnn_train_options options = train_options();
+    cnn_shown shown[SHOWN];
+    cnn_model *model;
+    cnn_trainer *trainer;
+    size_t count = SHOWN;
+    snprintf(options.freeze, sizeof options.freeze, "stem,bn");
+    options.views = 2;
+    options.recompute = recompute;
+    options.augment.shift = 3;
+    check_ok(cnn_model_create_network(&model, network, 5));
+    check_ok(cnn_trainer_create(&trainer, test_device(), model, dataset, &options));
+    ck_assert_int_eq(cnn_trainer_keeps(trainer), !recompute);
+    check_ok(cnn_trainer_augmented(images, shown, &count, trainer));
+    ck_assert_uint_eq(count, SHOWN);
+    check_ok(cnn_trainer_run(trainer, NULL));
+    cnn_trainer_destroy(trainer);
+    cnn_model_destroy(model);
+}
+
+static bool stop_after_first(const cnn_epoch *epoch, void *user)
+{
+    (void)user;
+    return epoch->index != 0;
+}
+
+/* The view of an epoch follows from its number: a run that went on ends alike. */
+START_TEST(views_go_on_after_a_resume)
+{
+    cnn_network *network = read_network(block);
+    cnn_dataset *dataset = make_dataset(shape, TRAIN_CLASSES, TRAINED, TESTED);
+    cnn_train_options options = train_options();
+    cnn_train_callbacks stop = {.on_epoch = stop_after_first};
+    cnn_model *whole, *begun, *resumed;
+    cnn_trainer *trainer;
+    cnn_checkpoint *checkpoint;
+    scratch folder;
+    scratch_init(&folder);
+    options.epochs = 3;
+    options.views = 2;
+    options.augment.shift = 3;
+    snprintf(options.freeze, sizeof options.freeze, "stem,bn");
+    check_ok(cnn_model_create_network(&whole, network, 5));
+    check_ok(cnn_trainer_create(&trainer, test_device(), whole, dataset, &options));
+    check_ok(cnn_trainer_run(trainer, NULL));
+    cnn_trainer_destroy(trainer);
+    check_ok(cnn_model_create_network(&begun, network, 5));
+    check_ok(cnn_trainer_create(&trainer, test_device(), begun, dataset, &options));
+    ck_assert_int_eq(cnn_trainer_run(trainer, &stop), CNN_ERROR_STOPPED);
+    check_ok(cnn_trainer_save(trainer, scratch_path(&folder, "checkpoint"), NULL));
+    cnn_trainer_destroy(trainer);
+    check_ok(cnn_checkpoint_load(&checkpoint, scratch_path(&folder, "checkpoint")));
+    ck_assert_int_eq(cnn_checkpoint_options(checkpoint)->views, 2);
+    check_ok(cnn_checkpoint_model(&resumed, checkpoint));
+    check_ok(cnn_trainer_create(&trainer, test_device(), resumed, dataset,
+                                cnn_checkpoint_options(checkpoint)));
+    check_ok(cnn_trainer_resume(trainer, checkpoint));
+    check_ok(cnn_trainer_run(trainer, NULL));
+    cnn_trainer_destroy(trainer);
+    ck_assert(models_are_equal(whole, resumed));
+    options.views = 3;
+    ck_assert_int_eq(cnn_checkpoint_check(checkpoint, network, &options, dataset), CNN_ERROR_DATA);
+    ck_assert_msg(strstr(cnn_error_message(), "--views"), "%s", cnn_error_message());
+    cnn_checkpoint_destroy(checkpoint);
+    cnn_model_destroy(whole);
+    cnn_model_destroy(begun);
+    cnn_model_destroy(resumed);
+    cnn_dataset_destroy(dataset);
+    cnn_network_destroy(network);
+    scratch_finish(&folder);
+}
+END_TEST
+
+START_TEST(views_are_shown)
+{
+    enum { SIZE = 6 * 3 * 9 * 8 };
+    cnn_network *network = read_network(block);
+    cnn_dataset *dataset = make_dataset(shape, TRAIN_CLASSES, TRAINED, TESTED);
+    uint8_t *kept = scratch_bytes(SIZE), *computed = scratch_bytes(SIZE);
+    first_views(kept, network, dataset, false);
+    first_views(computed, network, dataset, true);
+    ck_assert_mem_eq(kept, computed, SIZE);
+    cnn_dataset_destroy(dataset);
+    cnn_network_destroy(network);
+}
+END_TEST
+
 START_TEST(what_cannot_be_frozen_is_refused)
 {
     static const struct {
         const char *freeze, *message;
-        int piece;
+        int piece, views;
+        double mixup;
     } wrong[] = {
         {"stem,none*",
          "--freeze: expected a pattern of names of layers with parameters (stem, bn, one, bn1, "
          "two, "
          "bn2, fc), found 'none*', which matches none of the network net",
-         0},
-        {"relu*", "found 'relu*', which matches none", 0},
-        {"stem,", "found '', which matches none", 0},
-        {"*", "--freeze: expected layers that are left to train, found '*'", 0},
-        {"stem,bn", "--micro-batch: expected a network without batch norm", 3},
+         0, 0, 0.0},
+        {"relu*", "found 'relu*', which matches none", 0, 0, 0.0},
+        {"stem,", "found '', which matches none", 0, 0, 0.0},
+        {"*", "--freeze: expected layers that are left to train, found '*'", 0, 0, 0.0},
+        {"stem,bn", "--micro-batch: expected a network without batch norm", 3, 0, 0.0},
+        {"", "--views: expected --freeze with it, found none", 0, 2, 0.0},
+        {"stem", "--views: expected --augment without mixup", 0, 2, 0.5},
+        {"stem", "--views: expected 0 or more, found -1", 0, -1, 0.0},
+        {"two,bn2", "--views: expected layers that are frozen from the input on, found none", 0, 2,
+         0.0},
     };
     cnn_network *network = read_network(block);
     cnn_dataset *dataset = make_dataset(shape, TRAIN_CLASSES, TRAINED, 0);
@@ -188,6 +297,9 @@ START_TEST(what_cannot_be_frozen_is_refused)
         cnn_train_options options = train_options();
         cnn_trainer *trainer;
         options.micro_batch = wrong[i].piece;
+        options.views = wrong[i].views;
+        options.augment.flip = wrong[i].views != 0;
+        options.augment.mixup = wrong[i].mixup;
         snprintf(options.freeze, sizeof options.freeze, "%s", wrong[i].freeze);
         ck_assert_int_eq(cnn_trainer_create(&trainer, test_device(), model, dataset, &options),
                          CNN_ERROR_ARGUMENT);
@@ -206,6 +318,8 @@ int main(void)
     tcase_add_loop_test(tests, constant_beginning_ends, 0, (int)(sizeof cuts / sizeof cuts[0]));
     tcase_add_loop_test(tests, kept_is_what_is_computed_each_time, 0,
                         (int)(sizeof runs / sizeof runs[0]));
+    tcase_add_test(tests, views_are_shown);
+    tcase_add_test(tests, views_go_on_after_a_resume);
     tcase_add_test(tests, what_cannot_be_frozen_is_refused);
     return run_device_suite(suite);
 }

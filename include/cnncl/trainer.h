@@ -103,10 +103,14 @@ typedef struct cnn_train_options {
     double ema; /**< the decay, below 1, of the exponential moving average of the weights and the
                    running statistics: it is what is evaluated and what the model holds; 0: none */
     cnn_augmentation augment; /**< of the images trained on */
+    int views; /**< 0: they are changed anew in each step. Else so many times alone, by the seed, the
+                  view and the place in the training split: epoch e has view e mod views of each image.
+                  Wants augment, without mixup, and layers that are frozen from the input on: what
+                  these give is computed once for each image and view */
 } cnn_train_options;
 
-/** The defaults: 10, 256, 0, 1e-3, 1, 0, false, true, 0, 0, 1, 0, "", false, Adam, a constant rate, and
- * 0 or false. */
+/** The defaults: 10, 256, 0, 1e-3, 1, 0, false, true, 0, 0, 1, 0, "", "", false, Adam, a constant rate,
+ * and 0 or false. */
 CNN_API void cnn_train_options_init(cnn_train_options *options);
 
 /** Sets one of the options that are real numbers or words from text: key is "lr", "val-split",

@@ -1,6 +1,6 @@
 /* What augmentation does to the images of a training step. The numbers are drawn on the host and in
- * double, each by (seed, step, place in the batch): so they are the same for every device, in pieces
- * of any size, and after a resume. cl/augment.cl does to the pixels what they say. */
+ * double, each by (seed, step, place in the batch), or by (seed, view, place in the split): so they
+ * are the same for every device, in pieces of any size, and after a resume. cl/augment.cl does to the pixels what they say. */
 #ifndef AUGMENT_AUGMENT_H
 #define AUGMENT_AUGMENT_H
 
@@ -20,8 +20,8 @@ bool cnn_augments(const cnn_augmentation *options);
  * ARGUMENT. */
 cnn_status cnn_augment_check(const cnn_augmentation *options, const int shape[3]);
 
-/* The numbers of the sample at a place of the batch of a training step, for images of h x w pixels;
- * grey is left at 0. */
+/* The numbers of the sample at a place of the batch of a training step, or of a view of the sample at
+ * a place of its split, for images of h x w pixels; grey is left at 0. */
 void cnn_augment_draw_sample(cnn_augment_draw *draw, const cnn_augmentation *options, int h, int w,
                              uint64_t seed, uint64_t step, uint32_t place);
 /* mixup: the part of each sample in its mixture with the one before it in the batch; the first is

@@ -70,7 +70,7 @@ static cnn_status run(augment_case *at, cnn_check *check)
     for (int turn = cnn_row_turns(check); turn > 0; turn--) {
         CNN_TRY(cnn_buffer_wipe(&at->x));
         CNN_TRY(cnn_buffer_wipe(&at->taken));
-        CNN_TRY(cnn_augment_draw_pass(&draws, &at->augment, &at->pass));
+        CNN_TRY(cnn_augment_draw_pass(&draws, &at->augment, &at->pass, NULL));
         for (size_t i = 0; i <= at->n; i++) {
             const uint8_t *image = at->images + (i < at->n ? i : at->n - 1) * at->image;
             draws[i].grey = cnn_augment_grey(image, at->shape.c, pixels);

@@ -62,7 +62,8 @@ out:
     return status;
 }
 
-cnn_status cnn_augment_draw_pass(cnn_augment_draw **draws, cnn_augment *augment, cnn_pass *pass)
+cnn_status cnn_augment_draw_pass(cnn_augment_draw **draws, cnn_augment *augment, cnn_pass *pass,
+                                 const cnn_augment_view *view)
 {
     const cnn_augmentation *options = &augment->options;
     cnn_augment_slot *slot = &augment->slots[augment->next];
@@ -72,8 +73,9 @@ cnn_status cnn_augment_draw_pass(cnn_augment_draw **draws, cnn_augment *augment,
         return status;
     for (int i = 0; i <= pass->n; i++) {
         int place = (pass->before + (i < pass->n ? i : whole - 1)) % whole;
-        cnn_augment_draw_sample(&slot->draws[i], options, h, w, pass->seed, pass->step,
-                                (uint32_t)place);
+        cnn_augment_draw_sample(&slot->draws[i], options, h, w, pass->seed,
+                                view ? view->number : pass->step,
+                                view ? view->samples[i] : (uint32_t)place);
     }
     pass->mixed = options->mixup > 0.0;
     pass->part = cnn_augment_part(options, pass->seed, pass->step);

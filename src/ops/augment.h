@@ -33,10 +33,17 @@ void cnn_augment_finish(cnn_augment *augment);
 /* As cnn_gather_normalize(). */
 cnn_status cnn_augment_normalize(cnn_augment *augment, const float *values);
 
+/* One of several views of each sample, in place of new numbers in each step. */
+typedef struct cnn_augment_view {
+    uint64_t number;
+    const uint32_t *samples; /* (n + 1) of the pass: places in the split */
+} cnn_augment_view;
+
 /* The pass's numbers in host memory (n + 1), those of its samples, then those of the sample that the
  * first is mixed with; the caller sets their greys before cnn_augment_run() where there is `color`.
- * Sets what the pass says of mixing. Waits only for the numbers of two passes ago. Errors: OPENCL. */
-cnn_status cnn_augment_draw_pass(cnn_augment_draw **draws, cnn_augment *augment, cnn_pass *pass);
+ * view may be NULL: by the step and the places in the batch. Sets what the pass says of mixing. Waits only for the numbers of two passes ago. Errors: OPENCL. */
+cnn_status cnn_augment_draw_pass(cnn_augment_draw **draws, cnn_augment *augment, cnn_pass *pass,
+                                 const cnn_augment_view *view);
 /* Enqueues: x (n, H, W, C) and labels (n) of places first to first + n - 1 of the order; where there
  * is mixup, labels (n) from `batch` on: those of the samples that they are mixed with, the first one's
  * at place `last`. */

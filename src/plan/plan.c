@@ -159,7 +159,8 @@ static cnn_status create_ends(cnn_plan *plan)
     if (status == CNN_OK && judged)
         status = cnn_softmax_init(&plan->softmax, plan->device, network->classes, options->batch,
                                   options->slots);
-    const cnn_train_options *trained = options->training ? options->trained : NULL;
+    bool changes = options->training || options->part == CNN_PART_FROZEN;
+    const cnn_train_options *trained = changes ? options->trained : NULL;
     if (status == CNN_OK && !rows && trained && cnn_augments(&trained->augment))
         status = cnn_augment_init(&plan->augment, plan->device, cnn_network_input_shape(network),
                                   options->batch, &trained->augment);

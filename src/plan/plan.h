@@ -24,8 +24,8 @@ typedef struct cnn_plan_options {
     cnn_part part;      /* the layers that it runs; those of CNN_PART_FROZEN in evaluation alone */
     int whole; /* samples of a training step's batch, which passes of `batch` may be pieces of; 0: a
                   pass is a whole batch */
-    const cnn_train_options *trained; /* how parameters are updated; NULL: by Adam. Must outlive
-                                         the plan */
+    const cnn_train_options *trained; /* how parameters are updated, and images changed; NULL: by
+                                         Adam, not at all. Must outlive the plan */
 } cnn_plan_options;
 
 enum { CNN_ADVICE_SIZE = 128 };

@@ -45,21 +45,56 @@ static cnn_status read_labels(cnn_shown *shown, uint16_t *labels, const cnn_plan
     return status;
 }
 
+/* What puts images into a plan's input: the trainer's own, or where it has rows one of the frozen
+ * layers. */
+typedef struct camera {
+    const cnn_trainer *trainer;
+    cnn_plan *plan;
+    cnn_feed *feed;
+    cnn_plan *own_plan; /* NULL: they are the trainer's */
+    cnn_feed own_feed;
+} camera;
+
+static cnn_status open_camera(camera *of, cnn_trainer *trainer, int count)
+{
+    *of = (camera){.trainer = trainer, .plan = trainer->plan, .feed = &trainer->train};
+    cnn_status status = CNN_OK;
+    if (trainer->keeps) {
+        CNN_TRY(cnn_trainer_plan_frozen(&of->own_plan, trainer, count));
+        of->plan = of->own_plan;
+        of->feed = &of->own_feed;
+        CNN_TRY(cnn_feed_init(of->feed, trainer->device, trainer->dataset, CNN_SPLIT_TRAIN,
+                              trainer->train.batch, count, true));
+    }
+    of->feed->view = trainer->options.views > 0 ? 0 : -1;
+    CNN_TRY(cnn_feed_set_order(of->feed, trainer->order, trainer->train_count));
+out:
+    return status;
+}
+
+static void close_camera(camera *of)
+{
+    if (of->feed)
+        of->feed->view = -1;
+    cnn_feed_finish(&of->own_feed);
+    cnn_plan_destroy(of->own_plan);
+}
+
 /* Runs the pieces of the first steps, as far as they are wanted. */
 static cnn_status collect(uint8_t *images, cnn_shown *shown, float *x, uint16_t *labels,
-                          size_t count, cnn_trainer *trainer)
+                          size_t count, camera *of)
 {
-    const cnn_plan *plan = trainer->plan;
-    size_t done = 0, size = cnn_plan_input_size(plan);
+    const cnn_trainer *trainer = of->trainer;
+    size_t done = 0, size = cnn_plan_input_size(of->plan);
     cnn_status status = CNN_OK;
     for (uint64_t step = 0; done < count; step++) {
         cnn_pass pass = {.training = true, .seed = trainer->options.seed, .step = step};
         do {
             pass.before += pass.n;
-            CNN_TRY(cnn_feed_piece(&pass, &trainer->train, trainer->plan, (size_t)step));
+            CNN_TRY(cnn_feed_piece(&pass, of->feed, of->plan, (size_t)step));
             size_t left = count - done, n = (size_t)pass.n < left ? (size_t)pass.n : left;
-            CNN_TRY(cnn_buffer_read(x, cnn_plan_input(plan), 0, n * size * sizeof *x));
-            CNN_TRY(read_labels(shown + done, labels, plan, &pass, n));
+            CNN_TRY(cnn_buffer_read(x, cnn_plan_input(of->plan), 0, n * size * sizeof *x));
+            CNN_TRY(read_labels(shown + done, labels, of->plan, &pass, n));
             turn(images + done * size, x, trainer->model, n);
             done += n;
         } while (pass.after > 0 && done < count);
@@ -74,6 +109,7 @@ cnn_status cnn_trainer_augmented(uint8_t *images, cnn_shown *shown, size_t *coun
     CNN_NEED(images, shown, count, trainer);
     uint16_t *labels = NULL;
     float *x = NULL;
+    camera of = {0};
     cnn_status status = CNN_OK;
     if (trainer->moment != CNN_IDLE || !cnn_trainer_augments(trainer))
         return cnn_fail(CNN_ERROR_ARGUMENT, "cnn_trainer_augmented: expected a trainer with "
@@ -81,13 +117,14 @@ cnn_status cnn_trainer_augmented(uint8_t *images, cnn_shown *shown, size_t *coun
     CNN_TRY(cnn_device_check_process(trainer->device));
     if (*count > trainer->train_count)
         *count = trainer->train_count;
-    size_t batch = (size_t)trainer->plan->options.batch;
-    CNN_TRY(cnn_allocate(&x, batch * cnn_plan_input_size(trainer->plan), sizeof *x, "images"));
-    CNN_TRY(cnn_allocate(&labels, 2 * batch, sizeof *labels, "labels"));
     cnn_trainer_shuffle(trainer, 0);
-    CNN_TRY(cnn_feed_set_order(&trainer->train, trainer->order, trainer->train_count));
-    status = collect(images, shown, x, labels, *count, trainer);
+    CNN_TRY(open_camera(&of, trainer, (int)*count));
+    size_t batch = (size_t)of.plan->options.batch;
+    CNN_TRY(cnn_allocate(&x, batch * cnn_plan_input_size(of.plan), sizeof *x, "images"));
+    CNN_TRY(cnn_allocate(&labels, 2 * batch, sizeof *labels, "labels"));
+    status = collect(images, shown, x, labels, *count, &of);
 out:
+    close_camera(&of);
     free(x);
     free(labels);
     return status;

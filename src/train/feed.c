@@ -61,6 +61,9 @@ out:
 static cnn_status init(cnn_feed *feed, bool of_rows)
 {
     cnn_status status = CNN_OK;
+    feed->view = -1;
+    CNN_TRY(cnn_allocate(&feed->samples, (size_t)feed->piece + 1, sizeof *feed->samples,
+                         "the samples of a view"));
     if (!feed->streaming)
         return init_resident(feed, of_rows);
     if (of_rows)
@@ -124,6 +127,7 @@ void cnn_feed_finish(cnn_feed *feed)
     cnn_buffer_finish(&feed->labels);
     cnn_buffer_finish(&feed->order);
     free(feed->host_order);
+    free(feed->samples);
     free(feed->rows);
     *feed = (cnn_feed){0};
 }
@@ -227,6 +231,18 @@ static void set_greys(cnn_augment_draw *draws, const cnn_feed *feed, const place
     }
 }
 
+/* The draws of a pass whose images are changed. */
+static cnn_status draw(cnn_augment_draw **draws, cnn_feed *feed, cnn_plan *plan, const places *at,
+                       cnn_pass *pass)
+{
+    const cnn_augment_view view = {(uint64_t)feed->view, feed->samples};
+    if (feed->view < 0)
+        return cnn_augment_draw_pass(draws, &plan->augment, pass, NULL);
+    for (size_t i = 0; i <= (size_t)at->n; i++)
+        feed->samples[i] = (uint32_t)sample_at(feed, at, i);
+    return cnn_augment_draw_pass(draws, &plan->augment, pass, &view);
+}
+
 /* The plan's input and labels of these places of a source; of a streamed one those that were sent. */
 static cnn_status put(cnn_feed *feed, cnn_plan *plan, const cnn_gather_source *source,
                       const places *at, const uint8_t *streamed, cnn_pass *pass)
@@ -234,9 +250,9 @@ static cnn_status put(cnn_feed *feed, cnn_plan *plan, const cnn_gather_source *s
     size_t first = streamed ? 0 : at->first, last = streamed ? (size_t)at->n : at->last;
     cnn_augment_draw *draws;
     cnn_status status = CNN_OK;
-    if (!pass->training || !plan->augment.kernel.handle)
+    if ((!pass->training && feed->view < 0) || !plan->augment.kernel.handle)
         return cnn_plan_gather(plan, source, (uint32_t)first, pass->n);
-    CNN_TRY(cnn_augment_draw_pass(&draws, &plan->augment, pass));
+    CNN_TRY(draw(&draws, feed, plan, at, pass));
     if (plan->augment.options.color > 0.0)
         set_greys(draws, feed, at, streamed);
     status = cnn_plan_augment(plan, source, (uint32_t)first, (uint32_t)last, pass);

@@ -1,18 +1,22 @@
-/* What is frozen at the network's beginning gives the same for a sample each time: it is computed
- * once, and training goes on from there. */
+/* What is frozen at the network's beginning gives the same for a sample each time, or for each of its
+ * views: it is computed once, and training goes on from there. */
 #include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/size.h"
 #include "base/status.h"
 #include "train/trainer.h"
 
-static uint64_t count_samples(const cnn_dataset *dataset)
+/* What is evaluated, and the views that are trained on. */
+static uint64_t count_samples(const cnn_trainer *trainer)
 {
-    return cnn_dataset_count(dataset, CNN_SPLIT_TRAIN) + cnn_dataset_count(dataset, CNN_SPLIT_VAL) +
-           cnn_dataset_count(dataset, CNN_SPLIT_TEST);
+    const cnn_dataset *dataset = trainer->dataset;
+    uint64_t train = cnn_dataset_count(dataset, CNN_SPLIT_TRAIN);
+    return (uint64_t)(trainer->options.views + 1) * train +
+           cnn_dataset_count(dataset, CNN_SPLIT_VAL) + cnn_dataset_count(dataset, CNN_SPLIT_TEST);
 }
 
 /* Rows that do not fit the device are on the host; where that is too small, too, they are computed
@@ -24,15 +28,20 @@ static bool is_room_for(double bytes)
     return pages <= 0.0 || bytes <= share * pages * page;
 }
 
-/* Where images are not changed anew in each step. */
+/* Are images changed anew in each step? */
+static bool changes_anew(const cnn_trainer *trainer)
+{
+    return cnn_augments(&trainer->options.augment) && trainer->options.views == 0;
+}
+
 static bool is_worth_keeping(const cnn_trainer *trainer)
 {
     const cnn_network *network = trainer->model->network;
     int cut = cnn_frozen_cut(network, trainer->frozen);
-    if (cut == 0 || trainer->options.recompute || cnn_augments(&trainer->options.augment))
+    if (cut == 0 || trainer->options.recompute || changes_anew(trainer))
         return false;
     double row = (double)cnn_shape_count(cnn_network_value_shape(network, cut)) * sizeof(float);
-    if (is_room_for(row * (double)count_samples(trainer->dataset)))
+    if (is_room_for(row * (double)count_samples(trainer)))
         return true;
     cnn_log(CNN_LOG_INFO,
             "what the frozen layers give is too large to keep: %.3g MiB a sample; it "
@@ -63,12 +72,13 @@ static void say_frozen(const cnn_trainer *trainer)
     if (cut > 0)
         cnn_log(CNN_LOG_INFO,
                 "%d of %d layers with parameters are frozen; what the network gives "
-                "up to %s is computed once for each image: %zu values",
+                "up to %s is computed once for each image%s: %zu values",
                 frozen, layers, network->layers[cut - 1].name,
+                trainer->options.views > 0 ? " and view" : "",
                 cnn_shape_count(cnn_network_value_shape(network, cut)));
     else
         cnn_log(CNN_LOG_INFO, "%d of %d layers with parameters are frozen%s", frozen, layers,
-                cnn_augments(&trainer->options.augment)
+                changes_anew(trainer)
                     ? "; what they give is computed in every step, of images that are changed anew"
                     : "");
 }
@@ -87,6 +97,11 @@ cnn_status cnn_trainer_freeze(cnn_trainer *trainer)
         return cnn_fail(CNN_ERROR_ARGUMENT,
                         "--freeze: expected layers that are left to train, found '%s', which "
                         "freezes all of the network %s",
+                        patterns, network->name);
+    if (trainer->options.views > 0 && cnn_frozen_cut(network, trainer->frozen) == 0)
+        return cnn_fail(CNN_ERROR_ARGUMENT,
+                        "--views: expected layers that are frozen from the input on, found none in "
+                        "--freeze '%s' of the network %s: leave it out",
                         patterns, network->name);
     trainer->keeps = is_worth_keeping(trainer);
     say_frozen(trainer);
@@ -107,7 +122,7 @@ static bool tell(keeping *at, const cnn_feed *from)
 {
     if (!at->tick)
         return true;
-    size_t images = at->done * (size_t)from->batch, most = count_samples(from->dataset);
+    size_t images = at->done * (size_t)from->batch, most = count_samples(at->trainer);
     cnn_progress progress = {.epoch = at->trainer->loop.epoch,
                              .phase = "frozen",
                              .step = at->done,
@@ -123,7 +138,7 @@ static cnn_status fill(cnn_feed *feed, keeping *at, cnn_feed *from)
 {
     cnn_status status = CNN_OK;
     for (size_t i = 0; i < cnn_feed_batch_count(from); i++) {
-        cnn_pass pass = {0};
+        cnn_pass pass = {.seed = at->trainer->options.seed};
         CNN_TRY(cnn_feed_piece(&pass, from, at->plan, i));
         CNN_TRY(cnn_plan_forward(at->plan, &pass));
         CNN_TRY(cnn_feed_put(feed, i * (size_t)from->batch, pass.n, cnn_plan_logits(at->plan)));
@@ -136,11 +151,13 @@ out:
     return status;
 }
 
-static cnn_status fill_split(cnn_feed *feed, keeping *at)
+/* view: -1 for the images as they are. */
+static cnn_status fill_split(cnn_feed *feed, keeping *at, int view)
 {
     cnn_feed from = {0};
     int n = at->plan->options.batch;
     cnn_status status = cnn_feed_init(&from, feed->device, feed->dataset, feed->split, n, n, true);
+    from.view = view;
     if (status == CNN_OK)
         status = fill(feed, at, &from);
     cnn_feed_finish(&from);
@@ -154,29 +171,43 @@ static int choose_batch(const cnn_trainer *trainer)
     enum { FEWEST = 8, MOST = 64 };
     int units = (int)trainer->device->info.compute_units;
     int wanted = units < FEWEST ? FEWEST : units > MOST ? MOST : units;
-    uint64_t count = count_samples(trainer->dataset);
+    uint64_t count = count_samples(trainer);
     return count < (uint64_t)wanted ? (int)count : wanted;
+}
+
+cnn_status cnn_trainer_plan_frozen(cnn_plan **plan, const cnn_trainer *trainer, int n)
+{
+    cnn_plan_options options = {.batch = n,
+                                .fuse = trainer->options.fuse,
+                                .frozen = trainer->frozen,
+                                .part = CNN_PART_FROZEN,
+                                .trained = &trainer->options};
+    cnn_status status = cnn_plan_create(plan, trainer->device, trainer->model->network, options);
+    return status == CNN_OK ? cnn_plan_upload(*plan, trainer->model) : status;
+}
+
+static size_t count_passes(const keeping *at, cnn_split split)
+{
+    return cnn_divide_up(cnn_dataset_count(at->trainer->dataset, split),
+                         (size_t)at->plan->options.batch);
 }
 
 cnn_status cnn_trainer_keep(cnn_trainer *trainer, cnn_tick tick)
 {
     keeping at = {.trainer = trainer, .tick = tick, .start = cnn_seconds()};
     cnn_feed *feeds[] = {&trainer->train, &trainer->val, &trainer->test};
+    int views = trainer->options.views;
     cnn_status status = CNN_OK;
     if (!trainer->keeps || trainer->kept)
         return CNN_OK;
-    cnn_plan_options options = {.batch = choose_batch(trainer),
-                                .fuse = trainer->options.fuse,
-                                .frozen = trainer->frozen,
-                                .part = CNN_PART_FROZEN};
-    CNN_TRY(cnn_plan_create(&at.plan, trainer->device, trainer->model->network, options));
-    CNN_TRY(cnn_plan_upload(at.plan, trainer->model));
-    for (int i = 0; i < 3; i++) {
-        size_t count = cnn_dataset_count(trainer->dataset, feeds[i]->split);
-        at.steps += (count + (size_t)options.batch - 1) / (size_t)options.batch;
-    }
+    CNN_TRY(cnn_trainer_plan_frozen(&at.plan, trainer, choose_batch(trainer)));
+    at.steps = (size_t)views * count_passes(&at, CNN_SPLIT_TRAIN);
     for (int i = 0; i < 3; i++)
-        CNN_TRY(fill_split(feeds[i], &at));
+        at.steps += count_passes(&at, feeds[i]->split);
+    for (int i = 0; i < 3; i++)
+        CNN_TRY(fill_split(feeds[i], &at, -1));
+    for (int view = 0; view < views; view++)
+        CNN_TRY(fill_split(&trainer->views[view], &at, view));
     trainer->kept = true;
     cnn_log(CNN_LOG_DEBUG, "the frozen layers took %.3f s", cnn_seconds() - at.start);
 out:

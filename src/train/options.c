@@ -74,6 +74,7 @@ static const option_row rows[] = {
     TEXT(balanced_classes, "--class-weights", &cnn_class_weights_words, STAYS),
     ADDED(ema, "--ema", NUMBER, STAYS),
     TEXT(augment, "--augment", &cnn_augment_words, STAYS),
+    ADDED(views, "--views", WHOLE, STAYS),
 };
 
 enum { ROWS = sizeof rows / sizeof rows[0] };
@@ -193,6 +194,7 @@ static cnn_status check_schedule(const cnn_train_options *options)
 /* Options that mean nothing without another. */
 static cnn_status check_together(const cnn_train_options *options)
 {
+    bool views = options->views > 0;
     bool sgd = options->optimizer == CNN_OPTIMIZER_SGD;
     const struct {
         bool is_wrong;
@@ -206,6 +208,13 @@ static cnn_status check_together(const cnn_train_options *options)
          "--nesterov: expected a --momentum above 0 with it, found none: give one, 0.9 say"},
         {options->decay_all && options->weight_decay == 0.0,
          "--decay-all: expected a --weight-decay above 0 with it, found none"},
+        {views && !cnn_augments(&options->augment),
+         "--views: expected --augment with it, found none: an image has one view without it"},
+        {views && options->augment.mixup > 0.0,
+         "--views: expected --augment without mixup, which mixes the images of each batch anew: "
+         "leave one out"},
+        {views && options->freeze[0] == '\0',
+         "--views: expected --freeze with it, found none: there is nothing to compute once"},
     };
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
         if (rules[i].is_wrong)
@@ -225,6 +234,7 @@ cnn_status cnn_train_options_check(const cnn_train_options *options)
     CNN_TRY(check_whole(options->early_stop, "--early-stop", 0));
     CNN_TRY(check_whole(options->checkpoint_every, "--checkpoint-every", 0));
     CNN_TRY(check_whole(options->checkpoint_steps, "--checkpoint-steps", 0));
+    CNN_TRY(check_whole(options->views, "--views", 0));
     CNN_TRY(check_numbers(options));
     CNN_TRY(check_together(options));
     CNN_TRY(cnn_augment_check(&options->augment, NULL));

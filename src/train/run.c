@@ -131,14 +131,28 @@ void cnn_trainer_shuffle(cnn_trainer *trainer, int epoch)
             trainer->order[i] = trainer->members[trainer->order[i]];
 }
 
+/* Of what an epoch trains on: with views, the one whose turn it is. */
+static cnn_feed *choose_feed(cnn_trainer *trainer)
+{
+    int views = trainer->options.views, view = views > 0 ? trainer->loop.epoch % views : -1;
+    if (trainer->views)
+        return &trainer->views[view];
+    trainer->train.view = view;
+    return &trainer->train;
+}
+
 /* What is left of the epoch's pass. */
 static cnn_status train_epoch(cnn_epoch *epoch, cnn_trainer *trainer)
 {
     cnn_loop *loop = &trainer->loop;
     cnn_status status = CNN_OK;
     cnn_trainer_shuffle(trainer, loop->epoch);
-    CNN_TRY(cnn_feed_set_order(&trainer->train, trainer->order, trainer->train_count));
-    CNN_TRY(cnn_loop_run(loop));
+    loop->feed = choose_feed(trainer);
+    CNN_TRY(cnn_feed_set_order(loop->feed, trainer->order, trainer->train_count));
+    status = cnn_loop_run(loop);
+    trainer->train.view = -1; /* evaluations are of the images as they are */
+    if (status != CNN_OK)
+        goto out;
     epoch->loss = loop->sums.batch_loss;
     epoch->seconds = loop->sums.seconds;
     epoch->images_per_second = (double)trainer->train_count / loop->sums.seconds;

@@ -18,9 +18,11 @@ static bool must_stream(const cnn_trainer *trainer, size_t sample)
     uint64_t test = cnn_feed_resident_bytes(trainer->dataset, CNN_SPLIT_TEST, sample);
     uint64_t val = cnn_feed_resident_bytes(trainer->dataset, CNN_SPLIT_VAL, sample);
     uint64_t largest = train > test ? train : test;
+    double views = trainer->keeps ? trainer->options.views : 0.0;
     double left = (double)info->memory - (double)trainer->device->allocated;
     largest = largest > val ? largest : val;
-    return largest > info->max_allocation || (double)(train + test + val) > share * left;
+    return largest > info->max_allocation ||
+           (views + 1.0) * (double)train + (double)(test + val) > share * left;
 }
 
 /* Of images, or of what the frozen layers give. */
@@ -48,6 +50,11 @@ static cnn_status init_feeds(cnn_trainer *trainer)
     CNN_TRY(init_feed(&trainer->train, trainer, CNN_SPLIT_TRAIN));
     CNN_TRY(init_feed(&trainer->test, trainer, CNN_SPLIT_TEST));
     CNN_TRY(init_feed(&trainer->val, trainer, CNN_SPLIT_VAL));
+    if (trainer->keeps && trainer->options.views > 0)
+        CNN_TRY(cnn_allocate(&trainer->views, (size_t)trainer->options.views, sizeof(cnn_feed),
+                             "the views"));
+    for (int i = 0; trainer->views && i < trainer->options.views; i++)
+        CNN_TRY(init_feed(&trainer->views[i], trainer, CNN_SPLIT_TRAIN));
 out:
     return status;
 }
@@ -117,6 +124,8 @@ static cnn_status shape_loss(cnn_trainer *trainer)
     if (options->balanced_classes)
         CNN_TRY(balance(trainer));
     trainer->train.weights = trainer->weights;
+    for (int i = 0; trainer->views && i < options->views; i++)
+        trainer->views[i].weights = trainer->weights;
     if (trainer->weights || options->label_smoothing > 0.0 || options->augment.mixup > 0.0)
         status = cnn_softmax_shape(&trainer->plan->softmax, options->label_smoothing,
                                    trainer->weights);
@@ -218,6 +227,9 @@ void cnn_trainer_destroy(cnn_trainer *trainer)
     cnn_feed_finish(&trainer->train);
     cnn_feed_finish(&trainer->test);
     cnn_feed_finish(&trainer->val);
+    for (int i = 0; trainer->views && i < trainer->options.views; i++)
+        cnn_feed_finish(&trainer->views[i]);
+    free(trainer->views);
     cnn_plan_destroy(trainer->plan);
     cnn_model_destroy(trainer->best.model);
     cnn_model_destroy(trainer->raw);

@@ -33,6 +33,7 @@ struct cnn_trainer {
     bool kept;    /* the rows are there */
     cnn_plan *plan;
     cnn_feed train, test, val;
+    cnn_feed *views; /* (options.views) of rows, the training split's; NULL: none are kept */
     size_t train_count, val_count;  /* trained on; validated by, of whichever split */
     size_t held_count;              /* of the training split, held out to validate */
     uint32_t *members;              /* (train_count + held_count): first those trained on */
@@ -55,6 +56,8 @@ struct cnn_trainer {
 /* Which layers are frozen, and whether what they give is kept. Errors: ARGUMENT (a pattern that
  * fits no layer; nothing is left to train), MEMORY. */
 cnn_status cnn_trainer_freeze(cnn_trainer *trainer);
+/* A plan of the layers that are computed once, for n samples in a pass. */
+cnn_status cnn_trainer_plan_frozen(cnn_plan **plan, const cnn_trainer *trainer, int n);
 /* Computes the rows that the feeds are to have, if they are not there. tick may stop it. Errors:
  * STOPPED, OPENCL, MEMORY. */
 cnn_status cnn_trainer_keep(cnn_trainer *trainer, cnn_tick tick);

@@ -24,7 +24,7 @@ COMMANDS = {
 }
 
 COMMANDS["train"] += (" optimizer schedule warmup fixed-momentum momentum nesterov weight-decay decay-all"
-                      " clip-norm label-smoothing class-weights ema augment recipe")
+                      " clip-norm label-smoothing class-weights ema augment views recipe")
 
 # What is refused, and what the message says.
 WRONG = [
