@@ -112,7 +112,7 @@ static void build_all(cnn_device *device, const cnn_network *network)
     }
 }
 
-/* What trains behind frozen layers: the first convolutions here. */
+/* What trains behind frozen layers, the first convolutions here, in slices. */
 static void build_rest(cnn_device *device, const cnn_network *network)
 {
     static const bool frozen[sizeof kinds] = {true, true};
@@ -120,7 +120,8 @@ static void build_rest(cnn_device *device, const cnn_network *network)
     cnn_plan_options options = {.batch = BATCH,
                                 .training = true,
                                 .slots = 1,
-                                .whole = BATCH,
+                                .whole = 2 * BATCH,
+                                .slices = 2,
                                 .frozen = frozen,
                                 .part = CNN_PART_REST};
     leave_unless(cnn_plan_create(&plan, device, network, options) == CNN_OK);

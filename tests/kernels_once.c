@@ -91,6 +91,26 @@ static void write_all(const cnn_plan *plan)
             write_zeros(others[i]);
 }
 
+/* Two slices of a batch, of values that nothing else has seen. */
+static void run_slices(cnn_plan *plan)
+{
+    const cnn_cut cut = {3, 2};
+    cnn_slices slices = {0};
+    check_ok(cnn_slices_init(&slices, test_device(), plan->network, cut.slices));
+    for (int i = 0; i < slices.slot_count; i++)
+        write_zeros(&slices.slots[i]);
+    write_zeros(&slices.before);
+    write_zeros(&plan->gradients);
+    check_ok(cnn_slices_begin(&slices, &cut, &plan->statistics, NULL, NULL));
+    for (int i = 0; i < cut.slices; i++)
+        check_ok(cnn_slices_put(&slices, i, plan->gradients.mem, plan->statistics.mem));
+    check_ok(cnn_slices_end(&slices));
+    ck_assert_ptr_nonnull(cnn_slices_sum(&slices));
+    check_ok(cnn_slices_settle(&slices, plan->network, NULL, &plan->statistics));
+    check_ok(cnn_device_finish(test_device()));
+    cnn_slices_finish(&slices);
+}
+
 static bool uses_clblast(const cnn_step *step)
 {
     return step->op->class == &cnn_linear_op;
@@ -144,6 +164,7 @@ static void run_network(bool batchnorm, bool fuse, bool whole_vectors)
     run_steps(plan, &source, &(cnn_pass){.n = 2});
     source.order = device_bytes(order, sizeof order);
     run_steps(plan, &source, &(cnn_pass){.n = 2, .training = true, .seed = 1, .step = 2});
+    run_slices(plan);
     if (!batchnorm) { /* the last piece of a batch */
         check_ok(cnn_optimizer_init_sum(&plan->optimizer));
         write_zeros(&plan->optimizer.sum);

@@ -5,6 +5,7 @@
 
 #include <cnncl/bench.h>
 #include <cnncl/checkpoint.h>
+#include <cnncl/comm.h>
 #include <cnncl/confusion.h>
 #include <cnncl/dataset.h>
 #include <cnncl/device.h>

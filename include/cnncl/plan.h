@@ -5,6 +5,7 @@
 
 #include <cnncl/device.h>
 #include <cnncl/network.h>
+#include <cnncl/trainer.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -16,6 +17,9 @@ extern "C" {
  */
 CNN_API cnn_status cnn_plan_to_text(char **text, cnn_device *device, const cnn_network *network,
                                     int batch, int micro_batch, bool fuse);
+/** The same of these options' batch, micro_batch, slices and fuse. */
+CNN_API cnn_status cnn_plan_to_text_of(char **text, cnn_device *device, const cnn_network *network,
+                                       const cnn_train_options *options);
 
 #ifdef __cplusplus
 }

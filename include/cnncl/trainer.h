@@ -65,6 +65,11 @@ typedef struct cnn_train_options {
                          many samples, whose gradients are added up to one update: the result is
                          the same up to rounding, in less device memory. Below batch, the network
                          must have no batch norm, which takes its statistics of the whole batch */
+    int slices;       /**< 1 to batch: a batch is so many slices, slice i from sample i batch / slices
+                         to (i + 1) batch / slices, rounded down. Each has its own gradients and its
+                         own batch norm statistics; gradients are summed in a fixed binary tree, and
+                         so are the running statistics, weighted by samples. 1: the whole batch. 0:
+                         as many as ranks. Above 1 it excludes micro_batch */
     double lr;        /**< learning rate, finite and above 0 */
     int print_every;  /**< evaluate every so many epochs, and after the last */
     uint64_t seed;    /**< of the shuffles, the dropout masks and the samples held out */

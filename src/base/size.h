@@ -15,6 +15,11 @@ static inline size_t cnn_round_up(size_t value, size_t to)
     return cnn_divide_up(value, to) * to;
 }
 
+static inline size_t cnn_smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
 static inline size_t cnn_larger(size_t a, size_t b)
 {
     return a > b ? a : b;

@@ -54,9 +54,8 @@ static int print_plan(cli_session *session, const cli_options *options)
     char *text = NULL;
     int code = 0;
     CLI_TRY(cli_session_open_device(session, options));
-    CLI_TRY(cli_check(cnn_plan_to_text(&text, session->device, cnn_model_network(session->model),
-                                       options->train.batch, options->train.micro_batch,
-                                       options->train.fuse)));
+    CLI_TRY(cli_check(cnn_plan_to_text_of(&text, session->device,
+                                          cnn_model_network(session->model), &options->train)));
     cli_print("%s", text);
 out:
     cnn_string_free(text);

@@ -317,6 +317,8 @@ const cli_option_row cli_option_rows[] = {
      FIELD(train.batch), 1, count_expected},
     {"micro-batch", "N", 0, CLI_TRAIN | CLI_PLAN | CLI_RARE, "in pieces of N: the same result in less memory",
      set_int, FIELD(train.micro_batch), 1, count_expected},
+    {"slices", "S", 0, CLI_TRAIN | CLI_PLAN | CLI_RARE, "of a batch, summed in a tree (default: one a rank)",
+     set_int, FIELD(train.slices), 1, count_expected},
     {"no-fuse", NULL, 0, CLI_FUSE | CLI_RARE, "run each layer as a step of its own", set_false,
      FIELD(train.fuse), 0, NULL},
     {"json", NULL, 0, CLI_JSON, "print a JSON document", set_true, FIELD(json), 0, NULL},

@@ -162,6 +162,14 @@ static int check_pieces(const cli_options *options)
             "--micro-batch: expected at most %d, the images of a batch (--batch), found "
             "%d",
             batch, piece);
+    if (options->train.slices > batch)
+        return cli_fail(CLI_EXIT_USAGE,
+                        "--slices: expected at most %d, the images of a batch (--batch), found %d",
+                        batch, options->train.slices);
+    if (options->train.slices > 1 && piece > 0 && piece < batch)
+        return cli_fail(CLI_EXIT_USAGE,
+                        "--slices and --micro-batch exclude each other, a slice goes through the "
+                        "device at once: leave one out");
     bool frozen = options->train.freeze[0] != '\0'; /* batch norms, too, perhaps */
     if (piece > 0 && piece < batch && options->config.batchnorm && !frozen)
         return cli_fail(CLI_EXIT_USAGE,

@@ -277,6 +277,10 @@ int cli_session_admit_device(const cli_session *session, const cli_options *opti
         trained.batch = (int)count;
     if (trained.micro_batch > trained.batch)
         trained.micro_batch = trained.batch;
+    if (trained.slices > 1) { /* a slice goes through as a batch does */
+        trained.batch = (trained.batch + trained.slices - 1) / trained.slices;
+        trained.slices = 1;
+    }
     cnn_status status =
         cnn_doctor_admit(session->device, cnn_model_network(session->model), &trained);
     if (status != CNN_ERROR_ARITHMETIC)

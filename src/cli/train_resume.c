@@ -24,6 +24,7 @@ static const field train_fields[] = {
     FIELD(cnn_train_options, "epochs", epochs),
     FIELD(cnn_train_options, "batch", batch),
     FIELD(cnn_train_options, "micro-batch", micro_batch),
+    FIELD(cnn_train_options, "slices", slices),
     FIELD(cnn_train_options, "lr", lr),
     FIELD(cnn_train_options, "print-every", print_every),
     FIELD(cnn_train_options, "seed", seed),

@@ -156,13 +156,19 @@ cnn_status cnn_buffer_enqueue_zeros(const cnn_buffer *buffer, size_t offset, siz
                             "clEnqueueFillBuffer", device);
 }
 
+cnn_status cnn_buffer_enqueue_part(const cnn_buffer *y, size_t offset, const cnn_buffer *x,
+                                   size_t from, size_t bytes)
+{
+    cnn_device *device = y->device;
+    return cnn_opencl_check(clEnqueueCopyBuffer(device->queue, x->mem, y->mem, from, offset, bytes,
+                                                0, NULL, cnn_profile_command_event(device, "copy")),
+                            "clEnqueueCopyBuffer", device);
+}
+
 cnn_status cnn_buffer_enqueue_put(const cnn_buffer *y, size_t offset, const cnn_buffer *x,
                                   size_t bytes)
 {
-    cnn_device *device = y->device;
-    return cnn_opencl_check(clEnqueueCopyBuffer(device->queue, x->mem, y->mem, 0, offset, bytes, 0,
-                                                NULL, cnn_profile_command_event(device, "copy")),
-                            "clEnqueueCopyBuffer", device);
+    return cnn_buffer_enqueue_part(y, offset, x, 0, bytes);
 }
 
 cnn_status cnn_buffer_read(void *data, const cnn_buffer *buffer, size_t offset, size_t bytes)

@@ -31,6 +31,10 @@ cnn_status cnn_buffer_enqueue_zeros(const cnn_buffer *buffer, size_t offset, siz
 cnn_status cnn_buffer_enqueue_put(const cnn_buffer *y, size_t offset, const cnn_buffer *x,
                                   size_t bytes);
 
+/* Enqueues a copy of `bytes` bytes of x from `from` on to y's from `offset` on. */
+cnn_status cnn_buffer_enqueue_part(const cnn_buffer *y, size_t offset, const cnn_buffer *x,
+                                   size_t from, size_t bytes);
+
 /* Enqueues a copy of the first `bytes` bytes of x to y. */
 cnn_status cnn_buffer_enqueue_copy(cnn_device *device, cl_mem y, cl_mem x, size_t bytes);
 

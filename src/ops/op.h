@@ -17,6 +17,7 @@ typedef struct cnn_pass {
     uint64_t step;     /* training step: the masks' draw */
     int before, after; /* samples of the same batch in the passes before and after this one */
     double weight;     /* of the batch's samples, where the loss has weights of classes */
+    bool sliced;       /* it is a slice of the batch: its gradients, statistics and tally are its own */
     bool mixed;        /* each sample with another of the batch, */
     double part;       /* of which it is this part */
 } cnn_pass;

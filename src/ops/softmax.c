@@ -77,7 +77,7 @@ cnn_status cnn_softmax_run(cnn_softmax *softmax, cl_mem gradient, cl_mem logits,
     bool weighted = pass->training && softmax->weights.mem;
     cnn_arg n = cnn_arg_int(pass->n), classes = cnn_arg_int(softmax->classes);
     cnn_arg whole = cnn_arg_float(weighted ? (float)pass->weight : (float)cnn_pass_whole(pass));
-    cnn_arg at = cnn_arg_int((cl_int)slot), added = cnn_arg_int(pass->before > 0);
+    cnn_arg at = cnn_arg_int((cl_int)slot), added = cnn_arg_int(pass->before > 0 && !pass->sliced);
     cnn_arg smoothing = cnn_arg_float(pass->training ? (float)softmax->smoothing : 0.0f);
     cnn_arg weights = cnn_arg_mem(weighted ? softmax->weights.mem : NULL);
     bool mixed = pass->training && pass->mixed;

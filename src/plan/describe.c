@@ -106,7 +106,34 @@ static void append_memory(cnn_text *text, const cnn_plan *plan)
 cnn_status cnn_plan_to_text(char **text, cnn_device *device, const cnn_network *network, int batch,
                             int micro_batch, bool fuse)
 {
-    CNN_NEED(text, device, network);
+    cnn_train_options options;
+    cnn_train_options_init(&options);
+    options.batch = batch;
+    options.micro_batch = micro_batch;
+    options.fuse = fuse;
+    return cnn_plan_to_text_of(text, device, network, &options);
+}
+
+/* The passes of a batch. */
+static cnn_status divide(cnn_plan_options *plan, const cnn_network *network,
+                         const cnn_train_options *options)
+{
+    cnn_status status = CNN_OK;
+    CNN_TRY(
+        cnn_plan_divide(&plan->batch, network, NULL, options->batch, options->micro_batch));
+    CNN_TRY(cnn_slices_check(options->slices, options->batch, options->micro_batch));
+    if (options->slices > 1) {
+        plan->slices = options->slices;
+        plan->batch = cnn_cut_most(&(cnn_cut){options->batch, options->slices});
+    }
+out:
+    return status;
+}
+
+cnn_status cnn_plan_to_text_of(char **text, cnn_device *device, const cnn_network *network,
+                               const cnn_train_options *options)
+{
+    CNN_NEED(text, device, network, options);
     if (cnn_device_check_process(device) != CNN_OK)
         return CNN_ERROR_DEVICE;
     *text = NULL;
@@ -114,19 +141,22 @@ cnn_status cnn_plan_to_text(char **text, cnn_device *device, const cnn_network *
     cnn_text buffer = {0};
     char total[32], pieces[48] = "";
     uint64_t before = device->allocated;
-    cnn_plan_options options = {.training = true, .fuse = fuse, .slots = 1, .whole = batch};
-    cnn_status status = cnn_plan_divide(&options.batch, network, NULL, batch, micro_batch);
+    cnn_plan_options made = {
+        .training = true, .fuse = options->fuse, .slots = 1, .whole = options->batch};
+    cnn_status status = divide(&made, network, options);
     if (status == CNN_OK)
-        status = cnn_plan_create(&plan, device, network, options);
+        status = cnn_plan_create(&plan, device, network, made);
     if (status != CNN_OK)
         return status;
-    if (options.batch < batch)
-        snprintf(pieces, sizeof pieces, " in pieces of %d", options.batch);
+    if (made.slices > 0)
+        snprintf(pieces, sizeof pieces, " in %d slices", made.slices);
+    else if (made.batch < options->batch)
+        snprintf(pieces, sizeof pieces, " in pieces of %d", made.batch);
     cnn_plan_append_steps(&buffer, plan);
     append_memory(&buffer, plan);
     cnn_text_append(&buffer,
-                    "Device memory for training at batch %d%s, without the data set: %s.\n", batch,
-                    pieces, cnn_format_bytes(total, device->allocated - before));
+                    "Device memory for training at batch %d%s, without the data set: %s.\n",
+                    options->batch, pieces, cnn_format_bytes(total, device->allocated - before));
     cnn_plan_destroy(plan);
     return cnn_text_take(text, &buffer);
 }

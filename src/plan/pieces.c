@@ -61,7 +61,10 @@ void cnn_plan_advise(cnn_plan *plan, const size_t *sizes, int count, size_t scra
         piece = find_piece(plan, fixed, varying + (double)scratch, fmax(largest, (double)scratch));
     if (fixed / COPIES > room)
         piece = 0;
-    if (cnn_network_trains_batchnorm(plan->network, plan->options.frozen) &&
+    if (plan->options.slices > 0)
+        snprintf(plan->advice, sizeof plan->advice,
+                 "use a smaller --batch, more --slices or a smaller network");
+    else if (cnn_network_trains_batchnorm(plan->network, plan->options.frozen) &&
         plan->options.batch > 1)
         snprintf(plan->advice, sizeof plan->advice, "use a smaller --batch or a smaller network");
     else if (piece > 0)

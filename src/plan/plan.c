@@ -106,7 +106,10 @@ static cnn_status allocate_values(cnn_plan *plan)
         CNN_TRY(cnn_buffer_init(&plan->gradients, device, parameters, "the gradients"));
         CNN_TRY(cnn_optimizer_init(&plan->optimizer, device, network, plan->options.frozen,
                                    plan->options.trained));
-        if (plan->options.whole > plan->options.batch)
+        if (plan->options.slices > 0)
+            CNN_TRY(
+                cnn_slices_init(&plan->slices, device, network, plan->options.slices));
+        else if (plan->options.whole > plan->options.batch)
             CNN_TRY(cnn_optimizer_init_sum(&plan->optimizer));
     }
 out:
@@ -210,6 +213,7 @@ void cnn_plan_destroy(cnn_plan *plan)
     cnn_augment_finish(&plan->augment);
     cnn_softmax_finish(&plan->softmax);
     cnn_optimizer_finish(&plan->optimizer);
+    cnn_slices_finish(&plan->slices);
     if (plan->device->advice == plan->advice)
         plan->device->advice = NULL;
     cnn_kernel_finish(&plan->add);
@@ -415,9 +419,15 @@ out:
 
 cnn_status cnn_plan_update(cnn_plan *plan, double lr, uint64_t step)
 {
-    cl_mem bad = plan->softmax.bad.mem;
-    cnn_status status = cnn_optimizer_run(&plan->optimizer, plan->parameters.mem,
-                                          plan->gradients.mem, bad, lr, step);
+    cl_mem bad = plan->softmax.bad.mem, sum = plan->gradients.mem;
+    cnn_status status = CNN_OK;
+    if (plan->options.slices > 0) {
+        sum = cnn_slices_sum(&plan->slices);
+        status = cnn_slices_settle(&plan->slices, plan->network, plan->options.frozen,
+                                   &plan->statistics);
+    }
+    if (status == CNN_OK)
+        status = cnn_optimizer_run(&plan->optimizer, plan->parameters.mem, sum, bad, lr, step);
     if (status == CNN_OK)
         status = cnn_optimizer_average(&plan->optimizer, plan->statistics.mem, bad, step);
     return status;

@@ -13,6 +13,7 @@
 #include "ops/softmax.h"
 #include "optim/optimizer.h"
 #include "plan/schedule.h"
+#include "plan/slices.h"
 
 typedef struct cnn_plan_options {
     int batch;     /* the most samples of a pass */
@@ -24,6 +25,7 @@ typedef struct cnn_plan_options {
     cnn_part part;      /* the layers that it runs; those of CNN_PART_FROZEN in evaluation alone */
     int whole; /* samples of a training step's batch, which passes of `batch` may be pieces of; 0: a
                   pass is a whole batch */
+    int slices; /* of a training step's batch, each a pass (plan/slices.h); 0: batches are in none */
     const cnn_train_options *trained; /* how parameters are updated, and images changed; NULL: by
                                          Adam, not at all. Must outlive the plan */
 } cnn_plan_options;
@@ -85,6 +87,7 @@ typedef struct cnn_plan {
     cnn_augment augment; /* takes the gather's place in training; nothing without a kernel */
     cnn_softmax softmax;
     cnn_optimizer optimizer;
+    cnn_slices slices;
     bool shows_average;
     char advice[CNN_ADVICE_SIZE]; /* the device's while the plan is there; may be empty */
 } cnn_plan;
@@ -133,7 +136,8 @@ cnn_status cnn_plan_forward(cnn_plan *plan, const cnn_pass *pass);
 cnn_status cnn_plan_loss(cnn_plan *plan, const cnn_pass *pass, size_t slot);
 /* The gradients; of the pieces of a batch up to this one where batches are made in pieces. */
 cnn_status cnn_plan_backward(cnn_plan *plan, const cnn_pass *pass);
-/* Update number `step`, from 1. */
+/* Update number `step`, from 1. Of a batch in slices: by the sum of their gradients, when it is
+ * there. */
 cnn_status cnn_plan_update(cnn_plan *plan, double lr, uint64_t step);
 
 /* Runs passes on the average of the parameters and the statistics, or on themselves again; nothing

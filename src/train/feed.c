@@ -260,12 +260,10 @@ out:
     return status;
 }
 
-cnn_status cnn_feed_piece(cnn_pass *pass, cnn_feed *feed, cnn_plan *plan, size_t index)
+/* The samples that the pass says of batch number `index`. */
+static cnn_status deliver(cnn_pass *pass, cnn_feed *feed, cnn_plan *plan, size_t index)
 {
     size_t begin = index * (size_t)feed->batch, first = begin + (size_t)pass->before;
-    int left = smaller(feed->count - begin, feed->batch) - pass->before;
-    pass->n = left < feed->piece ? left : feed->piece;
-    pass->after = left - pass->n;
     if (feed->weights && pass->training)
         pass->weight = weigh(feed, feed->ordered ? feed->given_order : NULL, begin);
     size_t whole = (size_t)cnn_pass_whole(pass);
@@ -285,4 +283,28 @@ cnn_status cnn_feed_piece(cnn_pass *pass, cnn_feed *feed, cnn_plan *plan, size_t
         return status;
     cnn_gather_source streamed = {slot->device_images.mem, slot->device_labels.mem, NULL};
     return put(feed, plan, &streamed, &at, slot->images, pass);
+}
+
+int cnn_feed_batch_size(const cnn_feed *feed, size_t index)
+{
+    return smaller(feed->count - index * (size_t)feed->batch, feed->batch);
+}
+
+cnn_status cnn_feed_piece(cnn_pass *pass, cnn_feed *feed, cnn_plan *plan, size_t index)
+{
+    int left = cnn_feed_batch_size(feed, index) - pass->before;
+    pass->n = left < feed->piece ? left : feed->piece;
+    pass->after = left - pass->n;
+    return deliver(pass, feed, plan, index);
+}
+
+cnn_status cnn_feed_slice(cnn_pass *pass, cnn_feed *feed, cnn_plan *plan, size_t index,
+                          const cnn_cut *cut, int slice)
+{
+    int end = cnn_cut_begin(cut, slice + 1);
+    pass->before = cnn_cut_begin(cut, slice);
+    pass->n = end - pass->before;
+    pass->after = cut->samples - end;
+    pass->sliced = true;
+    return deliver(pass, feed, plan, index);
 }

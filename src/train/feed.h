@@ -64,5 +64,10 @@ cnn_status cnn_feed_set_order(cnn_feed *feed, const uint32_t *order, size_t coun
 /* Enqueues the piece of batch number `index` that comes behind pass->before of its samples into the
  * plan's input and labels; sets pass->n and pass->after. */
 cnn_status cnn_feed_piece(cnn_pass *pass, cnn_feed *feed, cnn_plan *plan, size_t index);
+/* The same of one of the slices of the batch, that has samples; sets pass->before, too. */
+cnn_status cnn_feed_slice(cnn_pass *pass, cnn_feed *feed, cnn_plan *plan, size_t index,
+                          const cnn_cut *cut, int slice);
+/* The samples of batch number `index`. */
+int cnn_feed_batch_size(const cnn_feed *feed, size_t index);
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "optim/rate.h"
 #include "train/pace.h"
+#include "train/ranks.h"
 
 cnn_status cnn_check_dataset(const cnn_network *network, const cnn_dataset *dataset)
 {
@@ -34,97 +35,26 @@ typedef struct loop_run {
     cnn_loop *loop;
     cnn_pace pace;
     size_t first, steps; /* batches done before, and of the pass */
+    bool stopped;        /* in an evaluation that ranks share */
     double start;        /* of cnn_seconds(), as if the pass had not been interrupted */
-    float *losses;       /* (steps): room for the tally */
-    uint32_t *hits;      /* (steps) */
+    size_t at;           /* the step under way */
+    size_t parts;        /* of a step that have a slot of the tally each: slices, or 1 */
+    float *losses;       /* (steps, parts): room for the tally */
+    uint32_t *hits;      /* (steps, parts) */
 } loop_run;
-
-static cnn_status run_piece(cnn_loop *loop, cnn_pass *pass, size_t index)
-{
-    cnn_plan *plan = loop->plan;
-    cnn_status status = CNN_OK;
-    CNN_TRY(cnn_feed_piece(pass, loop->feed, plan, index));
-    CNN_TRY(cnn_plan_forward(plan, pass));
-    CNN_TRY(cnn_plan_loss(plan, pass, index));
-    if (loop->training)
-        status = cnn_plan_backward(plan, pass);
-out:
-    return status;
-}
-
-/* A batch in one piece, or more. */
-static cnn_status run_step(loop_run *run, size_t index)
-{
-    cnn_loop *loop = run->loop;
-    cnn_status status = CNN_OK;
-    cnn_pass pass = {.training = loop->training, .seed = loop->seed, .step = loop->step};
-    do {
-        pass.before += pass.n;
-        CNN_TRY(run_piece(loop, &pass, index));
-        if (pass.after > 0)
-            CNN_TRY(cnn_pace_pass(&run->pace));
-    } while (pass.after > 0);
-    if (loop->training) {
-        cnn_rate rate = cnn_rate_at(loop->options, loop->epoch_steps, loop->step);
-        loop->step++;
-        loop->plan->optimizer.momentum = rate.momentum;
-        CNN_TRY(cnn_plan_update(loop->plan, rate.lr, loop->step));
-    }
-    if (loop->after_step)
-        status = loop->after_step(index, cnn_pass_whole(&pass), loop->after_user);
-out:
-    return status;
-}
-
-static cnn_status fail_not_finite(const cnn_loop *loop, double loss, int step, size_t steps)
-{
-    char epoch[48] = "";
-    if (loop->epoch >= 0)
-        snprintf(epoch, sizeof epoch, "epoch %d, ", loop->epoch);
-    return cnn_fail(CNN_ERROR_ARITHMETIC, "the loss is not finite (%g) in %s%s step %d of %zu: %s",
-                    loss, epoch, loop->training ? "training" : "evaluation", step + 1, steps,
-                    loop->step > 0 || loop->training
-                        ? "lower the learning rate (--lr)"
-                        : "the model's values are beyond float's range");
-}
-
-/* Waits for the steps in flight, and adds what the first `upto` steps of the pass gave to the sums.
- * In double, one by one in their order: so when it is called makes no difference. */
-static cnn_status collect(loop_run *run, size_t upto)
-{
-    cnn_loop *loop = run->loop;
-    cnn_loop_sums *sums = &loop->sums;
-    size_t from = sums->steps, count = loop->feed->count, batch = (size_t)loop->feed->batch;
-    int bad = -1;
-    cnn_status status = CNN_OK;
-    CNN_TRY(cnn_pace_drain(&run->pace));
-    CNN_TRY(
-        cnn_softmax_read(run->losses, run->hits, &bad, &loop->plan->softmax, from, upto - from));
-    if (bad >= 0) {
-        double loss = (double)run->losses[(size_t)bad - from];
-        status = fail_not_finite(loop, loss, bad, run->steps);
-        goto out;
-    }
-    for (size_t i = from; i < upto; i++) {
-        double loss = (double)run->losses[i - from];
-        size_t n = i + 1 < run->steps ? batch : count - i * batch;
-        sums->batch_loss += loss / (double)run->steps;
-        sums->sample_loss += loss * (double)n / (double)count;
-        sums->hits += run->hits[i - from];
-    }
-    sums->steps = upto;
-    loop->read_at = cnn_seconds();
-    sums->seconds = loop->read_at - run->start;
-out:
-    return status;
-}
 
 /* Steps of the pass that are known to be done. */
 static size_t count_complete(const loop_run *run)
 {
     const cnn_feed *feed = run->loop->feed;
-    size_t pieces = cnn_divide_up((size_t)feed->batch, (size_t)feed->piece);
+    size_t pieces = run->parts > 1 ? run->parts
+                                   : cnn_divide_up((size_t)feed->batch, (size_t)feed->piece);
     size_t known = run->loop->sums.steps, paced = run->first + run->pace.complete / pieces;
+    const cnn_ranks *ranks = run->loop->ranks;
+    if (ranks && run->loop->training) /* each step is waited for */
+        paced = run->at;
+    else if (ranks) /* the others are as far */
+        paced = cnn_smaller(run->steps, paced * (size_t)ranks->comm->size);
     return cnn_larger(known, paced);
 }
 
@@ -148,17 +78,220 @@ static bool tick(const loop_run *run)
     return loop->tick(&progress, loop->user);
 }
 
+static bool is_time_to_read(const loop_run *run, size_t index)
+{
+    static const double read_every = 0.1; /* seconds: rare enough to cost nothing */
+    return index + 1 < run->steps && cnn_seconds() - run->loop->read_at > read_every;
+}
+
+/* Rank 0 says what is due behind the step that is under way. */
+static void give_orders(loop_run *run)
+{
+    cnn_ranks *ranks = run->loop->ranks;
+    if (ranks->comm->rank > 0)
+        return;
+    ranks->collect = is_time_to_read(run, run->at);
+    ranks->stop = !tick(run);
+}
+
+static cnn_status run_piece(cnn_loop *loop, cnn_pass *pass, size_t index)
+{
+    cnn_plan *plan = loop->plan;
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_feed_piece(pass, loop->feed, plan, index));
+    CNN_TRY(cnn_plan_forward(plan, pass));
+    CNN_TRY(cnn_plan_loss(plan, pass, index));
+    if (loop->training)
+        status = cnn_plan_backward(plan, pass);
+out:
+    return status;
+}
+
+/* A batch in one piece, or more. */
+static cnn_status run_pieces(loop_run *run, cnn_pass *pass, size_t index)
+{
+    cnn_status status = CNN_OK;
+    do {
+        pass->before += pass->n;
+        CNN_TRY(run_piece(run->loop, pass, index));
+        if (pass->after > 0)
+            CNN_TRY(cnn_pace_pass(&run->pace));
+    } while (pass->after > 0);
+out:
+    return status;
+}
+
+static cnn_status run_slice(cnn_loop *loop, cnn_pass *pass, size_t index, const cnn_cut *cut,
+                            int slice)
+{
+    cnn_plan *plan = loop->plan;
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_feed_slice(pass, loop->feed, plan, index, cut, slice));
+    CNN_TRY(cnn_plan_forward(plan, pass));
+    CNN_TRY(cnn_plan_loss(plan, pass, index * (size_t)cut->slices + (size_t)slice));
+    CNN_TRY(cnn_plan_backward(plan, pass));
+    status = cnn_slices_put(&plan->slices, slice, plan->gradients.mem, plan->statistics.mem);
+out:
+    return status;
+}
+
+/* A batch in slices: this rank's, or all. */
+static cnn_status run_slices(loop_run *run, cnn_pass *pass, size_t index)
+{
+    cnn_ranks *ranks = run->loop->ranks;
+    cnn_plan *plan = run->loop->plan;
+    const cnn_cut cut = {cnn_feed_batch_size(run->loop->feed, index), plan->options.slices};
+    int begin = ranks ? ranks->deal[ranks->comm->rank] : 0;
+    int end = ranks ? ranks->deal[ranks->comm->rank + 1] : cut.slices;
+    bool first = true;
+    cnn_status status = CNN_OK;
+    if (ranks)
+        cnn_sum_begin(&ranks->sum);
+    CNN_TRY(cnn_slices_begin(&plan->slices, &cut, &plan->statistics,
+                             ranks ? cnn_ranks_give : NULL, ranks));
+    for (int slice = begin; slice < end; slice++) {
+        if (cnn_cut_begin(&cut, slice) == cnn_cut_begin(&cut, slice + 1))
+            continue;
+        if (!first) {
+            CNN_TRY(cnn_pace_pass(&run->pace));
+            CNN_TRY(cnn_slices_restore(&plan->slices, &plan->statistics));
+        }
+        CNN_TRY(run_slice(run->loop, pass, index, &cut, slice));
+        first = false;
+    }
+    CNN_TRY(cnn_slices_end(&plan->slices));
+    if (!ranks)
+        return CNN_OK;
+    give_orders(run);
+    status = cnn_ranks_sum(ranks, &plan->slices, &cut);
+out:
+    return status;
+}
+
+static cnn_status run_step(loop_run *run, size_t index)
+{
+    cnn_loop *loop = run->loop;
+    cnn_status status = CNN_OK;
+    cnn_pass pass = {.training = loop->training, .seed = loop->seed, .step = loop->step};
+    if (loop->training && loop->plan->options.slices > 0)
+        CNN_TRY(run_slices(run, &pass, index));
+    else
+        CNN_TRY(run_pieces(run, &pass, index));
+    if (loop->training) {
+        cnn_rate rate = cnn_rate_at(loop->options, loop->epoch_steps, loop->step);
+        loop->step++;
+        loop->plan->optimizer.momentum = rate.momentum;
+        CNN_TRY(cnn_plan_update(loop->plan, rate.lr, loop->step));
+    }
+    if (loop->after_step)
+        status = loop->after_step(index, cnn_pass_whole(&pass), loop->after_user);
+out:
+    return status;
+}
+
+/* who: the rank; -1 where there are no others. */
+static cnn_status fail_not_finite(const loop_run *run, const cnn_tally *tally, int who)
+{
+    const cnn_loop *loop = run->loop;
+    double loss = (double)run->losses[(size_t)tally->bad - tally->from * run->parts];
+    char epoch[48] = "";
+    if (loop->epoch >= 0)
+        snprintf(epoch, sizeof epoch, "epoch %d, ", loop->epoch);
+    return cnn_fail(CNN_ERROR_ARITHMETIC,
+                    "%s%sthe loss is not finite (%g) in %s%s step %d of %zu: %s",
+                    who >= 0 ? loop->ranks->comm->places[who].text : "", who >= 0 ? ": " : "", loss,
+                    epoch, loop->training ? "training" : "evaluation",
+                    tally->bad / (int)run->parts + 1, run->steps,
+                    loop->step > 0 || loop->training
+                        ? "lower the learning rate (--lr)"
+                        : "the model's values are beyond float's range");
+}
+
+/* The loss of a step, of number `at` of those that were read: the sum of its parts'. */
+static double add_parts(size_t *hits, const loop_run *run, size_t index, size_t at)
+{
+    const cnn_cut cut = {cnn_feed_batch_size(run->loop->feed, index), (int)run->parts};
+    double loss = 0.0;
+    for (int part = 0; part < cut.slices; part++) {
+        size_t place = at * run->parts + (size_t)part;
+        if (cnn_cut_begin(&cut, part) == cnn_cut_begin(&cut, part + 1))
+            continue;
+        loss += (double)run->losses[place];
+        *hits += run->hits[place];
+    }
+    return loss;
+}
+
+/* Reads what steps gave, on all ranks. */
+static cnn_status read_tally(const loop_run *run, cnn_tally *tally, int *who)
+{
+    const cnn_loop *loop = run->loop;
+    cnn_status status = cnn_softmax_read(run->losses, run->hits, &tally->bad, &loop->plan->softmax,
+                                         tally->from * run->parts, tally->count * run->parts);
+    if (status == CNN_OK && loop->ranks)
+        status = cnn_ranks_gather(loop->ranks, tally, who);
+    return status;
+}
+
+/* Adds what a tally says. In double, one by one in their order: so when it is read makes no
+ * difference. */
+static void add_tally(loop_run *run, size_t from, size_t upto)
+{
+    cnn_loop *loop = run->loop;
+    cnn_loop_sums *sums = &loop->sums;
+    size_t count = loop->feed->count, batch = (size_t)loop->feed->batch;
+    for (size_t i = from; i < upto; i++) {
+        double loss = add_parts(&sums->hits, run, i, i - from);
+        size_t n = i + 1 < run->steps ? batch : count - i * batch;
+        sums->batch_loss += loss / (double)run->steps;
+        sums->sample_loss += loss * (double)n / (double)count;
+    }
+    sums->steps = upto;
+    loop->read_at = cnn_seconds();
+    sums->seconds = loop->read_at - run->start;
+}
+
+/* Waits for the steps in flight, and adds what the first `upto` steps of the pass gave to the sums,
+ * which are rank 0's on all. */
+static cnn_status collect(loop_run *run, size_t upto)
+{
+    cnn_loop *loop = run->loop;
+    size_t from = loop->sums.steps;
+    cnn_tally tally = {.losses = run->losses,
+                       .hits = run->hits,
+                       .from = from,
+                       .count = upto - from,
+                       .parts = run->parts,
+                       .all = run->steps,
+                       .training = loop->training,
+                       .stopped = run->stopped};
+    int who = -1;
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_pace_drain(&run->pace));
+    CNN_TRY(read_tally(run, &tally, &who));
+    if (tally.bad >= 0)
+        return fail_not_finite(run, &tally, who);
+    if (tally.stopped)
+        return cnn_fail(CNN_ERROR_STOPPED, "stopped in an evaluation of %zu steps", run->steps);
+    add_tally(run, from, upto);
+    if (loop->ranks)
+        status = cnn_comm_broadcast(loop->ranks->comm, &loop->sums, sizeof loop->sums);
+out:
+    return status;
+}
+
 /* One step, and what is due after it. */
 static cnn_status advance(loop_run *run, size_t index)
 {
-    static const double read_every = 0.1; /* seconds: rare enough to cost nothing */
     cnn_loop *loop = run->loop;
+    bool ordered = loop->ranks && loop->training;
     cnn_status status = CNN_OK;
+    run->at = index;
     CNN_TRY(run_step(run, index));
     CNN_TRY(cnn_pace_pass(&run->pace));
-    if (index + 1 < run->steps && cnn_seconds() - loop->read_at > read_every)
+    if (ordered ? loop->ranks->collect : is_time_to_read(run, index))
         CNN_TRY(collect(run, index + 1));
-    bool stop = !tick(run);
+    bool stop = ordered ? loop->ranks->stop : !tick(run);
     bool save = loop->save_every > 0 && loop->step % loop->save_every == 0;
     if (stop || save)
         CNN_TRY(collect(run, index + 1));
@@ -171,22 +304,49 @@ out:
     return status;
 }
 
+static cnn_status run_steps(loop_run *run)
+{
+    cnn_status status = CNN_OK;
+    for (size_t i = run->first; status == CNN_OK && i < run->steps; i++)
+        status = advance(run, i);
+    return status;
+}
+
+/* This rank's batches. Rank 0 may stop, which the others hear at the end. */
+static cnn_status evaluate_share(loop_run *run)
+{
+    const cnn_ranks *ranks = run->loop->ranks;
+    size_t begin, end;
+    cnn_status status = CNN_OK;
+    cnn_ranks_share(&begin, &end, ranks, ranks->comm->rank, run->steps);
+    for (size_t i = begin; i < end && !run->stopped; i++) {
+        CNN_TRY(run_step(run, i));
+        CNN_TRY(cnn_pace_pass(&run->pace));
+        run->stopped = ranks->comm->rank == 0 && !tick(run);
+    }
+out:
+    return status;
+}
+
 cnn_status cnn_loop_run(cnn_loop *loop)
 {
     loop_run run = {
         .loop = loop, .first = loop->sums.steps, .steps = cnn_feed_batch_count(loop->feed)};
+    run.parts = loop->training && loop->plan->options.slices > 0
+                    ? (size_t)loop->plan->options.slices
+                    : 1;
+    size_t slots = run.steps * run.parts;
     cnn_status status = CNN_OK;
     cnn_pace_init(&run.pace, loop->plan->device);
-    CNN_TRY(cnn_allocate(&run.losses, run.steps, sizeof *run.losses, "the losses"));
-    CNN_TRY(cnn_allocate(&run.hits, run.steps, sizeof *run.hits, "the hits"));
+    CNN_TRY(cnn_allocate(&run.losses, slots, sizeof *run.losses, "the losses"));
+    CNN_TRY(cnn_allocate(&run.hits, slots, sizeof *run.hits, "the hits"));
     CNN_TRY(cnn_softmax_reset(&loop->plan->softmax));
     run.start = cnn_seconds() - loop->sums.seconds;
     if (loop->read_at == 0.0)
         loop->read_at = run.start;
-    for (size_t i = run.first; i < run.steps; i++)
-        CNN_TRY(advance(&run, i));
+    CNN_TRY(loop->ranks && !loop->training ? evaluate_share(&run) : run_steps(&run));
     CNN_TRY(collect(&run, run.steps));
-    if (!tick(&run))
+    if (!loop->ranks && !tick(&run))
         status = cnn_fail(CNN_ERROR_STOPPED, "stopped after the last step of %zu", run.steps);
 out:
     cnn_pace_finish(&run.pace);

@@ -25,7 +25,10 @@ typedef struct cnn_loop_sums {
 /* Called when step number `index`, of n samples, was enqueued; may enqueue more. */
 typedef cnn_status (*cnn_after_step)(size_t index, int n, void *user);
 
+typedef struct cnn_ranks cnn_ranks; /* train/ranks.h */
+
 typedef struct cnn_loop {
+    cnn_ranks *ranks; /* that share the pass; NULL: it is this one's alone */
     cnn_plan *plan;
     cnn_feed *feed;
     bool training;

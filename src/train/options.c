@@ -49,6 +49,7 @@ static const option_row rows[] = {
     ROW(epochs, "--epochs", WHOLE, GROWS),
     ROW(batch, "--batch", WHOLE, STAYS),
     ADDED(micro_batch, "--micro-batch", WHOLE, FREE),
+    ADDED(slices, "--slices", WHOLE, STAYS),
     ROW(lr, "--lr", NUMBER, STAYS),
     ROW(seed, "--seed", SEED, STAYS),
     ROW(print_every, "--print-every", WHOLE, STAYS),
@@ -230,6 +231,7 @@ cnn_status cnn_train_options_check(const cnn_train_options *options)
     CNN_TRY(check_whole(options->epochs, "--epochs", 0));
     CNN_TRY(check_whole(options->batch, "--batch", 1));
     CNN_TRY(cnn_plan_divide(&piece, NULL, NULL, options->batch, options->micro_batch));
+    CNN_TRY(cnn_slices_check(options->slices, options->batch, options->micro_batch));
     CNN_TRY(check_whole(options->print_every, "--print-every", 1));
     CNN_TRY(check_whole(options->early_stop, "--early-stop", 0));
     CNN_TRY(check_whole(options->checkpoint_every, "--checkpoint-every", 0));
@@ -312,6 +314,7 @@ cnn_status cnn_train_options_from_json(cnn_train_options *options, const json_t 
                                        const char *source)
 {
     cnn_train_options_init(options);
+    options->slices = 1; /* of checkpoints that do not say */
     for (int i = 0; i < ROWS; i++)
         if (!value_from_json(options, &rows[i], json_object_get(json, rows[i].name)))
             return cnn_fail(CNN_ERROR_DATA,
@@ -375,8 +378,11 @@ cnn_status cnn_train_options_match(const cnn_train_options *now, const cnn_train
         return cnn_fail(CNN_ERROR_DATA, "--epochs: expected %d as in %s, or more, found %d: %s",
                         then->epochs, source, now->epochs, leave_out);
     status = match_epochs(now, then, source);
+    cnn_train_options asked = *now;
+    if (asked.slices == 0) /* not said */
+        asked.slices = then->slices;
     for (int i = 0; i < ROWS && status == CNN_OK; i++) {
-        json_t *found = value_to_json(now, &rows[i]), *expected = value_to_json(then, &rows[i]);
+        json_t *found = value_to_json(&asked, &rows[i]), *expected = value_to_json(then, &rows[i]);
         if (rows[i].rule == STAYS && !json_equal(found, expected))
             status = fail_match(rows[i].flag, found, expected, source, leave_out);
         json_decref(found);

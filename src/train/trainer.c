@@ -141,16 +141,22 @@ static cnn_status create_plan(cnn_trainer *trainer)
     if (batch > trainer->train_count)
         batch = trainer->train_count;
     size_t most = cnn_larger(cnn_larger(trainer->train_count, trainer->val_count), test_count);
+    int slices = trainer->options.slices > 1 ? trainer->options.slices : 0;
+    size_t steps = cnn_divide_up(trainer->train_count, batch);
     size_t piece = (size_t)trainer->options.micro_batch;
     if (piece == 0 || piece > batch)
         piece = batch;
+    if (slices > 0)
+        piece = (size_t)cnn_cut_most(&(cnn_cut){(int)batch, slices});
     cnn_plan_options options = {.batch = (int)piece,
                                 .training = true,
                                 .fuse = trainer->options.fuse,
                                 .frozen = trainer->frozen,
                                 .part = trainer->keeps ? CNN_PART_REST : CNN_PART_WHOLE,
-                                .slots = cnn_divide_up(most, batch),
+                                .slots = cnn_larger(cnn_divide_up(most, batch),
+                                                    steps * (size_t)slices),
                                 .whole = (int)batch,
+                                .slices = slices,
                                 .trained = &trainer->options};
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_plan_create(&trainer->plan, trainer->device, network, options));
@@ -200,6 +206,8 @@ cnn_status cnn_trainer_create(cnn_trainer **trainer, cnn_device *device, cnn_mod
     result->dataset = dataset;
     result->options = *options;
     result->loop.epoch = result->best.epoch = -1;
+    if (result->options.slices == 0)
+        result->options.slices = 1;
     CNN_TRY(cnn_trainer_freeze(result));
     CNN_TRY(cnn_plan_divide(&piece, model->network, result->frozen, options->batch,
                             options->micro_batch));

@@ -10,10 +10,10 @@ COMMANDS = {
     "doctor": "all batch json name xdim ksize cdims hdims ydim batchnorm dropout",
     "train": "data size fit normalize skip-broken no-cache labels out init freeze lr-scale recompute epochs lr print-every val-split early-stop checkpoint-every "
              "checkpoint-steps resume resume-from log-json stream no-clobber trust-device batch "
-             "micro-batch no-fuse model name xdim ksize cdims hdims ydim batchnorm dropout",
+             "micro-batch slices no-fuse model name xdim ksize cdims hdims ydim batchnorm dropout",
     "eval": "data size fit normalize skip-broken no-cache labels val-split split tta batch no-fuse json model xdim cdims",
     "predict": "data size fit normalize skip-broken no-cache labels val-split samples grid top show digits no-preprocess tta no-fuse json model xdim cdims",
-    "params": "plan batch micro-batch no-fuse model xdim cdims",
+    "params": "plan batch micro-batch slices no-fuse model xdim cdims",
     "forward": "no-fuse model xdim cdims",
     "bench": "steps eval trace tune batch no-fuse json model name xdim ksize cdims hdims ydim batchnorm "
              "dropout",
@@ -54,6 +54,11 @@ WRONG = [
     ("params --batch 4 --micro-batch 5", "--micro-batch: expected at most 4, .*found 5"),
     ("train --freeze=", "--freeze: expected patterns of layers' names with commas between them, found ''"),
     ("train --micro-batch 8 --batchnorm", "--micro-batch and --batchnorm exclude each other"),
+    ("train --slices 0", "--slices: expected an integer of 1 to 1000000, found '0'"),
+    ("train --slices 257", "--slices: expected at most 256, .*--batch.*found 257"),
+    ("params --batch 4 --slices 5", "--slices: expected at most 4, .*found 5"),
+    ("train --slices 2 --micro-batch 8", "--slices and --micro-batch exclude each other"),
+    ("eval --slices 8", "--slices is no option of the command eval"),
     ("eval --micro-batch 8", "--micro-batch is no option of the command eval"),
     ("doctor --batch 0", "--batch: expected .*, found '0'"),
     ("bench --all", "--all is no option of the command bench"),

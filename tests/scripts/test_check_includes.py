@@ -107,6 +107,7 @@ class CheckIncludes(ScriptCase):
         self.assertEqual(limits, {
             ("base", "jansson"): {"json.h"},
             ("base", "nettle"): {"hash.c"},
+            ("comm", "mpi"): {"mpi.c"},
             ("data", "zip"): {"npz.c"},
             ("data", "zlib"): {"csv.c", "known.c", "pack.c", "pack_head.c", "pack_write.c"},
             ("exchange", "zip"): {"npz.c", "torch_zip.c"},

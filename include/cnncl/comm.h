@@ -1,0 +1,50 @@
+/** @file
+ * Ranks: processes that a launcher (mpirun, srun) started together, or devices of one process, that
+ * train one network. */
+#ifndef CNNCL_COMM_H
+#define CNNCL_COMM_H
+
+#include <stdbool.h>
+
+#include <cnncl/error.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A rank among those that it works with. */
+typedef struct cnn_comm cnn_comm;
+
+/** What ranks of several processes talk through, "Open MPI v4.1.4"; "" where the library was built
+ * without MPI. */
+CNN_API const char *cnn_comm_library(void);
+
+/** As how many ranks the launcher's environment says that this process and others were started: 1
+ * where there is no launcher. *rank is this one's number; it may be NULL. */
+CNN_API int cnn_comm_launched(int *rank);
+
+/** This process among those that the launcher started: rank 0 of 1 where there is none. Once in a
+ * process, in its main thread. Errors: ARGUMENT (there are several, and the library was built without
+ * MPI, or with another one than the launcher's), MEMORY. */
+CNN_API cnn_status cnn_comm_create(cnn_comm **comm);
+/** Ends the work of this rank. code 0: waits for the others, and frees it. Else the whole job ends: rank
+ * 0 ends all processes with this exit code; another rank hands its message to rank 0, which fails with
+ * it, and waits to be ended. Where there are several processes it does not return then. NULL is no
+ * error. */
+CNN_API void cnn_comm_end(cnn_comm *comm, int code, const char *message);
+
+/** From 0; 0 for NULL. */
+CNN_API int cnn_comm_rank(const cnn_comm *comm);
+/** How many there are; 1 for NULL. */
+CNN_API int cnn_comm_size(const cnn_comm *comm);
+/** Its number among those of this host. */
+CNN_API int cnn_comm_local_rank(const cnn_comm *comm);
+
+/** How many seconds a rank waits for another before the job ends, above 0; 300 at first. */
+CNN_API void cnn_comm_set_limit(cnn_comm *comm, double seconds);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

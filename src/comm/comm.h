@@ -1,0 +1,72 @@
+/* Ranks that work together: messages between two of them by one of two implementations, threads of a
+ * process (crew.c) or MPI (mpi.c), and what is made of them. All ranks make the same calls in the same
+ * order. Each waits at most the limit; what ends one rank ends all: everything returns then the same
+ * failure, whose message names the rank, its host and its device. */
+#ifndef COMM_COMM_H
+#define COMM_COMM_H
+
+#include <stddef.h>
+
+#include <cnncl/comm.h>
+
+enum { CNN_PLACE_SIZE = 224, CNN_HOST_SIZE = 64, CNN_COMM_MESSAGE = 1024 };
+
+/* Who a rank is. */
+typedef struct cnn_place {
+    char text[CNN_PLACE_SIZE]; /* "rank 1 on cow (NVIDIA H100)" */
+    char host[CNN_HOST_SIZE];
+    long process;
+} cnn_place;
+
+/* A way to talk. Both wait until the memory is the caller's again. */
+typedef struct cnn_comm_class {
+    cnn_status (*send)(cnn_comm *comm, int to, const void *data, size_t bytes);
+    cnn_status (*receive)(cnn_comm *comm, int from, void *data, size_t bytes);
+    /* Tells the others that this rank has failed. */
+    void (*abort)(cnn_comm *comm, cnn_status status, const char *message);
+    void (*end)(cnn_comm *comm, int code, const char *message);
+} cnn_comm_class;
+
+struct cnn_comm {
+    const cnn_comm_class *class; /* NULL: alone */
+    int rank, size, local_rank;
+    double limit;      /* seconds */
+    cnn_place *places; /* (size); the text is "rank 1" before cnn_comm_introduce() */
+    void *state;       /* the class's */
+};
+
+/* Allocates one, with places; to be freed by cnn_comm_free(). Errors: MEMORY. */
+cnn_status cnn_comm_allocate(cnn_comm **comm, const cnn_comm_class *class, int rank, int size);
+void cnn_comm_free(cnn_comm *comm);
+
+/* Several ranks of this process, a thread each; comms (size) are to be ended each. Errors: MEMORY. */
+cnn_status cnn_crew_create(cnn_comm **comms, int size);
+
+/* MPI's, where it is built in; mpi.c or mpi_absent.c. */
+cnn_status cnn_mpi_create(cnn_comm **comm, int launched);
+
+cnn_status cnn_comm_send(cnn_comm *comm, int to, const void *data, size_t bytes);
+cnn_status cnn_comm_receive(cnn_comm *comm, int from, void *data, size_t bytes);
+/* Rank 0's to all. */
+cnn_status cnn_comm_broadcast(cnn_comm *comm, void *data, size_t bytes);
+/* Everyone's to rank 0: all (size, bytes), not looked at elsewhere. */
+cnn_status cnn_comm_gather(cnn_comm *comm, void *all, const void *mine, size_t bytes);
+/* This rank has failed: the job ends. */
+void cnn_comm_abort(cnn_comm *comm, cnn_status status, const char *message);
+
+/* Tells everybody the names of all hosts and devices. */
+cnn_status cnn_comm_introduce(cnn_comm *comm, const char *device);
+/* Sets who a rank is, "rank 1 on HOST (DEVICE)". */
+void cnn_place_write(cnn_place *place, int rank, const char *device);
+
+/* Is what every rank has the same as rank 0's? what names it. Errors, on all ranks: ARGUMENT, with the
+ * rank that differs, what is expected and what was found, and the advice. */
+cnn_status cnn_comm_compare(cnn_comm *comm, const char *what, const char *value,
+                            const char *advice);
+/* What rank 0 says goes for all: its status, with its message. */
+cnn_status cnn_comm_agree(cnn_comm *comm, cnn_status status);
+
+/* The message of a wait that was too long. */
+cnn_status cnn_comm_fail_late(const cnn_comm *comm, int peer);
+
+#endif

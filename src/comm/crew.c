@@ -1,0 +1,163 @@
+/* Ranks that are threads of one process: a letter box for each two of them, without a copy between. */
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "comm/comm.h"
+
+typedef enum box_state { EMPTY, FULL, TAKEN } box_state;
+
+typedef struct box {
+    box_state state;
+    const void *data;
+} box;
+
+typedef struct crew {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    int size, members; /* those that are not ended */
+    cnn_status failed; /* of one of them */
+    char message[CNN_COMM_MESSAGE];
+    box *boxes; /* (from, to) */
+} crew;
+
+/* With the lock. Waits for a state of the box. */
+static cnn_status wait_for(const cnn_comm *comm, const box *at, box_state state, int peer)
+{
+    crew *all = comm->state;
+    struct timespec end;
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    end.tv_sec += (time_t)comm->limit;
+    end.tv_nsec += (long)((comm->limit - (double)(time_t)comm->limit) * 1e9);
+    if (end.tv_nsec >= 1000000000) {
+        end.tv_sec++;
+        end.tv_nsec -= 1000000000;
+    }
+    while (at->state != state) {
+        if (all->failed != CNN_OK)
+            return cnn_fail(all->failed, "%s", all->message);
+        if (pthread_cond_timedwait(&all->changed, &all->lock, &end) == ETIMEDOUT &&
+            at->state != state)
+            return cnn_comm_fail_late(comm, peer);
+    }
+    return CNN_OK;
+}
+
+static void set(crew *all, box *at, box_state state)
+{
+    at->state = state;
+    pthread_cond_broadcast(&all->changed);
+}
+
+static cnn_status send(cnn_comm *comm, int to, const void *data, size_t bytes)
+{
+    crew *all = comm->state;
+    box *at = &all->boxes[comm->rank * all->size + to];
+    (void)bytes; /* both say the same */
+    pthread_mutex_lock(&all->lock);
+    at->data = data;
+    set(all, at, FULL);
+    cnn_status status = wait_for(comm, at, TAKEN, to);
+    at->state = EMPTY;
+    pthread_mutex_unlock(&all->lock);
+    return status;
+}
+
+static cnn_status receive(cnn_comm *comm, int from, void *data, size_t bytes)
+{
+    crew *all = comm->state;
+    box *at = &all->boxes[from * all->size + comm->rank];
+    pthread_mutex_lock(&all->lock);
+    cnn_status status = wait_for(comm, at, FULL, from);
+    pthread_mutex_unlock(&all->lock);
+    if (status != CNN_OK)
+        return status;
+    memcpy(data, at->data, bytes);
+    pthread_mutex_lock(&all->lock);
+    set(all, at, TAKEN);
+    pthread_mutex_unlock(&all->lock);
+    return CNN_OK;
+}
+
+/* The first failure is that of all. */
+static void abort_crew(cnn_comm *comm, cnn_status status, const char *message)
+{
+    crew *all = comm->state;
+    pthread_mutex_lock(&all->lock);
+    if (all->failed == CNN_OK) {
+        all->failed = status;
+        snprintf(all->message, sizeof all->message, "%s: %s", comm->places[comm->rank].text,
+                 message);
+    }
+    pthread_cond_broadcast(&all->changed);
+    pthread_mutex_unlock(&all->lock);
+}
+
+static void free_crew(crew *all)
+{
+    pthread_cond_destroy(&all->changed);
+    pthread_mutex_destroy(&all->lock);
+    free(all->boxes);
+    free(all);
+}
+
+static void end(cnn_comm *comm, int code, const char *message)
+{
+    crew *all = comm->state;
+    if (code != 0)
+        abort_crew(comm, CNN_ERROR_STOPPED, message);
+    pthread_mutex_lock(&all->lock);
+    bool last = --all->members == 0;
+    pthread_mutex_unlock(&all->lock);
+    if (last)
+        free_crew(all);
+}
+
+static const cnn_comm_class crew_class = {send, receive, abort_crew, end};
+
+static cnn_status create_crew(crew **result, int size)
+{
+    pthread_condattr_t monotonic;
+    crew *all = NULL;
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_allocate(&all, 1, sizeof *all, "the ranks"));
+    CNN_TRY(cnn_allocate(&all->boxes, (size_t)size * (size_t)size, sizeof *all->boxes,
+                         "the ranks"));
+    all->size = all->members = size;
+    pthread_mutex_init(&all->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&all->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    *result = all;
+    return CNN_OK;
+out:
+    free(all);
+    return status;
+}
+
+cnn_status cnn_crew_create(cnn_comm **comms, int size)
+{
+    crew *all = NULL;
+    int made = 0;
+    cnn_status status = CNN_OK;
+    CNN_TRY(create_crew(&all, size));
+    for (; made < size; made++) {
+        CNN_TRY(cnn_comm_allocate(&comms[made], &crew_class, made, size));
+        comms[made]->state = all;
+        comms[made]->local_rank = made;
+    }
+    return CNN_OK;
+out:
+    while (made-- > 0)
+        cnn_comm_free(comms[made]);
+    if (all)
+        free_crew(all);
+    return status;
+}

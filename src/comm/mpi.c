@@ -1,0 +1,239 @@
+/* Ranks that are processes: MPI. Messages are nonblocking and polled, so that a wait may end: its rank
+ * may be gone, or the launcher, or have failed. MPI is called by the main thread alone. */
+#include <errno.h>
+#include <mpi.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/status.h"
+#include "comm/comm.h"
+
+enum { DATA = 1, FAILURE = 2, LARGEST = 1 << 30 /* bytes of a message */ };
+
+/* A rank that failed, to rank 0. */
+typedef struct failure {
+    int status;
+    char message[CNN_COMM_MESSAGE];
+} failure;
+
+typedef struct mpi_state {
+    long launcher; /* the process above this one */
+    failure sent;  /* must stay while it is on its way */
+    MPI_Request request;
+    bool has_failed;
+} mpi_state;
+
+const char *cnn_comm_library(void)
+{
+    static char text[MPI_MAX_LIBRARY_VERSION_STRING];
+    int length;
+    if (!text[0] && MPI_Get_library_version(text, &length) != MPI_SUCCESS)
+        snprintf(text, sizeof text, "MPI");
+    text[strcspn(text, ",\n")] = '\0';
+    for (char *at = text; *at; at++) /* "MPICH Version:\t4.0.2" */
+        if (*at == '\t')
+            *at = ' ';
+    return text;
+}
+
+static cnn_status check(int code, const char *call)
+{
+    char text[MPI_MAX_ERROR_STRING];
+    int length;
+    if (code == MPI_SUCCESS)
+        return CNN_OK;
+    if (MPI_Error_string(code, text, &length) != MPI_SUCCESS)
+        snprintf(text, sizeof text, "error %d", code);
+    return cnn_fail(CNN_ERROR_DEVICE, "%s: %s", call, text);
+}
+
+/* Has another rank failed? Rank 0 is told. */
+static cnn_status look_for_failure(const cnn_comm *comm)
+{
+    int there = 0;
+    MPI_Status from;
+    failure told;
+    if (comm->rank > 0 || MPI_Iprobe(MPI_ANY_SOURCE, FAILURE, MPI_COMM_WORLD, &there, &from) !=
+                              MPI_SUCCESS || !there)
+        return CNN_OK;
+    if (MPI_Recv(&told, sizeof told, MPI_BYTE, from.MPI_SOURCE, FAILURE, MPI_COMM_WORLD,
+                 MPI_STATUS_IGNORE) != MPI_SUCCESS)
+        return CNN_OK;
+    return cnn_fail((cnn_status)told.status, "%s: %.900s", comm->places[from.MPI_SOURCE].text,
+                    told.message);
+}
+
+/* What a rank of this host can see of another. */
+static cnn_status look_for_death(const cnn_comm *comm, int peer)
+{
+    const mpi_state *state = comm->state;
+    const cnn_place *mine = &comm->places[comm->rank], *other = &comm->places[peer];
+    if ((long)getppid() != state->launcher)
+        return cnn_fail(CNN_ERROR_DEVICE, "the launcher of the ranks is gone: the job ends");
+    if (other->process > 0 && strcmp(mine->host, other->host) == 0 &&
+        kill((pid_t)other->process, 0) != 0 && errno == ESRCH)
+        return cnn_fail(CNN_ERROR_DEVICE, "%s died: its process %ld is gone", other->text,
+                        other->process);
+    return CNN_OK;
+}
+
+static cnn_status look_around(const cnn_comm *comm, int peer)
+{
+    cnn_status status = look_for_failure(comm);
+    return status == CNN_OK ? look_for_death(comm, peer) : status;
+}
+
+/* Gives way at first, then naps: the cores have other work. */
+static cnn_status wait_for(const cnn_comm *comm, MPI_Request *request, int peer)
+{
+    static const double busy = 1e-3, look_every = 0.05;
+    const struct timespec nap = {.tv_nsec = 50000};
+    double start = cnn_seconds(), looked = start;
+    for (;;) {
+        int done = 0;
+        cnn_status status = check(MPI_Test(request, &done, MPI_STATUS_IGNORE), "MPI_Test");
+        if (status != CNN_OK || done)
+            return status;
+        double now = cnn_seconds();
+        if (now - start < busy)
+            sched_yield();
+        else
+            nanosleep(&nap, NULL);
+        if (now - looked < look_every)
+            continue;
+        looked = now;
+        status = look_around(comm, peer);
+        if (status != CNN_OK)
+            return status;
+        if (now - start > comm->limit)
+            return cnn_comm_fail_late(comm, peer);
+    }
+}
+
+static int part_of(size_t bytes, size_t done)
+{
+    return bytes - done < LARGEST ? (int)(bytes - done) : LARGEST;
+}
+
+static cnn_status send(cnn_comm *comm, int to, const void *data, size_t bytes)
+{
+    cnn_status status = CNN_OK;
+    for (size_t done = 0; status == CNN_OK && done < bytes; done += LARGEST) {
+        MPI_Request request;
+        status = check(MPI_Isend((const char *)data + done, part_of(bytes, done), MPI_BYTE, to,
+                                 DATA, MPI_COMM_WORLD, &request),
+                       "MPI_Isend");
+        if (status == CNN_OK)
+            status = wait_for(comm, &request, to);
+    }
+    return status;
+}
+
+static cnn_status receive(cnn_comm *comm, int from, void *data, size_t bytes)
+{
+    cnn_status status = CNN_OK;
+    for (size_t done = 0; status == CNN_OK && done < bytes; done += LARGEST) {
+        MPI_Request request;
+        status = check(MPI_Irecv((char *)data + done, part_of(bytes, done), MPI_BYTE, from, DATA,
+                                 MPI_COMM_WORLD, &request),
+                       "MPI_Irecv");
+        if (status == CNN_OK)
+            status = wait_for(comm, &request, from);
+    }
+    return status;
+}
+
+/* Rank 0 says it, and ends the job. */
+static void abort_job(cnn_comm *comm, cnn_status status, const char *message)
+{
+    mpi_state *state = comm->state;
+    if (state->has_failed || comm->rank == 0)
+        return;
+    state->has_failed = true;
+    state->sent.status = (int)status;
+    snprintf(state->sent.message, sizeof state->sent.message, "%s", message);
+    (void)MPI_Isend(&state->sent, sizeof state->sent, MPI_BYTE, 0, FAILURE, MPI_COMM_WORLD,
+                    &state->request);
+}
+
+/* Waits for rank 0 to end the job. */
+static void wait_to_be_ended(const cnn_comm *comm)
+{
+    static const double most = 20.0; /* seconds */
+    const struct timespec nap = {.tv_nsec = 10000000};
+    mpi_state *state = comm->state;
+    double start = cnn_seconds();
+    while (cnn_seconds() - start < most && (long)getppid() == state->launcher) {
+        int done;
+        if (state->has_failed)
+            (void)MPI_Test(&state->request, &done, MPI_STATUS_IGNORE);
+        nanosleep(&nap, NULL);
+    }
+}
+
+static void end(cnn_comm *comm, int code, const char *message)
+{
+    if (code == 0) {
+        (void)MPI_Finalize();
+        free(comm->state);
+        return;
+    }
+    if (comm->rank > 0) {
+        abort_job(comm, CNN_ERROR_DEVICE, message);
+        wait_to_be_ended(comm);
+    }
+    (void)MPI_Abort(MPI_COMM_WORLD, code);
+    _exit(code);
+}
+
+static const cnn_comm_class mpi_class = {send, receive, abort_job, end};
+
+static int find_local_rank(void)
+{
+    MPI_Comm host;
+    int rank = 0;
+    if (MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &host) !=
+        MPI_SUCCESS)
+        return 0;
+    (void)MPI_Comm_rank(host, &rank);
+    (void)MPI_Comm_free(&host);
+    return rank;
+}
+
+cnn_status cnn_mpi_create(cnn_comm **comm, int launched)
+{
+    int given, rank, size;
+    mpi_state *state = NULL;
+    cnn_status status = CNN_OK;
+    *comm = NULL;
+    CNN_TRY(check(MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &given), "MPI_Init_thread"));
+    CNN_TRY(check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN),
+                  "MPI_Comm_set_errhandler"));
+    CNN_TRY(check(MPI_Comm_rank(MPI_COMM_WORLD, &rank), "MPI_Comm_rank"));
+    CNN_TRY(check(MPI_Comm_size(MPI_COMM_WORLD, &size), "MPI_Comm_size"));
+    if (size == 1) {
+        status = cnn_fail(CNN_ERROR_ARGUMENT,
+                          "started as one of %d ranks: expected the launcher of %s, which this cnn-cl "
+                          "was built with, found another one's: use its mpirun",
+                          launched, cnn_comm_library());
+        (void)MPI_Finalize();
+        return status;
+    }
+    CNN_TRY(cnn_allocate(&state, 1, sizeof *state, "the ranks"));
+    state->launcher = (long)getppid();
+    CNN_TRY(cnn_comm_allocate(comm, &mpi_class, rank, size));
+    (*comm)->state = state;
+    (*comm)->local_rank = find_local_rank();
+    return CNN_OK;
+out:
+    free(state);
+    return status;
+}

@@ -1,0 +1,35 @@
+/* The sum over all slices of a step, from what each rank has of the tree. */
+#ifndef COMM_SUM_H
+#define COMM_SUM_H
+
+#include "comm/comm.h"
+#include "comm/tree.h"
+
+/* What this rank gives. Start with cnn_sum_init(). */
+typedef struct cnn_sum {
+    size_t count;             /* floats of a node */
+    float **values;           /* (room) each (count + CNN_SUM_ORDERS) */
+    cnn_tree_node *nodes;     /* (node_count) whose they are, in the order of the slices */
+    int node_count, room;
+    float *received, *total;  /* (count + CNN_SUM_ORDERS) */
+} cnn_sum;
+
+enum { CNN_SUM_ORDERS = 2 /* floats behind the sum that rank 0 sends to all with it */ };
+
+cnn_status cnn_sum_init(cnn_sum *sum, size_t count);
+void cnn_sum_finish(cnn_sum *sum);
+
+/* Forgets what was given. */
+void cnn_sum_begin(cnn_sum *sum);
+/* Where the next node's values (count) go; nodes come in the order of their slices. Errors: MEMORY. */
+cnn_status cnn_sum_give(float **values, cnn_sum *sum, cnn_tree_node node);
+
+/* deal (size + 1): the first slice of each rank. *total (count) is the sum on all ranks, the same for
+ * every deal, and orders are rank 0's. */
+cnn_status cnn_sum_run(const float **total, float orders[CNN_SUM_ORDERS], cnn_sum *sum,
+                       cnn_comm *comm, const cnn_cut *cut, const int *deal);
+
+/* The rank that a slice is dealt to. */
+int cnn_deal_owner(const int *deal, int slice);
+
+#endif

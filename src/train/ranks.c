@@ -1,0 +1,139 @@
+#include "train/ranks.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/status.h"
+
+cnn_status cnn_ranks_create(cnn_ranks **ranks, cnn_comm *comm, int slices, size_t count)
+{
+    cnn_status status = CNN_OK;
+    cnn_ranks *result = NULL;
+    *ranks = NULL;
+    CNN_TRY(cnn_allocate(&result, 1, sizeof *result, "the ranks"));
+    result->comm = comm;
+    result->slices = slices;
+    CNN_TRY(cnn_allocate(&result->deal, (size_t)comm->size + 1, sizeof(int), "the ranks"));
+    /* Rank 0 has the first slice, however few there are. */
+    for (int r = 0; r <= comm->size; r++)
+        result->deal[r] = (int)(((int64_t)r * slices + comm->size - 1) / comm->size);
+    CNN_TRY(cnn_sum_init(&result->sum, count));
+    *ranks = result;
+    return CNN_OK;
+out:
+    cnn_ranks_destroy(result);
+    return status;
+}
+
+void cnn_ranks_destroy(cnn_ranks *ranks)
+{
+    if (!ranks)
+        return;
+    cnn_sum_finish(&ranks->sum);
+    free(ranks->deal);
+    free(ranks);
+}
+
+void cnn_ranks_share(size_t *begin, size_t *end, const cnn_ranks *ranks, int rank, size_t count)
+{
+    size_t size = (size_t)ranks->comm->size;
+    *begin = (size_t)rank * count / size;
+    *end = ((size_t)rank + 1) * count / size;
+}
+
+cnn_status cnn_ranks_give(const cnn_buffer *sum, cnn_tree_node node, void *user)
+{
+    cnn_ranks *ranks = user;
+    float *values;
+    cnn_status status = cnn_sum_give(&values, &ranks->sum, node);
+    if (status == CNN_OK)
+        status = cnn_buffer_read(values, sum, 0, ranks->sum.count * sizeof *values);
+    return status;
+}
+
+cnn_status cnn_ranks_sum(cnn_ranks *ranks, cnn_slices *slices, const cnn_cut *cut)
+{
+    float orders[CNN_SUM_ORDERS] = {ranks->collect, ranks->stop};
+    const float *total;
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_sum_run(&total, orders, &ranks->sum, ranks->comm, cut, ranks->deal));
+    ranks->collect = orders[0] != 0.0f;
+    ranks->stop = orders[1] != 0.0f;
+    status = cnn_slices_take(slices, total);
+out:
+    return status;
+}
+
+/* On its way to rank 0, in front of losses and hits. */
+typedef struct head {
+    int32_t bad;
+} head;
+
+/* The rank whose slot is looked at. */
+static int owner_of(const cnn_ranks *ranks, const cnn_tally *tally, size_t step, size_t part)
+{
+    size_t begin, end;
+    if (tally->training)
+        return cnn_deal_owner(ranks->deal, (int)part);
+    for (int r = 0; r < ranks->comm->size; r++) {
+        cnn_ranks_share(&begin, &end, ranks, r, tally->all);
+        if (step >= begin && step < end)
+            return r;
+    }
+    return 0;
+}
+
+/* all: (size) of size bytes each. */
+static void merge(const cnn_ranks *ranks, cnn_tally *tally, const char *all, size_t size, int *who)
+{
+    size_t slots = tally->count * tally->parts;
+    for (size_t i = 0; i < slots; i++) {
+        int rank = owner_of(ranks, tally, tally->from + i / tally->parts, i % tally->parts);
+        const char *from = all + (size_t)rank * size + sizeof(head);
+        memcpy(&tally->losses[i], from + i * sizeof(float), sizeof(float));
+        memcpy(&tally->hits[i], from + slots * sizeof(float) + i * sizeof(uint32_t),
+               sizeof(uint32_t));
+    }
+    tally->bad = -1;
+    for (int r = 0; r < ranks->comm->size; r++) {
+        head from;
+        memcpy(&from, all + (size_t)r * size, sizeof from);
+        if (from.bad >= 0 && (tally->bad < 0 || from.bad < tally->bad)) {
+            tally->bad = from.bad;
+            *who = r;
+        }
+    }
+}
+
+cnn_status cnn_ranks_gather(cnn_ranks *ranks, cnn_tally *tally, int *who)
+{
+    size_t slots = tally->count * tally->parts;
+    size_t losses = slots * sizeof(float), hits = slots * sizeof(uint32_t);
+    size_t size = sizeof(head) + losses + hits;
+    const head mine = {tally->bad};
+    int32_t said[3];
+    char *message = NULL, *all = NULL;
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_allocate(&message, size, 1, "a tally"));
+    CNN_TRY(cnn_allocate(&all, ranks->comm->rank == 0 ? size : 0, (size_t)ranks->comm->size,
+                         "a tally"));
+    memcpy(message, &mine, sizeof mine);
+    memcpy(message + sizeof mine, tally->losses, losses);
+    memcpy(message + sizeof mine + losses, tally->hits, hits);
+    *who = 0;
+    CNN_TRY(cnn_comm_gather(ranks->comm, all, message, size));
+    if (ranks->comm->rank == 0)
+        merge(ranks, tally, all, size, who);
+    said[0] = tally->bad;
+    said[1] = *who;
+    said[2] = tally->stopped;
+    CNN_TRY(cnn_comm_broadcast(ranks->comm, said, sizeof said));
+    tally->bad = said[0];
+    *who = said[1];
+    tally->stopped = said[2] != 0;
+out:
+    free(message);
+    free(all);
+    return status;
+}

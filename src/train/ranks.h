@@ -1,0 +1,45 @@
+/* A training over several ranks: which slices are whose, and what they tell each other. Every rank
+ * runs the same steps, and decides the same from the same numbers; rank 0 alone has callbacks, and
+ * says for all when to read the tally and when to stop. */
+#ifndef TRAIN_RANKS_H
+#define TRAIN_RANKS_H
+
+#include "comm/sum.h"
+#include "train/loop.h"
+
+struct cnn_ranks {
+    cnn_comm *comm;
+    int slices;
+    int *deal; /* (size + 1) first slice of each rank */
+    cnn_sum sum;
+    bool collect, stop; /* rank 0's orders behind the step that was run last */
+};
+
+/* The slices are dealt out evenly. Errors: MEMORY. */
+cnn_status cnn_ranks_create(cnn_ranks **ranks, cnn_comm *comm, int slices, size_t count);
+void cnn_ranks_destroy(cnn_ranks *ranks);
+
+/* Of `count` things in a row those of a rank: *begin to *end. */
+void cnn_ranks_share(size_t *begin, size_t *end, const cnn_ranks *ranks, int rank, size_t count);
+
+/* Takes what a node on the device is the sum of; of plan/slices.h. user: the cnn_ranks. */
+cnn_status cnn_ranks_give(const cnn_buffer *sum, cnn_tree_node node, void *user);
+/* Behind this rank's slices: the sum of all goes to the device. Rank 0's orders go with it. */
+cnn_status cnn_ranks_sum(cnn_ranks *ranks, cnn_slices *slices, const cnn_cut *cut);
+
+/* What the steps of a pass gave, on this rank, becomes what they gave on all: parts (1 or the slices)
+ * of each of count steps from number `from` on, each from the rank that it was dealt to. losses and
+ * hits (count, parts) are those of all on rank 0; *bad is the first slot that is not finite, and *who
+ * the rank. stopped: rank 0's, and on return everyone's. */
+typedef struct cnn_tally {
+    float *losses;
+    uint32_t *hits;
+    size_t from, count, parts;
+    size_t all; /* steps of the pass */
+    bool training;
+    int bad; /* -1: none */
+    bool stopped;
+} cnn_tally;
+cnn_status cnn_ranks_gather(cnn_ranks *ranks, cnn_tally *tally, int *who);
+
+#endif
