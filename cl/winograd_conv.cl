@@ -207,17 +207,17 @@ static void clear_zeros(global float *zeros)
         zeros[c] = 0.0f;
 }
 
-/* y (n, OH, OW, OC) from x (n, IH, IW, IC), what the epilogue adds, z (as y), and u at the beginning
- * of the scratch memory, behind which, from float number `begin` on, each of the work-items has ITEM
+/* y (n, OH, OW, OC) from x (n, IH, IW, IC), what the epilogue adds, z (as y), and u, which may be the
+ * beginning of the scratch memory: from its float number `begin` on each of the work-items has ITEM
  * floats; bias (OC) at bias_offset, none where that is negative. */
 kernel void winograd_conv_forward(global float *y, const global float *x, const global float *z,
                                   const global float *bias, int bias_offset,
-                                  global float *scratch, int begin, int n, int items)
+                                  const global float *u, global float *scratch, int begin, int n,
+                                  int items)
 {
     const int item = get_global_id(0), tiles = n * TILES;
     if (item >= items)
         return;
-    const global float *u = scratch;
     global float *v = scratch + begin + item * (size_t)ITEM;
     global float *m = v + PRODUCTS * V_PITCH, *half_way = m + PRODUCTS * M_PITCH;
     global float *zeros = half_way + HALF_WAY;

@@ -177,6 +177,7 @@ static void bind(op_case *at)
     memory->saved = device_bytes(NULL, at->op->saved_bytes);
     memory->masks = device_bytes(NULL, at->op->mask_bytes);
     memory->scratch = device_bytes(NULL, at->op->scratch_bytes);
+    memory->prepared = memory->scratch;
     memory->parameters = device_floats(flat_params(at), flat_count(layer));
     memory->gradients = device_floats(NULL, flat_count(layer));
     memory->statistics = device_floats(statistics, statistics_count(layer));

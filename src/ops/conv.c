@@ -131,6 +131,7 @@ static cnn_status init(cnn_op *op)
     op->keeps_input = true;
     op->scratch_bytes = sizeof(float) * largest(conv->partials, largest(conv->forward.packed,
                                                                         conv->backward.packed));
+    op->prepared_bytes = sizeof(float) * conv->forward.packed;
 out:
     return status;
 }
@@ -145,17 +146,19 @@ static cnn_status run_direct(cnn_op *op, const cnn_op_memory *memory, const dire
                              cnn_kernel *pack, cnn_kernel *kernel, cl_mem y, cl_mem x,
                              int bias_offset, int n)
 {
-    cl_mem parameters = memory->parameters, packed = memory->scratch;
+    cl_mem parameters = memory->parameters;
+    cl_mem packed = pass->transposed ? memory->scratch : memory->prepared;
     int w_offset = (int)op->layers[0]->params[0].offset;
-    cnn_status status =
-        CNN_LAUNCH(pack, cnn_kernel_items(op->device, pass->packed), cnn_arg_mem(packed),
-                   cnn_arg_mem(parameters), cnn_arg_int(w_offset));
-    if (status != CNN_OK)
-        return status;
     size_t items = (size_t)n * (size_t)pass->blocks * (size_t)pass->out.h;
-    return CNN_LAUNCH(kernel, items, cnn_arg_mem(y), cnn_arg_mem(x), cnn_op_added(op, memory),
-                      cnn_arg_mem(packed), cnn_arg_mem(parameters), cnn_arg_int(bias_offset),
-                      cnn_arg_int(n));
+    cnn_status status = CNN_OK;
+    if (pass->transposed || !memory->is_prepared)
+        CNN_TRY(CNN_LAUNCH(pack, cnn_kernel_items(op->device, pass->packed), cnn_arg_mem(packed),
+                           cnn_arg_mem(parameters), cnn_arg_int(w_offset)));
+    status = CNN_LAUNCH(kernel, items, cnn_arg_mem(y), cnn_arg_mem(x), cnn_op_added(op, memory),
+                        cnn_arg_mem(packed), cnn_arg_mem(parameters), cnn_arg_int(bias_offset),
+                        cnn_arg_int(n));
+out:
+    return status;
 }
 
 static cnn_status forward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)

@@ -58,6 +58,7 @@ static cnn_status init(cnn_op *op)
     depthwise->parts = on_cpu(op) ? PARTS_ON_CPU : PARTS_ON_GPU;
     op->keeps_input = true;
     op->scratch_bytes = (size_t)depthwise->parts * (taps + 1) * channels * sizeof(float);
+    op->prepared_bytes = taps * channels * sizeof(float);
 out:
     return status;
 }
@@ -67,13 +68,12 @@ static cnn_arg bias_offset(const cnn_layer *layer)
     return cnn_arg_int(layer->options.conv.bias ? (int)layer->params[1].offset : -1);
 }
 
-static cnn_status pack(cnn_op *op, const cnn_op_memory *memory)
+static cnn_status pack(cnn_op *op, const cnn_op_memory *memory, cl_mem packed)
 {
     const cnn_layer *layer = op->layers[0];
     size_t count = count_taps(layer) * (size_t)layer->in.c;
-    return CNN_LAUNCH(&op->kernels[PACK], cnn_kernel_items(op->device, count),
-                      cnn_arg_mem(memory->scratch), cnn_arg_mem(memory->parameters),
-                      cnn_arg_int((int)layer->params[0].offset));
+    return CNN_LAUNCH(&op->kernels[PACK], cnn_kernel_items(op->device, count), cnn_arg_mem(packed),
+                      cnn_arg_mem(memory->parameters), cnn_arg_int((int)layer->params[0].offset));
 }
 
 /* Work-items: vectors of channels of each row. */
@@ -86,13 +86,15 @@ static size_t items(const cnn_op *op, size_t rows)
 static cnn_status forward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
 {
     const cnn_layer *layer = op->layers[0];
-    cnn_status status = pack(op, memory);
-    if (status != CNN_OK)
-        return status;
-    return CNN_LAUNCH(&op->kernels[FORWARD], items(op, (size_t)pass->n * (size_t)layer->out.h),
-                      cnn_arg_mem(memory->output), cnn_arg_mem(memory->input),
-                      cnn_op_added(op, memory), cnn_arg_mem(memory->scratch),
-                      cnn_arg_mem(memory->parameters), bias_offset(layer), cnn_arg_int(pass->n));
+    cnn_status status = CNN_OK;
+    if (!memory->is_prepared)
+        CNN_TRY(pack(op, memory, memory->prepared));
+    status = CNN_LAUNCH(&op->kernels[FORWARD], items(op, (size_t)pass->n * (size_t)layer->out.h),
+                        cnn_arg_mem(memory->output), cnn_arg_mem(memory->input),
+                        cnn_op_added(op, memory), cnn_arg_mem(memory->prepared),
+                        cnn_arg_mem(memory->parameters), bias_offset(layer), cnn_arg_int(pass->n));
+out:
+    return status;
 }
 
 static cnn_status backward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
@@ -110,7 +112,7 @@ static cnn_status backward(cnn_op *op, const cnn_op_memory *memory, const cnn_pa
                        bias_offset(layer), cnn_arg_mem(memory->scratch), parts));
     if (!memory->input_gradient)
         return CNN_OK;
-    CNN_TRY(pack(op, memory));
+    CNN_TRY(pack(op, memory, memory->scratch));
     status = CNN_LAUNCH(&op->kernels[INPUT], items(op, (size_t)pass->n * (size_t)layer->in.h),
                         cnn_arg_mem(memory->input_gradient), cnn_arg_mem(memory->output_gradient),
                         cnn_arg_mem(memory->scratch), n);

@@ -39,6 +39,9 @@ typedef struct cnn_op_memory {
     bool input_packed, output_packed; /* each sample's kept channels alone (cl/kept.cl), in the
                                          activations and in their gradients */
     cl_mem scratch;                   /* within one call, scratch_bytes; shared by all ops */
+    cl_mem prepared;                  /* what forward makes of the parameters alone, prepared_bytes;
+                                         may be scratch, which is then in use up to there */
+    bool is_prepared;                 /* it is there, of the parameters as they are */
     cl_mem parameters, gradients;     /* the network's flat buffers */
     cl_mem statistics;                /* batch norm's running values, flat */
 } cnn_op_memory;
@@ -92,6 +95,7 @@ struct cnn_op {
                              they are one buffer */
     bool writes_gradient; /* backward overwrites output_gradient */
     size_t saved_bytes, mask_bytes, scratch_bytes;
+    size_t prepared_bytes; /* at most scratch_bytes */
 
     int kernel_count;
     cnn_kernel kernels[CNN_OP_MAX_KERNELS]; /* in the order that init added them */

@@ -8,7 +8,7 @@ enum { CONV, NORM };
 
 typedef struct conv_norm_op {
     cnn_op op;
-    cnn_layer conv; /* with its folded values' places in saved memory */
+    cnn_layer conv; /* with its folded values' places in prepared memory, behind the inner op's */
 } conv_norm_op;
 
 static const cnn_op_class *find_class(const cnn_op *op, const cnn_layer *layer)
@@ -24,8 +24,6 @@ static cnn_layer fold(const cnn_layer *layer)
 {
     cnn_layer folded = *layer;
     folded.options.conv.bias = true;
-    folded.params[0].offset = 0;
-    folded.params[1].offset = layer->params[0].count;
     folded.params[1].count = (size_t)layer->out.c;
     return folded;
 }
@@ -40,7 +38,10 @@ static cnn_status init(cnn_op *op)
         chain.layers[chain.layer_count++] = op->layers[i];
     CNN_TRY(cnn_op_create(&op->inner, find_class(op, &block->conv), op->device, &chain, op->batch));
     CNN_TRY(cnn_op_add_kernel(op, "conv_norm.cl", "", "conv_norm_fold"));
-    op->saved_bytes = (block->conv.params[0].count + block->conv.params[1].count) * sizeof(float);
+    block->conv.params[0].offset = op->inner->prepared_bytes / sizeof(float);
+    block->conv.params[1].offset = block->conv.params[0].offset + block->conv.params[0].count;
+    op->prepared_bytes =
+        (block->conv.params[1].offset + block->conv.params[1].count) * sizeof(float);
     op->scratch_bytes = op->inner->scratch_bytes;
 out:
     return status;
@@ -51,21 +52,30 @@ static cnn_arg offset_of(const cnn_layer *layer, int param, bool there)
     return cnn_arg_int(there ? (int)layer->params[param].offset : -1);
 }
 
-static cnn_status forward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
+/* Weights and bias, behind what the inner op prepares. */
+static cnn_status run_fold(cnn_op *op, const cnn_op_memory *memory)
 {
+    const conv_norm_op *block = (const conv_norm_op *)op;
     const cnn_layer *conv = op->layers[CONV], *norm = op->layers[NORM];
     bool affine = norm->options.norm.affine;
     int channels = conv->out.c;
+    return CNN_LAUNCH(&op->kernels[0], cnn_kernel_items(op->device, (size_t)channels),
+                      cnn_arg_mem(memory->prepared), cnn_arg_int((int)block->conv.params[0].offset),
+                      cnn_arg_mem(memory->parameters), offset_of(conv, 0, true),
+                      offset_of(conv, 1, conv->options.conv.bias), offset_of(norm, 0, affine),
+                      offset_of(norm, 1, affine), cnn_arg_mem(memory->statistics),
+                      cnn_arg_int((int)norm->statistic_offset),
+                      cnn_arg_float((float)norm->options.norm.eps), cnn_arg_int(channels),
+                      cnn_arg_int((int)conv->params[0].count / channels));
+}
+
+static cnn_status forward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
+{
     cnn_op_memory inner = *memory;
     cnn_status status = CNN_OK;
-    CNN_TRY(CNN_LAUNCH(&op->kernels[0], cnn_kernel_items(op->device, (size_t)channels),
-                       cnn_arg_mem(memory->saved), cnn_arg_mem(memory->parameters),
-                       offset_of(conv, 0, true), offset_of(conv, 1, conv->options.conv.bias),
-                       offset_of(norm, 0, affine), offset_of(norm, 1, affine),
-                       cnn_arg_mem(memory->statistics), cnn_arg_int((int)norm->statistic_offset),
-                       cnn_arg_float((float)norm->options.norm.eps), cnn_arg_int(channels),
-                       cnn_arg_int((int)conv->params[0].count / channels)));
-    inner.parameters = memory->saved;
+    if (!memory->is_prepared)
+        CNN_TRY(run_fold(op, memory));
+    inner.parameters = memory->prepared;
     status = op->inner->class->forward(op->inner, &inner, pass);
 out:
     return status;

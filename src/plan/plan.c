@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "plan/layout.h"
+#include "plan/prepared.h"
 
 /* Numbers, joins and buffers for each input of each step. */
 static cnn_status allocate_steps(cnn_plan *plan)
@@ -143,6 +144,7 @@ static void bind(cnn_plan *plan)
             .input_packed = step->input_packed,
             .output_packed = step->output_packed,
             .scratch = plan->scratch.mem,
+            .prepared = cnn_prepared_memory(plan, i),
             .parameters = plan->parameters.mem,
             .gradients = plan->gradients.mem,
             .statistics = plan->statistics.mem,
@@ -185,6 +187,7 @@ cnn_status cnn_plan_create(cnn_plan **plan, cnn_device *device, const cnn_networ
         (cnn_schedule_options){options.fuse, options.frozen, options.part, !options.training}));
     CNN_TRY(create_steps(result));
     CNN_TRY(allocate_shared(result));
+    CNN_TRY(cnn_prepared_init(result));
     CNN_TRY(create_join(result));
     CNN_TRY(allocate_values(result));
     CNN_TRY(create_ends(result));
@@ -205,6 +208,7 @@ void cnn_plan_destroy(cnn_plan *plan)
     for (int i = 0; i < plan->buffer_count; i++)
         cnn_buffer_finish(&plan->buffers[i]);
     cnn_buffer_finish(&plan->scratch);
+    cnn_prepared_finish(plan);
     cnn_buffer_finish(&plan->parameters);
     cnn_buffer_finish(&plan->gradients);
     cnn_buffer_finish(&plan->statistics);
@@ -248,6 +252,7 @@ static cnn_status write_values(const cnn_buffer *parameters, const cnn_buffer *s
 
 cnn_status cnn_plan_upload_values(cnn_plan *plan, const cnn_model *model)
 {
+    cnn_prepared_forget(plan);
     return write_values(&plan->parameters, &plan->statistics, model);
 }
 
@@ -339,7 +344,10 @@ cnn_status cnn_plan_forward(cnn_plan *plan, const cnn_pass *pass)
 cnn_status cnn_plan_forward_step(cnn_plan *plan, int step, const cnn_pass *pass)
 {
     const cnn_step *at = &plan->steps[step];
-    return at->op->class->forward(at->op, &at->memory, pass);
+    cnn_status status = at->op->class->forward(at->op, &at->memory, pass);
+    if (status == CNN_OK)
+        cnn_prepared_is_there(plan, step);
+    return status;
 }
 
 cnn_status cnn_plan_loss(cnn_plan *plan, const cnn_pass *pass, size_t slot)

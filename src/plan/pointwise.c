@@ -92,6 +92,7 @@ static cnn_status init(cnn_op *op)
     size_t packed = cnn_larger(forward->u, conv->backward.u);
     op->keeps_input = true;
     op->scratch_bytes = sizeof(float) * cnn_larger((size_t)conv->items * rows * columns, packed);
+    op->prepared_bytes = sizeof(float) * forward->u;
 out:
     return status;
 }
@@ -107,13 +108,16 @@ static cnn_status run(cnn_op *op, const cnn_op_memory *memory, const product *at
 {
     bool turned = first_kernel == PACK_TURNED;
     const cnn_layer *layer = op->layers[0];
-    cnn_arg scratch = cnn_arg_mem(memory->scratch), parameters = cnn_arg_mem(memory->parameters);
+    cnn_arg packed = cnn_arg_mem(turned ? memory->scratch : memory->prepared);
+    cnn_arg parameters = cnn_arg_mem(memory->parameters);
     int items = items_of(op, n, LEAST_PIXELS);
     cnn_status status = CNN_OK;
-    CNN_TRY(CNN_LAUNCH(&op->kernels[first_kernel], cnn_kernel_items(op->device, at->u), scratch,
-                       parameters, cnn_arg_int((int)layer->params[0].offset), cnn_arg_int(turned)));
+    if (turned || !memory->is_prepared)
+        CNN_TRY(CNN_LAUNCH(&op->kernels[first_kernel], cnn_kernel_items(op->device, at->u), packed,
+                           parameters, cnn_arg_int((int)layer->params[0].offset),
+                           cnn_arg_int(turned)));
     status = CNN_LAUNCH(&op->kernels[first_kernel + 1], (size_t)items, cnn_arg_mem(y),
-                        cnn_arg_mem(x), cnn_op_added(op, memory), scratch, parameters,
+                        cnn_arg_mem(x), cnn_op_added(op, memory), packed, parameters,
                         turned ? cnn_arg_int(-1) : bias_offset(layer),
                         cnn_arg_int((int)count_pixels(op, n)), cnn_arg_int(items));
 out:

@@ -139,6 +139,7 @@ static cnn_status init(cnn_op *op)
     size_t back = backward->u + (size_t)backward->items * backward->item;
     op->keeps_input = true;
     op->scratch_bytes = sizeof(float) * cnn_larger(whole, back);
+    op->prepared_bytes = sizeof(float) * forward->u;
 out:
     return status;
 }
@@ -160,16 +161,19 @@ static cnn_status run(cnn_op *op, const cnn_op_memory *memory, const tiled *at, 
 {
     bool turned = first_kernel == PACK_TURNED;
     const cnn_layer *layer = op->layers[0];
-    cnn_arg scratch = cnn_arg_mem(memory->scratch), parameters = cnn_arg_mem(memory->parameters);
+    cnn_arg packed = cnn_arg_mem(turned ? memory->scratch : memory->prepared);
+    cnn_arg parameters = cnn_arg_mem(memory->parameters);
     size_t vectors = at->u / PRODUCTS / LANES;
     int items = items_of(at, n);
     cnn_status status = CNN_OK;
-    CNN_TRY(CNN_LAUNCH(&op->kernels[first_kernel], cnn_kernel_items(op->device, vectors), scratch,
-                       parameters, cnn_arg_int((int)layer->params[0].offset), cnn_arg_int(turned)));
-    status = CNN_LAUNCH(&op->kernels[first_kernel + 1], (size_t)items, cnn_arg_mem(y),
-                        cnn_arg_mem(x), cnn_op_added(op, memory), parameters,
-                        turned ? cnn_arg_int(-1) : bias_offset(layer), scratch,
-                        cnn_arg_int((int)at->u), cnn_arg_int(n), cnn_arg_int(items));
+    if (turned || !memory->is_prepared)
+        CNN_TRY(CNN_LAUNCH(&op->kernels[first_kernel], cnn_kernel_items(op->device, vectors),
+                           packed, parameters, cnn_arg_int((int)layer->params[0].offset),
+                           cnn_arg_int(turned)));
+    status = CNN_LAUNCH(
+        &op->kernels[first_kernel + 1], (size_t)items, cnn_arg_mem(y), cnn_arg_mem(x),
+        cnn_op_added(op, memory), parameters, turned ? cnn_arg_int(-1) : bias_offset(layer), packed,
+        cnn_arg_mem(memory->scratch), cnn_arg_int((int)at->u), cnn_arg_int(n), cnn_arg_int(items));
 out:
     return status;
 }
