@@ -24,6 +24,7 @@
 #define COUNT_PADDING 0
 #endif
 
+#include "channels.cl"
 #include "loop.cl"
 
 /* What every kernel is told: the input (n, ih, iw, channels) and the output (n, oh, ow, channels). */
@@ -36,41 +37,44 @@ typedef uchar tap_t;
 typedef uint tap_t;
 #endif
 
+/* The first tap of a window that is inside the plane, along one axis; begin is negative in the padding. */
+static int first_tap(int begin, int dilation)
+{
+    return begin < 0 ? (-begin + dilation - 1) / dilation : 0;
+}
+
+static void store_taps(int16 taps, global tap_t *row, int c, int channels)
+{
+    int values[16];
+    vstore16(taps, 0, values);
+    for (int i = 0; i < 16; ++i)
+        if (c + i < channels)
+            row[c + i] = values[i];
+}
+
 /* y and which (n, oh, ow, channels), the tap of the largest; x (n, ih, iw, channels). The first tap
- * inside the plane begins. */
+ * inside the plane begins: it stays where no value is above minus infinity. */
 kernel void maxpool_forward(global float *restrict y, global tap_t *restrict which,
                             const global float *restrict x, SIZES, int n)
 {
     FOR_EACH_PIXEL (sample, oy, ox, n, oh, ow) {
         const size_t window = (((size_t)sample * oh + oy) * ow + ox) * channels;
+        const int top = oy * SH - PT, left = ox * SW - PL;
+        const int first_y = first_tap(top, DH), first_x = first_tap(left, DW);
         const global float *plane = x + (size_t)sample * ih * iw * channels;
-        global float *best = y + window;
-        global tap_t *position = which + window;
-        int begun = 0;
-        for (int ky = 0; ky < KH; ++ky) {
-            const int iy = oy * SH + ky * DH - PT;
-            if (iy < 0 || iy >= ih)
-                continue;
-            for (int kx = 0; kx < KW; ++kx) {
-                const int ix = ox * SW + kx * DW - PL;
-                if (ix < 0 || ix >= iw)
-                    continue;
-                const global float *pixel = plane + (iy * iw + ix) * channels;
-                const tap_t tap = ky * KW + kx;
-                if (!begun)
-                    for (int c = 0; c < channels; ++c) {
-                        best[c] = pixel[c];
-                        position[c] = tap;
-                    }
-                else
-                    for (int c = 0; c < channels; ++c) {
-                        const float a = pixel[c], b = best[c];
-                        const int wins = a > b || a != a;
-                        best[c] = wins ? a : b;
-                        position[c] = wins ? tap : position[c];
-                    }
-                begun = 1;
-            }
+        for (int c = 0; c < channels; c += 16) {
+            float16 b = (float16)(-INFINITY);
+            int16 best = (int16)(first_y * KW + first_x);
+            for (int ky = first_y; ky < KH && top + ky * DH < ih; ++ky)
+                for (int kx = first_x; kx < KW && left + kx * DW < iw; ++kx) {
+                    const int pixel = (top + ky * DH) * iw + left + kx * DW;
+                    const float16 a = load_wide(plane + pixel * channels, c, channels);
+                    const int16 wins = a > b || a != a;
+                    b = select(b, a, wins);
+                    best = select(best, (int16)(ky * KW + kx), wins);
+                }
+            store_wide(b, y + window, c, channels);
+            store_taps(best, which + window, c, channels);
         }
     }
 }
