@@ -90,6 +90,11 @@ typedef struct cnn_train_options {
     char lr_scale[CNN_MAX_PATTERNS]; /**< factors of the learning rate for layers, PATTERN=F with
                                         commas between them; of several that fit one the last
                                         counts. "": none */
+    char whiten[CNN_MAX_PATTERNS]; /**< the name of a convolution that reads the images: its filters begin
+                                      as the directions in which patches of the training images vary
+                                      most, scaled so that all vary alike, each with its negative; its
+                                      output channels are even and at most twice a patch's values. Its
+                                      bias begins as it would. "": none */
     bool recompute; /**< in every step instead: the same values, in less memory */
     cnn_optimizer_kind optimizer; /**< Adam by default */
     double momentum;              /**< of SGD, in [0, 1) */
@@ -114,8 +119,8 @@ typedef struct cnn_train_options {
                   these give is computed once for each image and view */
 } cnn_train_options;
 
-/** The defaults: 10, 256, 0, 1e-3, 1, 0, false, true, 0, 0, 1, 0, "", "", false, Adam, a constant rate,
- * and 0 or false. */
+/** The defaults: 10, 256, 0, 1e-3, 1, 0, false, true, 0, 0, 1, 0, "", "", "", false, Adam, a constant
+ * rate, and 0 or false. */
 CNN_API void cnn_train_options_init(cnn_train_options *options);
 
 /** Sets one of the options that are real numbers or words from text: key is "lr", "val-split",

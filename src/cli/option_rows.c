@@ -219,6 +219,8 @@ const cli_option_row cli_option_rows[] = {
      set_patterns, FIELD(train.freeze), 0, "patterns of layers' names with commas between them"},
     {"lr-scale", "PATTERN=F,...", 0, CLI_TRAIN | CLI_RARE, "factors of the rate, by layers' names",
      set_patterns, FIELD(train.lr_scale), 0, "PATTERN=F with commas between them"},
+    {"whiten", "LAYER", 0, CLI_TRAIN | CLI_RARE, "a first convolution that begins by whitening",
+     set_patterns, FIELD(train.whiten), 0, "the name of a layer"},
     {"recompute", NULL, 0, CLI_TRAIN | CLI_RARE, "compute frozen layers in every step, not once",
      set_true, FIELD(train.recompute), 0, NULL},
     {"recipe", "RECIPE", 0, CLI_TRAIN, "finetune, folder, mnist99, cifar94, or a file of options",

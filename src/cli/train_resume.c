@@ -36,6 +36,7 @@ static const field train_fields[] = {
     FIELD(cnn_train_options, "checkpoint-steps", checkpoint_steps),
     FIELD(cnn_train_options, "freeze", freeze),
     FIELD(cnn_train_options, "lr-scale", lr_scale),
+    FIELD(cnn_train_options, "whiten", whiten),
     FIELD(cnn_train_options, "recompute", recompute),
     FIELD(cnn_train_options, "optimizer", optimizer),
     FIELD(cnn_train_options, "momentum", momentum),

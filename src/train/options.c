@@ -61,6 +61,7 @@ static const option_row rows[] = {
     ROW(checkpoint_steps, "--checkpoint-steps", WHOLE, FREE),
     ADDED(freeze, "--freeze", PATTERNS, STAYS),
     ADDED(lr_scale, "--lr-scale", PATTERNS, STAYS),
+    ADDED(whiten, "--whiten", PATTERNS, STAYS),
     ADDED(recompute, "--recompute", FLAG, FREE),
     TEXT(optimizer, "--optimizer", &cnn_optimizer_words, STAYS),
     ADDED(momentum, "--momentum", NUMBER, STAYS),

@@ -212,6 +212,7 @@ cnn_status cnn_trainer_create(cnn_trainer **trainer, cnn_device *device, cnn_mod
     CNN_TRY(cnn_plan_divide(&piece, model->network, result->frozen, options->batch,
                             options->micro_batch));
     CNN_TRY(divide(result));
+    CNN_TRY(cnn_trainer_whiten(result));
     CNN_TRY(allocate_copies(result));
     CNN_TRY(create_plan(result));
     result->device_bytes = device->allocated - before;

@@ -58,6 +58,9 @@ struct cnn_trainer {
 cnn_status cnn_trainer_freeze(cnn_trainer *trainer);
 /* A plan of the layers that are computed once, for n samples in a pass. */
 cnn_status cnn_trainer_plan_frozen(cnn_plan **plan, const cnn_trainer *trainer, int n);
+/* Sets the filters of the layer that --whiten names in the model; nothing where it names none. Errors:
+ * ARGUMENT (there is none such, or its shape does not allow it), FILE, DATA, MEMORY. */
+cnn_status cnn_trainer_whiten(cnn_trainer *trainer);
 /* Computes the rows that the feeds are to have, if they are not there. tick may stop it. Errors:
  * STOPPED, OPENCL, MEMORY. */
 cnn_status cnn_trainer_keep(cnn_trainer *trainer, cnn_tick tick);

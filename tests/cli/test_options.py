@@ -8,7 +8,7 @@ from support import CNN_CL, CommandTest, environment
 
 COMMANDS = {
     "doctor": "all batch json name xdim ksize cdims hdims ydim batchnorm dropout",
-    "train": "data size fit normalize skip-broken no-cache labels out init freeze lr-scale recompute epochs lr print-every val-split early-stop checkpoint-every "
+    "train": "data size fit normalize skip-broken no-cache labels out init freeze lr-scale whiten recompute epochs lr print-every val-split early-stop checkpoint-every "
              "checkpoint-steps resume resume-from log-json stream no-clobber trust-device batch "
              "micro-batch slices no-fuse model name xdim ksize cdims hdims ydim batchnorm dropout",
     "eval": "data size fit normalize skip-broken no-cache labels val-split split tta batch no-fuse json model xdim cdims",
