@@ -13,7 +13,7 @@
 #include "train_case.h"
 
 static const int shape[] = {3, 9, 8};
-enum { EPOCHS = 2, TRAINED = 43, TESTED = 17 };
+enum { EPOCHS = 5, TRAINED = 43, TESTED = 17 };
 
 static cnn_network *read_network(const char *text)
 {

@@ -95,7 +95,7 @@ struct cnn_op {
                              they are one buffer */
     bool writes_gradient; /* backward overwrites output_gradient */
     size_t saved_bytes, mask_bytes, scratch_bytes;
-    size_t prepared_bytes; /* at most scratch_bytes */
+    size_t prepared_bytes; /* with a backward, at most scratch_bytes */
 
     int kernel_count;
     cnn_kernel kernels[CNN_OP_MAX_KERNELS]; /* in the order that init added them */

@@ -80,7 +80,7 @@ typedef struct cnn_plan {
     cnn_buffer *buffers;
     size_t peak; /* bytes of the lives that live at once where most do */
     cnn_buffer scratch;
-    cnn_buffer *prepared; /* (step_count) what steps make of the parameters; NULL while training */
+    cnn_buffer *prepared; /* (step_count) what steps make of parameters that stay; else empty */
     cnn_kernel add;                               /* cl/join.cl: where gradients are joined */
     cnn_buffer parameters, gradients, statistics; /* flat, as in the model */
     cnn_buffer labels;                            /* (batch) 16 bits; mixed, (2, batch) */

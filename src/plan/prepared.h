@@ -4,7 +4,7 @@
 
 #include "plan/plan.h"
 
-/* Memory for a plan that does not train: nothing in one that does. Errors: MEMORY, OPENCL. */
+/* Memory for the steps whose parameters no training changes. Errors: MEMORY, OPENCL. */
 cnn_status cnn_prepared_init(cnn_plan *plan);
 void cnn_prepared_finish(cnn_plan *plan);
 /* A step's; the plan's scratch memory where nothing is kept. */
