@@ -31,16 +31,17 @@ typedef struct whitening {
     int *order;         /* (size): directions, the widest first */
 } whitening;
 
-static cnn_status find_layer(whitening *at, const char *name)
+static const cnn_layer *find_layer(const cnn_network *network, const char *name)
 {
-    const cnn_network *network = at->trainer->model->network;
-    for (int l = 0; l < network->layer_count && !at->layer; l++)
+    for (int l = 0; l < network->layer_count; l++)
         if (strcmp(network->layers[l].name, name) == 0)
-            at->layer = &network->layers[l];
-    if (!at->layer)
-        return cnn_fail(CNN_ERROR_ARGUMENT,
-                        "--whiten: expected a layer of the network %s, found '%s'", network->name,
-                        name);
+            return &network->layers[l];
+    return NULL;
+}
+
+static cnn_status check_layer(whitening *at)
+{
+    const char *name = at->layer->name;
     const cnn_conv_options *conv = &at->layer->options.conv;
     if (at->layer->kind != CNN_LAYER_CONV || at->layer->inputs[0] != 0 || conv->groups != 1)
         return cnn_fail(
@@ -237,11 +238,17 @@ out:
 
 cnn_status cnn_trainer_whiten(cnn_trainer *trainer)
 {
+    const cnn_network *network = trainer->model->network;
     whitening at = {.trainer = trainer};
     cnn_status status = CNN_OK;
     if (trainer->options.whiten[0] == '\0')
         return CNN_OK;
-    CNN_TRY(find_layer(&at, trainer->options.whiten));
+    at.layer = find_layer(network, trainer->options.whiten);
+    if (!at.layer)
+        return cnn_fail(CNN_ERROR_ARGUMENT,
+                        "--whiten: expected a layer of the network %s, found '%s'", network->name,
+                        trainer->options.whiten);
+    CNN_TRY(check_layer(&at));
     CNN_TRY(allocate(&at));
     CNN_TRY(measure(&at));
     find_directions(&at);
