@@ -7,6 +7,15 @@
 
 #include "loop.cl"
 #include "values.cl"
+#if CNN_CPU
+#define REAL values
+#define WHOLE int16
+#define AS_REAL as_float16
+#define AS_WHOLE as_int16
+#define TO_REAL convert_float16
+#define TO_WHOLE convert_int16
+#endif
+#include "exact.cl"
 
 #define RELU 1
 #define RELU6 2
@@ -23,10 +32,12 @@
 #define SQRT_2_PI 0.79788456080286535588f     /* sqrt(2 / pi) */
 #define DENSITY 0.39894228040143267794f       /* 1 / sqrt(2 pi) */
 #define CUBIC 0.044715f
+#define SIXTH 0.16666666666666666667f
+#define THIRD 0.33333333333333333333f
 
 static values sigmoid(values x)
 {
-    return 1.0f / (1.0f + exp(-x));
+    return quotient((values)1.0f, 1.0f + exponential(-x));
 }
 
 /* Comparisons are written so that NaN stays NaN. */
@@ -42,15 +53,15 @@ static values value(values x, float parameter)
 #elif FUNCTION == SILU
     return x * sigmoid(x);
 #elif FUNCTION == GELU
-    return 0.5f * x * (1.0f + erf(x * SQRT_HALF));
+    return 0.5f * x * (1.0f + error_function(x * SQRT_HALF));
 #elif FUNCTION == GELU_TANH
-    return 0.5f * x * (1.0f + tanh(SQRT_2_PI * (x + CUBIC * x * x * x)));
+    return 0.5f * x * (1.0f + hyperbolic_tangent(SQRT_2_PI * (x + CUBIC * x * x * x)));
 #elif FUNCTION == HARDSWISH
-    return x <= -3.0f ? (values)0.0f : x >= 3.0f ? x : x * (x + 3.0f) * (1.0f / 6.0f);
+    return x <= -3.0f ? (values)0.0f : x >= 3.0f ? x : x * (x + 3.0f) * SIXTH;
 #elif FUNCTION == SIGMOID
     return sigmoid(x);
 #elif FUNCTION == TANH
-    return tanh(x);
+    return hyperbolic_tangent(x);
 #elif FUNCTION == SCALE
     return x * parameter;
 #endif
@@ -70,13 +81,13 @@ static values slope(values kept, float parameter)
     const values s = sigmoid(kept);
     return s * (1.0f + kept * (1.0f - s));
 #elif FUNCTION == GELU
-    return 0.5f * (1.0f + erf(kept * SQRT_HALF)) + kept * DENSITY * exp(-0.5f * kept * kept);
+    return 0.5f * (1.0f + error_function(kept * SQRT_HALF)) + kept * DENSITY * exponential(-0.5f * kept * kept);
 #elif FUNCTION == GELU_TANH
-    const values t = tanh(SQRT_2_PI * (kept + CUBIC * kept * kept * kept));
+    const values t = hyperbolic_tangent(SQRT_2_PI * (kept + CUBIC * kept * kept * kept));
     const values inner = SQRT_2_PI * (1.0f + 3.0f * CUBIC * kept * kept);
     return 0.5f * (1.0f + t) + 0.5f * kept * (1.0f - t * t) * inner;
 #elif FUNCTION == HARDSWISH
-    return kept <= -3.0f ? (values)0.0f : kept >= 3.0f ? (values)1.0f : kept * (1.0f / 3.0f) + 0.5f;
+    return kept <= -3.0f ? (values)0.0f : kept >= 3.0f ? (values)1.0f : kept * THIRD + 0.5f;
 #elif FUNCTION == SIGMOID
     return kept * (1.0f - kept);
 #elif FUNCTION == TANH

@@ -12,6 +12,7 @@
 #error "C, H and W must be given"
 #endif
 
+#include "exact.cl"
 #include "loop.cl"
 
 #define PLANE (H * W)
@@ -39,7 +40,7 @@ static void take(float *values, const global uchar *image, float u, float v)
         const float a = pixel_at(plane, x, y), b = pixel_at(plane, x, y + 1);
         const float upper = a + right * (pixel_at(plane, x + 1, y) - a);
         const float lower = b + right * (pixel_at(plane, x + 1, y + 1) - b);
-        values[c] = (upper + below * (lower - upper)) / 255.0f;
+        values[c] = of_255(upper + below * (lower - upper));
     }
 }
 
@@ -51,7 +52,7 @@ static float grey_of(const float *values)
     float sum = 0.0f;
     for (int c = 0; c < C; ++c)
         sum += values[c];
-    return sum / C;
+    return quotient(sum, (float)C);
 #endif
 }
 
@@ -82,7 +83,7 @@ static void make(float *values, const global uchar *image, const global float *d
     if (coloured)
         colour(values, draw);
     for (int c = 0; c < C; ++c)
-        values[c] = (values[c] - normal[c]) / normal[C + c];
+        values[c] = quotient(values[c] - normal[c], normal[C + c]);
 }
 
 /* x (n, H, W, C) and batch_labels (n) of the samples order[first] to order[first + n - 1]; of the

@@ -25,6 +25,7 @@
 #define RELU6 2
 
 #include "channels.cl"
+#include "exact.cl"
 #include "loop.cl"
 
 /* A work-item that sums takes GROUP vectors of channels: on a CPU whole cache lines of a pixel. */
@@ -69,6 +70,7 @@ kernel void batchnorm_moments(global float *moments, const global float *x, int 
     for (size_t first = begin; first < end; first += STRETCH) {
         const size_t last = min(end, first + STRETCH);
         const float more = last - first, total = count + more;
+        const float inverse = quotient(1.0f, more), part_of_all = quotient(more, total);
         vector sum[GROUP], deviations[GROUP];
 #pragma unroll
         for (int v = 0; v < GROUP; ++v)
@@ -80,7 +82,7 @@ kernel void batchnorm_moments(global float *moments, const global float *x, int 
                     sum[v] += LOAD(x + i * C, at + v * LANES);
 #pragma unroll
         for (int v = 0; v < GROUP; ++v)
-            sum[v] *= 1.0f / more;
+            sum[v] *= inverse;
         for (size_t i = first; i < last; ++i)
 #pragma unroll
             for (int v = 0; v < GROUP; ++v)
@@ -91,8 +93,8 @@ kernel void batchnorm_moments(global float *moments, const global float *x, int 
 #pragma unroll
         for (int v = 0; v < GROUP; ++v) {
             const vector delta = sum[v] - mean[v];
-            mean[v] += delta * (more / total);
-            squares[v] += deviations[v] + delta * delta * (count * (more / total));
+            mean[v] += delta * part_of_all;
+            squares[v] += deviations[v] + delta * delta * (count * part_of_all);
         }
         count = total;
     }
@@ -183,7 +185,7 @@ kernel void batchnorm_input(global float *dx, const global float *dy, const glob
                             int plane, int n)
 {
     const size_t pixels = (size_t)n * plane;
-    const float share = 1.0f / pixels;
+    const float share = quotient(1.0f, (float)pixels);
     FOR_EACH (i, pixels)
         for (int c = 0; c < C; c += LANES) {
             const vector inverse = LOAD(saved + C, c);

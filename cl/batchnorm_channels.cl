@@ -4,6 +4,7 @@
  * LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979).
  * A part is a stretch of the batch's pixels (n * plane), whose borders divide no `unit` of them, a
  * divisor of plane. */
+#include "exact.cl"
 #include "loop.cl"
 
 static size_t part_begin(size_t pixels, int unit, int part, int parts)
@@ -26,14 +27,15 @@ kernel void batchnorm_merge(global float *saved, global float *statistics, int o
             if (more == 0.0f)
                 continue;
             const float delta = moments[part * (2 * channels) + c] - mean, total = count + more;
+            const float share = quotient(more, total);
             squares += moments[part * (2 * channels) + channels + c] +
-                       delta * delta * (count * (more / total));
-            mean += delta * (more / total);
+                       delta * delta * (count * share);
+            mean += delta * share;
             count = total;
         }
-        const float unbiased = squares / max(1.0f, count - 1.0f);
+        const float unbiased = quotient(squares, max(1.0f, count - 1.0f));
         saved[c] = mean;
-        saved[channels + c] = 1.0f / sqrt(squares / count + epsilon);
+        saved[channels + c] = quotient(1.0f, square_root(quotient(squares, count) + epsilon));
         global float *running = statistics + offset;
         running[c] += momentum * (mean - running[c]);
         running[channels + c] += momentum * (unbiased - running[channels + c]);
@@ -46,7 +48,8 @@ kernel void batchnorm_recall(global float *saved, const global float *statistics
 {
     FOR_EACH (c, channels) {
         saved[c] = statistics[offset + c];
-        saved[channels + c] = 1.0f / sqrt(statistics[offset + channels + c] + epsilon);
+        saved[channels + c] =
+            quotient(1.0f, square_root(statistics[offset + channels + c] + epsilon));
     }
 }
 

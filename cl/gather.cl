@@ -1,10 +1,11 @@
 /* A batch from the data set's bytes: pixels scaled by 1/255, channels moved innermost.
  * Layout: images (total, channels, plane) bytes, x (N, plane, channels); plane: pixels of an image.
  * May be given: NORMALIZE, pixels become (pixel - mean) / deviation. */
+#include "exact.cl"
 #include "loop.cl"
 
 #ifdef NORMALIZE
-#define PIXEL(value, c) (((value) - normal[c]) / normal[channels + (c)])
+#define PIXEL(value, c) quotient((value) - normal[c], normal[channels + (c)])
 #else
 #define PIXEL(value, c) (value)
 #endif
@@ -28,7 +29,7 @@ kernel void gather(global float *restrict x, global ushort *restrict batch_label
         for (int c = 0; c < channels; ++c) {
             const global uchar *source = images + (index * channels + c) * plane;
             for (int p = begin; p < end; ++p)
-                target[p * channels + c] = PIXEL(source[p] / 255.0f, c);
+                target[p * channels + c] = PIXEL(of_255((float)source[p]), c);
         }
         if (begin == 0)
             batch_labels[sample] = labels[index];

@@ -10,6 +10,7 @@
 #define AFFINE 1
 #endif
 
+#include "exact.cl"
 #include "loop.cl"
 
 #define CHANNELS (C / GROUPS)
@@ -30,7 +31,7 @@ kernel void groupnorm_moments(global float *saved, const global float *x, float 
                 row += group[(size_t)pixel * C + c];
             sum += row;
         }
-        const float mean = sum / COUNT;
+        const float mean = quotient(sum, COUNT);
         for (int pixel = 0; pixel < PLANE; ++pixel) {
             float row = 0.0f;
             for (int c = 0; c < CHANNELS; ++c) {
@@ -40,7 +41,7 @@ kernel void groupnorm_moments(global float *saved, const global float *x, float 
             squares += row;
         }
         saved[2 * i] = mean;
-        saved[2 * i + 1] = 1.0f / sqrt(squares / COUNT + epsilon);
+        saved[2 * i + 1] = quotient(1.0f, square_root(quotient(squares, COUNT) + epsilon));
     }
 }
 
@@ -119,7 +120,7 @@ kernel void groupnorm_input(global float *dx, const global float *dy, const glob
         for (int c = 0; c < C; ++c) {
             const size_t group = (i / PLANE * GROUPS + c / CHANNELS) * 2;
             const float inverse = saved[group + 1], h = (x[i * C + c] - saved[group]) * inverse;
-            dx[i * C + c] = inverse * (dy[i * C + c] * WEIGHT(c) - group_sums[group] / COUNT -
-                                       h * group_sums[group + 1] / COUNT);
+            dx[i * C + c] = inverse * (dy[i * C + c] * WEIGHT(c) - quotient(group_sums[group], COUNT) -
+                                       quotient(h * group_sums[group + 1], COUNT));
         }
 }

@@ -12,6 +12,7 @@
  * decay. CLIPPED: norm[0] is the norm of the gradients. AVERAGED: average (count)
  * follows the parameters by the part `keep`, as torch.optim.swa_utils' EMA: a += keep (p - a). */
 
+#include "exact.cl"
 #include "loop.cl"
 
 /* sum (count) of the gradients (count) of a batch's pieces: those of the first replace what is
@@ -51,7 +52,7 @@ kernel void gradient_sum(global float *restrict sum, const global float *restric
 #endif
 
 #ifdef CLIPPED
-#define CLIP const float clip = min(1.0f, most / (norm[0] + 1e-6f))
+#define CLIP const float clip = min(1.0f, quotient(most, norm[0] + 1e-6f))
 #define GRADIENT(i) (clip * gradients[i])
 #else
 #define CLIP (void)norm, (void)most
@@ -81,7 +82,7 @@ kernel void adam_update(GIVEN, global float *restrict m, global float *restrict 
         m[i] = first;
         v[i] = second;
         SHRINK(parameters[i]);
-        parameters[i] -= RATE * first / (sqrt(second) * root + epsilon);
+        parameters[i] -= quotient(RATE * first, square_root(second) * root + epsilon);
         AVERAGE(i);
     }
 }
@@ -134,6 +135,13 @@ kernel void average_values(global float *restrict average, const global float *r
         average[i] += keep * (values[i] - average[i]);
 }
 
+/* What a work-item adds up lies together on a CPU, and wherever the sum's bits are to be the same. */
+#ifdef EXACT
+#define IN_STRETCHES 1
+#else
+#define IN_STRETCHES CNN_CPU
+#endif
+
 /* sums (items): of the squares of the gradients (count), those of frozen ones left out. Which
  * work-item adds up which, in which order, is up to count and items alone. */
 kernel void gradient_squares(global float *restrict sums, const global float *restrict gradients,
@@ -146,7 +154,7 @@ kernel void gradient_squares(global float *restrict sums, const global float *re
     if (item >= items)
         return;
     for (uint k = 0; k < stretch; ++k) {
-        const uint i = CNN_CPU ? item * stretch + k : k * items + item;
+        const uint i = IN_STRETCHES ? item * stretch + k : k * items + item;
         if (i >= count)
             break;
         FACTOR(i);
@@ -177,5 +185,5 @@ kernel void gradient_norm(global float *restrict norm, const global float *restr
             parts[item] += parts[item + reach];
     }
     if (item == 0)
-        norm[0] = sqrt(parts[0]);
+        norm[0] = square_root(parts[0]);
 }

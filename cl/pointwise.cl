@@ -65,10 +65,11 @@ static void multiply(global float *y, const global float *x, const global float 
                            o + w * LANES, OC);
 }
 
-/* The stretch of the pixels that a work-item takes. */
+/* The stretch of the pixels that a work-item takes: its borders divide no eight of them, whatever
+ * ROWS (4 or 8) is, so that sums over stretches do not depend on it. */
 static int stretch_at(int pixels, int item, int items)
 {
-    return (int)((long)((pixels + ROWS - 1) / ROWS) * item / items) * ROWS;
+    return (int)((long)((pixels + 7) / 8) * item / items) * 8;
 }
 
 /* y (pixels, OC) from x (pixels, IC), u, and what the epilogue adds, z (pixels, OC); bias (OC) at

@@ -25,6 +25,7 @@
 #endif
 
 #include "channels.cl"
+#include "exact.cl"
 #include "loop.cl"
 
 /* What every kernel is told: the input (n, ih, iw, channels) and the output (n, oh, ow, channels). */
@@ -131,7 +132,7 @@ kernel void avgpool_forward(global float *restrict y, const global float *restri
     FOR_EACH_PIXEL (sample, oy, ox, n, oh, ow) {
         const global float *plane = x + (size_t)sample * ih * iw * channels;
         global float *sum = y + (((size_t)sample * oh + oy) * ow + ox) * channels;
-        const float share = 1.0f / divisor(oy, ox, ih, iw);
+        const float share = quotient(1.0f, divisor(oy, ox, ih, iw));
         for (int c = 0; c < channels; ++c)
             sum[c] = 0.0f;
         for (int iy = max(0, oy * SH - PT); iy < min(ih, oy * SH - PT + KH); ++iy)
@@ -158,7 +159,7 @@ kernel void avgpool_backward(global float *restrict dx, const global float *rest
                 const int ox = reader(ix, kx, SW, 1, PL, ow);
                 if (ox < 0)
                     continue;
-                const float share = 1.0f / divisor(oy, ox, ih, iw);
+                const float share = quotient(1.0f, divisor(oy, ox, ih, iw));
                 const global float *gradient = dy + (((size_t)sample * oh + oy) * ow + ox) * channels;
                 for (int c = 0; c < channels; ++c)
                     dx[pixel + c] += gradient[c] * share;
@@ -186,7 +187,7 @@ kernel void adaptive_forward(global float *restrict y, const global float *restr
         const int left = stretch_begin(ox, ow, iw), right = stretch_end(ox, ow, iw);
         const global float *plane = x + (size_t)sample * ih * iw * channels;
         global float *sum = y + (((size_t)sample * oh + oy) * ow + ox) * channels;
-        const float share = 1.0f / ((bottom - top) * (right - left));
+        const float share = quotient(1.0f, (float)((bottom - top) * (right - left)));
         for (int c = 0; c < channels; ++c)
             sum[c] = 0.0f;
         for (int iy = top; iy < bottom; ++iy)
@@ -215,7 +216,7 @@ kernel void adaptive_backward(global float *restrict dx, const global float *res
                 const int columns = stretch_end(ox, ow, iw) - stretch_begin(ox, ow, iw);
                 if (stretch_end(ox, ow, iw) <= ix)
                     continue;
-                const float share = 1.0f / (rows * columns);
+                const float share = quotient(1.0f, (float)(rows * columns));
                 const global float *gradient = dy + (((size_t)sample * oh + oy) * ow + ox) * channels;
                 for (int c = 0; c < channels; ++c)
                     dx[pixel + c] += gradient[c] * share;

@@ -11,6 +11,7 @@
  * A sample that is mixed has two labels, and `part` times the loss of the first and 1 - part times
  * that of the other.
  * Layout: (N, classes). May be given: SHAPED. */
+#include "exact.cl"
 #include "loop.cl"
 
 /* One sample's loss, its gradient dz (classes) and whether it is right; z (classes). */
@@ -27,13 +28,14 @@ static float sample_loss(global float *dz, uint *hit, const global float *z, int
         }
     float sum = 0.0f;
     for (int j = 0; j < classes; ++j)
-        sum += exp(z[j] - most);
+        sum += exponential(z[j] - most);
     *hit = best == label;
 #ifdef SHAPED
     const float sharp = 1.0f - smoothing;
     const float first = part * sharp * (weights ? weights[label] : 1.0f);
     const float second = (1.0f - part) * sharp * (weights ? weights[other] : 1.0f);
-    const float share = smoothing / classes, shift = log(sum) + most;
+    const float share = quotient(smoothing, (float)classes);
+    const float shift = logarithm(sum) + most;
     float even = 0.0f, weight = 0.0f;
     for (int j = 0; j < classes; ++j) {
         const float w = weights ? weights[j] : 1.0f;
@@ -41,17 +43,17 @@ static float sample_loss(global float *dz, uint *hit, const global float *z, int
         weight += w;
     }
     for (int j = 0; j < classes; ++j) {
-        const float p = exp(z[j] - most) / sum, w = weights ? weights[j] : 1.0f;
-        dz[j] = (first * (p - (j == label ? 1.0f : 0.0f)) +
-                 second * (p - (j == other ? 1.0f : 0.0f)) + share * (weight * p - w)) /
-                whole;
+        const float p = quotient(exponential(z[j] - most), sum), w = weights ? weights[j] : 1.0f;
+        dz[j] = quotient(first * (p - (j == label ? 1.0f : 0.0f)) +
+                             second * (p - (j == other ? 1.0f : 0.0f)) + share * (weight * p - w),
+                         whole);
     }
     return first * (shift - z[label]) + second * (shift - z[other]) + share * even;
 #else
     (void)smoothing, (void)weights, (void)part, (void)other;
     for (int j = 0; j < classes; ++j)
-        dz[j] = (exp(z[j] - most) / sum - (j == label ? 1.0f : 0.0f)) / whole;
-    return log(sum) + most - z[label];
+        dz[j] = quotient(quotient(exponential(z[j] - most), sum) - (j == label ? 1.0f : 0.0f), whole);
+    return logarithm(sum) + most - z[label];
 #endif
 }
 
@@ -100,7 +102,7 @@ kernel void softmax_tally(global float *loss_tally, global uint *hit_tally, glob
         loss += losses[sample];
         hit += hits[sample];
     }
-    note(loss_tally, hit_tally, bad, loss / whole, hit, slot, added);
+    note(loss_tally, hit_tally, bad, quotient(loss, whole), hit, slot, added);
 }
 
 #define GROUP 256 /* the largest local size of softmax_batch */
@@ -134,5 +136,5 @@ kernel void softmax_batch(global float *loss_tally, global uint *hit_tally, glob
         }
     }
     if (item == 0)
-        note(loss_tally, hit_tally, bad, losses[0] / whole, hits[0], slot, added);
+        note(loss_tally, hit_tally, bad, quotient(losses[0], whole), hits[0], slot, added);
 }

@@ -95,6 +95,12 @@ CNN_API const cnn_device_info *cnn_device_get_info(const cnn_device *device);
  * bits of results may differ. Owned by the device. */
 CNN_API const char *cnn_device_tuning(const cnn_device *device);
 
+/** Whether what is made on the device from now on (trainers, predictors) gives the same bits as on any
+ * other device: sums in a fixed order, nothing but operations that are rounded correctly, and none of
+ * CLBlast's. Models and results made so far stay. A trainer sets this by itself, as its options say.
+ * Errors: DEVICE (its floats are not IEEE 754's, with denormals and rounded to nearest), OPENCL. */
+CNN_API cnn_status cnn_device_use_exact(cnn_device *device, bool exact);
+
 #ifdef __cplusplus
 }
 #endif

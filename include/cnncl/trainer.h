@@ -117,6 +117,8 @@ typedef struct cnn_train_options {
                   view and the place in the training split: epoch e has view e mod views of each image.
                   Wants augment, without mixup, and layers that are frozen from the input on: what
                   these give is computed once for each image and view */
+    bool exact; /**< the same bits on every device and host: cnn_device_use_exact(); steps are not
+                   fused then */
 } cnn_train_options;
 
 /** The defaults: 10, 256, 0, 1e-3, 1, 0, false, true, 0, 0, 1, 0, "", "", "", false, Adam, a constant

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "base/philox.h"
+#include "base/real.h"
 #include "base/status.h"
 
 static const double pi = 3.14159265358979323846;
@@ -100,8 +101,8 @@ static map draw_crop(const cnn_augmentation *options, int h, int w, const double
 {
     static const double narrowest = 3.0 / 4.0, widest = 4.0 / 3.0;
     double part = mixed(options->crop_low, options->crop_high, numbers[0]);
-    double low = log(fmax(narrowest, part)), high = log(fmin(widest, 1.0 / part));
-    double ratio = exp(mixed(low, high, numbers[1]));
+    double low = cnn_real_log(fmax(narrowest, part)), high = cnn_real_log(fmin(widest, 1.0 / part));
+    double ratio = cnn_real_exp(mixed(low, high, numbers[1]));
     double across = fmin(1.0, sqrt(part * ratio)), down = fmin(1.0, sqrt(part / ratio));
     double sx = w > 1 ? (across * w - 1.0) / (w - 1) : 0.0;
     double sy = h > 1 ? (down * h - 1.0) / (h - 1) : 0.0;
@@ -114,7 +115,7 @@ static map draw_crop(const cnn_augmentation *options, int h, int w, const double
 static map draw_turn(const cnn_augmentation *options, int h, int w, const double numbers[4])
 {
     double angle = mixed(-options->rotate, options->rotate, numbers[0]) * pi / 180.0;
-    double x = 0.5 * (w - 1), y = 0.5 * (h - 1), c = cos(angle), s = sin(angle);
+    double x = 0.5 * (w - 1), y = 0.5 * (h - 1), c = cnn_real_cos(angle), s = cnn_real_sin(angle);
     return (map){{c, -s, x - c * x + s * y}, {s, c, y - s * x - c * y}};
 }
 
@@ -192,7 +193,8 @@ double cnn_augment_part(const cnn_augmentation *options, uint64_t seed, uint64_t
     if (options->mixup <= 0.0)
         return 1.0;
     draw_numbers(numbers, MIXUP, seed, step, 0);
-    double odds = pow(numbers[0], -1.0 / options->mixup) - 1.0, wave = cos(2.0 * pi * numbers[1]);
+    double odds = cnn_real_exp(-cnn_real_log(numbers[0]) / options->mixup) - 1.0;
+    double wave = cnn_real_cos(2.0 * pi * numbers[1]);
     double far = 1.0 / sqrt(1.0 + 1.0 / (odds * wave * wave));
     return 0.5 * (1.0 + copysign(far, wave));
 }

@@ -323,12 +323,14 @@ const cli_option_row cli_option_rows[] = {
      set_int, FIELD(train.slices), 1, count_expected},
     {"no-fuse", NULL, 0, CLI_FUSE | CLI_RARE, "run each layer as a step of its own", set_false,
      FIELD(train.fuse), 0, NULL},
+    {"exact", NULL, 0, CLI_FUSE | CLI_RARE, "the same bits on every device and host", set_true,
+     FIELD(train.exact), 0, NULL},
     {"json", NULL, 0, CLI_JSON, "print a JSON document", set_true, FIELD(json), 0, NULL},
 
     {"no-bench", NULL, 0, CLI_REPORT, "leave the time of the plan's steps out", set_true,
      FIELD(no_bench), 0, NULL},
 
-    {"model", "FILE", 0, CLI_MODEL | CLI_REPORT,
+    {"model", "FILE", 0, CLI_MODEL | CLI_REPORT | CLI_RARE,
      "a saved model (default: a fresh network, or the run's)", set_text, FIELD(model), 0,
      file_expected},
     {"name", "NAME", 0, CLI_NETWORK | CLI_IMPORT | CLI_REPORT,

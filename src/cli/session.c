@@ -247,6 +247,8 @@ out:
 int cli_session_open_device(cli_session *session, const cli_options *options)
 {
     int code = cli_check(cnn_device_create(&session->device, options->device));
+    if (code == 0)
+        code = cli_check(cnn_device_use_exact(session->device, options->train.exact));
     if (code == 0) {
         const cnn_device_info *info = cnn_device_get_info(session->device);
         cli_info("device %d:%d: %s (%s)", info->platform, info->device, info->name,

@@ -48,7 +48,7 @@ static cnn_status describe(char **key, const cnn_device *device, const cnn_netwo
                     "update %s %s\n",
                     cnn_version(), info->name, info->platform_name, info->vendor, info->driver,
                     info->opencl, device->kernel_class == CNN_KERNEL_CPU ? "cpu" : "gpu", digest,
-                    kind.fuse ? "fused" : "plain", kind.pieces ? ", batches in pieces" : "",
+                    device->exact ? "exact" : kind.fuse ? "fused" : "plain", kind.pieces ? ", batches in pieces" : "",
                     kind.augmented ? ", images changed" : "",
                     cnn_optimizer_choose(kind.trained)->kernel, flags);
     CNN_TRY(append_network(&text, network));

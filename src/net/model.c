@@ -6,18 +6,19 @@
 
 #include "base/memory.h"
 #include "base/philox.h"
+#include "base/real.h"
 #include "base/status.h"
 #include "net/network.h"
 
 /* Two normal values from two words (Box and Muller, "A note on the generation of random normal
- * deviates", 1958). Double all through, so that rounding to float hides the last bits of a libm. */
+ * deviates", 1958). */
 static void box_muller(double normal[2], uint32_t a, uint32_t b)
 {
     static const double two_pi = 6.283185307179586;
-    double radius = sqrt(-2.0 * log(((double)a + 1.0) * 0x1p-32));
+    double radius = sqrt(-2.0 * cnn_real_log(((double)a + 1.0) * 0x1p-32));
     double angle = two_pi * (double)b * 0x1p-32;
-    normal[0] = radius * cos(angle);
-    normal[1] = radius * sin(angle);
+    normal[0] = radius * cnn_real_cos(angle);
+    normal[1] = radius * cnn_real_sin(angle);
 }
 
 static void fill_normal(float *values, size_t count, double deviation, uint64_t seed, int layer)

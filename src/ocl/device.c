@@ -149,6 +149,41 @@ const char *cnn_device_tuning(const cnn_device *device)
     return *device->tuning ? device->tuning : "default";
 }
 
+/* What OpenCL leaves to the device. */
+static cnn_status check_floats(const cnn_device *device)
+{
+    static const struct {
+        cl_device_fp_config bit;
+        const char *name;
+    } wanted[] = {{CL_FP_DENORM, "denormals"},
+                  {CL_FP_INF_NAN, "infinities and NaN"},
+                  {CL_FP_ROUND_TO_NEAREST, "rounding to nearest"}};
+    cl_device_fp_config has = 0;
+    cnn_status status = cnn_opencl_check(
+        clGetDeviceInfo(device->id, CL_DEVICE_SINGLE_FP_CONFIG, sizeof has, &has, NULL),
+        "clGetDeviceInfo", device);
+    for (size_t i = 0; status == CNN_OK && i < sizeof wanted / sizeof wanted[0]; i++)
+        if (!(has & wanted[i].bit))
+            status = cnn_fail(CNN_ERROR_DEVICE,
+                              "--exact: expected a device whose floats have %s, found %s (%d:%d), "
+                              "whose driver says that they do not: take another device, or leave it "
+                              "out",
+                              wanted[i].name, device->info.name, device->info.platform,
+                              device->info.device);
+    return status;
+}
+
+cnn_status cnn_device_use_exact(cnn_device *device, bool exact)
+{
+    CNN_NEED(device);
+    cnn_status status = cnn_device_check_process(device);
+    if (status == CNN_OK && exact)
+        status = check_floats(device);
+    if (status == CNN_OK)
+        device->exact = exact;
+    return status;
+}
+
 cnn_status cnn_device_finish(cnn_device *device)
 {
     return cnn_opencl_check(clFinish(device->queue), "clFinish", device);

@@ -125,6 +125,8 @@ cnn_status cnn_source_load(char **source, const char *folder, const char *file)
     if (status != CNN_OK)
         return status;
     expansion->folder = folder;
+    /* Compilers make one operation of a * b + c else, where they can. */
+    cnn_text_append(&expansion->text, "#ifdef EXACT\n#pragma OPENCL FP_CONTRACT OFF\n#endif\n");
     if (strlen(file) >= MAX_NAME)
         status = cnn_fail(CNN_ERROR_KERNEL, "%s: a kernel file's name is at most %d characters",
                           file, MAX_NAME - 1);

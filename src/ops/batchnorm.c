@@ -43,7 +43,7 @@ static cnn_status init(cnn_op *op)
         CNN_TRY(cnn_op_add_kernel(op, "batchnorm.cl", options, names[i]));
     for (int i = MERGE; i <= REDUCE; i++)
         CNN_TRY(cnn_op_add_kernel(op, "batchnorm_channels.cl", "", names[i]));
-    norm->parts = op->device->kernel_class == CNN_KERNEL_CPU ? PARTS_ON_CPU : PARTS_ON_GPU;
+    norm->parts = cnn_op_parts(op->device, PARTS_ON_CPU, PARTS_ON_GPU);
     op->keeps_input = !op->frozen;
     op->keeps_output = norm->rectifies;
     op->in_place = op->layer_count > 1;

@@ -121,7 +121,7 @@ static cnn_status init(cnn_op *op)
     CNN_TRY(add_direct(op, &conv->forward, true));
     CNN_TRY(add_direct(op, &conv->backward, false));
 
-    int most = op->device->kernel_class == CNN_KERNEL_CPU ? PARTS_ON_CPU : PARTS_ON_GPU;
+    int most = cnn_op_parts(op->device, PARTS_ON_CPU, PARTS_ON_GPU);
     conv->parts = op->batch < most ? op->batch : most;
     int inputs = layer->in.c / layer->options.conv.groups;
     conv->input_blocks = divide_up(inputs, choose_input_block(inputs));

@@ -55,7 +55,7 @@ static cnn_status init(cnn_op *op)
              conv->padding[1], epilogue);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         CNN_TRY(cnn_op_add_kernel(op, "depthwise.cl", options, names[i]));
-    depthwise->parts = on_cpu(op) ? PARTS_ON_CPU : PARTS_ON_GPU;
+    depthwise->parts = cnn_op_parts(op->device, PARTS_ON_CPU, PARTS_ON_GPU);
     op->keeps_input = true;
     op->scratch_bytes = (size_t)depthwise->parts * (taps + 1) * channels * sizeof(float);
     op->prepared_bytes = taps * channels * sizeof(float);

@@ -80,6 +80,11 @@ cnn_status cnn_op_add_kernel(cnn_op *op, const char *file, const char *options, 
     return status;
 }
 
+int cnn_op_parts(const cnn_device *device, int on_cpu, int on_gpu)
+{
+    return device->exact || device->kernel_class == CNN_KERNEL_CPU ? on_cpu : on_gpu;
+}
+
 static bool adds(const cnn_op *op)
 {
     return op->layer_count > 1 && op->layers[1]->kind == CNN_LAYER_ADD;

@@ -109,6 +109,9 @@ void cnn_op_destroy(cnn_op *op);
 /* For init: builds the next kernel. */
 cnn_status cnn_op_add_kernel(cnn_op *op, const char *file, const char *options, const char *name);
 
+/* Into how many parts a sum over the batch is divided: their number is part of the sum's order. */
+int cnn_op_parts(const cnn_device *device, int on_cpu, int on_gpu);
+
 /* The activation sizes of a whole batch, in values. */
 size_t cnn_op_input_count(const cnn_op *op);
 size_t cnn_op_output_count(const cnn_op *op);

@@ -6,7 +6,7 @@ static cnn_status init_kernels(cnn_softmax *softmax, cnn_device *device, const c
 {
     enum { GROUP = 256 }; /* of cl/softmax.cl */
     cnn_status status = CNN_OK;
-    if (device->kernel_class == CNN_KERNEL_GPU) {
+    if (device->kernel_class == CNN_KERNEL_GPU && !device->exact) {
         CNN_TRY(cnn_kernel_init(&softmax->batch, device, "softmax.cl", options, "softmax_batch"));
         status = cnn_kernel_set_local_size(&softmax->batch, GROUP);
     } else {

@@ -11,7 +11,7 @@ typedef struct cnn_softmax {
     int classes;
     int samples;                           /* the most of a pass */
     size_t slots;                          /* batches that the tally has room for */
-    cnn_kernel loss, tally;                /* on CPUs */
+    cnn_kernel loss, tally;                /* on CPUs, and where bits are to be the same */
     cnn_kernel batch;                      /* on GPUs: both, by one work-group */
     double smoothing;                      /* of labels, in training */
     cnn_buffer weights;                    /* (classes), in training; none: each class counts 1 */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/real.h"
 #include "optim/optimizer.h"
 #include "optim/words.h"
 
@@ -10,12 +11,12 @@ static const double beta2 = 0.999, epsilon = 1e-8;
 
 static double adam_rate(double lr, double momentum, uint64_t step)
 {
-    return lr / (1.0 - pow(momentum, (double)step));
+    return lr / (1.0 - cnn_real_power(momentum, step));
 }
 
 static int adam_scalars(float values[CNN_OPTIMIZER_SCALARS], double momentum, uint64_t step)
 {
-    double root = 1.0 / sqrt(1.0 - pow(beta2, (double)step));
+    double root = 1.0 / sqrt(1.0 - cnn_real_power(beta2, step));
     const double all[CNN_OPTIMIZER_SCALARS] = {momentum,    beta2,   1.0 - momentum,
                                                1.0 - beta2, epsilon, root};
     for (int i = 0; i < CNN_OPTIMIZER_SCALARS; i++)

@@ -42,11 +42,11 @@ static cnn_status init_clipping(cnn_optimizer *optimizer)
     cnn_status status = CNN_OK;
     if (optimizer->clip_norm == 0.0)
         return CNN_OK;
-    optimizer->parts = gpu ? GPU_PARTS : CPU_PARTS;
+    optimizer->parts = gpu && !device->exact ? GPU_PARTS : CPU_PARTS;
     CNN_TRY(cnn_kernel_init(&optimizer->squares, device, file, grouped, "gradient_squares"));
     CNN_TRY(cnn_kernel_init(&optimizer->root, device, file, grouped, "gradient_norm"));
-    if (gpu)
-        CNN_TRY(cnn_kernel_set_local_size(&optimizer->root, GROUP));
+    if (gpu) /* whose sum has the order of its work-items */
+        CNN_TRY(cnn_kernel_set_local_size(&optimizer->root, device->exact ? 1 : GROUP));
     CNN_TRY(cnn_buffer_init(&optimizer->sums, device, optimizer->parts * sizeof(float),
                             "the gradients' squares"));
     status = cnn_buffer_init(&optimizer->norm, device, sizeof(float), "the gradients' norm");

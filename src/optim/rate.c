@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/plain.h"
+#include "base/real.h"
 #include "base/text.h"
 #include "optim/words.h"
 
@@ -34,7 +35,7 @@ static double cosine_part(const cnn_train_options *options, const course *of)
 {
     (void)options;
     double left = of->all - of->warmup;
-    return left > 0.0 ? 0.5 * (1.0 + cos(pi * (of->at - of->warmup) / left)) : 1.0;
+    return left > 0.0 ? 0.5 * (1.0 + cnn_real_cos(pi * (of->at - of->warmup) / left)) : 1.0;
 }
 
 /* MultiStepLR: the epochs are counted from the beginning of the run. */
@@ -61,7 +62,7 @@ enum { KINDS = sizeof kinds / sizeof kinds[0] };
 /* From start to end on half a wave, as far as `part` of the way. */
 static double anneal(double start, double end, double part)
 {
-    return end + 0.5 * (start - end) * (1.0 + cos(pi * part));
+    return end + 0.5 * (start - end) * (1.0 + cnn_real_cos(pi * part));
 }
 
 /* OneCycleLR with two phases. */

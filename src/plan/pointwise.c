@@ -1,4 +1,5 @@
-/* A 1 x 1 convolution at stride 1: cl/pointwise.cl. */
+/* A 1 x 1 convolution at stride 1, or a linear layer, which is one of a pixel a sample:
+ * cl/pointwise.cl. */
 #include <stdio.h>
 
 #include "base/size.h"
@@ -64,12 +65,14 @@ static size_t count_pixels(const cnn_op *op, int n)
  * own, which the weights' gradient writes and reads. */
 enum { LEAST_PIXELS = 32, LEAST_FOR_SUMS = 192 };
 
-/* Some work-items for each compute unit. */
+/* Some work-items for each compute unit; a number that is part of the order of the weights'
+ * gradient. */
 static int items_of(const cnn_op *op, int n, size_t least)
 {
-    enum { PER_UNIT = 8 };
+    enum { PER_UNIT = 8, EXACT = 16 };
     size_t enough = cnn_divide_up(count_pixels(op, n), least);
-    size_t most = (size_t)op->device->info.compute_units * PER_UNIT;
+    size_t units = (size_t)op->device->info.compute_units;
+    size_t most = op->device->exact ? EXACT : units * PER_UNIT;
     return (int)(enough < most ? enough : most);
 }
 
@@ -97,9 +100,14 @@ out:
     return status;
 }
 
+static bool has_bias(const cnn_layer *layer)
+{
+    return layer->kind == CNN_LAYER_LINEAR ? layer->options.linear.bias : layer->options.conv.bias;
+}
+
 static cnn_arg bias_offset(const cnn_layer *layer)
 {
-    return cnn_arg_int(layer->options.conv.bias ? (int)layer->params[1].offset : -1);
+    return cnn_arg_int(has_bias(layer) ? (int)layer->params[1].offset : -1);
 }
 
 /* y from x in either direction; the first of two kernels packs the weights. */
@@ -138,7 +146,7 @@ static cnn_status backward(cnn_op *op, const cnn_op_memory *memory, const cnn_pa
     int items = items_of(op, pass->n, LEAST_FOR_SUMS);
     cnn_status status = CNN_OK;
     CNN_TRY(CNN_LAUNCH(&op->kernels[GRADIENT], (size_t)items, scratch, cnn_arg_mem(memory->input),
-                       cnn_arg_mem(memory->output_gradient), cnn_arg_int(layer->options.conv.bias),
+                       cnn_arg_mem(memory->output_gradient), cnn_arg_int(has_bias(layer)),
                        cnn_arg_int((int)count_pixels(op, pass->n)), cnn_arg_int(items)));
     CNN_TRY(CNN_LAUNCH(&op->kernels[REDUCE], cnn_kernel_items(op->device, conv->forward.u / LANES),
                        cnn_arg_mem(memory->gradients), cnn_arg_int((int)layer->params[0].offset),

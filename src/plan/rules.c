@@ -91,6 +91,11 @@ static bool accepts_gpu_dense_block(const cnn_chain *chain, const cnn_device *de
            linear->out.c <= MOST_OUTPUTS;
 }
 
+/* Of devices that are to be exact: sums whose order no device decides. */
+static const cnn_rule exact_rules[] = {
+    {"linear", 1, {CNN_LAYER_LINEAR}, NULL, &cnn_pointwise_op},
+};
+
 static const cnn_rule rules[] = {
     {"conv+batchnorm+relu+maxpool+dropout",
      5,
@@ -182,10 +187,14 @@ static const cnn_rule rules[] = {
     {"linear", 1, {CNN_LAYER_LINEAR}, accepts_gpu_dense_block, &cnn_gpu_dense_block_op},
 };
 
-enum { RULE_COUNT = sizeof rules / sizeof rules[0] };
-
 const cnn_rule *cnn_rules(int *count)
 {
-    *count = RULE_COUNT;
+    *count = sizeof rules / sizeof rules[0];
     return rules;
+}
+
+const cnn_rule *cnn_exact_rules(int *count)
+{
+    *count = sizeof exact_rules / sizeof exact_rules[0];
+    return exact_rules;
 }

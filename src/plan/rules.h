@@ -16,5 +16,8 @@ typedef struct cnn_rule {
 
 /* All rules, longer chains and special cases first among equals. */
 const cnn_rule *cnn_rules(int *count);
+/* Those of a device that is to be exact (cnn_device_use_exact()), which has no others: its plans are of plain
+ * steps but for these, whether they are to be fused or not. */
+const cnn_rule *cnn_exact_rules(int *count);
 
 #endif

@@ -80,11 +80,12 @@ static bool fits(cnn_chain *chain, const search *at, const cnn_rule *rule, const
 static void choose(cnn_schedule_step *step, const search *at, const cnn_layer *first)
 {
     int count = 0;
-    const cnn_rule *rules = cnn_rules(&count);
+    bool exact = at->device->exact;
+    const cnn_rule *rules = exact ? cnn_exact_rules(&count) : cnn_rules(&count);
     step->op = cnn_op_of_layer(first);
     step->chain = (cnn_chain){
         1, {first}, at->schedule->wants_gradient[first->inputs[0]], is_frozen(at, first)};
-    for (int i = 0; at->options.fuse && i < count; i++) {
+    for (int i = 0; (at->options.fuse || exact) && i < count; i++) {
         cnn_chain chain;
         if ((step->rule && rules[i].layer_count <= step->rule->layer_count) ||
             !fits(&chain, at, &rules[i], first))

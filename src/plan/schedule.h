@@ -23,7 +23,8 @@ typedef enum cnn_part {
 } cnn_part;
 
 typedef struct cnn_schedule_options {
-    bool fuse;          /* by the rules, the longest that fits; else one step a layer */
+    bool fuse;          /* by the rules, the longest that fits; else one step a layer, as on a
+                           device that is to be exact */
     const bool *frozen; /* per layer: it is not trained; NULL: none */
     cnn_part part;
     bool evaluation; /* nothing is trained: rules for evaluation everywhere, not in frozen chains

@@ -77,6 +77,7 @@ static const option_row rows[] = {
     ADDED(ema, "--ema", NUMBER, STAYS),
     TEXT(augment, "--augment", &cnn_augment_words, STAYS),
     ADDED(views, "--views", WHOLE, STAYS),
+    ADDED(exact, "--exact", FLAG, STAYS),
 };
 
 enum { ROWS = sizeof rows / sizeof rows[0] };

@@ -200,6 +200,7 @@ cnn_status cnn_trainer_create(cnn_trainer **trainer, cnn_device *device, cnn_mod
     CNN_TRY(cnn_device_check_process(device));
     CNN_TRY(cnn_train_options_check(options));
     CNN_TRY(cnn_check_dataset(model->network, dataset));
+    CNN_TRY(cnn_device_use_exact(device, options->exact));
     CNN_TRY(cnn_allocate(&result, 1, sizeof *result, "a trainer"));
     result->device = device;
     result->model = model;
