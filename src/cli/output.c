@@ -80,12 +80,37 @@ void cli_output_set_level(bool quiet, bool verbose)
     cnn_log_set_callback(take_log, NULL);
 }
 
+/* What is held back. */
+static FILE *held;
+static char *held_text;
+static size_t held_size;
+
+int cli_hold(void)
+{
+    held = open_memstream(&held_text, &held_size);
+    return held ? 0 : cli_fail(CLI_EXIT_FAILURE, "out of memory for what is printed");
+}
+
+void cli_print_held(void)
+{
+    if (!held)
+        return;
+    if (fclose(held) != 0 && output_error == 0)
+        output_error = errno;
+    held = NULL;
+    if (held_text && output_error == 0 &&
+        fwrite(held_text, 1, held_size, stdout) < held_size)
+        output_error = errno;
+    free(held_text);
+    held_text = NULL;
+}
+
 void cli_print(const char *format, ...)
 {
     va_list arguments;
     cli_progress_clear();
     va_start(arguments, format);
-    if (vprintf(format, arguments) < 0 && output_error == 0)
+    if (vfprintf(held ? held : stdout, format, arguments) < 0 && output_error == 0)
         output_error = errno;
     va_end(arguments);
 }

@@ -32,6 +32,10 @@ void cli_plain_numbers(void);
 /* From now on the library's log goes to stderr: warnings always, the rest as asked for. */
 void cli_output_set_level(bool quiet, bool verbose);
 
+/* From now on what is printed is held back, until it is whole: cli_print_held() prints it, and
+ * without that it is never seen. Returns 0, or 1 after saying that there is no memory. */
+int cli_hold(void);
+void cli_print_held(void);
 /* printf() to stdout. A failure is kept for cli_flush(). */
 void cli_print(const char *format, ...) CNN_PRINTF(1, 2);
 /* A JSON string with its quotes; what is not UTF-8 becomes U+FFFD. */

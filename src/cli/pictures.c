@@ -280,6 +280,7 @@ int cli_pictures_predict(const cli_options *options)
     int code = 0;
     CLI_TRY(prepare(&run));
     if (options->json) {
+        CLI_TRY(cli_hold());
         cli_print("{\n  \"model\": ");
         cli_print_json_string(options->model);
         cli_print(",\n  \"digits\": %s,\n  \"images\": [",
@@ -290,6 +291,7 @@ int cli_pictures_predict(const cli_options *options)
     CLI_TRY(run_batch(&run));
     if (options->json)
         cli_print("\n  ]\n}\n");
+    cli_print_held();
     CLI_TRY(cli_flush());
     code = run.failed ? CLI_EXIT_FAILURE : 0;
 out:

@@ -93,6 +93,10 @@ class Pictures(CommandTest):
         self.assertEqual(documents[0], documents[1])
         self.assertGreater(documents[2]["loss"], documents[0]["loss"])
 
+    def test_no_part_of_a_document_is_printed(self):
+        self.assert_refused(["predict", "-q", "--json", "--model", "run/cnn.safetensors", "0-1.pgm"], 1,
+                            "no such kernel file", env=environment(CNN_CL_KERNEL_DIR=self.folder))
+
     def test_broken_ones_do_not_stop_the_others(self):
         result = self.predict("0-1.pgm", "broken.png", "absent.jpg", "empty.pgm", "1-1.pgm", code=1)
         self.assertEqual([line[0] for line in re.findall(LINE, result.stdout, re.M)],
