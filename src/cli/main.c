@@ -76,9 +76,10 @@ const cli_command cli_commands[] = {
     {.name = "serve",
      .summary = "a page to draw on or drop pictures on; images labelled over HTTP",
      .notes = "Needs --model. / is the page; POST /predict takes a picture (PNG, JPEG, WebP,\n"
-              "TIFF, GIF, BMP, PBM, PGM or PPM) and answers JSON: label, name, probability,\n"
-              "probabilities, and with ?seen=1 seen: shape, pixels; or error. /model: name,\n"
-              "digits, shape, classes. /healthz: status, images, batches, largest_batch.\n",
+              "TIFF, GIF, BMP, PBM, PGM or PPM), alone or as a form's file, and answers JSON:\n"
+              "label, name, probability, probabilities, and with ?seen=1 seen: shape, pixels;\n"
+              "or error. /model: name, digits, shape, classes. /healthz: status, images,\n"
+              "batches, largest_batch.\n",
      .groups = CLI_MODEL | CLI_SERVE | CLI_CONVERT | CLI_FUSE,
      .run = cmd_serve},
     {.name = "doctor",

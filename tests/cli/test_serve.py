@@ -109,6 +109,22 @@ class Serve(WithServer):
             self.assertAlmostEqual(sum(answer["probabilities"]), 1, delta=1e-4)
             self.assertEqual(answer["probability"], answer["probabilities"][label])
 
+    def test_forms(self):
+        def form(*parts, line="--b-0-u"):
+            text = b"".join(line.encode() + b"\r\nContent-Disposition: form-data; " + head + b"\r\n\r\n" + body +
+                            b"\r\n" for head, body in parts)
+            return text + line.encode() + b"--\r\n"
+        image, note = (b'name="file"; filename="x.pgm"', quarter(2, 24)), (b'name="note"', b"\r\n--b-0-x\r\n")
+        kind = {"Content-Type": "multipart/form-data; boundary=b-0-u"}
+        for body in form(image), form(note, image), form(image, note):
+            status, _, answer = self.server.ask("POST", "/predict", body, kind)
+            self.assertEqual((status, json.loads(answer)["label"]), (200, 2))
+        for body in form(note), form(image)[:-20], form(image).split(b"P5")[0]:
+            self.assert_error(self.server.ask("POST", "/predict", body, kind), 400,
+                              "expected a form with a whole file, or an image alone as the request's body")
+        self.assert_error(self.server.ask("POST", "/predict", form((image[0], b"none")), kind), 415, "image")
+        self.assert_alive()
+
     def test_what_it_saw(self):
         answer = json.loads(self.server.ask("POST", "/predict?seen=1", quarter(1, 16))[2])
         self.assertEqual(answer["seen"]["shape"], [1, 8, 8])

@@ -5,6 +5,7 @@
 
 #include "cli/json.h"
 #include "cli/output.h"
+#include "cli/serve/form.h"
 
 enum {
     PIXEL_LIMIT = 16 * 1024 * 1024,
@@ -145,6 +146,9 @@ static cli_answer convert(float *input, char warning[CLI_WARNING_SIZE], const cl
     unsigned http;
     if (size == 0)
         return cli_answer_error(BAD, "expected an image as the request's body, found nothing");
+    if (cli_form_is(data, size) && !cli_form_find_file(&data, &size, data, size))
+        return cli_answer_error(BAD, "expected a form with a whole file, or an image alone as the "
+                                     "request's body, found a form without one");
     bool is_image = cnn_image_format(data, size) != NULL; /* if not, that costs nothing */
     while (sem_wait(service->decoders) != 0)
         continue;
