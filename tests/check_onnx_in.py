@@ -210,7 +210,8 @@ def write(path, data):
 
 
 def take(cnn_cl, path, saved):
-    subprocess.run([cnn_cl, "import", "-q", path, saved], check=True, stdout=subprocess.DEVNULL)
+    result = subprocess.run([cnn_cl, "import", "-q", path, saved], check=True, stdout=subprocess.PIPE, text=True)
+    assert result.stdout == f"--model {saved}\n" or result.stdout.startswith("--net "), result.stdout
 
 
 def compare(plain_network, folder, path, saved, label):

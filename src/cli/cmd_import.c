@@ -19,29 +19,31 @@ static void print_widths(const char *option, const int *widths, int count)
         cli_print("none");
 }
 
-/* --net, where it is known, or a preset that was found by itself. */
-static void print_net(const cnn_network *network, const cli_options *options)
+/* --net, or a preset that was found by itself; NULL where no network file is known. */
+static const char *find_net(const cnn_network *network, const cli_options *options)
 {
-    const char *name = cnn_network_name(network);
+    const char *name = cnn_network_name(network), *net = options->net;
     char *preset = NULL;
-    const char *net = options->net;
     if (!net && !options->name_given && cnn_network_preset(&preset, name) == CNN_OK)
         net = name;
-    if (options->name_given || !net)
-        cli_print("--name %s ", name);
-    if (net)
-        cli_print("--net %s ", net);
     cnn_string_free(preset);
+    return net;
 }
 
-/* The network as the options that make it. */
-static void print_network(const cnn_network *network, const cli_options *options)
+/* The network as the options that make it: of a graph that no option describes, the saved model. */
+static void print_network(const cnn_network *network, const cli_options *options, const char *path)
 {
     const cnn_config *config = cnn_network_config(network);
-    if (config)
-        cli_print("--name %s ", config->name);
-    else
-        print_net(network, options);
+    const char *net = config ? NULL : find_net(network, options);
+    if (!config && !net) {
+        cli_print("--model %s\n", path);
+        cli_info("the network is the file's own: 'cnn-cl params --model %s --print' shows it", path);
+        return;
+    }
+    if (config || options->name_given)
+        cli_print("--name %s ", cnn_network_name(network));
+    if (net)
+        cli_print("--net %s ", net);
     print_widths("xdim", cnn_network_input(network), 3);
     if (config) {
         cli_print(" --ksize %d", config->ksize);
@@ -102,7 +104,7 @@ int cmd_import(cli_options *options)
     if (options->fit_given)
         cnn_model_set_fit(model, options->prepare.fit);
     CLI_TRY(cli_check(cnn_model_save(model, path)));
-    print_network(cnn_model_network(model), options);
+    print_network(cnn_model_network(model), options, path);
     if (strcmp(cnn_model_normalization(model), "none") != 0)
         cli_info("pixels are normalised, (pixel - mean) / deviation: %s",
                  cnn_model_normalization(model));

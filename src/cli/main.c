@@ -57,8 +57,9 @@ const cli_command cli_commands[] = {
      .max_words = 1},
     {.name = "import",
      .summary = "a state_dict of PyTorch's (safetensors, .pt) as a saved model",
-     .notes = "Prints the network that names and shapes tell, as the options that make it;\n"
-              "what was assumed is said on stderr, and these options settle it:\n",
+     .notes = "Prints the network that names and shapes tell, as the options that make it\n"
+              "(--model OUT, where none do); what was assumed is said on stderr, and\n"
+              "these options settle it:\n",
      .groups = CLI_IMPORT,
      .run = cmd_import,
      .words = "FILE OUT",

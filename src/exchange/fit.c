@@ -296,6 +296,24 @@ static void match_shapes(cnn_fit *fit, const cnn_model *model, const cnn_state_d
     fit->by_shape = true;
 }
 
+cnn_status cnn_fit_has_shapes(bool *fits, const cnn_model *model, const cnn_state_dict *dict)
+{
+    cnn_fit fit = {0};
+    size_t used = 0;
+    cnn_status status =
+        cnn_allocate(&fit.sources, model->slot_count, sizeof *fit.sources, dict->path);
+    *fits = status == CNN_OK;
+    if (status == CNN_OK)
+        match_shapes(&fit, model, dict);
+    for (size_t i = 0; *fits && i < model->slot_count; i++) {
+        *fits = !is_missing(&fit, model, i);
+        used += fit.sources[i] != NULL;
+    }
+    *fits = *fits && used == dict->count;
+    cnn_fit_finish(&fit);
+    return status;
+}
+
 /* "conv1 -> net.conv2d_00, fc1 -> net.linear_09" */
 static void log_matches(const cnn_fit *fit, const cnn_model *model, const cnn_state_dict *dict)
 {

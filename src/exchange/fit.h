@@ -22,6 +22,9 @@ cnn_status cnn_fit_init(cnn_fit *fit, const cnn_model *model, const cnn_state_di
 /* Are the file's tensors those of the model, all by name and with their shapes, and no more? Logs
  * nothing. */
 bool cnn_fit_is_exact(const cnn_model *model, const cnn_state_dict *dict);
+/* The same by shape: whatever the names, each layer has a module of its shapes, and no tensor is
+ * left over. Errors: MEMORY. */
+cnn_status cnn_fit_has_shapes(bool *fits, const cnn_model *model, const cnn_state_dict *dict);
 /* The file's tensor for a slot of the model, by name. NULL where there is none. */
 const cnn_raw_tensor *cnn_fit_find(const cnn_model *model, size_t slot, const cnn_state_dict *dict);
 /* Has the file's tensor the shape of the model's? */

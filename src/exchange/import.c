@@ -107,6 +107,23 @@ out:
     return status;
 }
 
+/* What keeps it from being a network of the family, and the preset whose shapes it has. */
+static cnn_status fail_family(const cnn_state_dict *dict, const cnn_import_options *options)
+{
+    char *preset = NULL, message[MESSAGE_SIZE];
+    cnn_network *other = NULL;
+    snprintf(message, sizeof message, "%s", cnn_error_message());
+    cnn_status status = cnn_find_preset(&other, &preset, dict, options, true);
+    if (status == CNN_OK && preset)
+        status = cnn_fail(CNN_ERROR_DATA, "%s; its shapes are those of --net %s: give that", message,
+                          preset);
+    else if (status == CNN_OK)
+        status = cnn_fail(CNN_ERROR_DATA, "%s", message);
+    cnn_network_destroy(other);
+    free(preset);
+    return status;
+}
+
 /* A preset of these names and shapes, else a network of the family. */
 static cnn_status infer(import_target *target, const cnn_state_dict *dict,
                         const cnn_import_options *options)
@@ -114,7 +131,7 @@ static cnn_status infer(import_target *target, const cnn_state_dict *dict,
     char *preset = NULL;
     cnn_config config;
     cnn_status status = CNN_OK;
-    CNN_TRY(cnn_find_preset(&target->network, &preset, dict, options));
+    CNN_TRY(cnn_find_preset(&target->network, &preset, dict, options, false));
     if (target->network) {
         const int *input = cnn_network_input(target->network);
         target->preset = true;
@@ -125,7 +142,11 @@ static cnn_status infer(import_target *target, const cnn_state_dict *dict,
         goto out;
     }
     cnn_config_init(&config);
-    CNN_TRY(cnn_infer(&config, &target->by_shape, dict, options));
+    status = cnn_infer(&config, &target->by_shape, dict, options);
+    if (status == CNN_ERROR_DATA)
+        status = fail_family(dict, options);
+    if (status != CNN_OK)
+        goto out;
     CNN_TRY(create_family(target, &config, dict->path, options));
 out:
     free(preset);
@@ -225,7 +246,7 @@ static cnn_status fail_fit(const cnn_network *network, const cnn_state_dict *dic
                                         xdim[0], xdim[1], xdim[2])
                              : CNN_ERROR_DATA;
     cnn_import_options_init(&open);
-    cnn_status status = cnn_find_preset(&other, &preset, dict, &open);
+    cnn_status status = cnn_find_preset(&other, &preset, dict, &open, false);
     if (status == CNN_OK)
         status =
             cnn_fail(CNN_ERROR_DATA, "%s (with --net %s --xdim %d,%d,%d --ydim %d%s%s)", message,

@@ -87,19 +87,24 @@ cnn_status cnn_named_network(cnn_network **network, const cnn_state_dict *dict,
 }
 
 static cnn_status try_preset(cnn_network **network, const char *name, const cnn_state_dict *dict,
-                             const cnn_import_options *options)
+                             const cnn_import_options *options, bool by_shape)
 {
     char *path = NULL;
     cnn_model *model = NULL;
+    bool fits = false;
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_network_preset(&path, name));
     CNN_TRY(build(network, path, dict, options));
     CNN_TRY(cnn_model_describe(&model, *network));
-    if (!cnn_fit_is_exact(model, dict)) {
+    if (by_shape)
+        CNN_TRY(cnn_fit_has_shapes(&fits, model, dict));
+    else
+        fits = cnn_fit_is_exact(model, dict);
+out:
+    if (!fits) {
         cnn_network_destroy(*network);
         *network = NULL;
     }
-out:
     cnn_model_destroy(model);
     free(path);
     return status;
@@ -107,7 +112,7 @@ out:
 
 /* A preset that cannot be, with this input say, does not fit. */
 cnn_status cnn_find_preset(cnn_network **network, char **preset, const cnn_state_dict *dict,
-                           const cnn_import_options *options)
+                           const cnn_import_options *options, bool by_shape)
 {
     char *names[CNN_MAX_PRESETS];
     cnn_import_options open = *options; /* that the ydim is another is said later */
@@ -118,7 +123,7 @@ cnn_status cnn_find_preset(cnn_network **network, char **preset, const cnn_state
     *preset = NULL;
     for (size_t i = 0; i < count; i++) {
         if (!*network && status != CNN_ERROR_MEMORY)
-            status = try_preset(network, names[i], dict, &open);
+            status = try_preset(network, names[i], dict, &open, by_shape);
         if (*network && !*preset)
             *preset = names[i];
         else

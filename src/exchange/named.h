@@ -12,8 +12,8 @@ cnn_status cnn_named_network(cnn_network **network, const cnn_state_dict *dict,
 
 /* The first preset that has exactly the file's tensors; NULL for none. *preset is its name, to be
  * freed with free(). With the options' xdim and name, and
- * the file's width. Errors: MEMORY. */
+ * the file's width. by_shape: names do not matter. Errors: MEMORY. */
 cnn_status cnn_find_preset(cnn_network **network, char **preset, const cnn_state_dict *dict,
-                           const cnn_import_options *options);
+                           const cnn_import_options *options, bool by_shape);
 
 #endif

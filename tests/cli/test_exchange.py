@@ -156,6 +156,14 @@ class Import(Exchange):
     def refuse(self, pattern, *more):
         return self.assert_refused(["import", "-q", self.source, self.model, *more], 1, pattern)
 
+    def test_names_the_preset_of_its_shapes(self):
+        write(self.source, {f"{module}.{kind}": ("F32", shape[:1] if kind == "bias" else shape)
+                            for module, shape in {"features.0": [32, 1, 3, 3], "features.2": [64, 32, 3, 3],
+                                                  "head.1": [128, 9216], "head.4": [10, 128]}.items()
+                            for kind in ("weight", "bias")})
+        self.refuse("; its shapes are those of --net mnist_example: give that")
+        self.run_command("import", self.source, self.model, "--net", "mnist_example")
+
     def test_names_the_network(self):
         write(self.source, shapes())
         result = self.run_command("import", self.source, self.model, "--name", "theirs")
