@@ -46,7 +46,12 @@ static int check_options(const cli_options *options)
     } rows[] = {
         {"--data", options->data != NULL, false},
         {"--grid", options->grid != NULL, false},
-        {"--samples", options->samples != CLI_DEFAULT_SAMPLES, false},
+        {"--samples", cli_option_is_given(options, "samples"), false},
+        {"--size", cli_option_is_given(options, "size"), false},
+        {"--skip-broken", options->prepare.skip_broken, false},
+        {"--no-cache", options->prepare.no_cache, false},
+        {"--labels", cli_option_is_given(options, "labels"), false},
+        {"--val-split", cli_option_is_given(options, "val-split"), false},
         {"--top", options->top != 0, true},
         {"--show", options->show, true},
         {"--digits", options->digits, true},

@@ -227,6 +227,32 @@ static int check_net(cli_options *options)
     return take_net_name(options);
 }
 
+/* Options that would do nothing without another. */
+static int check_alone(const cli_options *options)
+{
+    bool lists = options->command && (options->command->groups & CLI_PLAN) && !options->plan;
+    bool trains = options->command && (options->command->groups & CLI_TRAIN);
+    bool resumes = options->resume || options->resume_from;
+    const struct {
+        const char *option;
+        bool is_alone;
+        const char *with;
+    } rows[] = {
+        {"batch", lists, "plan"},
+        {"micro-batch", lists, "plan"},
+        {"slices", lists, "plan"},
+        {"no-fuse", lists, "plan"},
+        {"recompute", trains && !resumes && options->train.freeze[0] == '\0', "freeze"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (rows[i].is_alone && cli_option_is_given(options, rows[i].option))
+            return cli_fail(CLI_EXIT_USAGE,
+                            "--%s: expected --%s with it, without which it does nothing: give that, "
+                            "or leave --%s out",
+                            rows[i].option, rows[i].with, rows[i].option);
+    return 0;
+}
+
 static int check_together(cli_options *options)
 {
     const cli_command *command = options->command;
@@ -248,6 +274,8 @@ static int check_together(cli_options *options)
                         "--%s out",
                         options->network_given, options->network_given);
     int code = check_net(options);
+    if (code == 0)
+        code = check_alone(options);
     if (code == 0)
         code = check_pieces(options);
     return code ? code : check_training(options);

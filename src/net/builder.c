@@ -96,8 +96,7 @@ static cnn_status check_sizes(const cnn_network *network, const cnn_layer *layer
     if (network->parameter_count <= INT32_MAX && network->statistic_count <= INT32_MAX)
         return CNN_OK;
     return cnn_layer_fail(
-        layer, "the network's parameters exceed 2^31 - 1 values: use narrower layers (--cdims, "
-               "--hdims)");
+        layer, "the network's parameters exceed 2^31 - 1 values: use narrower layers");
 }
 
 cnn_status cnn_builder_add(cnn_builder *builder, int *value, cnn_layer_kind kind,

@@ -16,9 +16,11 @@ cnn_status cnn_plan_divide(int *piece, const cnn_network *network, const bool *f
                         batch, micro_batch);
     if (network && *piece < batch && cnn_network_trains_batchnorm(network, frozen))
         return cnn_fail(CNN_ERROR_ARGUMENT,
-                        "--micro-batch: expected a network without batch norm (--batchnorm), which "
-                        "takes its statistics of whole batches, found one with it: leave one out, "
-                        "or use a smaller --batch");
+                        "--micro-batch: expected a network without batch norm%s, which takes its "
+                        "statistics of whole batches, found one with it: leave %s, or use a smaller "
+                        "--batch",
+                        network->family ? " (--batchnorm)" : " that is trained",
+                        network->family ? "one out" : "--micro-batch out, --freeze its layers");
     return CNN_OK;
 }
 
