@@ -228,7 +228,7 @@ const cli_option_row cli_option_rows[] = {
     {"epochs", "N", 0, CLI_TRAIN, "passes over the training split (default 10)", set_int,
      FIELD(train.epochs), 0, count_or_none_expected},
     {"lr", "RATE", 0, CLI_TRAIN, "learning rate (default 1e-3)", set_number, 0, 0, NULL},
-    {"optimizer", "NAME", 0, CLI_TRAIN | CLI_UPDATE, "adam, adamw or sgd (default adam)", set_number, 0, 0, NULL},
+    {"optimizer", "NAME", 0, CLI_TRAIN | CLI_UPDATE | CLI_RARE, "adam, adamw or sgd (default adam)", set_number, 0, 0, NULL},
     {"schedule", "KIND", 0, CLI_TRAIN | CLI_RARE, "constant, cosine, onecycle or step=E,E:F, of the rate",
      set_number, 0, 0, NULL},
     {"warmup", "E", 0, CLI_TRAIN | CLI_RARE, "epochs in which the rate rises (default 0)",
