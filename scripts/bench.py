@@ -218,6 +218,8 @@ def measure(options, pythons):
                 else:
                     result = measure_steps(side, ROWS[row][1], options, pythons)
                 if result:
+                    print("  " + ", ".join(f"{key} {value:.4g}" for key, value in result.items()
+                                           if isinstance(value, (int, float))), file=sys.stderr)
                     results[row][side].append(result)
     return results
 

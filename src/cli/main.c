@@ -1,5 +1,6 @@
 /* cnn-cl: the command. The table of its commands, and how one is chosen and run. */
 #include <limits.h>
+#include <stdlib.h>
 
 #include "cli/commands.h"
 #include "cli/interrupt.h"
@@ -114,6 +115,9 @@ static int run(cli_options *options)
 int main(int argc, char **argv)
 {
     cli_options options;
+    /* Else some drivers print how many warnings there are. CLBlast puts the next option directly
+     * behind. */
+    (void)setenv("CLBLAST_BUILD_OPTIONS", "-w ", 0);
     cli_output_init();
     cli_interrupt_init();
     int code = cli_options_parse(&options, argc, argv);

@@ -86,7 +86,7 @@ static cnn_status build(cl_program *program, cnn_device *device, const char *sou
 static cnn_status full_options(char **full, const cnn_device *device, const char *options)
 {
     cnn_text text = {0};
-    cnn_text_append(&text, "-cl-std=CL1.2 -DCNN_CPU=%d%s%s%s", device->kernel_class == CNN_KERNEL_CPU,
+    cnn_text_append(&text, "-cl-std=CL1.2 -w -DCNN_CPU=%d%s%s%s", device->kernel_class == CNN_KERNEL_CPU,
                     device->exact ? " -DEXACT" : "", *options ? " " : "", options);
     return cnn_text_take(full, &text);
 }

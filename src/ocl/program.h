@@ -15,8 +15,9 @@ typedef struct cnn_kernel {
 
 /* Builds the file (its name below the kernel folder, "conv.cl") with the options ("-DKSIZE=3"), or
  * takes the program from the device's cache of built ones, and creates the named kernel.
- * -cl-std=CL1.2 and -DCNN_CPU=1 or -DCNN_CPU=0 (the kernel class) are added, and on a device that is
- * to be exact -DEXACT, with which no product is contracted with a sum. The folder is
+ * Added are -cl-std=CL1.2, -w (some drivers print how many warnings there are), -DCNN_CPU=1 or
+ * -DCNN_CPU=0 (the kernel class), and on a device that is to be exact -DEXACT, with which no product
+ * is contracted with a sum. The folder is
  * CNN_CL_KERNEL_DIR, else the one beside the running build, else the installed one; `#include
  * "x.cl"` is expanded by this loader, each file once. Errors: KERNEL, with the file, the options
  * and the driver's log. */

@@ -39,6 +39,19 @@ class Run(CommandTest):
         self.assertEqual(tensors["net.linear_11.bias"]["shape"], [CLASSES])
         self.assertEqual(metadata["format"], "pt")
 
+    def test_first_run_says_its_own_lines_alone(self):
+        """Compilers print how many warnings there were, and where: nobody asked."""
+        with open(self.folder + "/first.net", "w", encoding="utf-8") as file:
+            file.write("input()\na = Conv2d(32, 3, padding=1)\nBatchNorm2d()\nReLU()\nMaxPool2d(2)\n"
+                       "b = Conv2d(32, 1)\nFlatten()\nLinear(40)\nfc = Linear(classes)\n")
+        env = environment(POCL_CACHE_DIR=self.folder + "/pocl")
+        os.mkdir(self.folder + "/pocl")
+        said = self.run_command("train", "--data", self.data, "--out", "first", "--net", "./first.net", "--epochs", "1",
+                                env=env).stderr
+        self.assertRegex(said, "compiling kernels")
+        for line in said.splitlines():
+            self.assertNotIn("warning", line)
+
     def test_default_folder_name_and_data(self):
         result = self.run_command("train", *TRAINING, "--epochs", "1", "--name", "mine",
                                   env=environment(CNN_CL_DATA=self.data))
