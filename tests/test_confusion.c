@@ -25,6 +25,70 @@ START_TEST(predictions_are_counted)
 }
 END_TEST
 
+/* Without a matrix, in which 65,535 classes would take 34 GB. */
+START_TEST(many_classes_take_little_memory)
+{
+    enum { MANY = 65535, COUNT = 9 };
+    static const uint16_t labels[COUNT] = {65534, 65534, 0, 0, 7, 65534, 40000, 40000, 40000};
+    static const cnn_prediction predictions[COUNT] = {{65534, 1.0f}, {0, 1.0f},     {0, 1.0f},
+                                                      {65534, 1.0f}, {7, 1.0f},     {0, 1.0f},
+                                                      {3, 1.0f},     {40001, 1.0f}, {3, 1.0f}};
+    static cnn_class_score scores[MANY];
+    static const cnn_confusion_pair expected[] = {{40000, 3, 2}, {65534, 0, 2}, {0, 65534, 1}};
+    cnn_confusion_pair pairs[3];
+    size_t found;
+    cnn_confusion_scores(scores, MANY, predictions, labels, COUNT);
+    ck_assert_uint_eq(scores[65534].support, 3);
+    ck_assert_uint_eq(scores[65534].predicted, 2);
+    ck_assert_uint_eq(scores[65534].hits, 1);
+    ck_assert_double_eq_tol(scores[65534].f1, 2.0 / 5.0, 1e-12);
+    ck_assert_double_eq(scores[40000].recall, 0.0);
+    ck_assert(isnan(scores[12345].recall));
+    ck_assert_int_eq(cnn_confusion_mistakes(pairs, &found, 3, MANY, predictions, labels, COUNT),
+                     CNN_OK);
+    ck_assert_uint_eq(found, 3);
+    for (size_t i = 0; i < found; i++) {
+        ck_assert_int_eq(pairs[i].label, expected[i].label);
+        ck_assert_int_eq(pairs[i].predicted, expected[i].predicted);
+        ck_assert_uint_eq(pairs[i].count, expected[i].count);
+    }
+}
+END_TEST
+
+/* The matrix and what goes without it agree. */
+START_TEST(both_ways_agree)
+{
+    enum { COUNT = 500, SIDE = 9 };
+    uint16_t labels[COUNT];
+    cnn_prediction predictions[COUNT];
+    size_t counts[SIDE * SIDE], found;
+    cnn_class_score scores[SIDE];
+    cnn_confusion_pair pairs[2][SIDE * SIDE];
+    for (int i = 0; i < COUNT; i++) {
+        labels[i] = (uint16_t)(i * i % SIDE);
+        predictions[i] = (cnn_prediction){(i * i + i % 7 * (i % 3)) % SIDE, 0.5f};
+    }
+    cnn_confusion_count(counts, SIDE, predictions, labels, COUNT);
+    cnn_confusion_scores(scores, SIDE, predictions, labels, COUNT);
+    for (int c = 0; c < SIDE; c++) {
+        cnn_class_score score = cnn_confusion_score(counts, SIDE, c);
+        ck_assert_uint_eq(score.support, scores[c].support);
+        ck_assert_uint_eq(score.predicted, scores[c].predicted);
+        ck_assert_uint_eq(score.hits, scores[c].hits);
+    }
+    size_t most = cnn_confusion_largest(pairs[0], SIDE * SIDE, counts, SIDE);
+    ck_assert_int_eq(cnn_confusion_mistakes(pairs[1], &found, SIDE * SIDE, SIDE, predictions, labels,
+                                            COUNT),
+                     CNN_OK);
+    ck_assert_uint_eq(found, most);
+    for (size_t i = 0; i < found; i++) {
+        ck_assert_int_eq(pairs[0][i].label, pairs[1][i].label);
+        ck_assert_int_eq(pairs[0][i].predicted, pairs[1][i].predicted);
+        ck_assert_uint_eq(pairs[0][i].count, pairs[1][i].count);
+    }
+}
+END_TEST
+
 START_TEST(a_class_is_scored)
 {
     cnn_class_score score = cnn_confusion_score(matrix, CLASSES, 0);
@@ -79,6 +143,8 @@ int main(void)
     Suite *suite = suite_create("confusion");
     TCase *tests = tcase_create("confusion");
     tcase_add_test(tests, predictions_are_counted);
+    tcase_add_test(tests, many_classes_take_little_memory);
+    tcase_add_test(tests, both_ways_agree);
     tcase_add_test(tests, a_class_is_scored);
     tcase_add_test(tests, what_cannot_be_divided_is_no_number);
     tcase_add_test(tests, the_largest_mistakes_come_first);

@@ -36,6 +36,12 @@ typedef struct cnn_class_score {
 /** The score of a class, whose label is below classes. */
 CNN_API cnn_class_score cnn_confusion_score(const size_t *counts, int classes, int label);
 
+/** The scores (classes) of all classes from the predictions themselves: for more classes than a matrix
+ * has room for. */
+CNN_API void cnn_confusion_scores(cnn_class_score *scores, int classes,
+                                  const cnn_prediction *predictions, const uint16_t *labels,
+                                  size_t count);
+
 /** A mistake, and how often it is made. */
 typedef struct cnn_confusion_pair {
     int label;     /**< the true class */
@@ -47,6 +53,12 @@ typedef struct cnn_confusion_pair {
  * Returns how many. */
 CNN_API size_t cnn_confusion_largest(cnn_confusion_pair *pairs, size_t most, const size_t *counts,
                                      int classes);
+
+/** The same from the predictions themselves; *found is how many. Its memory grows with their count
+ * alone. Errors: MEMORY. */
+CNN_API cnn_status cnn_confusion_mistakes(cnn_confusion_pair *pairs, size_t *found, size_t most,
+                                          int classes, const cnn_prediction *predictions,
+                                          const uint16_t *labels, size_t count);
 
 #ifdef __cplusplus
 }

@@ -25,23 +25,22 @@ static void print_json(const cnn_evaluation *result, const cli_evaluation *class
     cli_print("\n}\n");
 }
 
-/* The result and the confusion matrix, to be freed by the caller. */
-static int evaluate(cnn_evaluation *result, size_t **counts, const cli_session *session,
+/* The result, and what was taken for what. */
+static int evaluate(cnn_evaluation *result, cli_evaluation *classes, const cli_session *session,
                     const cli_options *options)
 {
     cnn_predictor *predictor = NULL;
-    int classes = cnn_network_classes(cnn_model_network(session->model));
     size_t count = cnn_dataset_count(session->dataset, options->split);
     cnn_prediction *predictions = cli_allocate(count, sizeof *predictions);
-    *counts = cli_allocate((size_t)classes * (size_t)classes, sizeof **counts);
-    int code = predictions && *counts ? 0 : CLI_EXIT_FAILURE;
+    int code = predictions ? 0 : CLI_EXIT_FAILURE;
     CLI_TRY(code);
     CLI_TRY(cli_session_create_predictor(&predictor, session, options,
                                          (size_t)options->train.batch));
     CLI_TRY(cli_check(cnn_predictor_evaluate_samples(result, predictions, predictor,
                                                      session->dataset, options->split)));
-    cnn_confusion_count(*counts, classes, predictions,
-                        cnn_dataset_labels(session->dataset, options->split), count);
+    CLI_TRY(cli_evaluation_init(classes, session->dataset, options->split,
+                                cnn_network_classes(cnn_model_network(session->model)),
+                                predictions));
 out:
     cnn_predictor_destroy(predictor);
     free(predictions);
@@ -52,14 +51,12 @@ int cmd_eval(cli_options *options)
 {
     cli_session session = {0};
     cnn_evaluation result;
-    size_t *counts = NULL;
+    cli_evaluation classes = {0};
     int code = 0;
     CLI_TRY(cli_session_load(&session, options));
     cli_session_choose_split(&session, options);
     CLI_TRY(cli_session_open_device(&session, options));
-    CLI_TRY(evaluate(&result, &counts, &session, options));
-    cli_evaluation classes = {session.dataset, counts,
-                              cnn_network_classes(cnn_model_network(session.model))};
+    CLI_TRY(evaluate(&result, &classes, &session, options));
     if (options->json) {
         print_json(&result, &classes, options);
     } else {
@@ -68,7 +65,7 @@ int cmd_eval(cli_options *options)
     }
     cli_info("%zu of %zu images right", result.hits, result.count);
 out:
-    free(counts);
+    cli_evaluation_finish(&classes);
     cli_session_finish(&session);
     return code;
 }

@@ -2,13 +2,14 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/output.h"
+#include "cli/session.h"
 
 enum {
     MOST_COLUMNS = 20, /* of a matrix that is printed whole */
-    MOST_PAIRS = 20,   /* of one that is not */
     MARGIN = 2         /* between columns */
 };
 
@@ -64,7 +65,40 @@ static bool is_named(const cli_evaluation *evaluation)
 static int label_width(const cli_evaluation *evaluation)
 {
     int digits = digits_of((size_t)evaluation->classes - 1);
-    return is_named(evaluation) ? digits + 1 + name_width(evaluation) : digits;
+    return evaluation->named ? digits + 1 + name_width(evaluation) : digits;
+}
+
+int cli_evaluation_init(cli_evaluation *evaluation, const cnn_dataset *dataset, cnn_split split,
+                        int classes, const cnn_prediction *predictions)
+{
+    const uint16_t *labels = cnn_dataset_labels(dataset, split);
+    size_t count = cnn_dataset_count(dataset, split), side = (size_t)classes;
+    int code = 0;
+    evaluation->dataset = dataset;
+    evaluation->classes = classes;
+    evaluation->named = is_named(evaluation);
+    evaluation->label_width = label_width(evaluation);
+    evaluation->scores = cli_allocate(side, sizeof *evaluation->scores);
+    if (classes <= CLI_MOST_CONFUSED)
+        evaluation->counts = cli_allocate(side * side, sizeof *evaluation->counts);
+    else
+        cli_info("no confusion matrix: %d classes are more than %d; the largest mistakes are told",
+                 classes, CLI_MOST_CONFUSED);
+    if (!evaluation->scores || (classes <= CLI_MOST_CONFUSED && !evaluation->counts))
+        return CLI_EXIT_FAILURE;
+    cnn_confusion_scores(evaluation->scores, classes, predictions, labels, count);
+    cnn_confusion_count(evaluation->counts, classes, predictions, labels, count);
+    CLI_TRY(cli_check(cnn_confusion_mistakes(evaluation->pairs, &evaluation->pair_count,
+                                             CLI_MOST_PAIRS, classes, predictions, labels, count)));
+out:
+    return code;
+}
+
+void cli_evaluation_finish(cli_evaluation *evaluation)
+{
+    free(evaluation->counts);
+    free(evaluation->scores);
+    *evaluation = (cli_evaluation){0};
 }
 
 /* Padded to `width`: printf() would count bytes. */
@@ -73,7 +107,7 @@ static void print_label(const cli_evaluation *evaluation, int label, int width)
     int digits = digits_of((size_t)evaluation->classes - 1);
     cli_print("%*d", digits, label);
     int used = digits;
-    if (is_named(evaluation)) {
+    if (evaluation->named) {
         cli_print(" %s", name_of(evaluation, label));
         used += 1 + text_width(name_of(evaluation, label));
     }
@@ -82,12 +116,12 @@ static void print_label(const cli_evaluation *evaluation, int label, int width)
 
 static size_t count_of(const cli_evaluation *evaluation, int label, int predicted)
 {
-    return evaluation->counts[label * evaluation->classes + predicted];
+    return evaluation->counts[(size_t)label * (size_t)evaluation->classes + (size_t)predicted];
 }
 
 static void print_matrix(const cli_evaluation *evaluation)
 {
-    int classes = evaluation->classes, first = label_width(evaluation);
+    int classes = evaluation->classes, first = evaluation->label_width;
     int width = digits_of((size_t)classes - 1);
     for (int i = 0; i < classes * classes; i++)
         width = larger(width, digits_of(evaluation->counts[i]));
@@ -107,16 +141,15 @@ static void print_matrix(const cli_evaluation *evaluation)
 
 static void print_pairs(const cli_evaluation *evaluation)
 {
-    cnn_confusion_pair pairs[MOST_PAIRS];
-    size_t count =
-        cnn_confusion_largest(pairs, MOST_PAIRS, evaluation->counts, evaluation->classes);
-    int width = larger(label_width(evaluation), (int)strlen("predicted")) + MARGIN;
+    const cnn_confusion_pair *pairs = evaluation->pairs;
+    size_t count = evaluation->pair_count;
+    int width = larger(evaluation->label_width, (int)strlen("predicted")) + MARGIN;
     if (count == 0) {
         cli_print("\nConfusion: none.\n");
         return;
     }
-    cli_print("\nConfusion: the largest of %d classes (--json has all).\n%-*s%-*simages\n",
-              evaluation->classes, width, "true", width, "predicted");
+    cli_print("\nConfusion: the largest of %d classes%s.\n%-*s%-*simages\n",
+              evaluation->classes, evaluation->counts ? " (--json has all)" : "", width, "true", width, "predicted");
     for (size_t i = 0; i < count; i++) {
         print_label(evaluation, pairs[i].label, width);
         print_label(evaluation, pairs[i].predicted, width);
@@ -136,11 +169,11 @@ static void print_share(double value, int width)
 static void print_scores(const cli_evaluation *evaluation)
 {
     enum { PRECISION = 11, RECALL = 8, F1 = 7, SUPPORT = 9 };
-    int width = larger(label_width(evaluation), (int)strlen("class"));
+    int width = larger(evaluation->label_width, (int)strlen("class"));
     cli_print("\n%-*s%*s%*s%*s%*s\n", width, "class", PRECISION, "precision", RECALL, "recall", F1,
               "f1", SUPPORT, "support");
     for (int label = 0; label < evaluation->classes; label++) {
-        cnn_class_score score = cnn_confusion_score(evaluation->counts, evaluation->classes, label);
+        cnn_class_score score = evaluation->scores[label];
         print_label(evaluation, label, width);
         print_share(score.precision, PRECISION);
         print_share(score.recall, RECALL);
@@ -167,26 +200,34 @@ static void print_json_share(double value, int index)
         cli_print("%.9g", value);
 }
 
-void cli_evaluation_print_json(const cli_evaluation *evaluation)
+static void print_json_matrix(const cli_evaluation *evaluation)
 {
-    int classes = evaluation->classes;
-    cli_print("  \"confusion\": [");
+    int classes = evaluation->counts ? evaluation->classes : 0;
+    cli_print(evaluation->counts ? "[" : "null");
     for (int label = 0; label < classes; label++) {
         cli_print("%s\n    [", label ? "," : "");
         for (int i = 0; i < classes; i++)
             cli_print("%s%zu", i ? ", " : "", count_of(evaluation, label, i));
         cli_print("]");
     }
-    cli_print("\n  ],\n  \"classes\": [");
+    cli_print(evaluation->counts ? "\n  ]" : "");
+}
+
+void cli_evaluation_print_json(const cli_evaluation *evaluation)
+{
+    int classes = evaluation->classes;
+    cli_print("  \"confusion\": ");
+    print_json_matrix(evaluation);
+    cli_print(",\n  \"classes\": [");
     for (int i = 0; i < classes; i++) {
         cli_print(i ? ", " : "");
         cli_print_json_string(name_of(evaluation, i));
     }
     cli_print("],\n  \"precision\": [");
     for (int i = 0; i < classes; i++)
-        print_json_share(cnn_confusion_score(evaluation->counts, classes, i).precision, i);
+        print_json_share(evaluation->scores[i].precision, i);
     cli_print("],\n  \"recall\": [");
     for (int i = 0; i < classes; i++)
-        print_json_share(cnn_confusion_score(evaluation->counts, classes, i).recall, i);
+        print_json_share(evaluation->scores[i].recall, i);
     cli_print("]");
 }

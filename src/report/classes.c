@@ -6,11 +6,11 @@
 #include "base/plain.h"
 #include "report/page.h"
 
-enum { TABLE_LIMIT = 30, MOST_PAIRS = 20 };
+enum { TABLE_LIMIT = 30, MOST_SCORES = 1000 };
 
 static size_t count_of(const cnn_page *page, int label, int predicted)
 {
-    return page->counts[label * page->classes + predicted];
+    return page->counts[(size_t)label * (size_t)page->classes + (size_t)predicted];
 }
 
 static void append_name(cnn_page *page, int label)
@@ -86,8 +86,8 @@ static void append_picture(cnn_page *page)
 
 static void append_pairs(cnn_page *page)
 {
-    cnn_confusion_pair pairs[MOST_PAIRS];
-    size_t count = cnn_confusion_largest(pairs, MOST_PAIRS, page->counts, page->classes);
+    const cnn_confusion_pair *pairs = page->pairs;
+    size_t count = page->pair_count;
     if (count == 0)
         return;
     cnn_text_append(&page->html,
@@ -108,7 +108,7 @@ static void append_score(cnn_page *page, int label)
 {
     char precision[CNN_FIGURE_SIZE], recall[CNN_FIGURE_SIZE], f1[CNN_FIGURE_SIZE],
         support[CNN_FIGURE_SIZE];
-    cnn_class_score score = cnn_confusion_score(page->counts, page->classes, label);
+    cnn_class_score score = page->scores[label];
     cnn_text_append(&page->html, "<tr><th scope=\"row\">");
     append_name(page, label);
     cnn_text_append(&page->html,
@@ -131,9 +131,13 @@ static void append_scores(cnn_page *page)
         "class=\"n\">precision</th><th scope=\"col\" class=\"n\">recall</th><th scope=\"col\" "
         "class=\"n\">F1</th><th scope=\"col\" class=\"n\">images</th></tr></thead>\n<tbody>\n",
         page->classes > TABLE_LIMIT ? " tall" : "");
-    for (int i = 0; i < page->classes; i++)
+    for (int i = 0; i < page->classes && i < MOST_SCORES; i++)
         append_score(page, i);
     cnn_text_append(&page->html, "</tbody></table></div>\n");
+    if (page->classes > MOST_SCORES)
+        cnn_text_append(&page->html,
+                        "<p>The first %d of %d classes: 'cnn-cl eval' lists all.</p>\n",
+                        MOST_SCORES, page->classes);
 }
 
 void cnn_page_add_classes(cnn_page *page)

@@ -6,12 +6,17 @@
 #include "report/html.h"
 #include "report/run.h"
 
+enum { CNN_PAGE_PAIRS = 20 /* mistakes in the table of the most frequent */ };
+
 typedef struct cnn_page {
     cnn_text html;
     const cnn_run *run;
     const cnn_report_content *content;
     int classes;        /* of the confusion matrix; 0 where there is none */
-    size_t *counts;     /* (classes, classes) */
+    size_t *counts;     /* (classes, classes); NULL beyond CNN_CONFUSION_LIMIT */
+    cnn_class_score *scores; /* (classes) */
+    cnn_confusion_pair pairs[CNN_PAGE_PAIRS];
+    size_t pair_count;
     const char **names; /* (classes); owned by the data set */
     cnn_text curves;    /* curves.svg; empty where there are no epochs */
     cnn_text confusion; /* confusion.png; empty where there is none */

@@ -43,14 +43,20 @@ static cnn_status count_confusion(cnn_page *page)
         return CNN_OK;
     int classes = cnn_network_classes(cnn_model_network(content->model));
     cnn_status status = CNN_OK;
-    CNN_TRY(cnn_allocate(&page->counts, (size_t)classes, (size_t)classes * sizeof *page->counts,
-                         "a confusion matrix"));
+    const uint16_t *labels =
+        cnn_dataset_labels(content->dataset, cnn_dataset_judge(content->dataset));
+    size_t count = content->evaluation->count;
+    CNN_TRY(cnn_allocate(&page->scores, (size_t)classes, sizeof *page->scores, "the scores"));
+    if (classes <= CNN_CONFUSION_LIMIT)
+        CNN_TRY(cnn_allocate(&page->counts, (size_t)classes, (size_t)classes * sizeof *page->counts,
+                             "a confusion matrix"));
     CNN_TRY(cnn_allocate(&page->names, (size_t)classes, sizeof *page->names, "the names"));
     for (int i = 0; i < classes; i++)
         page->names[i] = cnn_dataset_class_name(content->dataset, i);
-    cnn_confusion_count(page->counts, classes, content->predictions,
-                        cnn_dataset_labels(content->dataset, cnn_dataset_judge(content->dataset)),
-                        content->evaluation->count);
+    cnn_confusion_count(page->counts, classes, content->predictions, labels, count);
+    cnn_confusion_scores(page->scores, classes, content->predictions, labels, count);
+    CNN_TRY(cnn_confusion_mistakes(page->pairs, &page->pair_count, CNN_PAGE_PAIRS, classes,
+                                   content->predictions, labels, count));
     page->classes = classes;
 out:
     return status;
@@ -59,7 +65,7 @@ out:
 static cnn_status draw_pictures(cnn_page *page)
 {
     cnn_status status = CNN_OK;
-    if (page->classes > 0 && page->classes <= CNN_CONFUSION_LIMIT)
+    if (page->counts)
         CNN_TRY(cnn_confusion_to_png(&page->confusion, &page->confusion_width,
                                      &page->confusion_height, page->counts, page->classes,
                                      page->names));
@@ -174,6 +180,7 @@ cnn_status cnn_report_write(const cnn_run *run, const cnn_report_content *conten
 out:
     cnn_plain_leave(before);
     free(page.counts);
+    free(page.scores);
     free(page.names);
     cnn_text_finish(&page.html);
     cnn_text_finish(&page.curves);

@@ -42,7 +42,7 @@ class Eval(WithModel):
 
     def test_json(self):
         result = json.loads(self.eval("--json", "--split", "train").stdout)
-        self.assertEqual(list(result), ["model", "data", "split", "loss", "accuracy", "hits",
+        self.assertEqual(list(result), ["model", "data", "split", "tta", "loss", "accuracy", "hits",
                                         "count", "confusion", "classes", "precision", "recall"])
         self.assertEqual(result["split"], "train")
         self.assertEqual(result["count"], TRAIN_COUNT)
@@ -77,6 +77,15 @@ class Eval(WithModel):
                 self.assertAlmostEqual(precision, counts[label][label] / taken)
                 self.assertRegex(scores.splitlines()[1 + label],
                                  f" {precision:.3f} +{recall:.3f} +[01]\\.\\d+ +{sum(counts[label])}$")
+
+    def test_classes_beyond_a_matrix(self):
+        arguments = ["eval", "--data", self.data, "--cdims", "none", "--hdims", "none", "--ydim", "2001"]
+        result = self.run_command(*arguments)
+        self.assertIn("no confusion matrix: 2001 classes are more than 2000; ", result.stderr)
+        self.assertIn("\nConfusion: the largest of 2001 classes.\n", result.stdout)
+        document = json.loads(self.run_command(*arguments, "--json").stdout)
+        self.assertIsNone(document["confusion"])
+        self.assertEqual(len(document["recall"]), 2001)
 
     def test_many_classes(self):
         many = make_data(self.folder + "/many", classes=60)
