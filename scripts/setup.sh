@@ -1,9 +1,9 @@
 #!/bin/sh
 # Installs by name the Debian or Ubuntu packages that are missing, and is silent when none is:
-#   setup.sh [--tests] [--bench] [--fashion-mnist]
+#   setup.sh [--tests] [--bench] [--mpi] [--fashion-mnist]
 #   setup.sh --fetch
 # Without options: what building and training need; --tests: what the tests add; --bench: what the
-# comparison with PyTorch adds; --fashion-mnist: Debian's data set in MNIST's format. --fetch: only what
+# comparison with PyTorch adds; --mpi: training over several processes and hosts; --fashion-mnist: Debian's data set in MNIST's format. --fetch: only what
 # fetch_mnist.sh needs. Elsewhere it prints the names and fails, unless the tools are there.
 set -eu
 
@@ -36,9 +36,14 @@ for argument; do
             ;;
         # PyTorch is many times slower on the reference BLAS that it comes with.
         --bench) needed="$needed python3-torch libopenblas0-pthread" ;;
+        --mpi)
+            needed="$needed libopenmpi-dev openmpi-bin"
+            commands="$commands mpirun"
+            libraries="$libraries ompi-c"
+            ;;
         --fashion-mnist) needed="$needed dataset-fashion-mnist" ;;
         *)
-            echo "setup.sh: expected --tests, --bench or --fashion-mnist, found '$argument'" >&2
+            echo "setup.sh: expected --tests, --bench, --mpi or --fashion-mnist, found '$argument'" >&2
             exit 2
             ;;
     esac

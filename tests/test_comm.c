@@ -260,7 +260,7 @@ START_TEST(a_rank_that_hangs_is_waited_for_so_long)
     member members[2] = {0};
     double start = cnn_seconds();
     run_crew(members, 2, hang, 0.3);
-    ck_assert_int_eq(members[0].status, CNN_ERROR_DEVICE);
+    ck_assert_int_eq(members[0].status, CNN_ERROR_RANK);
     ck_assert_ptr_nonnull(strstr(members[0].message, "rank 1 did not answer within 0.3 s"));
     ck_assert(cnn_seconds() - start < 30.0);
 }

@@ -30,7 +30,8 @@ typedef enum cnn_status {
     CNN_ERROR_OPENCL,     /**< a call of the OpenCL driver or of CLBlast failed */
     CNN_ERROR_KERNEL,     /**< a kernel file is missing or does not build */
     CNN_ERROR_ARITHMETIC, /**< a loss that is not finite */
-    CNN_ERROR_STOPPED     /**< a callback asked to stop */
+    CNN_ERROR_STOPPED,    /**< a callback asked to stop */
+    CNN_ERROR_RANK        /**< another rank died, or does not answer */
 } cnn_status;
 
 /** The message of the last failure in this thread: one line, no newline. Empty when nothing failed.

@@ -3,6 +3,7 @@
 #ifndef CNNCL_TRAINER_H
 #define CNNCL_TRAINER_H
 
+#include <cnncl/comm.h>
 #include <cnncl/dataset.h>
 #include <cnncl/device.h>
 #include <cnncl/model.h>
@@ -200,6 +201,17 @@ typedef struct cnn_trainer cnn_trainer;
  * the network), MEMORY, OPENCL, KERNEL. */
 CNN_API cnn_status cnn_trainer_create(cnn_trainer **trainer, cnn_device *device, cnn_model *model,
                                       const cnn_dataset *dataset, const cnn_train_options *options);
+/** The same over several ranks: comm's (NULL: there is one), each on its first device; or of one rank over
+ * `device_count` devices, each of which has a thread while the trainer runs. With the same slices
+ * option every number of ranks of one kind of device gives the same values, bit for bit. Every rank
+ * makes the same calls for its trainer; rank 0 alone has callbacks and may save, and what it decides
+ * goes for all. The devices, comm, the model and the data set must outlive the trainer. Errors: ARGUMENT
+ * (something is not the same on every rank, or several devices are given to one of several ranks),
+ * RANK, and those of cnn_trainer_create(). */
+CNN_API cnn_status cnn_trainer_create_shared(cnn_trainer **trainer, cnn_comm *comm,
+                                             cnn_device *const *devices, int device_count,
+                                             cnn_model *model, const cnn_dataset *dataset,
+                                             const cnn_train_options *options);
 /** Frees it; in one of its callbacks, as soon as the run is over, which then is stopped and returns
  * CNN_ERROR_STOPPED. NULL is no error. */
 CNN_API void cnn_trainer_destroy(cnn_trainer *trainer);
@@ -235,7 +247,7 @@ CNN_API cnn_best cnn_trainer_best(const cnn_trainer *trainer);
  * it is, which is nothing to do where it is complete. The model's values are updated before each
  * on_epoch and at the end. When a loss is not finite the model keeps the
  * values that it was updated with last, and the message names the step. Errors: ARGUMENT (called
- * from one of its own callbacks), ARITHMETIC, STOPPED, OPENCL, MEMORY. */
+ * from one of its own callbacks), ARITHMETIC, STOPPED, OPENCL, MEMORY, RANK. */
 CNN_API cnn_status cnn_trainer_run(cnn_trainer *trainer, const cnn_train_callbacks *callbacks);
 
 /** How well the model that the trainer has does on a split, and what each sample is taken for:

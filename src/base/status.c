@@ -13,6 +13,7 @@ static _Thread_local char message[MESSAGE_SIZE];
 
 static cnn_log_callback log_callback;
 static void *log_user;
+static _Thread_local bool is_mute;
 
 static const char *const status_names[] = {
     [CNN_OK] = "ok",
@@ -25,6 +26,7 @@ static const char *const status_names[] = {
     [CNN_ERROR_KERNEL] = "kernel",
     [CNN_ERROR_ARITHMETIC] = "arithmetic",
     [CNN_ERROR_STOPPED] = "stopped",
+    [CNN_ERROR_RANK] = "rank",
 };
 
 const char *cnn_error_message(void)
@@ -81,9 +83,14 @@ void cnn_log_set_callback(cnn_log_callback callback, void *user)
     log_user = user;
 }
 
+void cnn_log_mute(bool mute)
+{
+    is_mute = mute;
+}
+
 void cnn_log(cnn_log_level level, const char *format, ...)
 {
-    if (!log_callback)
+    if (!log_callback || is_mute)
         return;
     char line[LOG_LINE_SIZE];
     va_list arguments;

@@ -8,6 +8,7 @@
 #include "cli/interrupt.h"
 #include "cli/out_folder.h"
 #include "cli/output.h"
+#include "cli/ranks.h"
 #include "cli/report.h"
 #include "cli/train_run.h"
 
@@ -280,18 +281,22 @@ static int prepare(train_run *run)
                  "%s is taken",
                  options->untold_recipe);
     CLI_TRY(cli_train_find(run));
-    CLI_TRY(cli_train_files_check(&run->files, options->no_clobber));
+    if (!cli_ranks_follow())
+        CLI_TRY(cli_train_files_check(&run->files, options->no_clobber));
     CLI_TRY(cli_train_load(run));
     CLI_TRY(cli_session_open_device(&run->session, options));
     CLI_TRY(cli_session_admit_device(&run->session, options));
-    CLI_TRY(cli_check(cnn_trainer_create(&run->trainer, run->session.device, run->session.model,
-                                         run->session.dataset, &options->train)));
+    CLI_TRY(cli_check(cnn_trainer_create_shared(
+        &run->trainer, cli_ranks_comm(), run->session.devices, run->session.device_count,
+        run->session.model, run->session.dataset, &options->train)));
     cli_info("training takes %.1f MiB of device memory; %s",
              (double)cnn_trainer_device_bytes(run->trainer) / 0x1p20,
              cnn_trainer_is_streaming(run->trainer) ? "batches are streamed from the host"
                                                     : "the data set is on the device");
     tell_momentum(options);
     CLI_TRY(cli_train_resume(run));
+    if (cli_ranks_follow())
+        return 0;
     CLI_TRY(own_folder(run));
     cli_train_files_clean(&run->files);
     CLI_TRY(restore_files(run));
@@ -316,6 +321,14 @@ static void tell_result(const train_run *run)
                  best.accuracy, run->files.paths[TRAIN_BEST]);
 }
 
+/* A rank that is not the first: it has no files, and ends with the others. */
+static int follow(train_run *run)
+{
+    cli_interrupt_catch("cnn-cl: interrupted again and ended at once\n");
+    cnn_status status = cnn_trainer_run(run->trainer, NULL);
+    return status == CNN_ERROR_STOPPED ? 0 : cli_check(status);
+}
+
 int cmd_train(cli_options *options)
 {
     train_run run = {.options = options, .saved = NOTHING_SAVED, .lock.file = -1};
@@ -323,6 +336,10 @@ int cmd_train(cli_options *options)
     int code = 0;
     cli_interrupt_end_with("cnn-cl: interrupted before training; nothing was saved\n");
     CLI_TRY(prepare(&run));
+    if (cli_ranks_follow()) {
+        code = follow(&run);
+        goto out;
+    }
     CLI_TRY(run_trainer(&run));
     cli_interrupt_end_with("cnn-cl: interrupted after training; the model is saved\n");
     cli_print("Done\n");

@@ -6,6 +6,7 @@
 #include "cli/interrupt.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "cli/ranks.h"
 #include "cli/session.h"
 
 const cli_command cli_commands[] = {
@@ -101,11 +102,15 @@ static int run(cli_options *options)
         return 0;
     }
     if (options->version) {
-        cli_print("cnn-cl %s\n", cnn_version());
+        const char *mpi = cnn_comm_library();
+        cli_print("cnn-cl %s\nMPI: %s\n", cnn_version(), *mpi ? mpi : "built without it");
         return 0;
     }
     if (options->list_devices)
         return cmd_list_devices(options);
+    int begun = cli_ranks_begin(options);
+    if (begun != 0)
+        return begun;
     /* The doctor asks the drivers itself, from a process of its own: one may crash. */
     bool asks_itself = options->command->groups & CLI_DOCTOR;
     int code = asks_itself ? 0 : cli_session_find_device(options);
@@ -120,6 +125,7 @@ int main(int argc, char **argv)
     (void)setenv("CLBLAST_BUILD_OPTIONS", "-w ", 0);
     cli_output_init();
     cli_interrupt_init();
+    cli_ranks_init();
     int code = cli_options_parse(&options, argc, argv);
     if (code == 0) {
         cli_output_set_level(options.quiet, options.verbose);
@@ -127,5 +133,5 @@ int main(int argc, char **argv)
     }
     cli_options_finish(&options);
     int flushed = cli_flush();
-    return code != 0 ? code : flushed;
+    return cli_ranks_end(code != 0 ? code : flushed);
 }

@@ -42,6 +42,7 @@ enum {
     CLI_DEFAULT_SAMPLES = 25,
     CLI_DEFAULT_PORT = 8080,
     CLI_MAX_ALLOW_HOSTS = 32,
+    CLI_MAX_DEVICES = 64, /* of one process */
     CLI_MAX_OPTIONS = 128 /* with the row that ends them */
 };
 
@@ -111,6 +112,7 @@ struct cli_options {
     int allow_host_count;
     bool all_devices;
     bool trust_device;
+    int rank_timeout; /* seconds; 0: the default */
 
     const char **words; /* (word_count) what follows the command, in order */
     int word_count;

@@ -14,6 +14,8 @@
 static cnn_log_level level = CNN_LOG_INFO;
 static int output_error; /* errno of the first write to stdout that failed */
 static bool output_reported;
+static bool is_hushed;
+static char last_failure[1024];
 
 void cli_plain_numbers(void)
 {
@@ -38,6 +40,8 @@ void cli_output_init(void)
 /* A message is one line, whatever names and arguments it quotes, and moves no terminal's cursor. */
 static void put_line(const char *prefix, const char *text)
 {
+    if (is_hushed)
+        return;
     cli_progress_clear();
     fputs(prefix, stderr);
     for (; *text; text++)
@@ -108,6 +112,8 @@ void cli_print_held(void)
 void cli_print(const char *format, ...)
 {
     va_list arguments;
+    if (is_hushed)
+        return;
     cli_progress_clear();
     va_start(arguments, format);
     if (vfprintf(held ? held : stdout, format, arguments) < 0 && output_error == 0)
@@ -145,9 +151,22 @@ void cli_info(const char *format, ...)
     va_end(arguments);
 }
 
+void cli_output_hush(void)
+{
+    is_hushed = true;
+}
+
+const char *cli_output_last_failure(void)
+{
+    return last_failure;
+}
+
 int cli_fail(int code, const char *format, ...)
 {
     va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(last_failure, sizeof last_failure, format, arguments);
+    va_end(arguments);
     va_start(arguments, format);
     write_line("cnn-cl: ", format, arguments);
     va_end(arguments);

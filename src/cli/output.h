@@ -45,6 +45,11 @@ int cli_flush(void);
 /* The same for a caller that says itself what failed: the reason, NULL where nothing did. */
 const char *cli_flush_failure(void);
 
+/* From now on nothing is printed at all: another rank does. */
+void cli_output_hush(void);
+/* The last line of cli_fail(), without its beginning; "" for none. */
+const char *cli_output_last_failure(void);
+
 /* A line on stderr, unless quiet. */
 void cli_info(const char *format, ...) CNN_PRINTF(1, 2);
 /* "cnn-cl: message" on stderr; returns code. */

@@ -6,6 +6,7 @@
 
 #include "cli/network.h"
 #include "cli/output.h"
+#include "cli/ranks.h"
 
 void *cli_allocate(size_t count, size_t size)
 {
@@ -229,34 +230,6 @@ out:
     return code;
 }
 
-int cli_session_find_device(const cli_options *options)
-{
-    cnn_device_list *list = NULL;
-    size_t index;
-    int code = 0;
-    const char *wanted = options->device ? options->device : getenv("CNN_CL_DEVICE");
-    if (!wanted || !*wanted)
-        return 0;
-    CLI_TRY(cli_check(cnn_device_list_create(&list)));
-    CLI_TRY(cli_check(cnn_device_list_pick(&index, list, options->device)));
-out:
-    cnn_device_list_destroy(list);
-    return code;
-}
-
-int cli_session_open_device(cli_session *session, const cli_options *options)
-{
-    int code = cli_check(cnn_device_create(&session->device, options->device));
-    if (code == 0)
-        code = cli_check(cnn_device_use_exact(session->device, options->train.exact));
-    if (code == 0) {
-        const cnn_device_info *info = cnn_device_get_info(session->device);
-        cli_info("device %d:%d: %s (%s)", info->platform, info->device, info->name,
-                 info->platform_name);
-    }
-    return code;
-}
-
 int cli_session_create_predictor(cnn_predictor **predictor, const cli_session *session,
                                  const cli_options *options, size_t batch)
 {
@@ -271,20 +244,10 @@ out:
     return code;
 }
 
-int cli_session_admit_device(const cli_session *session, const cli_options *options)
+static int admit_one(cnn_device *device, const cli_session *session, const cli_options *options,
+                     const cnn_train_options *trained)
 {
-    size_t count = cnn_dataset_count(session->dataset, CNN_SPLIT_TRAIN);
-    cnn_train_options trained = options->train; /* a batch is no larger than the split */
-    if (count > 0 && (size_t)trained.batch > count)
-        trained.batch = (int)count;
-    if (trained.micro_batch > trained.batch)
-        trained.micro_batch = trained.batch;
-    if (trained.slices > 1) { /* a slice goes through as a batch does */
-        trained.batch = (trained.batch + trained.slices - 1) / trained.slices;
-        trained.slices = 1;
-    }
-    cnn_status status =
-        cnn_doctor_admit(session->device, cnn_model_network(session->model), &trained);
+    cnn_status status = cnn_doctor_admit(device, cnn_model_network(session->model), trained);
     if (status != CNN_ERROR_ARITHMETIC)
         return cli_check(status);
     if (!options->trust_device)
@@ -294,11 +257,35 @@ int cli_session_admit_device(const cli_session *session, const cli_options *opti
     return 0;
 }
 
+int cli_session_admit_device(const cli_session *session, const cli_options *options)
+{
+    size_t count = cnn_dataset_count(session->dataset, CNN_SPLIT_TRAIN);
+    cnn_train_options trained = options->train; /* a batch is no larger than the split */
+    if (count > 0 && (size_t)trained.batch > count)
+        trained.batch = (int)count;
+    if (trained.micro_batch > trained.batch)
+        trained.micro_batch = trained.batch;
+    int ranks = cnn_comm_size(cli_ranks_comm());
+    if (trained.slices == 0) /* one a rank */
+        trained.slices = ranks > 1 ? ranks : session->device_count;
+    if (trained.slices > trained.batch)
+        trained.slices = trained.batch;
+    if (trained.slices > 1) { /* a slice goes through as a batch does */
+        trained.batch = (trained.batch + trained.slices - 1) / trained.slices;
+        trained.slices = 1;
+    }
+    int code = 0;
+    for (int i = 0; code == 0 && i < session->device_count; i++)
+        code = admit_one(session->devices[i], session, options, &trained);
+    return code;
+}
+
 void cli_session_finish(cli_session *session)
 {
     cnn_dataset_destroy(session->dataset);
     cnn_model_destroy(session->model);
     cnn_weights_destroy(session->weights);
-    cnn_device_destroy(session->device);
+    for (int i = 0; i < session->device_count; i++)
+        cnn_device_destroy(session->devices[i]);
     memset(session, 0, sizeof *session);
 }

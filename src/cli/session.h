@@ -11,7 +11,9 @@ typedef struct cli_session {
     cnn_dataset *dataset;
     cnn_model *model;
     cnn_weights *weights; /* of --init, while the model is made; or NULL */
-    cnn_device *device;
+    cnn_device *device; /* the first of */
+    cnn_device *devices[CLI_MAX_DEVICES];
+    int device_count;
 } cli_session;
 
 /* The data set, and the model, unless there is one already, that --model or the network's options
@@ -36,7 +38,7 @@ int cli_session_check_fit(const cli_session *session, const char *model);
 /* Before any work, of commands that need no device too: refuses one that was asked for, by --device
  * or CNN_CL_DEVICE, and is not there. Opens nothing. */
 int cli_session_find_device(const cli_options *options);
-/* The device that --device says. */
+/* The device that --device says; of train's those, or of several ranks this one's. */
 int cli_session_open_device(cli_session *session, const cli_options *options);
 /* A predictor of the session's model for batches of this size, as the options say. Returns an exit
  * code. */

@@ -7,6 +7,7 @@
 
 #include "cli/network.h"
 #include "cli/output.h"
+#include "cli/ranks.h"
 #include "cli/train_run.h"
 
 /* An option and the field that it sets. */
@@ -246,7 +247,8 @@ int cli_train_find(train_run *run)
     if (options->model)
         CLI_TRY(take_name(run));
     CLI_TRY(cli_train_files_init(&run->files, options->out, options->config.name));
-    CLI_TRY(cli_run_lock_take(&run->lock, run->files.folder));
+    if (!cli_ranks_follow())
+        CLI_TRY(cli_run_lock_take(&run->lock, run->files.folder));
     if (options->resume && !options->resume_from)
         CLI_TRY(find_in_folder(run));
     if (run->checkpoint)

@@ -199,7 +199,7 @@ out:
 
 cnn_status cnn_comm_fail_late(const cnn_comm *comm, int peer)
 {
-    return cnn_fail(CNN_ERROR_DEVICE,
+    return cnn_fail(CNN_ERROR_RANK,
                     "%s did not answer within %g s: it hangs, or needs a larger --rank-timeout",
                     comm->places[peer].text, comm->limit);
 }

@@ -52,7 +52,7 @@ static cnn_status check(int code, const char *call)
         return CNN_OK;
     if (MPI_Error_string(code, text, &length) != MPI_SUCCESS)
         snprintf(text, sizeof text, "error %d", code);
-    return cnn_fail(CNN_ERROR_DEVICE, "%s: %s", call, text);
+    return cnn_fail(CNN_ERROR_RANK, "%s: %s", call, text);
 }
 
 /* Has another rank failed? Rank 0 is told. */
@@ -77,10 +77,10 @@ static cnn_status look_for_death(const cnn_comm *comm, int peer)
     const mpi_state *state = comm->state;
     const cnn_place *mine = &comm->places[comm->rank], *other = &comm->places[peer];
     if ((long)getppid() != state->launcher)
-        return cnn_fail(CNN_ERROR_DEVICE, "the launcher of the ranks is gone: the job ends");
+        return cnn_fail(CNN_ERROR_RANK, "the launcher of the ranks is gone: the job ends");
     if (other->process > 0 && strcmp(mine->host, other->host) == 0 &&
         kill((pid_t)other->process, 0) != 0 && errno == ESRCH)
-        return cnn_fail(CNN_ERROR_DEVICE, "%s died: its process %ld is gone", other->text,
+        return cnn_fail(CNN_ERROR_RANK, "%s died: its process %ld is gone", other->text,
                         other->process);
     return CNN_OK;
 }
@@ -187,7 +187,7 @@ static void end(cnn_comm *comm, int code, const char *message)
         return;
     }
     if (comm->rank > 0) {
-        abort_job(comm, CNN_ERROR_DEVICE, message);
+        abort_job(comm, CNN_ERROR_RANK, message);
         wait_to_be_ended(comm);
     }
     (void)MPI_Abort(MPI_COMM_WORLD, code);

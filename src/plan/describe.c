@@ -106,6 +106,7 @@ static void append_memory(cnn_text *text, const cnn_plan *plan)
 cnn_status cnn_plan_to_text(char **text, cnn_device *device, const cnn_network *network, int batch,
                             int micro_batch, bool fuse)
 {
+    CNN_NEED(text, device, network);
     cnn_train_options options;
     cnn_train_options_init(&options);
     options.batch = batch;

@@ -87,6 +87,7 @@ cnn_status cnn_trainer_resume(cnn_trainer *trainer, const cnn_checkpoint *checkp
     trainer->loop.epoch = checkpoint->epoch;
     trainer->loop.step = trainer->model_step = checkpoint->step;
     trainer->loop.sums = checkpoint->sums;
+    CNN_TRY(cnn_trainer_resume_workers(trainer, checkpoint));
     status =
         cnn_fingerprint_compare(json_object_get(checkpoint->json, "fingerprint"), trainer->plan);
 out:

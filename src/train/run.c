@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/philox.h"
 #include "base/status.h"
+#include "comm/comm.h"
 #include "optim/rate.h"
 #include "train/trainer.h"
 
@@ -35,9 +36,9 @@ static bool tell_epoch(const cnn_epoch *epoch, cnn_trainer *trainer)
     return leave_callback(trainer, callbacks->on_epoch(epoch, callbacks->user));
 }
 
-static cnn_status offer_checkpoint(void *user)
+/* What rank 0's callback says goes for all. */
+static cnn_status offer(cnn_trainer *trainer)
 {
-    cnn_trainer *trainer = user;
     const cnn_train_callbacks *callbacks = trainer->callbacks;
     if (!callbacks || !callbacks->on_checkpoint)
         return CNN_OK;
@@ -45,6 +46,12 @@ static cnn_status offer_checkpoint(void *user)
     if (leave_callback(trainer, callbacks->on_checkpoint(callbacks->user)))
         return CNN_OK;
     return cnn_fail(CNN_ERROR_STOPPED, "stopped at a checkpoint in epoch %d", trainer->loop.epoch);
+}
+
+static cnn_status offer_checkpoint(void *user)
+{
+    cnn_trainer *trainer = user;
+    return cnn_comm_agree(trainer->comm, offer(trainer));
 }
 
 /* What an evaluation gave; NaN where there are no samples. */
@@ -56,7 +63,8 @@ typedef struct evaluation {
 static cnn_status evaluate(evaluation *result, cnn_trainer *trainer, cnn_feed *feed,
                            const uint32_t *order, size_t count, const char *phase)
 {
-    cnn_loop loop = {.plan = trainer->plan,
+    cnn_loop loop = {.ranks = trainer->ranks,
+                     .plan = trainer->plan,
                      .feed = feed,
                      .epoch = trainer->loop.epoch,
                      .phase = phase,
@@ -253,7 +261,8 @@ static cnn_status close_epoch(cnn_epoch *epoch, cnn_trainer *trainer)
     trainer->loop.sums = (cnn_loop_sums){0};
     if (!tell_epoch(epoch, trainer))
         status = cnn_fail(CNN_ERROR_STOPPED, "stopped after epoch %d", epoch->index);
-    else if (is_checkpoint_due(trainer, epoch->index))
+    CNN_TRY(cnn_comm_agree(trainer->comm, status));
+    if (is_checkpoint_due(trainer, epoch->index))
         status = offer_checkpoint(trainer);
 out:
     return status;
@@ -278,6 +287,7 @@ static void begin(cnn_trainer *trainer, const cnn_train_callbacks *callbacks)
     cnn_loop *loop = &trainer->loop;
     trainer->moment = CNN_RUNNING;
     trainer->callbacks = callbacks;
+    loop->ranks = trainer->ranks;
     loop->plan = trainer->plan;
     loop->feed = &trainer->train;
     loop->training = true;
@@ -303,6 +313,32 @@ static cnn_status end(cnn_trainer *trainer, cnn_status status)
     return cnn_fail(CNN_ERROR_STOPPED, "stopped: the trainer was destroyed in a callback");
 }
 
+static cnn_status run_rank(cnn_trainer *trainer)
+{
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_model_set_data(trainer->model, trainer->dataset));
+    CNN_TRY(cnn_trainer_compare_position(trainer));
+    CNN_TRY(cnn_comm_agree(trainer->comm, cnn_trainer_keep(trainer, tick)));
+    status = run(trainer);
+out:
+    /* All were told to stop; of a failure the others do not know. */
+    if (status != CNN_OK && status != CNN_ERROR_STOPPED)
+        cnn_comm_abort(trainer->comm, status, cnn_error_message());
+    return status;
+}
+
+/* On every device of this process. */
+static cnn_status run_all(cnn_trainer *trainer)
+{
+    cnn_status status = cnn_trainer_start_workers(trainer);
+    if (status == CNN_OK)
+        status = run_rank(trainer);
+    else
+        cnn_comm_abort(trainer->comm, status, cnn_error_message());
+    cnn_trainer_join_workers(trainer);
+    return status;
+}
+
 cnn_status cnn_trainer_run(cnn_trainer *trainer, const cnn_train_callbacks *callbacks)
 {
     CNN_NEED(trainer);
@@ -313,11 +349,7 @@ cnn_status cnn_trainer_run(cnn_trainer *trainer, const cnn_train_callbacks *call
     if (status != CNN_OK)
         return status;
     begin(trainer, callbacks);
-    status = cnn_model_set_data(trainer->model, trainer->dataset);
-    if (status == CNN_OK)
-        status = cnn_trainer_keep(trainer, tick);
-    if (status == CNN_OK)
-        status = run(trainer);
+    status = run_all(trainer);
     /* A stopped run keeps the steps that it made; the reason to stop stays the message. */
     if (status == CNN_ERROR_STOPPED) {
         cnn_status copied = cnn_trainer_update_model(trainer);

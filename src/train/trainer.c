@@ -8,6 +8,7 @@
 #include "base/size.h"
 #include "base/status.h"
 #include "train/options.h"
+#include "train/ranks.h"
 
 /* The data set stays on the device where it fits beside the plan. sample: bytes of one. */
 static bool must_stream(const cnn_trainer *trainer, size_t sample)
@@ -141,7 +142,8 @@ static cnn_status create_plan(cnn_trainer *trainer)
     if (batch > trainer->train_count)
         batch = trainer->train_count;
     size_t most = cnn_larger(cnn_larger(trainer->train_count, trainer->val_count), test_count);
-    int slices = trainer->options.slices > 1 ? trainer->options.slices : 0;
+    bool sliced = trainer->options.slices > 1 || trainer->ranks;
+    int slices = sliced ? trainer->options.slices : 0;
     size_t steps = cnn_divide_up(trainer->train_count, batch);
     size_t piece = (size_t)trainer->options.micro_batch;
     if (piece == 0 || piece > batch)
@@ -192,6 +194,30 @@ cnn_status cnn_trainer_create(cnn_trainer **trainer, cnn_device *device, cnn_mod
                               const cnn_dataset *dataset, const cnn_train_options *options)
 {
     CNN_NEED(trainer, device, model, dataset, options);
+    return cnn_trainer_create_rank(trainer, NULL, device, model, dataset, options);
+}
+
+/* A slice a rank, where nothing else is said and there are samples enough. */
+static cnn_status choose_slices(cnn_trainer *trainer)
+{
+    cnn_train_options *options = &trainer->options;
+    const cnn_network *network = trainer->model->network;
+    int ranks = cnn_comm_size(trainer->comm);
+    cnn_status status = CNN_OK;
+    if (options->slices == 0)
+        options->slices = ranks < options->batch ? ranks : options->batch;
+    CNN_TRY(cnn_slices_check(options->slices, options->batch, options->micro_batch));
+    if (ranks > 1)
+        status = cnn_ranks_create(&trainer->ranks, trainer->comm, options->slices,
+                                  network->parameter_count + network->statistic_count);
+out:
+    return status;
+}
+
+cnn_status cnn_trainer_create_rank(cnn_trainer **trainer, cnn_comm *comm, cnn_device *device,
+                                   cnn_model *model, const cnn_dataset *dataset,
+                                   const cnn_train_options *options)
+{
     uint64_t before = device->allocated;
     int piece;
     cnn_status status = CNN_OK;
@@ -207,8 +233,8 @@ cnn_status cnn_trainer_create(cnn_trainer **trainer, cnn_device *device, cnn_mod
     result->dataset = dataset;
     result->options = *options;
     result->loop.epoch = result->best.epoch = -1;
-    if (result->options.slices == 0)
-        result->options.slices = 1;
+    result->comm = comm;
+    CNN_TRY(choose_slices(result));
     CNN_TRY(cnn_trainer_freeze(result));
     CNN_TRY(cnn_plan_divide(&piece, model->network, result->frozen, options->batch,
                             options->micro_batch));
@@ -234,6 +260,8 @@ void cnn_trainer_destroy(cnn_trainer *trainer)
     }
     if (cnn_abandon_in_child(trainer, trainer->device))
         return;
+    cnn_trainer_finish_workers(trainer);
+    cnn_ranks_destroy(trainer->ranks);
     cnn_feed_finish(&trainer->train);
     cnn_feed_finish(&trainer->test);
     cnn_feed_finish(&trainer->val);

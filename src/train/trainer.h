@@ -20,7 +20,14 @@ typedef struct cnn_judgement {
  * under way. */
 typedef enum cnn_moment { CNN_IDLE, CNN_RUNNING, CNN_IN_CALLBACK, CNN_AT_CHECKPOINT } cnn_moment;
 
+typedef struct cnn_worker cnn_worker; /* shared.c */
+
 struct cnn_trainer {
+    cnn_comm *comm; /* NULL: there is one rank */
+    bool owns_comm;
+    cnn_ranks *ranks; /* NULL: there is one */
+    cnn_worker *workers; /* (worker_count) the other devices of this process */
+    int worker_count;
     cnn_moment moment;
     bool unwanted; /* it was destroyed in a callback, and goes when the run is over */
     cnn_device *device;
@@ -52,6 +59,18 @@ struct cnn_trainer {
     char data_hash[CNN_HASH_SIZE];        /* "" until it is wanted */
     const cnn_train_callbacks *callbacks; /* while running */
 };
+
+/* cnn_trainer_create(), of one of the ranks of comm (NULL: alone). */
+cnn_status cnn_trainer_create_rank(cnn_trainer **trainer, cnn_comm *comm, cnn_device *device,
+                                   cnn_model *model, const cnn_dataset *dataset,
+                                   const cnn_train_options *options);
+/* Do all ranks go on from the same place? Errors: ARGUMENT, RANK. */
+cnn_status cnn_trainer_compare_position(const cnn_trainer *trainer);
+/* Of the other devices of this process: each runs in a thread of its own, and is waited for. */
+cnn_status cnn_trainer_start_workers(cnn_trainer *trainer);
+void cnn_trainer_join_workers(cnn_trainer *trainer);
+cnn_status cnn_trainer_resume_workers(cnn_trainer *trainer, const cnn_checkpoint *checkpoint);
+void cnn_trainer_finish_workers(cnn_trainer *trainer);
 
 /* Which layers are frozen, and whether what they give is kept. Errors: ARGUMENT (a pattern that
  * fits no layer; nothing is left to train), MEMORY. */

@@ -10,7 +10,7 @@ COMMANDS = {
     "doctor": "all batch json name xdim ksize cdims hdims ydim batchnorm dropout",
     "train": "data size fit normalize skip-broken no-cache labels out init freeze lr-scale whiten recompute epochs lr print-every val-split early-stop checkpoint-every "
              "checkpoint-steps resume resume-from log-json stream no-clobber trust-device batch "
-             "micro-batch slices no-fuse model name xdim ksize cdims hdims ydim batchnorm dropout",
+             "micro-batch slices rank-timeout no-fuse model name xdim ksize cdims hdims ydim batchnorm dropout",
     "eval": "data size fit normalize skip-broken no-cache labels val-split split tta batch no-fuse json model xdim cdims",
     "predict": "data size fit normalize skip-broken no-cache labels val-split samples grid top show digits no-preprocess tta no-fuse json model xdim cdims",
     "params": "plan batch micro-batch slices no-fuse model xdim cdims",
@@ -63,6 +63,7 @@ WRONG = [
     ("train --slices 257", "--slices: expected at most 256, .*--batch.*found 257"),
     ("params --plan --batch 4 --slices 5", "--slices: expected at most 4, .*found 5"),
     ("train --slices 2 --micro-batch 8", "--slices and --micro-batch exclude each other"),
+    ("train --rank-timeout 0", "--rank-timeout: expected an integer of 1 to 1000000, found '0'"),
     ("eval --slices 8", "--slices is no option of the command eval"),
     ("eval --micro-batch 8", "--micro-batch is no option of the command eval"),
     ("doctor --batch 0", "--batch: expected .*, found '0'"),
@@ -224,7 +225,7 @@ class Help(CommandTest):
 
     def test_version(self):
         result = self.run_command("--version")
-        self.assertRegex(result.stdout, r"\Acnn-cl \d+\.\d+\.\d+\n\Z")
+        self.assertRegex(result.stdout, r"\Acnn-cl \d+\.\d+\.\d+\nMPI: [^\n]+\n\Z")
         self.assertEqual(result.stderr, "")
 
 

@@ -1,0 +1,95 @@
+/* The devices that --device names. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/output.h"
+#include "cli/ranks.h"
+#include "cli/session.h"
+
+/* What is said of them; NULL: nothing. To be freed. */
+static char *copy_wanted(const cli_options *options)
+{
+    const char *wanted = options->device ? options->device : getenv("CNN_CL_DEVICE");
+    return wanted && *wanted ? cli_concatenate((const char *[]){wanted, NULL}) : NULL;
+}
+
+static int check_each(const char *const *selectors, int count)
+{
+    cnn_device_list *list = NULL;
+    size_t index;
+    int code = 0;
+    CLI_TRY(cli_check(cnn_device_list_create(&list)));
+    for (int i = 0; i < count; i++)
+        CLI_TRY(cli_check(cnn_device_list_pick(&index, list, selectors[i])));
+out:
+    cnn_device_list_destroy(list);
+    return code;
+}
+
+int cli_session_find_device(const cli_options *options)
+{
+    const char *selectors[CLI_MAX_DEVICES];
+    char *text = copy_wanted(options);
+    int count = cli_devices_split(selectors, CLI_MAX_DEVICES, text), code = 0;
+    if (count > 1 && !(options->command->groups & CLI_TRAIN))
+        code = cli_fail(CLI_EXIT_USAGE,
+                        "--device: expected one device, found a list of %d: train alone takes "
+                        "several",
+                        count);
+    if (code == 0 && count > 0)
+        code = check_each(selectors, count);
+    free(text);
+    return code;
+}
+
+static int open_one(cli_session *session, const char *selector, const cli_options *options)
+{
+    cnn_device *device = NULL;
+    int code = cli_check(cnn_device_create(&device, selector));
+    if (code != 0)
+        return code;
+    session->devices[session->device_count++] = device;
+    code = cli_check(cnn_device_use_exact(device, options->train.exact));
+    if (code == 0) {
+        const cnn_device_info *info = cnn_device_get_info(device);
+        cli_info("device %d:%d: %s (%s)", info->platform, info->device, info->name,
+                 info->platform_name);
+    }
+    return code;
+}
+
+/* Of several ranks each has one: that of its number on its host. */
+static int open_for_rank(cli_session *session, const cli_options *options,
+                         const char *const *selectors, int count)
+{
+    cnn_device_list *list = NULL;
+    char number[24];
+    int rank = cnn_comm_local_rank(cli_ranks_comm()), code = 0;
+    if (count > 0)
+        return open_one(session, selectors[rank % count], options);
+    CLI_TRY(cli_check(cnn_device_list_create(&list)));
+    size_t usable = cnn_device_list_count(list);
+    snprintf(number, sizeof number, "%zu", usable > 0 ? (size_t)rank % usable : 0);
+    code = open_one(session, usable > 0 ? number : NULL, options);
+out:
+    cnn_device_list_destroy(list);
+    return code;
+}
+
+int cli_session_open_device(cli_session *session, const cli_options *options)
+{
+    const char *selectors[CLI_MAX_DEVICES] = {NULL};
+    char *text = copy_wanted(options);
+    int count = cli_devices_split(selectors, CLI_MAX_DEVICES, text), code = 0;
+    if (cnn_comm_size(cli_ranks_comm()) > 1) {
+        code = open_for_rank(session, options, selectors, count);
+    } else {
+        do
+            code = open_one(session, selectors[session->device_count], options);
+        while (code == 0 && session->device_count < count);
+    }
+    session->device = session->devices[0];
+    free(text);
+    return code;
+}

@@ -1,0 +1,65 @@
+#include "cli/ranks.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/output.h"
+
+static cnn_comm *comm;
+
+void cli_ranks_init(void)
+{
+    int rank;
+    if (cnn_comm_launched(&rank) > 1 && rank > 0)
+        cli_output_hush();
+}
+
+int cli_ranks_begin(const cli_options *options)
+{
+    int launched = cnn_comm_launched(NULL), code = 0;
+    if (launched <= 1)
+        return 0;
+    if (!(options->command->groups & CLI_TRAIN))
+        return cli_fail(CLI_EXIT_USAGE,
+                        "%s: expected one process, found %d ranks: train alone takes several: start "
+                        "it without the launcher",
+                        options->command->name, launched);
+    CLI_TRY(cli_check(cnn_comm_create(&comm)));
+    if (options->rank_timeout > 0)
+        cnn_comm_set_limit(comm, options->rank_timeout);
+out:
+    return code;
+}
+
+/* One that was interrupted ends in order: all were told to stop. */
+int cli_ranks_end(int code)
+{
+    bool in_order = code == 0 || code > CLI_EXIT_SIGNAL;
+    if (comm)
+        cnn_comm_end(comm, in_order ? 0 : code, cli_output_last_failure());
+    comm = NULL;
+    return code;
+}
+
+cnn_comm *cli_ranks_comm(void)
+{
+    return comm;
+}
+
+bool cli_ranks_follow(void)
+{
+    return cnn_comm_rank(comm) > 0;
+}
+
+int cli_devices_split(const char **selectors, int most, char *text)
+{
+    int count = 0;
+    while (text && *text && count < most) {
+        char *comma = strchr(text, ',');
+        selectors[count++] = text;
+        if (comma)
+            *comma++ = '\0';
+        text = comma;
+    }
+    return count;
+}

@@ -1,0 +1,270 @@
+/* A trainer over several ranks: processes, or devices of this one, each with a trainer and a thread of
+ * its own. */
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/status.h"
+#include "train/options.h"
+#include "train/ranks.h"
+#include "train/trainer.h"
+
+/* One more device of this process. */
+struct cnn_worker {
+    cnn_comm *comm;
+    cnn_model *model;
+    cnn_trainer *trainer;
+    pthread_t thread;
+    bool started;
+    atomic_bool over;
+};
+
+static const char same_everywhere[] = "start every rank with the same files and options";
+
+static cnn_status compare_hash(cnn_comm *comm, const char *what, const void *data, size_t size)
+{
+    char hash[CNN_HASH_SIZE];
+    cnn_hash(hash, &(cnn_piece){data, size}, 1);
+    return cnn_comm_compare(comm, what, hash, same_everywhere);
+}
+
+static cnn_status compare_network(cnn_comm *comm, const cnn_network *network)
+{
+    char *text = NULL, fact[256], hash[CNN_HASH_SIZE];
+    cnn_status status = cnn_network_to_text(&text, network);
+    if (status != CNN_OK)
+        return status;
+    cnn_hash(hash, &(cnn_piece){text, strlen(text)}, 1);
+    snprintf(fact, sizeof fact, "%s of %zu parameters (SHA-256 %.16s)", network->name,
+             network->parameter_count, hash);
+    free(text);
+    return cnn_comm_compare(comm, "network", fact, same_everywhere);
+}
+
+/* Each by its name. */
+static cnn_status compare_options(cnn_comm *comm, const cnn_train_options *options)
+{
+    json_t *json = cnn_train_options_to_json(options), *value;
+    const char *key;
+    cnn_status status = json ? CNN_OK : cnn_fail_memory(sizeof *options, "the options");
+    json_object_foreach(json, key, value)
+    {
+        char *text = cnn_json_dump(value, JSON_ENCODE_ANY | JSON_COMPACT);
+        if (status == CNN_OK)
+            status = text ? cnn_comm_compare(comm, key, text, same_everywhere)
+                          : cnn_fail_memory(sizeof *options, "the options");
+        free(text);
+    }
+    json_decref(json);
+    return status;
+}
+
+/* Sizes and labels: images are many. */
+static cnn_status compare_data(cnn_comm *comm, const cnn_dataset *dataset)
+{
+    const int *shape = cnn_dataset_shape(dataset);
+    char fact[256];
+    cnn_status status = CNN_OK;
+    snprintf(fact, sizeof fact, "%zu, %zu and %zu images of %d,%d,%d",
+             cnn_dataset_count(dataset, CNN_SPLIT_TRAIN), cnn_dataset_count(dataset, CNN_SPLIT_VAL),
+             cnn_dataset_count(dataset, CNN_SPLIT_TEST), shape[0], shape[1], shape[2]);
+    CNN_TRY(cnn_comm_compare(comm, "data set", fact, same_everywhere));
+    for (int split = CNN_SPLIT_TRAIN; split <= CNN_SPLIT_VAL; split++)
+        CNN_TRY(compare_hash(comm, "labels of the data set",
+                             cnn_dataset_labels(dataset, (cnn_split)split),
+                             cnn_dataset_count(dataset, (cnn_split)split) * sizeof(uint16_t)));
+out:
+    return status;
+}
+
+/* What all ranks must have alike. */
+static cnn_status compare_all(const cnn_trainer *trainer)
+{
+    cnn_comm *comm = trainer->comm;
+    const cnn_model *model = trainer->model;
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_comm_introduce(comm, trainer->device->info.name));
+    CNN_TRY(cnn_comm_compare(comm, "version", cnn_version(), "install the same one everywhere"));
+    CNN_TRY(compare_network(comm, model->network));
+    CNN_TRY(compare_options(comm, &trainer->options));
+    CNN_TRY(compare_data(comm, trainer->dataset));
+    status = compare_hash(comm, "initial weights", model->parameters,
+                          model->network->parameter_count * sizeof(float));
+out:
+    return status;
+}
+
+cnn_status cnn_trainer_compare_position(const cnn_trainer *trainer)
+{
+    char fact[128];
+    snprintf(fact, sizeof fact, "epoch %d, step %" PRIu64, trainer->loop.epoch, trainer->loop.step);
+    return cnn_comm_compare(trainer->comm, "checkpoint", fact,
+                            "put the run's folder where every rank finds it, or train afresh");
+}
+
+static cnn_status create_worker(cnn_worker *worker, const cnn_trainer *first, cnn_device *device)
+{
+    const cnn_model *model = first->model;
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_model_create_network(&worker->model, model->network, 0));
+    cnn_trainer_copy_model(worker->model, model);
+    CNN_TRY(cnn_model_set_normalization(worker->model, model->normalization.text));
+    CNN_TRY(cnn_model_set_start(worker->model, model->start));
+    cnn_log_mute(true); /* it is told once */
+    status = cnn_trainer_create_rank(&worker->trainer, worker->comm, device, worker->model,
+                                     first->dataset, &first->options);
+    cnn_log_mute(false);
+out:
+    return status;
+}
+
+/* comms (count): the first is the trainer's own. */
+static cnn_status create_crew(cnn_trainer *trainer, cnn_comm **comms, cnn_device *const *devices,
+                              int count)
+{
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_allocate(&trainer->workers, (size_t)count - 1, sizeof *trainer->workers,
+                         "the devices"));
+    for (; trainer->worker_count < count - 1; trainer->worker_count++)
+        trainer->workers[trainer->worker_count].comm = comms[trainer->worker_count + 1];
+    for (int i = 1; i < count; i++)
+        CNN_TRY(create_worker(&trainer->workers[i - 1], trainer, devices[i]));
+    for (int r = 0; r < count; r++)
+        for (int i = 0; i < count; i++)
+            cnn_place_write(&comms[r]->places[i], i, devices[i]->info.name);
+out:
+    return status;
+}
+
+static cnn_status create_on_devices(cnn_trainer **trainer, double limit, cnn_device *const *devices,
+                                    int count, cnn_model *model, const cnn_dataset *dataset,
+                                    const cnn_train_options *options)
+{
+    cnn_comm **comms = NULL;
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_allocate(&comms, (size_t)count, sizeof(cnn_comm *), "the devices"));
+    CNN_TRY(cnn_crew_create(comms, count));
+    for (int i = 0; i < count; i++)
+        cnn_comm_set_limit(comms[i], limit);
+    status = cnn_trainer_create_rank(trainer, comms[0], devices[0], model, dataset, options);
+    if (status != CNN_OK) {
+        for (int i = 0; i < count; i++)
+            cnn_comm_end(comms[i], 0, NULL);
+        goto out;
+    }
+    (*trainer)->owns_comm = true;
+    status = create_crew(*trainer, comms, devices, count);
+    if (status != CNN_OK) {
+        for (int i = (*trainer)->worker_count + 1; i < count; i++)
+            cnn_comm_end(comms[i], 0, NULL);
+        cnn_trainer_destroy(*trainer);
+        *trainer = NULL;
+    }
+out:
+    free(comms);
+    return status;
+}
+
+cnn_status cnn_trainer_create_shared(cnn_trainer **trainer, cnn_comm *comm,
+                                     cnn_device *const *devices, int device_count, cnn_model *model,
+                                     const cnn_dataset *dataset, const cnn_train_options *options)
+{
+    CNN_NEED(trainer, devices, model, dataset, options);
+    *trainer = NULL;
+    if (device_count < 1)
+        return cnn_fail(CNN_ERROR_ARGUMENT, "cnn_trainer_create_shared: expected 1 device or more, "
+                                            "found %d", device_count);
+    for (int i = 0; i < device_count; i++)
+        CNN_NEED(devices[i]);
+    bool shared = cnn_comm_size(comm) > 1;
+    if (shared && device_count > 1)
+        return cnn_fail(CNN_ERROR_ARGUMENT,
+                        "--device: expected one device for each of the %d ranks, found %d: start more "
+                        "ranks instead",
+                        comm->size, device_count);
+    if (device_count > 1)
+        return create_on_devices(trainer, comm ? comm->limit : 300.0, devices, device_count, model,
+                                 dataset, options);
+    cnn_status status = cnn_trainer_create_rank(trainer, shared ? comm : NULL, devices[0], model,
+                                                dataset, options);
+    if (status != CNN_OK || !shared)
+        return status;
+    status = compare_all(*trainer);
+    if (status != CNN_OK) {
+        cnn_trainer_destroy(*trainer);
+        *trainer = NULL;
+    }
+    return status;
+}
+
+static void *work(void *user)
+{
+    cnn_worker *worker = user;
+    cnn_log_mute(true);
+    (void)cnn_trainer_run(worker->trainer, NULL); /* a failure is told to all */
+    atomic_store(&worker->over, true);
+    return NULL;
+}
+
+cnn_status cnn_trainer_start_workers(cnn_trainer *trainer)
+{
+    for (int i = 0; i < trainer->worker_count; i++) {
+        cnn_worker *worker = &trainer->workers[i];
+        atomic_store(&worker->over, false);
+        int code = pthread_create(&worker->thread, NULL, work, worker);
+        worker->started = code == 0;
+        if (code != 0)
+            return cnn_fail(CNN_ERROR_MEMORY, "a thread for %s cannot be started: %s",
+                            worker->trainer->device->info.name, strerror(code));
+    }
+    return CNN_OK;
+}
+
+/* One that hangs in its driver is left behind: nothing ends a thread. */
+void cnn_trainer_join_workers(cnn_trainer *trainer)
+{
+    static const double patience = 10.0; /* seconds, behind a failure */
+    const struct timespec nap = {.tv_nsec = 1000000};
+    double start = cnn_seconds();
+    for (int i = 0; i < trainer->worker_count; i++) {
+        cnn_worker *worker = &trainer->workers[i];
+        while (worker->started && !atomic_load(&worker->over) &&
+               cnn_seconds() - start < patience + trainer->comm->limit)
+            nanosleep(&nap, NULL);
+        if (worker->started && atomic_load(&worker->over)) {
+            pthread_join(worker->thread, NULL);
+            worker->started = false;
+        }
+    }
+}
+
+cnn_status cnn_trainer_resume_workers(cnn_trainer *trainer, const cnn_checkpoint *checkpoint)
+{
+    cnn_status status = CNN_OK;
+    cnn_log_mute(true);
+    for (int i = 0; status == CNN_OK && i < trainer->worker_count; i++)
+        status = cnn_trainer_resume(trainer->workers[i].trainer, checkpoint);
+    cnn_log_mute(false);
+    return status;
+}
+
+void cnn_trainer_finish_workers(cnn_trainer *trainer)
+{
+    for (int i = 0; i < trainer->worker_count; i++) {
+        cnn_worker *worker = &trainer->workers[i];
+        if (worker->started)
+            continue; /* it hangs, and uses all of it */
+        cnn_trainer_destroy(worker->trainer);
+        cnn_model_destroy(worker->model);
+        cnn_comm_end(worker->comm, 0, NULL);
+    }
+    if (trainer->owns_comm)
+        cnn_comm_end(trainer->comm, 0, NULL);
+    free(trainer->workers);
+}

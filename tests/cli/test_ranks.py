@@ -1,0 +1,173 @@
+"""One training over several ranks: devices of a process, and processes of MPI's launcher where it is
+there."""
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import time
+import unittest
+
+from support import CNN_CL, CommandTest, TRAINING, environment
+
+LAUNCHER = shutil.which("mpirun") or shutil.which("mpiexec")
+HAS_MPI = "built without" not in subprocess.run([CNN_CL, "--version"], capture_output=True,
+                                                text=True, check=True).stdout
+# As root, and with more ranks than cores, Open MPI wants to be asked.
+RUN = environment(OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
+                  OMPI_MCA_rmaps_base_oversubscribe="1", OMPI_MCA_hwloc_base_binding_policy="none")
+LONG = ["--epochs", "3000", "--checkpoint-steps", "3", "--slices", "4", "--batchnorm"]
+
+
+def read_process(pid, name):
+    """What the system says of a process; "" of one that is gone."""
+    try:
+        with open(f"/proc/{pid}/{name}", encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+class RankTest(CommandTest):
+    def digest(self, out, name="cnn.safetensors"):
+        return hashlib.sha256(self.read(f"{out}/{name}")).hexdigest()
+
+    def launch(self, ranks, *arguments, env=None):
+        return subprocess.Popen([LAUNCHER, "-n", str(ranks), CNN_CL, *arguments], cwd=self.folder,
+                                env=env or RUN, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                text=True)
+
+    def finish(self, process, code=0):
+        output, errors = process.communicate(timeout=120)
+        if code is not None:
+            self.assertEqual(process.returncode, code, errors)
+        own = [line for line in errors.splitlines() if line.startswith("cnn-cl: ")]
+        return output, own
+
+    def training(self, out, *more):
+        return ["train", "--data", self.data, "--out", out, *TRAINING, *more]
+
+    def ranks_of(self, job):
+        """The processes of its ranks, in their order."""
+        children = subprocess.run(["pgrep", "-P", str(job.pid)], capture_output=True, text=True,
+                                  check=True).stdout.split()
+        return sorted(int(pid) for pid in children if "train" in read_process(pid, "cmdline"))
+
+    def wait_for(self, path):
+        end = time.time() + 60
+        while not self.exists(path):
+            self.assertLess(time.time(), end, path)
+            time.sleep(0.02)
+
+
+class Devices(RankTest):
+    def test_several_devices_give_what_one_gives(self):
+        one = self.train("one", "--slices", "4", "--batchnorm")
+        for devices in ("0,0", "0,0,0"):
+            out = "of" + devices
+            result = self.train(out, "--slices", "4", "--batchnorm", "--device", devices)
+            self.assertEqual(result.stdout, one.stdout)
+            self.assertEqual(self.digest(out), self.digest("one"))
+
+    def test_what_is_not_for_several_is_refused(self):
+        self.assert_refused(["params", "--device", "0,0"], 2, "--device: expected one device, found a list of 2")
+        self.assert_refused(["train", "--data", self.data, "--device", "0,99"], 3, "99")
+        self.assert_refused([*self.training("x"), "--device", "0,0", "--micro-batch", "4"], 2,
+                            "--slices and --micro-batch exclude each other")
+        self.assertFalse(self.exists("x"))
+
+    def test_a_launcher_without_its_library_is_refused(self):
+        if HAS_MPI:
+            self.skipTest("MPI is built in")
+        for size, rank in (("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"), ("PMI_SIZE", "PMI_RANK"),
+                           ("SLURM_NTASKS", "SLURM_PROCID")):
+            first = environment(**{size: "2", rank: "0"})
+            self.assert_refused(self.training("x"), 2, "started as one of 2 ranks: expected a cnn-cl with MPI", env=first)
+            second = self.run_command(*self.training("x"), code=2, env=environment(**{size: "2", rank: "1"}))
+            self.assertEqual(second.stdout + second.stderr, "")
+
+
+@unittest.skipUnless(LAUNCHER and HAS_MPI, "no MPI here")
+class Processes(RankTest):
+    def test_the_weights_are_those_of_one(self):
+        one = self.train("alone", "--slices", "4", "--batchnorm", "--augment", "flip", "--ema", "0.9")
+        for ranks in (2, 3):
+            out = f"ranks{ranks}"
+            output, own = self.finish(self.launch(ranks, *self.training(
+                out, "--slices", "4", "--batchnorm", "--augment", "flip", "--ema", "0.9")))
+            self.assertEqual(own, [])
+            self.assertEqual(output, one.stdout)
+            self.assertEqual(self.digest(out), self.digest("alone"))
+            self.assertEqual(self.digest(out, "cnn.best.safetensors"),
+                             self.digest("alone", "cnn.best.safetensors"))
+
+    def test_a_rank_that_is_killed_ends_the_job_and_the_run_goes_on(self):
+        short = ["--epochs", "60", "--checkpoint-steps", "20", "--slices", "4", "--batchnorm"]
+        self.run_command(*self.training("whole", *short))
+        job = self.launch(2, *self.training("killed", *short))
+        self.wait_for("killed/cnn.ckpt.safetensors")
+        os.kill(self.ranks_of(job)[1], signal.SIGKILL)
+        _, own = self.finish(job, code=None)
+        self.assertNotEqual(job.returncode, 0)
+        self.assertEqual(len(own), 1, own)
+        self.assertRegex(own[0], r"rank 1 on \S+ \(.+\) died: its process \d+ is gone")
+        self.assertIn("cnn-cl train --resume", own[0])
+        self.finish(self.launch(3, "train", "--resume", "--out", "killed"))
+        self.assertEqual(self.digest("killed"), self.digest("whole"))
+
+    def test_the_job_is_interrupted(self):
+        job = self.launch(2, *self.training("stopped", *LONG))
+        self.wait_for("stopped/cnn.ckpt.safetensors")
+        os.kill(self.ranks_of(job)[0], signal.SIGTERM)
+        _, own = self.finish(job, code=143)
+        self.assertEqual(len(own), 1, own)
+        self.assertRegex(own[0], "interrupted in epoch .*; to go on: cnn-cl train --resume")
+
+    def test_the_launcher_is_killed(self):
+        job = self.launch(2, *self.training("orphans", *LONG))
+        self.wait_for("orphans/cnn.ckpt.safetensors")
+        children = self.ranks_of(job)
+        job.kill()
+        start = time.time()
+        while any(read_process(pid, "cmdline") for pid in children):
+            self.assertLess(time.time() - start, 5)
+            time.sleep(0.05)
+        job.communicate()
+        # The folder is free.
+        again = subprocess.Popen([CNN_CL, "train", "--resume", "--out", "orphans"], cwd=self.folder,
+                                 env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                 text=True)
+        time.sleep(1)
+        again.terminate()
+        self.assertNotIn("a training is running there", again.communicate(timeout=60)[1])
+
+    def test_ranks_that_differ_are_refused(self):
+        command = [LAUNCHER, "-n", "1", CNN_CL, *self.training("other"), ":",
+                   "-n", "1", CNN_CL, *self.training("other", "--seed", "5")]
+        job = subprocess.Popen(command, cwd=self.folder, env=RUN, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)
+        _, own = self.finish(job, code=2)
+        self.assertRegex(own[0], r"rank 1 on \S+ \(.+\): seed: expected 0 as on rank 0, found 5")
+        self.assertFalse(self.exists("other"))
+
+    def test_a_rank_that_hangs_is_waited_for_so_long(self):
+        job = self.launch(2, *self.training("hangs", *LONG, "--rank-timeout", "1"))
+        self.wait_for("hangs/cnn.ckpt.safetensors")
+        os.kill(self.ranks_of(job)[1], signal.SIGSTOP)
+        _, own = self.finish(job, code=None)
+        self.assertRegex(own[0], r"rank 1 on \S+ \(.+\) did not answer within 1 s")
+
+    def test_a_loss_that_is_not_finite_names_its_rank(self):
+        _, own = self.finish(self.launch(2, *self.training("nan", "--optimizer", "sgd", "--lr", "1e30")),
+                             code=1)
+        self.assertEqual(len(own), 1)
+        self.assertRegex(own[0], r"rank \d on \S+ \(.+\): the loss is not finite")
+
+    def test_other_commands_are_refused(self):
+        _, own = self.finish(self.launch(2, "eval", "--data", self.data), code=2)
+        self.assertEqual(len(own), 1)
+        self.assertRegex(own[0], "eval: expected one process, found 2 ranks")
+
+
+if __name__ == "__main__":
+    unittest.main()

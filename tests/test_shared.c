@@ -1,0 +1,164 @@
+/* One training over several devices of a process: the values of one, bit for bit, whoever computes which
+ * slices, and after a resume with another number of them. */
+#include <stdio.h>
+#include <string.h>
+
+#include "check_main.h"
+#include "run_case.h"
+
+enum { MOST_DEVICES = 4 };
+
+/* The same device, opened several times. */
+static cnn_device *devices[MOST_DEVICES];
+
+static void set_up(void)
+{
+    run_set_up();
+    for (int i = 0; i < MOST_DEVICES; i++)
+        check_ok(cnn_device_create(&devices[i], NULL));
+}
+
+static void tear_down(void)
+{
+    for (int i = 0; i < MOST_DEVICES; i++)
+        cnn_device_destroy(devices[i]);
+    run_tear_down();
+}
+
+static void begin(run *this, const cnn_config *config, const cnn_train_options *options, int count)
+{
+    check_ok(cnn_model_create(&this->model, config, options->seed));
+    check_ok(cnn_trainer_create_shared(&this->trainer, NULL, devices, count, this->model,
+                                       run_dataset, options));
+}
+
+static void resume(run *this, int count)
+{
+    cnn_checkpoint *checkpoint;
+    check_ok(cnn_checkpoint_load(&checkpoint, scratch_path(&run_scratch, "checkpoint")));
+    check_ok(cnn_model_create_network(&this->model, cnn_checkpoint_network(checkpoint), 99));
+    check_ok(cnn_trainer_create_shared(&this->trainer, NULL, devices, count, this->model,
+                                       run_dataset, cnn_checkpoint_options(checkpoint)));
+    check_ok(cnn_trainer_resume(this->trainer, checkpoint));
+    cnn_checkpoint_destroy(checkpoint);
+}
+
+/* _i: 3 slices, 4, or 8, of which a short batch leaves some empty. */
+START_TEST(any_number_of_devices_gives_the_same)
+{
+    static const int slices[] = {3, 4, 8};
+    cnn_config config = train_config(true, 0.5);
+    cnn_train_options options = run_options(_i == 1 ? 2 : 0);
+    run one = {0};
+    options.slices = slices[_i];
+    options.ema = _i == 2 ? 0.875 : 0.0;
+    options.clip_norm = _i == 2 ? 0.5 : 0.0;
+    begin(&one, &config, &options, 1);
+    check_ok(run_go(&one));
+    for (int count = 2; count <= MOST_DEVICES; count++) {
+        run several = {0};
+        begin(&several, &config, &options, count);
+        check_ok(run_go(&several));
+        check_same_end(&several, &one);
+        ck_assert_int_eq(several.epoch_count, one.epoch_count);
+        run_end(&several);
+    }
+    run_end(&one);
+}
+END_TEST
+
+/* One slice is the whole batch, on the first device; the others help to evaluate. */
+START_TEST(a_slice_a_device_is_the_default)
+{
+    cnn_config config = train_config(true, 0.5);
+    cnn_train_options options = run_options(0);
+    run whole = {0}, one = {0}, two = {0};
+    run_begin(&whole, &config, &options);
+    check_ok(run_go(&whole));
+    options.slices = 1;
+    begin(&one, &config, &options, 2);
+    check_ok(run_go(&one));
+    check_same_end(&one, &whole);
+    options.slices = 0;
+    begin(&two, &config, &options, 2);
+    ck_assert_int_eq(two.trainer->options.slices, 2);
+    check_ok(run_go(&two));
+    ck_assert(!models_are_equal(two.model, whole.model));
+    run_end(&two);
+    run_end(&one);
+    run_end(&whole);
+}
+END_TEST
+
+/* Stopped in every phase, and gone on with by another number of devices. */
+START_TEST(a_run_goes_on_with_any_number)
+{
+    cnn_config config = train_config(true, 0.5);
+    cnn_train_options options = run_options(0);
+    run whole = {0};
+    options.slices = 4;
+    begin(&whole, &config, &options, 1);
+    check_ok(run_go(&whole));
+    for (int stop = 1; stop < whole.calls; stop += 9) {
+        run first = {.stop_after = stop}, second = {0};
+        begin(&first, &config, &options, 2 + stop % 3);
+        cnn_status status = run_go(&first);
+        ck_assert(status == CNN_ERROR_STOPPED || status == CNN_OK);
+        check_ok(cnn_trainer_save(first.trainer, scratch_path(&run_scratch, "checkpoint"), NULL));
+        run_end(&first);
+        resume(&second, 1 + stop % 2);
+        check_ok(run_go(&second));
+        check_same_end(&second, &whole);
+        run_end(&second);
+    }
+    run_end(&whole);
+}
+END_TEST
+
+START_TEST(a_loss_that_is_not_finite_names_its_rank)
+{
+    cnn_config config = train_config(false, 0.0);
+    cnn_train_options options = run_options(0);
+    run broken = {0};
+    options.slices = 2;
+    options.optimizer = CNN_OPTIMIZER_SGD;
+    options.lr = 1e30;
+    begin(&broken, &config, &options, 2);
+    ck_assert_int_eq(run_go(&broken), CNN_ERROR_ARITHMETIC);
+    ck_assert_ptr_nonnull(strstr(cnn_error_message(), "rank "));
+    ck_assert_ptr_nonnull(strstr(cnn_error_message(), devices[0]->info.name));
+    ck_assert_ptr_nonnull(strstr(cnn_error_message(), "the loss is not finite"));
+    run_end(&broken);
+}
+END_TEST
+
+START_TEST(what_cannot_be_is_refused)
+{
+    cnn_config config = train_config(false, 0.0);
+    cnn_train_options options = run_options(3); /* in pieces */
+    cnn_model *model;
+    cnn_trainer *trainer;
+    check_ok(cnn_model_create(&model, &config, 0));
+    ck_assert_int_eq(cnn_trainer_create_shared(&trainer, NULL, devices, 2, model, run_dataset,
+                                               &options),
+                     CNN_ERROR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(cnn_error_message(), "--slices and --micro-batch"));
+    ck_assert_int_eq(cnn_trainer_create_shared(&trainer, NULL, devices, 0, model, run_dataset,
+                                               &options),
+                     CNN_ERROR_ARGUMENT);
+    cnn_model_destroy(model);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("shared");
+    TCase *tests = add_device_case(suite, "shared");
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_loop_test(tests, any_number_of_devices_gives_the_same, 0, 3);
+    tcase_add_test(tests, a_slice_a_device_is_the_default);
+    tcase_add_test(tests, a_run_goes_on_with_any_number);
+    tcase_add_test(tests, a_loss_that_is_not_finite_names_its_rank);
+    tcase_add_test(tests, what_cannot_be_is_refused);
+    return run_device_suite(suite);
+}
