@@ -112,13 +112,40 @@ static int source_column(int ox, int kx)
  * the same taps. */
 #define STEP (TRANSPOSED ? SW : 1)
 
+/* The products of a row of taps where all of them, of all pixels of the block, are inside the plane;
+ * first is what the first pixel's first tap reads. */
+static void add_whole_row(float8 sum[PX][VECTORS], const global float *first,
+                          const global float *weight)
+{
+    for (int kx = 0; kx < KW; ++kx, first += DW * IC)
+        for (int c = 0; c < ICG; ++c, weight += OCB) {
+            float8 w[VECTORS];
+#pragma unroll
+            for (int v = 0; v < VECTORS; ++v)
+                w[v] = vload8(v, weight);
+#pragma unroll
+            for (int p = 0; p < PX; ++p)
+#pragma unroll
+                for (int v = 0; v < VECTORS; ++v)
+                    sum[p][v] = fma((float8)first[p * (SW * IC) + c], w[v], sum[p][v]);
+        }
+}
+
 /* The products of the block's pixels from ox on, STEP apart, with a block of weights. */
 static void add_products(float8 sum[PX][VECTORS], const global float *plane,
                          const global float *weight, const global float *zeros, int oy, int ox)
 {
+    const int left = ox * SW - PL;
+    const int is_whole =
+        !TRANSPOSED && left >= 0 && left + (PX - 1) * SW + (KW - 1) * DW < IW;
     for (int ky = 0; ky < KH; ++ky) {
         const int iy = source_row(oy, ky);
         if (iy < 0 || iy >= IH) {
+            weight += KW * ICG * OCB;
+            continue;
+        }
+        if (is_whole) {
+            add_whole_row(sum, plane + (iy * IW + left) * IC, weight);
             weight += KW * ICG * OCB;
             continue;
         }

@@ -44,13 +44,20 @@ static int first_tap(int begin, int dilation)
     return begin < 0 ? (-begin + dilation - 1) / dilation : 0;
 }
 
+/* Channels c to c + 15 of the row (channels) at values[place], of `count` in all: behind its last channel
+ * there is anything, the next row for one. */
+static float16 load_any(const global float *values, size_t place, size_t count, int c, int channels)
+{
+    return place + c + 16 <= count ? vload16(0, values + place + c)
+                                   : load_wide(values + place, c, channels);
+}
+
 static void store_taps(int16 taps, global tap_t *row, int c, int channels)
 {
     int values[16];
     vstore16(taps, 0, values);
-    for (int i = 0; i < 16; ++i)
-        if (c + i < channels)
-            row[c + i] = values[i];
+    for (int i = 0; i < min(16, channels - c); ++i)
+        row[c + i] = values[i];
 }
 
 /* y and which (n, oh, ow, channels), the tap of the largest; x (n, ih, iw, channels). The first tap
@@ -58,18 +65,19 @@ static void store_taps(int16 taps, global tap_t *row, int c, int channels)
 kernel void maxpool_forward(global float *restrict y, global tap_t *restrict which,
                             const global float *restrict x, SIZES, int n)
 {
+    const size_t count = (size_t)n * ih * iw * channels;
     FOR_EACH_PIXEL (sample, oy, ox, n, oh, ow) {
         const size_t window = (((size_t)sample * oh + oy) * ow + ox) * channels;
         const int top = oy * SH - PT, left = ox * SW - PL;
         const int first_y = first_tap(top, DH), first_x = first_tap(left, DW);
-        const global float *plane = x + (size_t)sample * ih * iw * channels;
+        const size_t plane = (size_t)sample * ih * iw;
         for (int c = 0; c < channels; c += 16) {
             float16 b = (float16)(-INFINITY);
             int16 best = (int16)(first_y * KW + first_x);
             for (int ky = first_y; ky < KH && top + ky * DH < ih; ++ky)
                 for (int kx = first_x; kx < KW && left + kx * DW < iw; ++kx) {
-                    const int pixel = (top + ky * DH) * iw + left + kx * DW;
-                    const float16 a = load_wide(plane + pixel * channels, c, channels);
+                    const size_t pixel = plane + (top + ky * DH) * iw + left + kx * DW;
+                    const float16 a = load_any(x, pixel * channels, count, c, channels);
                     const int16 wins = a > b || a != a;
                     b = select(b, a, wins);
                     best = select(best, (int16)(ky * KW + kx), wins);
