@@ -54,6 +54,18 @@ static const char *const others[] = {
     "Add(d)\n"
     "ReLU()\n"
     "AdaptiveAvgPool2d(1)\n",
+    "input(16, 7, 10)\n"
+    "Conv2d(20, 3, padding=1)\n"
+    "r = ReLU()\n"
+    "c = Conv2d(20, 1)\n"
+    "a = Add(c, r)\n"
+    "Conv2d(12, 3, stride=2)\n"
+    "s = ReLU6()\n"
+    "d = Conv2d(12, 3, padding=1, groups=channels)\n"
+    "Add(s, d)\n"
+    "ReLU()\n"
+    "MaxPool2d(2, padding=1)\n"
+    "AdaptiveAvgPool2d(1)\n",
 };
 enum { OTHERS = sizeof others / sizeof others[0] };
 

@@ -1,6 +1,6 @@
-/* A convolution of any kind, the batch norm behind it, and what may stand behind that, a sum and
- * ReLU or ReLU6, in evaluation or frozen: the norm is folded into weights and bias (cl/conv_norm.cl), and the
- * convolution's own op does the rest. */
+/* A convolution of any kind, the batch norm that may stand behind it, and what may stand behind
+ * that, a sum and ReLU or ReLU6, in evaluation or frozen: the norm is folded into weights and bias
+ * (cl/conv_norm.cl), and the convolution's own op does the rest. */
 #include "base/status.h"
 #include "plan/fused.h"
 
@@ -20,6 +20,11 @@ static const cnn_op_class *find_class(const cnn_op *op, const cnn_layer *layer)
     return cnn_op_of_layer(layer);
 }
 
+static bool has_norm(const cnn_op *op)
+{
+    return op->layers[NORM]->kind == CNN_LAYER_BATCHNORM;
+}
+
 static cnn_layer fold(const cnn_layer *layer)
 {
     cnn_layer folded = *layer;
@@ -28,21 +33,33 @@ static cnn_layer fold(const cnn_layer *layer)
     return folded;
 }
 
+static cnn_status create_inner(cnn_op *op, const cnn_layer *conv)
+{
+    cnn_chain chain = {.layer_count = 1, .layers = {conv}};
+    for (int i = has_norm(op) ? NORM + 1 : NORM; i < op->layer_count; i++)
+        chain.layers[chain.layer_count++] = op->layers[i];
+    cnn_status status =
+        cnn_op_create(&op->inner, find_class(op, conv), op->device, &chain, op->batch);
+    if (status == CNN_OK) {
+        op->scratch_bytes = op->inner->scratch_bytes;
+        op->prepared_bytes = op->inner->prepared_bytes;
+    }
+    return status;
+}
+
 static cnn_status init(cnn_op *op)
 {
     conv_norm_op *block = (conv_norm_op *)op;
-    cnn_chain chain = {.layer_count = 1, .layers = {&block->conv}};
     cnn_status status = CNN_OK;
+    if (!has_norm(op))
+        return create_inner(op, op->layers[CONV]);
     block->conv = fold(op->layers[CONV]);
-    for (int i = NORM + 1; i < op->layer_count; i++)
-        chain.layers[chain.layer_count++] = op->layers[i];
-    CNN_TRY(cnn_op_create(&op->inner, find_class(op, &block->conv), op->device, &chain, op->batch));
+    CNN_TRY(create_inner(op, &block->conv));
     CNN_TRY(cnn_op_add_kernel(op, "conv_norm.cl", "", "conv_norm_fold"));
     block->conv.params[0].offset = op->inner->prepared_bytes / sizeof(float);
     block->conv.params[1].offset = block->conv.params[0].offset + block->conv.params[0].count;
     op->prepared_bytes =
         (block->conv.params[1].offset + block->conv.params[1].count) * sizeof(float);
-    op->scratch_bytes = op->inner->scratch_bytes;
 out:
     return status;
 }
@@ -73,9 +90,11 @@ static cnn_status forward(cnn_op *op, const cnn_op_memory *memory, const cnn_pas
 {
     cnn_op_memory inner = *memory;
     cnn_status status = CNN_OK;
-    if (!memory->is_prepared)
-        CNN_TRY(run_fold(op, memory));
-    inner.parameters = memory->prepared;
+    if (has_norm(op)) {
+        if (!memory->is_prepared)
+            CNN_TRY(run_fold(op, memory));
+        inner.parameters = memory->prepared;
+    }
     status = op->inner->class->forward(op->inner, &inner, pass);
 out:
     return status;
