@@ -82,10 +82,11 @@ END_TEST
 static const struct {
     const char *network, *layer, *message;
 } wrong[] = {
-    {text, "none", "--whiten: expected a layer of the network net, found 'none'"},
+    {text, "none", "--whiten: expected a pattern of names of layers"},
     {text, "second",
      "--whiten: expected a Conv2d that reads the network's input and has one group, found "
      "second"},
+    {text, "*d", "--whiten: expected the name of one layer, found '*d', which 2 have"},
     {text, "fc", "--whiten: expected a Conv2d that reads"},
     {"input()\na = Conv2d(26, 2)\nFlatten()\nfc = Linear(classes)\n", "a",
      "found 26 channels and patches of 12"},

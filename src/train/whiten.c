@@ -31,12 +31,27 @@ typedef struct whitening {
     int *order;         /* (size): directions, the widest first */
 } whitening;
 
-static const cnn_layer *find_layer(const cnn_network *network, const char *name)
+/* The one that fits. */
+static cnn_status find_layer(const cnn_layer **layer, const cnn_network *network, const char *name)
 {
+    bool *matched = NULL;
+    int count = 0;
+    cnn_status status = CNN_OK;
+    *layer = &network->layers[0];
+    CNN_TRY(cnn_allocate(&matched, (size_t)network->layer_count, sizeof *matched, "the layers"));
+    CNN_TRY(cnn_network_match(matched, network, name, "--whiten"));
     for (int l = 0; l < network->layer_count; l++)
-        if (strcmp(network->layers[l].name, name) == 0)
-            return &network->layers[l];
-    return NULL;
+        if (matched[l]) {
+            *layer = &network->layers[l];
+            count++;
+        }
+    if (count > 1)
+        status = cnn_fail(CNN_ERROR_ARGUMENT,
+                          "--whiten: expected the name of one layer, found '%s', which %d have",
+                          name, count);
+out:
+    free(matched);
+    return status;
 }
 
 static cnn_status check_layer(whitening *at)
@@ -238,16 +253,11 @@ out:
 
 cnn_status cnn_trainer_whiten(cnn_trainer *trainer)
 {
-    const cnn_network *network = trainer->model->network;
     whitening at = {.trainer = trainer};
     cnn_status status = CNN_OK;
     if (trainer->options.whiten[0] == '\0')
         return CNN_OK;
-    at.layer = find_layer(network, trainer->options.whiten);
-    if (!at.layer)
-        return cnn_fail(CNN_ERROR_ARGUMENT,
-                        "--whiten: expected a layer of the network %s, found '%s'", network->name,
-                        trainer->options.whiten);
+    CNN_TRY(find_layer(&at.layer, trainer->model->network, trainer->options.whiten));
     CNN_TRY(check_layer(&at));
     CNN_TRY(allocate(&at));
     CNN_TRY(measure(&at));
