@@ -51,7 +51,7 @@ static float grey_of(const float *values)
 #else
     float sum = 0.0f;
     for (int c = 0; c < C; ++c)
-        sum += values[c];
+        sum = plus_in_order(sum, values[c]);
     return quotient(sum, (float)C);
 #endif
 }

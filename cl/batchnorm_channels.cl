@@ -60,8 +60,8 @@ kernel void batchnorm_reduce(global float *gradients, int w_offset, int b_offset
     FOR_EACH (c, channels) {
         float sum = 0.0f, product = 0.0f;
         for (int part = 0; part < parts; ++part) {
-            sum += sums[part * (2 * channels) + c];
-            product += sums[part * (2 * channels) + channels + c];
+            sum = plus_in_order(sum, sums[part * (2 * channels) + c]);
+            product = plus_in_order(product, sums[part * (2 * channels) + channels + c]);
         }
         gradients[b_offset + c] = sum;
         gradients[w_offset + c] = product;

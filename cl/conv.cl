@@ -61,6 +61,7 @@
 
 #include "channels.cl"
 #include "epilogue.cl"
+#include "exact.cl"
 #include "loop.cl"
 
 #define ICG (IC / GROUPS)
@@ -337,7 +338,8 @@ kernel void conv_reduce(global float *gradients, int w_offset, int b_offset,
         float sum = 0.0f;
         for (int part = 0; part < parts; ++part)
             if ((long)n * part / parts < (long)n * (part + 1) / parts)
-                sum += partials[part * PARTIAL + (size_t)row * (BLOCKS * OCB) + place];
+                sum = plus_in_order(
+                    sum, partials[part * PARTIAL + (size_t)row * (BLOCKS * OCB) + place]);
         if (row < TAPS * ICG)
             gradients[w_offset + (o * ICG + c) * TAPS + tap] = sum;
         else if (b_offset >= 0)

@@ -15,6 +15,7 @@
 
 #include "channels.cl"
 #include "epilogue.cl"
+#include "exact.cl"
 #include "loop.cl"
 
 #define TAPS (KH * KW)
@@ -227,7 +228,7 @@ kernel void depthwise_reduce(global float *gradients, int w_offset, int b_offset
         const int c = i % C, tap = i / C;
         float sum = 0.0f;
         for (int part = 0; part < parts; ++part)
-            sum += partials[part * (size_t)((TAPS + 1) * C) + i];
+            sum = plus_in_order(sum, partials[part * (size_t)((TAPS + 1) * C) + i]);
         if (tap < TAPS)
             gradients[w_offset + c * TAPS + tap] = sum;
         else if (b_offset >= 0)

@@ -77,9 +77,9 @@ static REAL quotient(REAL a, REAL b)
         q = fma(fma(-bottom, q, top), inverse, q);
     WHOLE bits = join_exact(q, fma(-bottom, q, top), exponent_a - exponent_b);
     const WHOLE none = (bits_a == 0) & (bits_b == 0), over = (bits_a == INFINITE) & (bits_b == INFINITE);
-    bits = (bits_a == 0) | (bits_b == INFINITE) ? (WHOLE)0 : bits;
-    bits = (bits_b == 0) | (bits_a == INFINITE) ? (WHOLE)INFINITE : bits;
-    bits = none | over | (bits_a > INFINITE) | (bits_b > INFINITE) ? (WHOLE)NOT_A_NUMBER : bits;
+    bits = ((bits_a == 0) | (bits_b == INFINITE)) ? (WHOLE)0 : bits;
+    bits = ((bits_b == 0) | (bits_a == INFINITE)) ? (WHOLE)INFINITE : bits;
+    bits = (none | over | (bits_a > INFINITE) | (bits_b > INFINITE)) ? (WHOLE)NOT_A_NUMBER : bits;
     return AS_REAL(bits | sign);
 }
 
@@ -206,7 +206,12 @@ static REAL error_function(REAL x)
     return x != x ? x : with_sign_of(size < 1.0f ? small : large, x);
 }
 
+/* sum + x, one by one: Intel's compiler (2026.22) adds up loops of plain additions in an order of its
+ * own. That there is one dimension it does not know. */
+#define plus_in_order(sum, x) fma((x), (float)get_work_dim(), (sum))
+
 #else
+#define plus_in_order(sum, x) ((sum) + (x))
 #define quotient(a, b) ((a) / (b))
 #define of_255(x) ((x) / 255.0f)
 #define square_root(x) sqrt(x)

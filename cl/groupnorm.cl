@@ -28,8 +28,8 @@ kernel void groupnorm_moments(global float *saved, const global float *x, float 
         for (int pixel = 0; pixel < PLANE; ++pixel) {
             float row = 0.0f;
             for (int c = 0; c < CHANNELS; ++c)
-                row += group[(size_t)pixel * C + c];
-            sum += row;
+                row = plus_in_order(row, group[(size_t)pixel * C + c]);
+            sum = plus_in_order(sum, row);
         }
         const float mean = quotient(sum, COUNT);
         for (int pixel = 0; pixel < PLANE; ++pixel) {
@@ -38,7 +38,7 @@ kernel void groupnorm_moments(global float *saved, const global float *x, float 
                 const float deviation = group[(size_t)pixel * C + c] - mean;
                 row = fma(deviation, deviation, row);
             }
-            squares += row;
+            squares = plus_in_order(squares, row);
         }
         saved[2 * i] = mean;
         saved[2 * i + 1] = quotient(1.0f, square_root(quotient(squares, COUNT) + epsilon));
@@ -69,7 +69,7 @@ kernel void groupnorm_sums(global float *channel_sums, const global float *dy,
         float sum = 0.0f, product = 0.0f;
         for (int pixel = 0; pixel < PLANE; ++pixel) {
             const size_t at = (sample * PLANE + pixel) * C + c;
-            sum += dy[at];
+            sum = plus_in_order(sum, dy[at]);
             product = fma(dy[at], (x[at] - of[0]) * of[1], product);
         }
         channel_sums[sample * (2 * C) + c] = sum;
@@ -84,8 +84,9 @@ kernel void groupnorm_reduce(global float *gradients, int w_offset, int b_offset
     FOR_EACH (c, C) {
         float sum = 0.0f, product = 0.0f;
         for (int sample = 0; sample < n; ++sample) {
-            sum += channel_sums[sample * (size_t)(2 * C) + c];
-            product += channel_sums[sample * (size_t)(2 * C) + C + c];
+            sum = plus_in_order(sum, channel_sums[sample * (size_t)(2 * C) + c]);
+            product =
+                plus_in_order(product, channel_sums[sample * (size_t)(2 * C) + C + c]);
         }
         gradients[b_offset + c] = sum;
         gradients[w_offset + c] = product;
@@ -102,8 +103,8 @@ kernel void groupnorm_groups(global float *saved, const global float *channel_su
         float sum = 0.0f, product = 0.0f;
         for (int j = 0; j < CHANNELS; ++j) {
             const int c = i % GROUPS * CHANNELS + j;
-            sum += sums[c] * WEIGHT(c);
-            product += sums[C + c] * WEIGHT(c);
+            sum = fma(sums[c], WEIGHT(c), sum);
+            product = fma(sums[C + c], WEIGHT(c), product);
         }
         group_sums[2 * i] = sum;
         group_sums[2 * i + 1] = product;

@@ -158,9 +158,9 @@ kernel void gradient_squares(global float *restrict sums, const global float *re
         if (i >= count)
             break;
         FACTOR(i);
-        block += IS_FROZEN ? 0.0f : gradients[i] * gradients[i];
+        block = IS_FROZEN ? block : fma(gradients[i], gradients[i], block);
         if (k % BLOCK == BLOCK - 1) {
-            total += block;
+            total = plus_in_order(total, block);
             block = 0.0f;
         }
     }
@@ -177,7 +177,7 @@ kernel void gradient_norm(global float *restrict norm, const global float *restr
     const uint item = get_local_id(0), width = get_local_size(0);
     float sum = 0.0f;
     for (uint i = item; i < items; i += width)
-        sum += sums[i];
+        sum = plus_in_order(sum, sums[i]);
     parts[item] = sum;
     for (uint reach = width / 2; reach > 0; reach /= 2) {
         barrier(CLK_LOCAL_MEM_FENCE);

@@ -28,7 +28,7 @@ static float sample_loss(global float *dz, uint *hit, const global float *z, int
         }
     float sum = 0.0f;
     for (int j = 0; j < classes; ++j)
-        sum += exponential(z[j] - most);
+        sum = plus_in_order(sum, exponential(z[j] - most));
     *hit = best == label;
 #ifdef SHAPED
     const float sharp = 1.0f - smoothing;
@@ -39,8 +39,8 @@ static float sample_loss(global float *dz, uint *hit, const global float *z, int
     float even = 0.0f, weight = 0.0f;
     for (int j = 0; j < classes; ++j) {
         const float w = weights ? weights[j] : 1.0f;
-        even += w * (shift - z[j]);
-        weight += w;
+        even = fma(w, shift - z[j], even);
+        weight = plus_in_order(weight, w);
     }
     for (int j = 0; j < classes; ++j) {
         const float p = quotient(exponential(z[j] - most), sum), w = weights ? weights[j] : 1.0f;
@@ -99,7 +99,7 @@ kernel void softmax_tally(global float *loss_tally, global uint *hit_tally, glob
     float loss = 0.0f;
     uint hit = 0;
     for (int sample = 0; sample < n; ++sample) {
-        loss += losses[sample];
+        loss = plus_in_order(loss, losses[sample]);
         hit += hits[sample];
     }
     note(loss_tally, hit_tally, bad, quotient(loss, whole), hit, slot, added);

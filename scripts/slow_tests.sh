@@ -8,13 +8,14 @@
 #   graphs    100 random networks and the larger presets: a training step on the device beside PyTorch's, and
 #             their ONNX files in onnxruntime; files of PyTorch's exporters
 #   sweeps    each shape and network of the tests of kernels and plans, where scripts/test.sh has some
+#   exact     the published bits of --exact, on each driver, with kernels of both classes
 #   sanitize  all tests of modules, devices and commands under AddressSanitizer and UBSan, on pocl
 # Without names: all. BUILD_DIR is the build folder, build/ without it.
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 build=${BUILD_DIR:-$root/build}
-names=${*:-kill torture files long networks graphs sweeps sanitize}
+names=${*:-kill torture files long networks graphs sweeps exact sanitize}
 
 "$root/scripts/setup.sh" --tests
 "$root/scripts/build.sh" --tests "$build"
@@ -65,11 +66,18 @@ for name in $names; do
         sweeps)
             run_sweeps
             ;;
+        exact)
+            for class in cpu gpu; do
+                CNN_CL_KERNEL_CLASS=$class "$build/src/cli/cnn-cl" doctor --exact --all
+            done
+            CNN_TEST_SWEEP=all meson test -C "$build" --no-rebuild --print-errorlogs \
+                --timeout-multiplier 5 exact
+            ;;
         sanitize)
             "$root/tests/sanitize.sh" "$root" "$build/tests/sanitize" all
             ;;
         *)
-            echo "slow_tests.sh: expected kill, torture, files, long, networks, graphs, sweeps or sanitize, found '$name'" >&2
+            echo "slow_tests.sh: expected kill, torture, files, long, networks, graphs, sweeps, exact or sanitize, found '$name'" >&2
             exit 2
             ;;
     esac

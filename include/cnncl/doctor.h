@@ -128,6 +128,30 @@ CNN_API cnn_status cnn_doctor_report(char **text, const cnn_doctor *doctor, size
  * MEMORY. */
 CNN_API cnn_status cnn_doctor_to_json(char **json, const cnn_doctor *doctor);
 
+/** One training of cnn_doctor_compare_exact(). */
+typedef struct cnn_exact_row {
+    const char *name;     /**< "small", "notebook", "notebook with batch norm", "resnet20" */
+    int steps;            /**< that there are */
+    bool matched;         /**< all values had the published bits after each of them */
+    int differs;          /**< the first one, from 0, after which they had not; -1: none */
+    const char *hash;     /**< SHA-256 of all values after the last step */
+    const char *expected; /**< the published one */
+    double seconds;       /**< that it took */
+} cnn_exact_row;
+
+/** Who is told. Zeros: nobody, of all. */
+typedef struct cnn_doctor_exact {
+    const char *only; /**< one of the names; NULL: all */
+    void (*on_row)(const cnn_exact_row *row, void *user); /**< the row is the library's */
+    void *user; /**< for on_row */
+} cnn_doctor_exact;
+
+/** Whether the device, as cnn_device_use_exact() makes it, gives the published bits: some trainings on
+ * made-up data. Afterwards the device is as before. Errors:
+ * DEVICE (its floats cannot be exact), FILE (no network file), KERNEL, OPENCL, MEMORY. */
+CNN_API cnn_status cnn_doctor_compare_exact(bool *matched, cnn_device *device,
+                                            const cnn_doctor_exact *callback);
+
 /** Before training: a fast check of the plan that this network will run with these options (fuse,
  * batch, micro_batch, the optimizer), unless the cache folder remembers that it has passed on this device with
  * this driver, this version of the library and these kernels; and, where it has matrix products by

@@ -83,8 +83,47 @@ static void print_header(const cnn_device_info *info, bool opened)
                   "time");
 }
 
+static void print_exact(const cnn_exact_row *row, void *user)
+{
+    (void)user;
+    if (row->matched)
+        cli_print("  match   %-26s %3d steps  %s  %.1f s\n", row->name, row->steps, row->hash,
+                  row->seconds);
+    else
+        cli_print("  DIFFER  %-26s step %d (from 0) is the first of %d that differs; after the "
+                  "last: %s, expected %s\n",
+                  row->name, row->differs < 0 ? row->steps - 1 : row->differs, row->steps, row->hash,
+                  row->expected);
+    cli_flush();
+}
+
+/* doctor --exact: beside the published bits. */
+static int compare_device(size_t index, const doctor_run *run)
+{
+    const cnn_device_info *info = cnn_device_list_get(run->list, index);
+    const cnn_doctor_exact callback = {.on_row = print_exact};
+    char selector[32];
+    cnn_device *device = NULL;
+    bool matched = false;
+    snprintf(selector, sizeof selector, "%d:%d", info->platform, info->device);
+    cli_print("\nDevice %d:%d: %s (%s, driver %s), SHA-256 of all values beside the published "
+              "ones:\n",
+              info->platform, info->device, info->name, info->platform_name, info->driver);
+    int code = cli_check(cnn_device_create(&device, selector));
+    if (code == 0)
+        code = cli_check(cnn_doctor_compare_exact(&matched, device, &callback));
+    if (code == 0)
+        cli_print("%s %s.\n", info->name,
+                  matched ? "gives the published bits" : "DOES NOT GIVE the published bits");
+    cnn_device_destroy(device);
+    return code == 0 && !matched ? CLI_EXIT_FAILURE : code;
+}
+
 static int check_device(doctor_run *run, size_t index)
 {
+    if (run->options->train.exact)
+        return compare_device(index, run);
+
     const cnn_device_info *info = cnn_device_list_get(run->list, index);
     bool text = !run->options->json;
     cnn_device *device = NULL;
@@ -159,6 +198,9 @@ int cmd_doctor(cli_options *options)
     int code = 0;
     if (options->all_devices && options->device)
         return cli_fail(CLI_EXIT_USAGE, "--all and --device exclude each other");
+    if (options->train.exact && options->json)
+        return cli_fail(CLI_EXIT_USAGE, "--exact and --json exclude each other: the comparison is a "
+                                        "table for people");
     CLI_TRY(cli_network_create(&run.network, options, NULL));
     CLI_TRY(cli_check(cnn_doctor_create(&run.doctor)));
     if (!options->json) {

@@ -325,7 +325,7 @@ const cli_option_row cli_option_rows[] = {
      set_int, FIELD(rank_timeout), 1, count_expected},
     {"no-fuse", NULL, 0, CLI_FUSE | CLI_RARE, "run each layer as a step of its own", set_false,
      FIELD(train.fuse), 0, NULL},
-    {"exact", NULL, 0, CLI_FUSE | CLI_RARE, "the same bits on every device and host", set_true,
+    {"exact", NULL, 0, CLI_FUSE | CLI_DOCTOR | CLI_RARE, "the same bits on every device and host", set_true,
      FIELD(train.exact), 0, NULL},
     {"json", NULL, 0, CLI_JSON, "print a JSON document", set_true, FIELD(json), 0, NULL},
 
