@@ -35,6 +35,7 @@ ROWS = {
     "large": ("`--xdim 3,32,32 --cdims 32,64,128 --hdims 128`", LARGE),
     "large-batchnorm": ("the same with `--batchnorm`", {**LARGE, "batchnorm": "true"}),
     "ksize5": ("`--ksize 5`", {"ksize": "5"}),
+    "cifar94": ("`--net cifar94`, batch 256", {"net": "cifar94", "batch": 256, "steps": 3, "eval-images": 512}),
     "resnet20": ("`--net resnet20`, batch 128",
                  {"net": "resnet20", "batch": 128, "steps": 3, "eval-images": 512}),
     "resnet18": ("`--net resnet18`, batch 16",

@@ -318,7 +318,7 @@ static const struct {
     size_t parameters;
 } presets[] = {
     {"lenet5", 10, 61706},           {"mnist_example", 10, 1199882},
-    {"resnet20", 10, 272474},        {"resnet18", 1000, 11689512},
+    {"cifar94", 10, 1530144},        {"resnet20", 10, 272474},        {"resnet18", 1000, 11689512},
     {"mobilenet_v2", 1000, 3504872}, {"efficientnet_lite0", 1000, 4652008},
 };
 
