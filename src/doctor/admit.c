@@ -132,6 +132,8 @@ cnn_status cnn_doctor_admit(cnn_device *device, const cnn_network *network,
     cnn_doctor_device result = {.info = device->info, .batch = options->batch};
     cnn_plan_kind kind = {.fuse = options->fuse,
                           .augmented = cnn_augments(&options->augment),
+                          .shaped = options->label_smoothing > 0.0 || options->balanced_classes ||
+                                    options->augment.mixup > 0.0,
                           .trained = options};
     cnn_memo memo = {0};
     int piece;

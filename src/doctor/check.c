@@ -153,6 +153,7 @@ static cnn_status check_all(cnn_check *check)
     CNN_TRY(cnn_check_memory(check));
     CNN_TRY(check_plan(check, true));
     CNN_TRY(cnn_check_augment(check));
+    CNN_TRY(cnn_check_shaped_loss(check));
     CNN_TRY(check_plan(check, false));
     CNN_TRY(cnn_check_products(check, NULL));
     for (int i = 0; i < CNN_PLAN_KINDS; i++)
@@ -196,6 +197,8 @@ cnn_status cnn_check_fast(cnn_doctor_device *result, cnn_device *device, const c
         status = check_plan(&check, kind.fuse);
     if (status == CNN_OK && kind.augmented)
         status = cnn_check_augment(&check);
+    if (status == CNN_OK && kind.shaped)
+        status = cnn_check_shaped_loss(&check);
     if (status == CNN_OK && kind.pieces)
         status = check_pieces(&check, kind.fuse);
     close_check(&check);

@@ -30,11 +30,13 @@ typedef struct cnn_plan_kind {
     bool fuse;
     bool pieces; /* --micro-batch; only a network without batch norm has it */
     bool augmented; /* --augment; all that it can do is checked */
+    bool shaped;    /* smoothed labels, weights of classes or two labels; likewise */
     const cnn_train_options *trained; /* whose update it has; NULL: Adam's */
 } cnn_plan_kind;
 
 enum { CNN_PLAN_KINDS = 4 };
-extern const cnn_plan_kind cnn_plan_kinds[CNN_PLAN_KINDS]; /* all there are, not augmented */
+extern const cnn_plan_kind cnn_plan_kinds[CNN_PLAN_KINDS]; /* all there are, neither augmented
+                                                              nor shaped */
 
 typedef struct cnn_tolerance {
     double relative; /* norm-wise */
@@ -134,6 +136,8 @@ cnn_status cnn_check_update(cnn_check *check, cnn_plan *plan);
 cnn_status cnn_update_arguments(char **text, const cnn_train_options *options);
 /* Images that are changed on their way in. */
 cnn_status cnn_check_augment(cnn_check *check);
+/* shaped.c: the loss with all that may shape it. */
+cnn_status cnn_check_shaped_loss(cnn_check *check);
 /* NaN on its way through the whole plan: each step passes it on. */
 cnn_status cnn_check_nan_way(cnn_check *check, cnn_plan *plan);
 /* Those that CLBlast does in this plan; NULL: those of all linear layers. */

@@ -130,9 +130,10 @@ static cnn_status remember(const cnn_doctor_device *result, cnn_device *device,
     cnn_status status = CNN_OK;
     if (!result->passed && result->failures == 0)
         return CNN_OK;
-    for (int i = 0; status == CNN_OK && i < 2 * CNN_PLAN_KINDS; i++) {
-        cnn_plan_kind kind = cnn_plan_kinds[i / 2];
-        kind.augmented = i % 2;
+    for (int i = 0; status == CNN_OK && i < 4 * CNN_PLAN_KINDS; i++) {
+        cnn_plan_kind kind = cnn_plan_kinds[i / 4];
+        kind.augmented = i & 1;
+        kind.shaped = i & 2;
         kind.trained = trained;
         status = cnn_memo_write(&memo, device, network, kind, result->batch);
     }

@@ -44,12 +44,12 @@ static cnn_status describe(char **key, const cnn_device *device, const cnn_netwo
     cnn_optimizer_flags(flags, kind.trained);
     cnn_text_append(&text,
                     "cnn-cl %s computed right here:\ndevice %s\nplatform %s\nvendor %s\n"
-                    "driver %s\nOpenCL %s\nkernels %s, digest %016" PRIx64 "\nplan %s%s%s\n"
+                    "driver %s\nOpenCL %s\nkernels %s, digest %016" PRIx64 "\nplan %s%s%s%s\n"
                     "update %s %s\n",
                     cnn_version(), info->name, info->platform_name, info->vendor, info->driver,
                     info->opencl, device->kernel_class == CNN_KERNEL_CPU ? "cpu" : "gpu", digest,
                     device->exact ? "exact" : kind.fuse ? "fused" : "plain", kind.pieces ? ", batches in pieces" : "",
-                    kind.augmented ? ", images changed" : "",
+                    kind.augmented ? ", images changed" : "", kind.shaped ? ", loss shaped" : "",
                     cnn_optimizer_choose(kind.trained)->kernel, flags);
     CNN_TRY(append_network(&text, network));
     status = cnn_text_take(key, &text);

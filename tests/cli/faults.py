@@ -23,6 +23,8 @@ FAULTS = {
                       "batch_labels[sample] = labels[first]", "fused +gather", r"label \d+ of the batch"),
     "a wrong mixture": ("augment.cl", "part * values[c] +", "part * 1.001f * values[c] +", "fused +augment",
                         "the batch: relative error"),
+    "a wrong mixture of losses": ("softmax.cl", "(1.0f - part) * sharp", "(1.001f - part) * sharp",
+                                  "fused +loss +smoothed", "relative error"),
     "a wrong loss": ("softmax.cl", "exponential(z[j] - most));", "exponential(z[j] - most) + 1e-3f);", "fused +loss",
                      "relative error"),
     "a NaN that is not marked": ("softmax.cl", "!isfinite(loss)", "loss - loss > 0.0f",
