@@ -80,10 +80,12 @@ static cnn_status find_scale(double *scale, const cnn_npy *npy, const char *sour
         *scale = meant;
         return CNN_OK;
     }
-    return cnn_fail(CNN_ERROR_DATA,
-                    "%s: expected pixels as whole numbers from 0 to 255, or all from 0 to 1, found "
-                    "%s from %g to %g: scale them",
-                    source, numbers ? "values" : "NaN or infinite values", least, most);
+    static const char expected[] = "pixels as whole numbers from 0 to 255, or all from 0 to 1";
+    if (!numbers)
+        return cnn_fail(CNN_ERROR_DATA, "%s: expected %s, found NaN or infinite values", source,
+                        expected);
+    return cnn_fail(CNN_ERROR_DATA, "%s: expected %s, found values from %g to %g: scale them",
+                    source, expected, least, most);
 }
 
 /* Bytes (N, C, H, W). */
