@@ -103,5 +103,43 @@ if "-c" not in sys.argv:
         self.assertIn("--rounds: expected 1 or more, found 0", result.stderr)
 
 
+class FineTuning(ScriptCase):
+    """bench_finetune.py with stand-ins: what each side is asked for, and the table."""
+
+    def stand_in(self, name, body):
+        self.write(name, f"#!{sys.executable}\nimport sys\n{body}\n", executable=True)
+        return self.path(name)
+
+    def bench(self, *arguments):
+        return self.run_script(sys.executable, os.path.join(SCRIPTS, "bench_finetune.py"), *arguments)
+
+    def test_a_folder_that_is_none(self):
+        os.makedirs(self.path("photos", "train"))
+        result = self.bench(self.path("photos"))
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("expected a folder with train and val, found no val in ", result.stderr)
+
+    def test_both_sides_and_the_table(self):
+        for split in ("train", "val"):
+            os.makedirs(self.path("photos", split))
+        self.stand_in("build/src/cli/cnn-cl", """
+if sys.argv[1] == "train":
+    print("epoch:[6] loss:[0.1] train_accr:[0.9] val_accr:[0.911].")
+    print("epoch:[7] loss:[0.1] train_accr:[0.9] val_accr:[0.9" + ("50" if "--no-cache" in sys.argv else "41") + "].")
+    print("Done")""")
+        python = self.stand_in("python", """
+if sys.argv[1] != "-c":
+    print("Loaded weights")
+    print('{"val_accuracy": 0.93, "seconds": 40.0, "processor": 70.0, "peak_rss_mb": 900}')
+else:
+    print("/weights.pth")""")
+        result = self.bench(self.path("photos"), "--build", self.path("build"), "--python", python, "--rounds", "1")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        for pattern in (r"\| cnn-cl, pictures decoded before \| .* \| 0\.941 \| 1\.0x \| 1\.0x \|",
+                        r"\| cnn-cl, decoding them \| .* \| 0\.950 \| ", r"\| PyTorch, features once \| .* \| 0\.930 \| ",
+                        r"\| PyTorch's tutorial, 25 times one epoch \| 1000\.0 \| 1750\.0 \| 900 \| - \| "):
+            self.assertRegex(result.stdout, pattern)
+
+
 if __name__ == "__main__":
     unittest.main()
