@@ -3,6 +3,7 @@
 #ifndef CNNCL_PREDICTOR_H
 #define CNNCL_PREDICTOR_H
 
+#include <cnncl/comm.h>
 #include <cnncl/confusion.h>
 #include <cnncl/dataset.h>
 #include <cnncl/device.h>
@@ -50,6 +51,13 @@ typedef struct cnn_evaluation {
  * ARITHMETIC (a loss that is not finite), MEMORY, OPENCL. */
 CNN_API cnn_status cnn_predictor_evaluate(cnn_evaluation *evaluation, cnn_predictor *predictor,
                                           const cnn_dataset *dataset, cnn_split split);
+
+/** From now on cnn_predictor_evaluate() and cnn_predictor_evaluate_samples() of this data set share the
+ * work with the predictors of the other ranks, which make the same calls: all have the evaluation, rank
+ * 0 alone has the predictions. comm must outlive the predictor. Errors: ARGUMENT (the ranks differ in
+ * version, network, data or weights; CNN_TTA_FLIP is set, which is one rank's), RANK, MEMORY. */
+CNN_API cnn_status cnn_predictor_share(cnn_predictor *predictor, cnn_comm *comm,
+                                       const cnn_dataset *dataset);
 
 /** The same, and what each sample is taken for: predictions (N) of the split's N samples, in their
  * order. After a failure their values are undefined. */

@@ -4,6 +4,7 @@
 #include "cli/commands.h"
 #include "cli/evaluation.h"
 #include "cli/output.h"
+#include "cli/ranks.h"
 #include "cli/session.h"
 
 static void print_json(const cnn_evaluation *result, const cli_evaluation *classes,
@@ -36,8 +37,12 @@ static int evaluate(cnn_evaluation *result, cli_evaluation *classes, const cli_s
     CLI_TRY(code);
     CLI_TRY(cli_session_create_predictor(&predictor, session, options,
                                          (size_t)options->train.batch));
+    if (cli_ranks_comm())
+        CLI_TRY(cli_check(cnn_predictor_share(predictor, cli_ranks_comm(), session->dataset)));
     CLI_TRY(cli_check(cnn_predictor_evaluate_samples(result, predictions, predictor,
                                                      session->dataset, options->split)));
+    if (cli_ranks_follow())
+        goto out;
     CLI_TRY(cli_evaluation_init(classes, session->dataset, options->split,
                                 cnn_network_classes(cnn_model_network(session->model)),
                                 predictions));
@@ -57,6 +62,8 @@ int cmd_eval(cli_options *options)
     cli_session_choose_split(&session, options);
     CLI_TRY(cli_session_open_device(&session, options));
     CLI_TRY(evaluate(&result, &classes, &session, options));
+    if (cli_ranks_follow())
+        goto out;
     if (options->json) {
         print_json(&result, &classes, options);
     } else {

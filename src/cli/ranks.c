@@ -19,10 +19,10 @@ int cli_ranks_begin(const cli_options *options)
     int launched = cnn_comm_launched(NULL), code = 0;
     if (launched <= 1)
         return 0;
-    if (!(options->command->groups & CLI_TRAIN))
+    if (!(options->command->groups & (CLI_TRAIN | CLI_SPLIT)))
         return cli_fail(CLI_EXIT_USAGE,
-                        "%s: expected one process, found %d ranks: train alone takes several: start "
-                        "it without the launcher",
+                        "%s: expected one process, found %d ranks: train and eval alone take several: "
+                        "start it without the launcher",
                         options->command->name, launched);
     CLI_TRY(cli_check(cnn_comm_create(&comm)));
     if (options->rank_timeout > 0)

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "train/predictions.h"
+#include "train/ranks.h"
 #include "train/predictor.h"
 
 enum { SLOTS_AT_FIRST = 64 };
@@ -39,6 +40,7 @@ void cnn_predictor_destroy(cnn_predictor *predictor)
     if (!predictor || cnn_abandon_in_child(predictor, predictor->device))
         return;
     cnn_plan_destroy(predictor->plan);
+    cnn_ranks_destroy(predictor->ranks);
     free(predictor->pixels);
     free(predictor->own);
     free(predictor->mirrored);
@@ -157,7 +159,8 @@ static cnn_status evaluate(cnn_evaluation *evaluation, cnn_prediction *predictio
     CNN_TRY(cnn_feed_init(&feed, predictor->device, dataset, split, predictor->batch,
                           predictor->batch, true));
     CNN_TRY(cnn_plan_reserve(predictor->plan, cnn_feed_batch_count(&feed)));
-    cnn_loop loop = {.plan = predictor->plan, .feed = &feed, .epoch = -1};
+    cnn_loop loop = {
+        .ranks = predictor->ranks, .plan = predictor->plan, .feed = &feed, .epoch = -1};
     if (predictions) {
         CNN_TRY(cnn_predictions_init(&reader, predictor->plan, predictions));
         loop.after_step = cnn_predictions_take;
@@ -165,6 +168,9 @@ static cnn_status evaluate(cnn_evaluation *evaluation, cnn_prediction *predictio
     }
     CNN_TRY(cnn_loop_run(&loop));
     CNN_TRY(cnn_predictions_drain(&reader));
+    if (predictor->ranks && predictions)
+        CNN_TRY(cnn_ranks_collect(predictor->ranks, predictions, feed.count, sizeof *predictions,
+                                  (size_t)feed.batch));
     *evaluation = (cnn_evaluation){
         .loss = loop.sums.sample_loss,
         .accuracy = (double)loop.sums.hits / (double)feed.count,
@@ -174,6 +180,25 @@ static cnn_status evaluate(cnn_evaluation *evaluation, cnn_prediction *predictio
 out:
     cnn_predictions_finish(&reader);
     cnn_feed_finish(&feed);
+    return status;
+}
+
+cnn_status cnn_predictor_share(cnn_predictor *predictor, cnn_comm *comm, const cnn_dataset *dataset)
+{
+    CNN_NEED(predictor, comm, dataset);
+    cnn_train_options options; /* the batch alone makes a difference */
+    cnn_train_options_init(&options);
+    options.batch = predictor->batch;
+    if (cnn_comm_size(comm) == 1)
+        return CNN_OK;
+    if (predictor->tta != CNN_TTA_NONE)
+        return cnn_fail(CNN_ERROR_ARGUMENT,
+                        "--tta: expected one rank, found %d: leave it out, or the launcher",
+                        comm->size);
+    cnn_status status =
+        cnn_ranks_compare(comm, predictor->device, predictor->model, dataset, &options);
+    if (status == CNN_OK && !predictor->ranks)
+        status = cnn_ranks_create(&predictor->ranks, comm, 1, 0);
     return status;
 }
 

@@ -12,6 +12,7 @@ struct cnn_predictor {
     int batch;
     cnn_plan *plan;
     float *pixels; /* (batch, H, W, C) */
+    cnn_ranks *ranks; /* that share evaluations; NULL: none do */
     cnn_tta tta;
     float *mirrored; /* (batch, classes): logits of the mirrors; NULL without CNN_TTA_FLIP */
     float *own;      /* (batch, classes): of the images; likewise */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/size.h"
 #include "base/status.h"
 
 cnn_status cnn_ranks_create(cnn_ranks **ranks, cnn_comm *comm, int slices, size_t count)
@@ -104,6 +105,24 @@ static void merge(const cnn_ranks *ranks, cnn_tally *tally, const char *all, siz
             *who = r;
         }
     }
+}
+
+cnn_status cnn_ranks_collect(cnn_ranks *ranks, void *things, size_t count, size_t bytes, size_t step)
+{
+    cnn_comm *comm = ranks->comm;
+    cnn_status status = CNN_OK;
+    for (int r = 1; status == CNN_OK && r < comm->size; r++) {
+        size_t begin, end;
+        cnn_ranks_share(&begin, &end, ranks, r, cnn_divide_up(count, step));
+        begin = cnn_smaller(begin * step, count);
+        end = cnn_smaller(end * step, count);
+        char *at = (char *)things + begin * bytes;
+        if (comm->rank == r && end > begin)
+            status = cnn_comm_send(comm, 0, at, (end - begin) * bytes);
+        else if (comm->rank == 0 && end > begin)
+            status = cnn_comm_receive(comm, r, at, (end - begin) * bytes);
+    }
+    return status;
 }
 
 cnn_status cnn_ranks_gather(cnn_ranks *ranks, cnn_tally *tally, int *who)

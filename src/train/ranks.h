@@ -19,6 +19,10 @@ struct cnn_ranks {
 cnn_status cnn_ranks_create(cnn_ranks **ranks, cnn_comm *comm, int slices, size_t count);
 void cnn_ranks_destroy(cnn_ranks *ranks);
 
+/* Tells everybody who is who, and compares what all ranks must have alike. Errors: ARGUMENT, RANK. */
+cnn_status cnn_ranks_compare(cnn_comm *comm, const cnn_device *device, const cnn_model *model,
+                             const cnn_dataset *dataset, const cnn_train_options *options);
+
 /* Of `count` things in a row those of a rank: *begin to *end. */
 void cnn_ranks_share(size_t *begin, size_t *end, const cnn_ranks *ranks, int rank, size_t count);
 
@@ -41,5 +45,9 @@ typedef struct cnn_tally {
     bool stopped;
 } cnn_tally;
 cnn_status cnn_ranks_gather(cnn_ranks *ranks, cnn_tally *tally, int *who);
+
+/* Brings what each rank has of an array (count) of things of so many bytes to rank 0: those of its
+ * share of the steps of an evaluation, `step` things each. */
+cnn_status cnn_ranks_collect(cnn_ranks *ranks, void *things, size_t count, size_t bytes, size_t step);
 
 #endif

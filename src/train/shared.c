@@ -83,18 +83,16 @@ out:
     return status;
 }
 
-/* What all ranks must have alike. */
-static cnn_status compare_all(const cnn_trainer *trainer)
+cnn_status cnn_ranks_compare(cnn_comm *comm, const cnn_device *device, const cnn_model *model,
+                             const cnn_dataset *dataset, const cnn_train_options *options)
 {
-    cnn_comm *comm = trainer->comm;
-    const cnn_model *model = trainer->model;
     cnn_status status = CNN_OK;
-    CNN_TRY(cnn_comm_introduce(comm, trainer->device->info.name));
+    CNN_TRY(cnn_comm_introduce(comm, device->info.name));
     CNN_TRY(cnn_comm_compare(comm, "version", cnn_version(), "install the same one everywhere"));
     CNN_TRY(compare_network(comm, model->network));
-    CNN_TRY(compare_options(comm, &trainer->options));
-    CNN_TRY(compare_data(comm, trainer->dataset));
-    status = compare_hash(comm, "initial weights", model->parameters,
+    CNN_TRY(compare_options(comm, options));
+    CNN_TRY(compare_data(comm, dataset));
+    status = compare_hash(comm, "weights", model->parameters,
                           model->network->parameter_count * sizeof(float));
 out:
     return status;
@@ -195,7 +193,7 @@ cnn_status cnn_trainer_create_shared(cnn_trainer **trainer, cnn_comm *comm,
                                                 dataset, options);
     if (status != CNN_OK || !shared)
         return status;
-    status = compare_all(*trainer);
+    status = cnn_ranks_compare(comm, devices[0], model, dataset, &(*trainer)->options);
     if (status != CNN_OK) {
         cnn_trainer_destroy(*trainer);
         *trainer = NULL;

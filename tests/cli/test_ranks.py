@@ -164,9 +164,19 @@ class Processes(RankTest):
         self.assertRegex(own[0], r"rank \d on \S+ \(.+\): the loss is not finite")
 
     def test_other_commands_are_refused(self):
-        _, own = self.finish(self.launch(2, "eval", "--data", self.data), code=2)
+        _, own = self.finish(self.launch(2, "predict", "--data", self.data), code=2)
         self.assertEqual(len(own), 1)
-        self.assertRegex(own[0], "eval: expected one process, found 2 ranks")
+        self.assertRegex(own[0], "predict: expected one process, found 2 ranks")
+        _, own = self.finish(self.launch(2, "eval", "--data", self.data, "--ydim", "4", "--tta", "flip"), code=2)
+        self.assertRegex(own[0], "--tta: expected one rank, found 2")
+
+    def test_an_evaluation_is_shared(self):
+        arguments = ["eval", "--data", self.data, "--ydim", "4", "--batch", "7", "--json"]
+        alone = self.run_command(*arguments)
+        for ranks in (2, 3):
+            output, own = self.finish(self.launch(ranks, *arguments))
+            self.assertEqual(own, [])
+            self.assertEqual(output, alone.stdout)
 
 
 if __name__ == "__main__":
