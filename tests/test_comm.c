@@ -197,6 +197,33 @@ START_TEST(the_sum_is_the_same_for_every_deal)
 }
 END_TEST
 
+START_TEST(slices_are_dealt_out_by_time)
+{
+    static const struct {
+        int size, slices;
+        double seconds[MOST_RANKS];
+        int deal[MOST_RANKS + 1], expected[MOST_RANKS + 1];
+    } rows[] = {
+        {2, 8, {1.0, 1.0}, {0, 4, 8}, {0, 4, 8}},
+        {2, 8, {1.0, 3.0}, {0, 4, 8}, {0, 6, 8}},
+        {2, 8, {7.0, 1.0}, {0, 4, 8}, {0, 1, 8}},
+        {2, 8, {1.0, 0.0}, {0, 8, 8}, {0, 4, 8}},  /* it had none */
+        {2, 8, {1.0, 1.05}, {0, 4, 8}, {0, 4, 8}}, /* not worth it */
+        {3, 2, {1.0, 100.0, 1.0}, {0, 1, 2, 2}, {0, 1, 1, 2}},
+        {3, 10, {1.0, 2.0, 1.0}, {0, 4, 7, 10}, {0, 4, 6, 10}},
+        {1, 3, {1.0}, {0, 3}, {0, 3}},
+    };
+    int room[MOST_RANKS + 1], deal[MOST_RANKS + 1];
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        memcpy(deal, rows[i].deal, sizeof deal);
+        cnn_deal_by_time(deal, rows[i].slices, rows[i].seconds, rows[i].size, room);
+        for (int r = 0; r <= rows[i].size; r++)
+            ck_assert_msg(deal[r] == rows[i].expected[r], "row %zu, rank %d: %d, not %d", i, r,
+                          deal[r], rows[i].expected[r]);
+    }
+}
+END_TEST
+
 static void differ(member *this)
 {
     this->status = cnn_comm_introduce(this->comm, "a device");
@@ -312,6 +339,7 @@ int main(void)
     TCase *tests = tcase_create("comm");
     tcase_add_loop_test(tests, what_is_sent_arrives, 0, MOST_RANKS);
     tcase_add_loop_test(tests, the_sum_is_the_same_for_every_deal, 0, MOST_SLICES);
+    tcase_add_test(tests, slices_are_dealt_out_by_time);
     tcase_add_test(tests, what_ends_one_rank_ends_all);
     tcase_add_test(tests, a_rank_that_hangs_is_waited_for_so_long);
     tcase_add_test(tests, launchers_are_known_by_their_variables);

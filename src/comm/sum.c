@@ -65,14 +65,6 @@ out:
     return status;
 }
 
-int cnn_deal_owner(const int *deal, int slice)
-{
-    int rank = 0;
-    while (deal[rank + 1] <= slice)
-        rank++;
-    return rank;
-}
-
 /* A sum on its way up the tree. */
 typedef struct summing {
     cnn_sum *sum;

@@ -29,6 +29,10 @@ cnn_status cnn_sum_give(float **values, cnn_sum *sum, cnn_tree_node node);
 cnn_status cnn_sum_run(const float **total, float orders[CNN_SUM_ORDERS], cnn_sum *sum,
                        cnn_comm *comm, const cnn_cut *cut, const int *deal);
 
+/* Deals slices out by how long a slice took on each rank (size; 0: not known, as long as the others):
+ * so that all end together. deal and room (size + 1); it stays as it is where the last one would end
+ * less than a tenth earlier. */
+void cnn_deal_by_time(int *deal, int slices, const double *seconds, int size, int *room);
 /* The rank that a slice is dealt to. */
 int cnn_deal_owner(const int *deal, int slice);
 

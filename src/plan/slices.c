@@ -126,9 +126,7 @@ cnn_status cnn_slices_end(cnn_slices *at)
 cnn_status cnn_slices_take(cnn_slices *at, const float *sum)
 {
     at->result = 0;
-    return cnn_opencl_check(clEnqueueWriteBuffer(at->device->queue, at->slots[0].mem, CL_FALSE, 0,
-                                                 at->count * sizeof *sum, sum, 0, NULL, NULL),
-                            "clEnqueueWriteBuffer", at->device);
+    return cnn_buffer_write(&at->slots[0], 0, sum, at->count * sizeof *sum);
 }
 
 cl_mem cnn_slices_sum(const cnn_slices *at)

@@ -49,7 +49,8 @@ cnn_status cnn_slices_put(cnn_slices *at, int slice, cl_mem gradients, cl_mem st
 /* Behind the last of the slices that are computed here. */
 cnn_status cnn_slices_end(cnn_slices *at);
 
-/* The sum of all from elsewhere: sum (count) must stay until the queue has come to it. */
+/* The sum of all from elsewhere (count). Waits: a rank without slices would else be steps ahead of its
+ * device, and have the next sum where this one is read. */
 cnn_status cnn_slices_take(cnn_slices *at, const float *sum);
 /* The sum of all, gradients first; NULL before it is there. */
 cl_mem cnn_slices_sum(const cnn_slices *at);

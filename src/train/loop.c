@@ -145,6 +145,7 @@ static cnn_status run_slices(loop_run *run, cnn_pass *pass, size_t index)
     int end = ranks ? ranks->deal[ranks->comm->rank + 1] : cut.slices;
     bool first = true;
     cnn_status status = CNN_OK;
+    double start = cnn_seconds();
     if (ranks)
         cnn_sum_begin(&ranks->sum);
     CNN_TRY(cnn_slices_begin(&plan->slices, &cut, &plan->statistics,
@@ -162,6 +163,7 @@ static cnn_status run_slices(loop_run *run, cnn_pass *pass, size_t index)
     CNN_TRY(cnn_slices_end(&plan->slices));
     if (!ranks)
         return CNN_OK;
+    cnn_ranks_note(ranks, end - begin, cnn_seconds() - start); /* it was waited for */
     give_orders(run);
     status = cnn_ranks_sum(ranks, &plan->slices, &cut);
 out:

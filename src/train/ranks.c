@@ -19,6 +19,8 @@ cnn_status cnn_ranks_create(cnn_ranks **ranks, cnn_comm *comm, int slices, size_
     /* Rank 0 has the first slice, however few there are. */
     for (int r = 0; r <= comm->size; r++)
         result->deal[r] = (int)(((int64_t)r * slices + comm->size - 1) / comm->size);
+    CNN_TRY(cnn_allocate(&result->room, (size_t)comm->size + 1, sizeof(int), "the ranks"));
+    CNN_TRY(cnn_allocate(&result->times, (size_t)comm->size, sizeof(double), "the ranks"));
     CNN_TRY(cnn_sum_init(&result->sum, count));
     *ranks = result;
     return CNN_OK;
@@ -33,6 +35,8 @@ void cnn_ranks_destroy(cnn_ranks *ranks)
         return;
     cnn_sum_finish(&ranks->sum);
     free(ranks->deal);
+    free(ranks->room);
+    free(ranks->times);
     free(ranks);
 }
 
@@ -41,6 +45,16 @@ void cnn_ranks_share(size_t *begin, size_t *end, const cnn_ranks *ranks, int ran
     size_t size = (size_t)ranks->comm->size;
     *begin = (size_t)rank * count / size;
     *end = ((size_t)rank + 1) * count / size;
+}
+
+void cnn_ranks_note(cnn_ranks *ranks, int slices, double seconds)
+{
+    enum { FIRST_STEPS = 2 };
+    double each = slices > 0 ? seconds / slices : 0.0;
+    if (slices == 0 || ++ranks->steps <= FIRST_STEPS)
+        return;
+    if (ranks->fastest == 0.0 || each < ranks->fastest)
+        ranks->fastest = each;
 }
 
 cnn_status cnn_ranks_give(const cnn_buffer *sum, cnn_tree_node node, void *user)
@@ -69,6 +83,7 @@ out:
 /* On its way to rank 0, in front of losses and hits. */
 typedef struct head {
     int32_t bad;
+    double seconds; /* that a slice took; 0: it had none */
 } head;
 
 /* The rank whose slot is looked at. */
@@ -86,8 +101,9 @@ static int owner_of(const cnn_ranks *ranks, const cnn_tally *tally, size_t step,
 }
 
 /* all: (size) of size bytes each. */
-static void merge(const cnn_ranks *ranks, cnn_tally *tally, const char *all, size_t size, int *who)
+static void merge(cnn_ranks *ranks, cnn_tally *tally, const char *all, size_t size, int *who)
 {
+    static const double forgotten = 0.9; /* of a rank without slices, which may be fast again */
     size_t slots = tally->count * tally->parts;
     for (size_t i = 0; i < slots; i++) {
         int rank = owner_of(ranks, tally, tally->from + i / tally->parts, i % tally->parts);
@@ -100,6 +116,10 @@ static void merge(const cnn_ranks *ranks, cnn_tally *tally, const char *all, siz
     for (int r = 0; r < ranks->comm->size; r++) {
         head from;
         memcpy(&from, all + (size_t)r * size, sizeof from);
+        if (from.seconds > 0.0)
+            ranks->times[r] = from.seconds;
+        else
+            ranks->times[r] *= forgotten;
         if (from.bad >= 0 && (tally->bad < 0 || from.bad < tally->bad)) {
             tally->bad = from.bad;
             *who = r;
@@ -125,12 +145,22 @@ cnn_status cnn_ranks_collect(cnn_ranks *ranks, void *things, size_t count, size_
     return status;
 }
 
+/* After the tally was read by the old deal. Rank 0 knows how long slices take. */
+static cnn_status deal_anew(cnn_ranks *ranks)
+{
+    int size = ranks->comm->size;
+    ranks->fastest = 0.0;
+    if (ranks->comm->rank == 0)
+        cnn_deal_by_time(ranks->deal, ranks->slices, ranks->times, size, ranks->room);
+    return cnn_comm_broadcast(ranks->comm, ranks->deal, ((size_t)size + 1) * sizeof *ranks->deal);
+}
+
 cnn_status cnn_ranks_gather(cnn_ranks *ranks, cnn_tally *tally, int *who)
 {
     size_t slots = tally->count * tally->parts;
     size_t losses = slots * sizeof(float), hits = slots * sizeof(uint32_t);
     size_t size = sizeof(head) + losses + hits;
-    const head mine = {tally->bad};
+    const head mine = {tally->bad, ranks->fastest};
     int32_t said[3];
     char *message = NULL, *all = NULL;
     cnn_status status = CNN_OK;
@@ -151,6 +181,8 @@ cnn_status cnn_ranks_gather(cnn_ranks *ranks, cnn_tally *tally, int *who)
     tally->bad = said[0];
     *who = said[1];
     tally->stopped = said[2] != 0;
+    if (tally->training)
+        status = deal_anew(ranks);
 out:
     free(message);
     free(all);

@@ -11,11 +11,15 @@ struct cnn_ranks {
     cnn_comm *comm;
     int slices;
     int *deal; /* (size + 1) first slice of each rank */
+    int *room; /* (size + 1) */
+    double fastest;  /* seconds a slice, of the fastest step since the tally was read last; 0: none */
+    uint64_t steps;  /* in which this rank had slices */
+    double *times;      /* (size) of rank 0: seconds that a slice took on each rank */
     cnn_sum sum;
     bool collect, stop; /* rank 0's orders behind the step that was run last */
 };
 
-/* The slices are dealt out evenly. Errors: MEMORY. */
+/* The slices are dealt out evenly, and anew when the tally is read: by how long they took. Errors: MEMORY. */
 cnn_status cnn_ranks_create(cnn_ranks **ranks, cnn_comm *comm, int slices, size_t count);
 void cnn_ranks_destroy(cnn_ranks *ranks);
 
@@ -26,6 +30,8 @@ cnn_status cnn_ranks_compare(cnn_comm *comm, const cnn_device *device, const cnn
 /* Of `count` things in a row those of a rank: *begin to *end. */
 void cnn_ranks_share(size_t *begin, size_t *end, const cnn_ranks *ranks, int rank, size_t count);
 
+/* This rank's slices of a step took so long. The first steps, which compile, do not count. */
+void cnn_ranks_note(cnn_ranks *ranks, int slices, double seconds);
 /* Takes what a node on the device is the sum of; of plan/slices.h. user: the cnn_ranks. */
 cnn_status cnn_ranks_give(const cnn_buffer *sum, cnn_tree_node node, void *user);
 /* Behind this rank's slices: the sum of all goes to the device. Rank 0's orders go with it. */
