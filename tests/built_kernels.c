@@ -178,6 +178,10 @@ static void build_class(const char *kernel_class)
     build_text(device, kinds);
     build_text(device, fusions);
     build_augmented(device);
+    leave_unless(cnn_device_use_exact(device, true) == CNN_OK);
+    build_text(device, kinds);
+    build_augmented(device);
+    leave_unless(cnn_device_use_exact(device, false) == CNN_OK);
     leave_unless(cnn_bench_measure_peaks(&peaks, device) == CNN_OK);
     cnn_device_destroy(device);
 }
