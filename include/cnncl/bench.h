@@ -6,6 +6,7 @@
 
 #include <cnncl/device.h>
 #include <cnncl/model.h>
+#include <cnncl/trainer.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -19,9 +20,10 @@ typedef struct cnn_bench_options {
     bool fuse;     /**< use the fused steps of the plan */
     uint64_t seed; /**< of the images, labels and dropout masks */
     bool peaks;    /**< measure the device's peaks, too, about half a second; else they are 0 */
+    cnn_augmentation augment; /**< what is done to the images of training: part of "gather" */
 } cnn_bench_options;
 
-/** The defaults: 256, 0, true, true, 0, true. */
+/** The defaults: 256, 0, true, true, 0, true, none. */
 CNN_API void cnn_bench_options_init(cnn_bench_options *options);
 
 /** What was measured. */

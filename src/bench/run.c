@@ -128,9 +128,23 @@ static cnn_status add_entries(cnn_bench *bench, const cnn_plan *plan)
     return CNN_OK;
 }
 
+/* Drawing the numbers is part of it, their greys but for the images' reading. */
+static cnn_status run_augment(bench_run *run)
+{
+    cnn_augment_draw *draws;
+    int n = run->pass.n;
+    cnn_status status = cnn_augment_draw_pass(&draws, &run->plan->augment, &run->pass, NULL);
+    for (int i = 0; status == CNN_OK && i <= n; i++)
+        draws[i].grey = 0.5f;
+    return status == CNN_OK ? cnn_plan_augment(run->plan, &run->source, 0, (uint32_t)n - 1, &run->pass)
+                            : status;
+}
+
 static cnn_status run_gather(bench_run *run, int step)
 {
     (void)step;
+    if (run->plan->augment.kernel.handle)
+        return run_augment(run);
     return cnn_plan_gather(run->plan, &run->source, 0, run->pass.n);
 }
 
@@ -232,11 +246,18 @@ static cnn_status run_plan(cnn_bench *bench, cnn_device *device, const cnn_model
     bench_run run = {.bench = bench};
     cnn_plan_options plan = {
         .batch = options->batch, .training = options->training, .fuse = options->fuse, .slots = 1};
+    cnn_train_options trained;
     cnn_status status = CNN_OK;
+    cnn_train_options_init(&trained);
+    trained.augment = options->augment;
+    if (cnn_augments(&trained.augment))
+        plan.trained = &trained;
     run.pass =
         (cnn_pass){.n = options->batch, .training = options->training, .seed = options->seed};
     CNN_TRY(cnn_plan_create(&run.plan, device, model->network, plan));
     CNN_TRY(cnn_plan_upload(run.plan, model));
+    if (options->training && trained.augment.mixup > 0.0)
+        CNN_TRY(cnn_softmax_shape(&run.plan->softmax, 0.0, NULL));
     CNN_TRY(make_source(&run, options->seed));
     CNN_TRY(add_entries(bench, run.plan));
     CNN_TRY(measure(&run, options->steps));

@@ -12,7 +12,11 @@ int cmd_bench(cli_options *options)
     int code = 0;
     if (options->tune)
         return cli_tune(options);
+    if (options->evaluation && cli_option_is_given(options, "augment"))
+        return cli_fail(CLI_EXIT_USAGE, "--augment and --eval exclude each other, evaluation is of "
+                                        "the images as they are: leave one out");
     cnn_bench_options_init(&chosen);
+    chosen.augment = options->train.augment;
     chosen.batch = options->train.batch;
     chosen.steps = options->steps;
     chosen.training = !options->evaluation;

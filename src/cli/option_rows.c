@@ -250,7 +250,7 @@ const cli_option_row cli_option_rows[] = {
      set_number, 0, 0, NULL},
     {"clip-norm", "N", 0, CLI_TRAIN | CLI_UPDATE | CLI_RARE, "largest norm of the gradients (default 0: any)",
      set_number, 0, 0, NULL},
-    {"augment", "LIST", 0, CLI_TRAIN, "change the images: flip,shift=2,rotate=10,...; or none",
+    {"augment", "LIST", 0, CLI_TRAIN | CLI_PLAN | CLI_BENCH, "change the images: flip,shift=2,rotate=10,...; or none",
      set_number, 0, 0, NULL},
     {"views", "K", 0, CLI_TRAIN | CLI_RARE, "change each image K times alone: what is frozen runs once on each",
      set_int, FIELD(train.views), 1, count_expected},

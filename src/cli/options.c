@@ -241,6 +241,7 @@ static int check_alone(const cli_options *options)
         {"batch", lists, "plan"},
         {"micro-batch", lists, "plan"},
         {"slices", lists, "plan"},
+        {"augment", lists, "plan"},
         {"no-fuse", lists, "plan"},
         {"recompute", trains && !resumes && options->train.freeze[0] == '\0', "freeze"},
     };

@@ -21,6 +21,8 @@ static int check_options(const cli_options *options)
     const char *other = options->trace ? "trace" : options->evaluation ? "eval" : NULL;
     if (options->steps > 0)
         other = "steps";
+    if (cli_option_is_given(options, "augment"))
+        other = "augment";
     if (!other)
         return 0;
     return cli_fail(CLI_EXIT_USAGE, "--tune and --%s exclude each other: leave one out", other);

@@ -144,6 +144,8 @@ cnn_status cnn_plan_to_text_of(char **text, cnn_device *device, const cnn_networ
     uint64_t before = device->allocated;
     cnn_plan_options made = {
         .training = true, .fuse = options->fuse, .slots = 1, .whole = options->batch};
+    if (cnn_augments(&options->augment))
+        made.trained = options;
     cnn_status status = divide(&made, network, options);
     if (status == CNN_OK)
         status = cnn_plan_create(&plan, device, network, made);
@@ -153,6 +155,9 @@ cnn_status cnn_plan_to_text_of(char **text, cnn_device *device, const cnn_networ
         snprintf(pieces, sizeof pieces, " in %d slices", made.slices);
     else if (made.batch < options->batch)
         snprintf(pieces, sizeof pieces, " in pieces of %d", made.batch);
+    if (plan->augment.kernel.handle)
+        cnn_text_append(&buffer, "Images are changed on their way in: %s %s\n",
+                        plan->augment.kernel.name, plan->augment.kernel.options);
     cnn_plan_append_steps(&buffer, plan);
     append_memory(&buffer, plan);
     cnn_text_append(&buffer,

@@ -52,6 +52,16 @@ class Bench(CommandTest):
         self.assertIs(evaluation["training"], False)
         self.assertEqual((evaluation["batch"], evaluation["steps"]), (8, 2))
 
+    def test_augmentation(self):
+        changed = self.run_command(*SMALL, "--trace", "changed.json", "--augment", "flip,color=0.2,mixup=0.3")
+        self.assertRegex(changed.stdout, r"(?m)^gather +1 +\d")
+        names = {event["name"] for event in json.loads(self.read("changed.json"))["traceEvents"]}
+        self.assertIn("augment", names)
+        plan = ["params", "--plan", "--batch", "8", *NETWORK, "--xdim", "1,8,8"]
+        self.assertIn("Images are changed on their way in: augment ",
+                      self.run_command(*plan, "--augment", "flip").stdout)
+        self.assertNotIn("changed", self.run_command(*plan).stdout)
+
     def test_fused(self):
         fused = self.document()
         self.assertLess(len(self.rows(fused, "forward")), len(LAYERS))

@@ -13,9 +13,9 @@ COMMANDS = {
              "micro-batch slices rank-timeout no-fuse model name xdim ksize cdims hdims ydim batchnorm dropout",
     "eval": "data size fit normalize skip-broken no-cache labels val-split split tta batch no-fuse json model xdim cdims",
     "predict": "data size fit normalize skip-broken no-cache labels val-split samples grid top show digits no-preprocess tta no-fuse json model xdim cdims",
-    "params": "plan batch micro-batch slices no-fuse model xdim cdims",
+    "params": "plan augment batch micro-batch slices no-fuse model xdim cdims",
     "forward": "no-fuse model xdim cdims",
-    "bench": "steps eval trace tune batch no-fuse json model name xdim ksize cdims hdims ydim batchnorm "
+    "bench": "steps eval trace tune augment batch no-fuse json model name xdim ksize cdims hdims ydim batchnorm "
              "dropout",
     "export": "format model name xdim ksize cdims hdims ydim batchnorm dropout",
     "import": "digits fit name xdim dropout normalize mean std",
@@ -54,6 +54,9 @@ WRONG = [
     ("params --batch 4", "--batch: expected --plan with it, without which it does nothing"),
     ("params --micro-batch 4", "--micro-batch: expected --plan with it"),
     ("params --no-fuse", "--no-fuse: expected --plan with it"),
+    ("params --augment flip", "--augment: expected --plan with it"),
+    ("bench --eval --augment flip", "--augment and --eval exclude each other"),
+    ("bench --tune --augment flip", "--tune and --augment exclude each other"),
     ("params --slices 2", "--slices: expected --plan with it"),
     ("train --recompute", "--recompute: expected --freeze with it, without which it does nothing"),
     ("params --plan --batch 4 --micro-batch 5", "--micro-batch: expected at most 4, .*found 5"),
