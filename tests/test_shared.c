@@ -115,6 +115,29 @@ START_TEST(a_run_goes_on_with_any_number)
 }
 END_TEST
 
+/* Kernels of another class round differently: every epoch begins and ends with the values of rank 0. */
+START_TEST(devices_of_two_kinds_work_together)
+{
+    cnn_config config = train_config(false, 0.5);
+    cnn_train_options options = run_options(0);
+    run one = {0}, two = {0};
+    const cnn_device kept = *devices[1];
+    options.slices = 4;
+    options.ema = 0.5;
+    begin(&one, &config, &options, 1);
+    check_ok(run_go(&one));
+    devices[1]->kernel_class = CNN_KERNEL_GPU;
+    snprintf(devices[1]->info.name, sizeof devices[1]->info.name, "another kind");
+    begin(&two, &config, &options, 2);
+    check_ok(run_go(&two));
+    check_models_close("two kinds", two.model, one.model, 1e-4, true);
+    run_end(&two);
+    devices[1]->kernel_class = kept.kernel_class;
+    devices[1]->info = kept.info;
+    run_end(&one);
+}
+END_TEST
+
 START_TEST(a_loss_that_is_not_finite_names_its_rank)
 {
     cnn_config config = train_config(false, 0.0);
@@ -158,6 +181,7 @@ int main(void)
     tcase_add_loop_test(tests, any_number_of_devices_gives_the_same, 0, 3);
     tcase_add_test(tests, a_slice_a_device_is_the_default);
     tcase_add_test(tests, a_run_goes_on_with_any_number);
+    tcase_add_test(tests, devices_of_two_kinds_work_together);
     tcase_add_test(tests, a_loss_that_is_not_finite_names_its_rank);
     tcase_add_test(tests, what_cannot_be_is_refused);
     return run_device_suite(suite);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/size.h"
 #include "base/status.h"
@@ -47,6 +48,50 @@ void cnn_ranks_share(size_t *begin, size_t *end, const cnn_ranks *ranks, int ran
     *end = ((size_t)rank + 1) * count / size;
 }
 
+/* The device's name ends the text. */
+static bool are_of_a_kind(const cnn_comm *comm)
+{
+    const char *first = strchr(comm->places[0].text, '(');
+    for (int r = 1; r < comm->size; r++) {
+        const char *other = strchr(comm->places[r].text, '(');
+        if (first && other && strcmp(first, other) != 0)
+            return false;
+    }
+    return true;
+}
+
+static cnn_status level(cnn_comm *comm, const cnn_buffer *buffer)
+{
+    void *values = NULL;
+    cnn_status status = CNN_OK;
+    if (!buffer->mem)
+        return CNN_OK;
+    CNN_TRY(cnn_allocate(&values, buffer->bytes, 1, "the values of rank 0"));
+    CNN_TRY(cnn_buffer_read(values, buffer, 0, buffer->bytes));
+    CNN_TRY(cnn_comm_broadcast(comm, values, buffer->bytes));
+    if (comm->rank > 0)
+        CNN_TRY(cnn_buffer_write(buffer, 0, values, buffer->bytes));
+out:
+    free(values);
+    return status;
+}
+
+cnn_status cnn_ranks_level(cnn_ranks *ranks, const cnn_plan *plan)
+{
+    const cnn_optimizer *optimizer = &plan->optimizer;
+    const cnn_buffer *const buffers[] = {&plan->parameters, &plan->statistics, &optimizer->average,
+                                         &optimizer->statistics};
+    cnn_status status = CNN_OK;
+    if (are_of_a_kind(ranks->comm))
+        return CNN_OK;
+    for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++)
+        CNN_TRY(level(ranks->comm, buffers[i]));
+    for (int i = 0; i < optimizer->class->state_count; i++)
+        CNN_TRY(level(ranks->comm, &optimizer->states[i]));
+out:
+    return status;
+}
+
 void cnn_ranks_note(cnn_ranks *ranks, int slices, double seconds)
 {
     enum { FIRST_STEPS = 2 };
@@ -71,10 +116,12 @@ cnn_status cnn_ranks_sum(cnn_ranks *ranks, cnn_slices *slices, const cnn_cut *cu
 {
     float orders[CNN_SUM_ORDERS] = {ranks->collect, ranks->stop};
     const float *total;
+    double start = cnn_seconds();
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_sum_run(&total, orders, &ranks->sum, ranks->comm, cut, ranks->deal));
     ranks->collect = orders[0] != 0.0f;
     ranks->stop = orders[1] != 0.0f;
+    ranks->summing += cnn_seconds() - start;
     status = cnn_slices_take(slices, total);
 out:
     return status;

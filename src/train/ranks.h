@@ -12,6 +12,7 @@ struct cnn_ranks {
     int slices;
     int *deal; /* (size + 1) first slice of each rank */
     int *room; /* (size + 1) */
+    double summing;  /* seconds in the sums over ranks since the pass began, waits for them included */
     double fastest;  /* seconds a slice, of the fastest step since the tally was read last; 0: none */
     uint64_t steps;  /* in which this rank had slices */
     double *times;      /* (size) of rank 0: seconds that a slice took on each rank */
@@ -26,6 +27,10 @@ void cnn_ranks_destroy(cnn_ranks *ranks);
 /* Tells everybody who is who, and compares what all ranks must have alike. Errors: ARGUMENT, RANK. */
 cnn_status cnn_ranks_compare(cnn_comm *comm, const cnn_device *device, const cnn_model *model,
                              const cnn_dataset *dataset, const cnn_train_options *options);
+
+/* Devices of several kinds round differently: where there are some, everybody's values, and the optimizer's,
+ * become rank 0's. The devices are idle. Errors: MEMORY, OPENCL, RANK. */
+cnn_status cnn_ranks_level(cnn_ranks *ranks, const cnn_plan *plan);
 
 /* Of `count` things in a row those of a rank: *begin to *end. */
 void cnn_ranks_share(size_t *begin, size_t *end, const cnn_ranks *ranks, int rank, size_t count);

@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "comm/comm.h"
 #include "optim/rate.h"
+#include "train/ranks.h"
 #include "train/trainer.h"
 
 static bool leave_callback(cnn_trainer *trainer, bool goes_on)
@@ -149,6 +150,18 @@ static cnn_feed *choose_feed(cnn_trainer *trainer)
     return &trainer->train;
 }
 
+/* How much of the time of a pass the ranks had for each other. */
+static void tell_ranks(const cnn_trainer *trainer, double before)
+{
+    const cnn_ranks *ranks = trainer->ranks;
+    double seconds = trainer->loop.sums.seconds - before;
+    if (ranks && seconds > 0.0)
+        cnn_log(CNN_LOG_DEBUG,
+                "the sums of %.3g MiB over %d ranks, with the waits for them, took %.1f%% of %.2f s",
+                (double)ranks->sum.count * sizeof(float) * 0x1p-20, ranks->comm->size,
+                100.0 * ranks->summing / seconds, seconds);
+}
+
 /* What is left of the epoch's pass. */
 static cnn_status train_epoch(cnn_epoch *epoch, cnn_trainer *trainer)
 {
@@ -157,7 +170,15 @@ static cnn_status train_epoch(cnn_epoch *epoch, cnn_trainer *trainer)
     cnn_trainer_shuffle(trainer, loop->epoch);
     loop->feed = choose_feed(trainer);
     CNN_TRY(cnn_feed_set_order(loop->feed, trainer->order, trainer->train_count));
+    double before = loop->sums.seconds;
+    if (trainer->ranks) {
+        trainer->ranks->summing = 0.0;
+        CNN_TRY(cnn_ranks_level(trainer->ranks, trainer->plan));
+    }
     status = cnn_loop_run(loop);
+    if (status == CNN_OK && trainer->ranks)
+        status = cnn_ranks_level(trainer->ranks, trainer->plan);
+    tell_ranks(trainer, before);
     trainer->train.view = -1; /* evaluations are of the images as they are */
     if (status != CNN_OK)
         goto out;
