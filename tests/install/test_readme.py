@@ -125,7 +125,7 @@ class Packages(ScriptCase):
         # Where apt-get is not there, the script prints the names.
         self.link_commands("sh")
         result = self.run_script(os.path.join(SCRIPTS, "setup.sh"), "--tests", "--bench",
-                                 "--fashion-mnist", PATH=self.bin)
+                                 "--mpi", "--fashion-mnist", PATH=self.bin)
         packages = re.findall(r"(?m)^    (\S+)$", result.stderr)
         self.assertIn("libclblast-dev", packages)
         self.assertEqual(sorted(first_column(read("docs", "dependencies.md"))), sorted(set(packages)))
