@@ -27,11 +27,29 @@ out:
     return code;
 }
 
+/* No part of the list is empty, and none would be left out. */
+static int check_list(const char *text)
+{
+    size_t length = strlen(text);
+    int parts = 1;
+    for (const char *at = text; *at; at++)
+        parts += *at == ',';
+    if (text[0] == ',' || text[length - 1] == ',' || strstr(text, ",,"))
+        return cli_fail(CLI_EXIT_USAGE,
+                        "--device: expected devices with commas between them (0,1), found '%s'",
+                        text);
+    if (parts > CLI_MAX_DEVICES)
+        return cli_fail(CLI_EXIT_USAGE, "--device: expected at most %d devices, found %d",
+                        CLI_MAX_DEVICES, parts);
+    return 0;
+}
+
 int cli_session_find_device(const cli_options *options)
 {
     const char *selectors[CLI_MAX_DEVICES];
     char *text = copy_wanted(options);
-    int count = cli_devices_split(selectors, CLI_MAX_DEVICES, text), code = 0;
+    int code = text ? check_list(text) : 0;
+    int count = code == 0 ? cli_devices_split(selectors, CLI_MAX_DEVICES, text) : 0;
     if (count > 1 && !(options->command->groups & CLI_TRAIN))
         code = cli_fail(CLI_EXIT_USAGE,
                         "--device: expected one device, found a list of %d: train alone takes "

@@ -72,6 +72,11 @@ class Devices(RankTest):
     def test_what_is_not_for_several_is_refused(self):
         self.assert_refused(["params", "--device", "0,0"], 2, "--device: expected one device, found a list of 2")
         self.assert_refused(["train", "--data", self.data, "--device", "0,99"], 3, "99")
+        for devices in (",", "0,", ",0", "0,,0"):
+            self.assert_refused(["train", "--data", self.data, "--device", devices], 2,
+                                "--device: expected devices with commas between them")
+        self.assert_refused(["train", "--data", self.data, "--device", ",".join(["0"] * 1000)], 2,
+                            "--device: expected at most [0-9]+ devices, found 1000")
         self.assert_refused([*self.training("x"), "--device", "0,0", "--micro-batch", "4"], 2,
                             "--slices and --micro-batch exclude each other")
         self.assertFalse(self.exists("x"))
