@@ -89,6 +89,9 @@ static void write_all(const cnn_plan *plan)
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         if (others[i]->mem)
             write_zeros(others[i]);
+    for (int i = 0; i < plan->step_count; i++)
+        if (plan->prepared[i].mem)
+            write_zeros(&plan->prepared[i]);
 }
 
 /* Two slices of a batch, of values that nothing else has seen. */

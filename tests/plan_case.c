@@ -108,6 +108,9 @@ static void prepare(cnn_plan *plan, const plan_case *at)
 {
     if (plan->options.training)
         fill_with_nan(&plan->gradients);
+    for (int i = 0; i < plan->step_count; i++)
+        if (plan->prepared[i].mem)
+            fill_with_nan(&plan->prepared[i]);
     check_ok(cnn_plan_upload(plan, at->model));
     write_images(plan, at);
     check_ok(cnn_buffer_write(&plan->labels, 0, at->labels, (size_t)at->n * sizeof *at->labels));

@@ -302,6 +302,8 @@ START_TEST(launchers_are_known_by_their_variables)
         {{"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"}, {"4", "2"}, 4, 2},
         {{"PMI_SIZE", "PMI_RANK"}, {"3", "0"}, 3, 0},
         {{"SLURM_NTASKS", "SLURM_PROCID"}, {"8", "7"}, 8, 7},
+        {{"SLURM_NTASKS", "SLURM_PROCID"}, {"8", "0"}, 1, 0}, /* a script of a job */
+        {{"SLURM_STEP_NUM_TASKS", "SLURM_PROCID"}, {"8", "0"}, 8, 0},
         {{"SLURM_NTASKS", "SLURM_JOB_ID"}, {"8", "7"}, 1, 0},
         {{"PMIX_RANK", "PMIX_NAMESPACE"}, {"1", "x"}, 2, 1},
         {{"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"}, {"1", "0"}, 1, 0},

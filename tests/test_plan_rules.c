@@ -188,6 +188,33 @@ START_TEST(frozen_steps_agree_with_plain_c)
 }
 END_TEST
 
+/* A batch norm without parameters is not frozen: its statistics are the batch's, and move. */
+START_TEST(moving_statistics_are_not_folded)
+{
+    random_source random = {.seed = 8};
+    cnn_network *network;
+    check_ok(cnn_network_from_text(&network, "moving",
+                                   "input(16, 6, 7)\n"
+                                   "a = Conv2d(20, 3, padding=1)\n"
+                                   "BatchNorm2d(affine=false)\n"
+                                   "ReLU()\n"
+                                   "b = Conv2d(9, 1)\n"
+                                   "AdaptiveAvgPool2d(1)\n",
+                                   "moving", NULL));
+    plan_case at = make_network_case(&random, network, BATCH);
+    const bool frozen[] = {true, false, false, false, false};
+    cnn_plan *fused = make_frozen_plan(&at, frozen, true);
+    plan_result expected = run_reference(&at), actual = run_plan(fused, &at);
+    check_close("moving", "logits", actual.logits, expected.logits,
+                (size_t)BATCH * (size_t)network->classes, transformed.logits, 1e-7);
+    check_close("moving", "statistics", actual.statistics, expected.statistics,
+                network->statistic_count, 1e-5, 1e-7);
+    cnn_plan_destroy(fused);
+    plan_case_finish(&at);
+    cnn_network_destroy(network);
+}
+END_TEST
+
 /* Multiples of a half within -1 to 1. */
 static void quantise(random_source *random, float *values, size_t count, int lowest)
 {
@@ -328,6 +355,7 @@ int main(void)
     tcase_add_loop_test(tests, fused_steps_of_other_networks_agree_with_plain_c, 0, OTHERS);
     tcase_add_loop_test(tests, evaluations_of_other_networks_agree_with_plain_c, 0, OTHERS);
     tcase_add_test(tests, frozen_steps_agree_with_plain_c);
+    tcase_add_test(tests, moving_statistics_are_not_folded);
     tcase_add_loop_test(tests, fused_steps_break_ties_as_plain_c, 0, sweep(TIED / 2, TIED));
     tcase_add_loop_test(tests, masks_may_drop_all_and_nothing, 0, 2);
     return run_device_suite(suite);

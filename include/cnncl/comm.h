@@ -40,7 +40,8 @@ CNN_API int cnn_comm_size(const cnn_comm *comm);
 /** Its number among those of this host. */
 CNN_API int cnn_comm_local_rank(const cnn_comm *comm);
 
-/** How many seconds a rank waits for another before the job ends, above 0; 300 at first. */
+/** How many seconds a rank waits for another before the job ends, above 0; 300 at first.
+ * NULL: of those that are made from now on, the devices of one process, too. */
 CNN_API void cnn_comm_set_limit(cnn_comm *comm, double seconds);
 
 #ifdef __cplusplus

@@ -55,8 +55,10 @@ int cli_session_find_device(const cli_options *options)
                         "--device: expected one device, found a list of %d: train alone takes "
                         "several",
                         count);
+    int mine = cnn_comm_local_rank(cli_ranks_comm());
     if (code == 0 && count > 0)
-        code = check_each(selectors, count);
+        code = cnn_comm_size(cli_ranks_comm()) > 1 ? check_each(&selectors[mine % count], 1)
+                                                   : check_each(selectors, count);
     free(text);
     return code;
 }

@@ -148,8 +148,8 @@ static void print_pairs(const cli_evaluation *evaluation)
         cli_print("\nConfusion: none.\n");
         return;
     }
-    cli_print("\nConfusion: the largest of %d classes%s.\n%-*s%-*simages\n",
-              evaluation->classes, evaluation->counts ? " (--json has all)" : "", width, "true", width, "predicted");
+    cli_print("\nConfusion: the largest of %d classes%s.\n%-*s%-*simages\n", evaluation->classes,
+              evaluation->counts ? " (--json has all)" : "", width, "true", width, "predicted");
     for (size_t i = 0; i < count; i++) {
         print_label(evaluation, pairs[i].label, width);
         print_label(evaluation, pairs[i].predicted, width);
@@ -213,11 +213,25 @@ static void print_json_matrix(const cli_evaluation *evaluation)
     cli_print(evaluation->counts ? "\n  ]" : "");
 }
 
+/* The largest, in the place of a matrix. */
+static void print_json_mistakes(const cli_evaluation *evaluation)
+{
+    cli_print(",\n  \"mistakes\": [");
+    for (size_t i = 0; i < evaluation->pair_count; i++) {
+        const cnn_confusion_pair *pair = &evaluation->pairs[i];
+        cli_print("%s{\"true\": %d, \"predicted\": %d, \"count\": %zu}", i ? ", " : "", pair->label,
+                  pair->predicted, pair->count);
+    }
+    cli_print("]");
+}
+
 void cli_evaluation_print_json(const cli_evaluation *evaluation)
 {
     int classes = evaluation->classes;
     cli_print("  \"confusion\": ");
     print_json_matrix(evaluation);
+    if (!evaluation->counts)
+        print_json_mistakes(evaluation);
     cli_print(",\n  \"classes\": [");
     for (int i = 0; i < classes; i++) {
         cli_print(i ? ", " : "");

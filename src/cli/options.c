@@ -243,6 +243,7 @@ static int check_alone(const cli_options *options)
         {"slices", lists, "plan"},
         {"augment", lists, "plan"},
         {"no-fuse", lists, "plan"},
+        {"exact", lists, "plan"},
         {"recompute", trains && !resumes && options->train.freeze[0] == '\0', "freeze"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)

@@ -17,17 +17,17 @@ void cli_ranks_init(void)
 int cli_ranks_begin(const cli_options *options)
 {
     int launched = cnn_comm_launched(NULL), code = 0;
+    if (options->rank_timeout > 0)
+        cnn_comm_set_limit(NULL, options->rank_timeout);
     if (launched <= 1)
         return 0;
     if (!(options->command->groups & (CLI_TRAIN | CLI_SPLIT)))
-        return cli_fail(CLI_EXIT_USAGE,
-                        "%s: expected one process, found %d ranks: train and eval alone take several: "
-                        "start it without the launcher",
-                        options->command->name, launched);
-    CLI_TRY(cli_check(cnn_comm_create(&comm)));
-    if (options->rank_timeout > 0)
-        cnn_comm_set_limit(comm, options->rank_timeout);
-out:
+        return cli_fail(
+            CLI_EXIT_USAGE,
+            "%s: expected one process, found %d ranks: train and eval alone take several: "
+            "start it without the launcher",
+            options->command->name, launched);
+    code = cli_check(cnn_comm_create(&comm));
     return code;
 }
 

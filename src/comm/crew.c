@@ -1,9 +1,10 @@
-/* Ranks that are threads of one process: a letter box for each two of them, without a copy between. */
+/* Ranks that are threads of one process: a letter box for each two of them, without a copy between.
+ */
 #include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -11,7 +12,7 @@
 #include "base/status.h"
 #include "comm/comm.h"
 
-typedef enum box_state { EMPTY, FULL, TAKEN } box_state;
+typedef enum box_state { EMPTY, FULL, COPYING, TAKEN } box_state;
 
 typedef struct box {
     box_state state;
@@ -40,10 +41,14 @@ static cnn_status wait_for(const cnn_comm *comm, const box *at, box_state state,
         end.tv_nsec -= 1000000000;
     }
     while (at->state != state) {
+        if (at->state == COPYING) { /* the data stay until that is done, whatever fails */
+            pthread_cond_wait(&all->changed, &all->lock);
+            continue;
+        }
         if (all->failed != CNN_OK)
             return cnn_fail(all->failed, "%s", all->message);
         if (pthread_cond_timedwait(&all->changed, &all->lock, &end) == ETIMEDOUT &&
-            at->state != state)
+            at->state != state && at->state != COPYING)
             return cnn_comm_fail_late(comm, peer);
     }
     return CNN_OK;
@@ -64,7 +69,7 @@ static cnn_status send(cnn_comm *comm, int to, const void *data, size_t bytes)
     at->data = data;
     set(all, at, FULL);
     cnn_status status = wait_for(comm, at, TAKEN, to);
-    at->state = EMPTY;
+    at->state = EMPTY; /* one that gives up takes its letter back */
     pthread_mutex_unlock(&all->lock);
     return status;
 }
@@ -75,6 +80,8 @@ static cnn_status receive(cnn_comm *comm, int from, void *data, size_t bytes)
     box *at = &all->boxes[from * all->size + comm->rank];
     pthread_mutex_lock(&all->lock);
     cnn_status status = wait_for(comm, at, FULL, from);
+    if (status == CNN_OK)
+        at->state = COPYING;
     pthread_mutex_unlock(&all->lock);
     if (status != CNN_OK)
         return status;
@@ -127,8 +134,8 @@ static cnn_status create_crew(crew **result, int size)
     crew *all = NULL;
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_allocate(&all, 1, sizeof *all, "the ranks"));
-    CNN_TRY(cnn_allocate(&all->boxes, (size_t)size * (size_t)size, sizeof *all->boxes,
-                         "the ranks"));
+    CNN_TRY(
+        cnn_allocate(&all->boxes, (size_t)size * (size_t)size, sizeof *all->boxes, "the ranks"));
     all->size = all->members = size;
     pthread_mutex_init(&all->lock, NULL);
     pthread_condattr_init(&monotonic);

@@ -1,4 +1,5 @@
 /* What launchers leave in the environment. */
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -18,11 +19,12 @@ int cnn_comm_launched(int *rank)
 {
     static const struct {
         const char *size, *rank;
+        bool is_job; /* a script of the job alone has them, too, as if it were the first rank */
     } launchers[] = {
-        {"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"}, /* Open MPI's */
-        {"PMI_SIZE", "PMI_RANK"},                         /* MPICH's, Intel's */
-        {"SLURM_STEP_NUM_TASKS", "SLURM_PROCID"},         /* srun */
-        {"SLURM_NTASKS", "SLURM_PROCID"},
+        {"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", false}, /* Open MPI's */
+        {"PMI_SIZE", "PMI_RANK", false}, /* MPICH's, Intel's */
+        {"SLURM_STEP_NUM_TASKS", "SLURM_PROCID", false}, /* srun */
+        {"SLURM_NTASKS", "SLURM_PROCID", true},
     };
     int number = 0, size = 1;
     for (size_t i = 0; i < sizeof launchers / sizeof launchers[0] && size <= 1; i++) {
@@ -30,7 +32,8 @@ int cnn_comm_launched(int *rank)
         if (found < 0)
             continue;
         int all = read_variable(launchers[i].size);
-        if (all < 1)
+        if (all < 1 || (launchers[i].is_job && found == 0 && !getenv("SLURM_STEP_ID") &&
+                        !getenv("SLURM_STEPID")))
             continue;
         size = all;
         number = found;

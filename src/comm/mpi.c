@@ -1,5 +1,5 @@
-/* Ranks that are processes: MPI. Messages are nonblocking and polled, so that a wait may end: its rank
- * may be gone, or the launcher, or have failed. MPI is called by the main thread alone. */
+/* Ranks that are processes: MPI. Messages are nonblocking and polled, so that a wait may end: its
+ * rank may be gone, or the launcher, or have failed. MPI is called by the main thread alone. */
 #include <errno.h>
 #include <mpi.h>
 #include <sched.h>
@@ -61,8 +61,8 @@ static cnn_status look_for_failure(const cnn_comm *comm)
     int there = 0;
     MPI_Status from;
     failure told;
-    if (comm->rank > 0 || MPI_Iprobe(MPI_ANY_SOURCE, FAILURE, MPI_COMM_WORLD, &there, &from) !=
-                              MPI_SUCCESS || !there)
+    if (comm->rank > 0 ||
+        MPI_Iprobe(MPI_ANY_SOURCE, FAILURE, MPI_COMM_WORLD, &there, &from) != MPI_SUCCESS || !there)
         return CNN_OK;
     if (MPI_Recv(&told, sizeof told, MPI_BYTE, from.MPI_SOURCE, FAILURE, MPI_COMM_WORLD,
                  MPI_STATUS_IGNORE) != MPI_SUCCESS)
@@ -145,8 +145,14 @@ static cnn_status receive(cnn_comm *comm, int from, void *data, size_t bytes)
         status = check(MPI_Irecv((char *)data + done, part_of(bytes, done), MPI_BYTE, from, DATA,
                                  MPI_COMM_WORLD, &request),
                        "MPI_Irecv");
-        if (status == CNN_OK)
-            status = wait_for(comm, &request, from);
+        if (status != CNN_OK)
+            break;
+        status = wait_for(comm, &request, from);
+        if (status != CNN_OK &&
+            request != MPI_REQUEST_NULL) { /* the memory is the caller's again */
+            (void)MPI_Cancel(&request);
+            (void)MPI_Wait(&request, MPI_STATUS_IGNORE);
+        }
     }
     return status;
 }
@@ -189,6 +195,9 @@ static void end(cnn_comm *comm, int code, const char *message)
     if (comm->rank > 0) {
         abort_job(comm, CNN_ERROR_RANK, message);
         wait_to_be_ended(comm);
+        if ((long)getppid() == ((const mpi_state *)comm->state)->launcher) /* nobody else says it */
+            fprintf(stderr, "cnn-cl: %s: %s\n", comm->places[comm->rank].text,
+                    message ? message : "");
     }
     (void)MPI_Abort(MPI_COMM_WORLD, code);
     _exit(code);
@@ -220,10 +229,11 @@ cnn_status cnn_mpi_create(cnn_comm **comm, int launched)
     CNN_TRY(check(MPI_Comm_rank(MPI_COMM_WORLD, &rank), "MPI_Comm_rank"));
     CNN_TRY(check(MPI_Comm_size(MPI_COMM_WORLD, &size), "MPI_Comm_size"));
     if (size == 1) {
-        status = cnn_fail(CNN_ERROR_ARGUMENT,
-                          "started as one of %d ranks: expected the launcher of %s, which this cnn-cl "
-                          "was built with, found another one's: use its mpirun",
-                          launched, cnn_comm_library());
+        status =
+            cnn_fail(CNN_ERROR_ARGUMENT,
+                     "started as one of %d ranks: expected the launcher of %s, which this cnn-cl "
+                     "was built with, found another one's: use its mpirun",
+                     launched, cnn_comm_library());
         (void)MPI_Finalize();
         return status;
     }

@@ -18,7 +18,8 @@ typedef struct product {
 typedef struct pointwise_op {
     cnn_op op;
     product forward, backward;
-    int items; /* of the weights' gradient, of a whole batch */
+    size_t most; /* work-items: part of the order of the weights' gradient */
+    int items;   /* of the weights' gradient, of a whole batch */
 } pointwise_op;
 
 enum { PACK, FORWARD, GRADIENT, REDUCE, PACK_TURNED, BACKWARD };
@@ -65,15 +66,18 @@ static size_t count_pixels(const cnn_op *op, int n)
  * own, which the weights' gradient writes and reads. */
 enum { LEAST_PIXELS = 32, LEAST_FOR_SUMS = 192 };
 
-/* Some work-items for each compute unit; a number that is part of the order of the weights'
- * gradient. */
-static int items_of(const cnn_op *op, int n, size_t least)
+/* Some for each compute unit; on a device that is to be exact as many as on any other. */
+static size_t most_items(const cnn_device *device)
 {
     enum { PER_UNIT = 8, EXACT = 16 };
+    return device->exact ? EXACT : (size_t)device->info.compute_units * PER_UNIT;
+}
+
+static int items_of(const cnn_op *op, int n, size_t least)
+{
+    const pointwise_op *conv = (const pointwise_op *)op;
     size_t enough = cnn_divide_up(count_pixels(op, n), least);
-    size_t units = (size_t)op->device->info.compute_units;
-    size_t most = op->device->exact ? EXACT : units * PER_UNIT;
-    return (int)(enough < most ? enough : most);
+    return (int)(enough < conv->most ? enough : conv->most);
 }
 
 static cnn_status init(cnn_op *op)
@@ -89,6 +93,7 @@ static cnn_status init(cnn_op *op)
     init_product(&conv->backward, op, layer->out.c, layer->in.c);
     CNN_TRY(add_kernels(op, &conv->forward, OF_LAYER, epilogue));
     CNN_TRY(add_kernels(op, &conv->backward, OF_INPUT_GRADIENT, ""));
+    conv->most = most_items(op->device);
     conv->items = items_of(op, op->batch, LEAST_FOR_SUMS);
     size_t rows = cnn_round_up((size_t)layer->in.c, (size_t)forward->rows) + 1;
     size_t columns = cnn_round_up((size_t)layer->out.c, (size_t)forward->wide * LANES);

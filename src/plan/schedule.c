@@ -58,7 +58,9 @@ static const cnn_layer *only_reader(const search *at, const cnn_layer *layer)
 /* Can the rule's op do the layer in a chain of others? */
 static bool takes(const search *at, const cnn_rule *rule, const cnn_layer *layer)
 {
-    bool trains = !at->options.evaluation && at->schedule->wants_gradient[layer->index + 1];
+    bool moves = layer->statistic_count > 0 && !is_frozen(at, layer);
+    bool trains =
+        !at->options.evaluation && (moves || at->schedule->wants_gradient[layer->index + 1]);
     /* With a backward it normalises a training batch by its own statistics. */
     return rule->op->backward ? !(layer->statistic_count > 0 && is_frozen(at, layer)) : !trains;
 }

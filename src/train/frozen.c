@@ -1,5 +1,5 @@
-/* What is frozen at the network's beginning gives the same for a sample each time, or for each of its
- * views: it is computed once, and training goes on from there. */
+/* What is frozen at the network's beginning gives the same for a sample each time, or for each of
+ * its views: it is computed once, and training goes on from there. */
 #include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -15,7 +15,7 @@ static uint64_t count_samples(const cnn_trainer *trainer)
 {
     const cnn_dataset *dataset = trainer->dataset;
     uint64_t train = cnn_dataset_count(dataset, CNN_SPLIT_TRAIN);
-    return (uint64_t)(trainer->options.views + 1) * train +
+    return ((uint64_t)cnn_trainer_view_count(trainer) + 1) * train +
            cnn_dataset_count(dataset, CNN_SPLIT_VAL) + cnn_dataset_count(dataset, CNN_SPLIT_TEST);
 }
 
@@ -182,7 +182,12 @@ cnn_status cnn_trainer_plan_frozen(cnn_plan **plan, const cnn_trainer *trainer, 
                                 .frozen = trainer->frozen,
                                 .part = CNN_PART_FROZEN,
                                 .trained = &trainer->options};
-    cnn_status status = cnn_plan_create(plan, trainer->device, trainer->model->network, options);
+    cnn_device *device = trainer->device;
+    bool before = device->exact; /* of what was made since the trainer */
+    cnn_status status = cnn_device_use_exact(device, trainer->options.exact);
+    if (status == CNN_OK)
+        status = cnn_plan_create(plan, device, trainer->model->network, options);
+    device->exact = before;
     return status == CNN_OK ? cnn_plan_upload(*plan, trainer->model) : status;
 }
 
@@ -196,7 +201,7 @@ cnn_status cnn_trainer_keep(cnn_trainer *trainer, cnn_tick tick)
 {
     keeping at = {.trainer = trainer, .tick = tick, .start = cnn_seconds()};
     cnn_feed *feeds[] = {&trainer->train, &trainer->val, &trainer->test};
-    int views = trainer->options.views;
+    int views = cnn_trainer_view_count(trainer);
     cnn_status status = CNN_OK;
     if (!trainer->keeps || trainer->kept)
         return CNN_OK;

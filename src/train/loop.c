@@ -163,7 +163,8 @@ static cnn_status run_slices(loop_run *run, cnn_pass *pass, size_t index)
     CNN_TRY(cnn_slices_end(&plan->slices));
     if (!ranks)
         return CNN_OK;
-    cnn_ranks_note(ranks, end - begin, cnn_seconds() - start); /* it was waited for */
+    if (cut.samples == cnn_feed_batch_size(run->loop->feed, 0)) /* not of a short one, the last */
+        cnn_ranks_note(ranks, end - begin, cnn_seconds() - start); /* it was waited for */
     give_orders(run);
     status = cnn_ranks_sum(ranks, &plan->slices, &cut);
 out:

@@ -1,5 +1,6 @@
 #include "train/ranks.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -150,7 +151,9 @@ static int owner_of(const cnn_ranks *ranks, const cnn_tally *tally, size_t step,
 /* all: (size) of size bytes each. */
 static void merge(cnn_ranks *ranks, cnn_tally *tally, const char *all, size_t size, int *who)
 {
-    static const double forgotten = 0.9; /* of a rank without slices, which may be fast again */
+    /* Of a rank without slices, which may be fast again: seconds a read, so that what a trial may
+     * cost comes rarely. */
+    static const double forgotten = 0.002, least_kept = 0.9;
     size_t slots = tally->count * tally->parts;
     for (size_t i = 0; i < slots; i++) {
         int rank = owner_of(ranks, tally, tally->from + i / tally->parts, i % tally->parts);
@@ -166,7 +169,7 @@ static void merge(cnn_ranks *ranks, cnn_tally *tally, const char *all, size_t si
         if (from.seconds > 0.0)
             ranks->times[r] = from.seconds;
         else
-            ranks->times[r] *= forgotten;
+            ranks->times[r] = fmax(ranks->times[r] - forgotten, least_kept * ranks->times[r]);
         if (from.bad >= 0 && (tally->bad < 0 || from.bad < tally->bad)) {
             tally->bad = from.bad;
             *who = r;
@@ -174,7 +177,8 @@ static void merge(cnn_ranks *ranks, cnn_tally *tally, const char *all, size_t si
     }
 }
 
-cnn_status cnn_ranks_collect(cnn_ranks *ranks, void *things, size_t count, size_t bytes, size_t step)
+cnn_status cnn_ranks_collect(cnn_ranks *ranks, void *things, size_t count, size_t bytes,
+                             size_t step)
 {
     cnn_comm *comm = ranks->comm;
     cnn_status status = CNN_OK;

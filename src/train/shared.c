@@ -1,5 +1,5 @@
-/* A trainer over several ranks: processes, or devices of this one, each with a trainer and a thread of
- * its own. */
+/* A trainer over several ranks: processes, or devices of this one, each with a trainer and a thread
+ * of its own. */
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/size.h"
 #include "base/status.h"
 #include "train/options.h"
 #include "train/ranks.h"
@@ -65,7 +66,28 @@ static cnn_status compare_options(cnn_comm *comm, const cnn_train_options *optio
     return status;
 }
 
-/* Sizes and labels: images are many. */
+/* Of the training images: all are many. */
+static cnn_status compare_images(cnn_comm *comm, const cnn_dataset *dataset)
+{
+    enum { MOST = 256 };
+    const int *shape = cnn_dataset_shape(dataset);
+    size_t size = cnn_shape_count((cnn_shape){shape[0], shape[1], shape[2]});
+    size_t count = cnn_dataset_count(dataset, CNN_SPLIT_TRAIN), taken = cnn_smaller(count, MOST);
+    uint8_t *images = NULL;
+    cnn_status status = CNN_OK;
+    if (taken == 0)
+        return CNN_OK;
+    CNN_TRY(cnn_allocate(&images, taken, size, "images to compare"));
+    for (size_t i = 0; i < taken; i++)
+        CNN_TRY(cnn_dataset_read(images + i * size, dataset, CNN_SPLIT_TRAIN, i * count / taken));
+    status = compare_hash(comm, "images of the data set (some, as they were prepared)", images,
+                          taken * size);
+out:
+    free(images);
+    return status;
+}
+
+/* Sizes, labels, some of the images. */
 static cnn_status compare_data(cnn_comm *comm, const cnn_dataset *dataset)
 {
     const int *shape = cnn_dataset_shape(dataset);
@@ -79,6 +101,7 @@ static cnn_status compare_data(cnn_comm *comm, const cnn_dataset *dataset)
         CNN_TRY(compare_hash(comm, "labels of the data set",
                              cnn_dataset_labels(dataset, (cnn_split)split),
                              cnn_dataset_count(dataset, (cnn_split)split) * sizeof(uint16_t)));
+    status = compare_images(comm, dataset);
 out:
     return status;
 }
@@ -92,6 +115,9 @@ cnn_status cnn_ranks_compare(cnn_comm *comm, const cnn_device *device, const cnn
     CNN_TRY(compare_network(comm, model->network));
     CNN_TRY(compare_options(comm, options));
     CNN_TRY(compare_data(comm, dataset));
+    CNN_TRY(cnn_comm_compare(comm, "normalisation of pixels",
+                             model->normalization.text ? model->normalization.text : "none",
+                             same_everywhere));
     status = compare_hash(comm, "weights", model->parameters,
                           model->network->parameter_count * sizeof(float));
 out:
@@ -140,16 +166,14 @@ out:
     return status;
 }
 
-static cnn_status create_on_devices(cnn_trainer **trainer, double limit, cnn_device *const *devices,
-                                    int count, cnn_model *model, const cnn_dataset *dataset,
+static cnn_status create_on_devices(cnn_trainer **trainer, cnn_device *const *devices, int count,
+                                    cnn_model *model, const cnn_dataset *dataset,
                                     const cnn_train_options *options)
 {
     cnn_comm **comms = NULL;
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_allocate(&comms, (size_t)count, sizeof(cnn_comm *), "the devices"));
     CNN_TRY(cnn_crew_create(comms, count));
-    for (int i = 0; i < count; i++)
-        cnn_comm_set_limit(comms[i], limit);
     status = cnn_trainer_create_rank(trainer, comms[0], devices[0], model, dataset, options);
     if (status != CNN_OK) {
         for (int i = 0; i < count; i++)
@@ -176,21 +200,23 @@ cnn_status cnn_trainer_create_shared(cnn_trainer **trainer, cnn_comm *comm,
     CNN_NEED(trainer, devices, model, dataset, options);
     *trainer = NULL;
     if (device_count < 1)
-        return cnn_fail(CNN_ERROR_ARGUMENT, "cnn_trainer_create_shared: expected 1 device or more, "
-                                            "found %d", device_count);
+        return cnn_fail(CNN_ERROR_ARGUMENT,
+                        "cnn_trainer_create_shared: expected 1 device or more, "
+                        "found %d",
+                        device_count);
     for (int i = 0; i < device_count; i++)
         CNN_NEED(devices[i]);
     bool shared = cnn_comm_size(comm) > 1;
     if (shared && device_count > 1)
-        return cnn_fail(CNN_ERROR_ARGUMENT,
-                        "--device: expected one device for each of the %d ranks, found %d: start more "
-                        "ranks instead",
-                        comm->size, device_count);
+        return cnn_fail(
+            CNN_ERROR_ARGUMENT,
+            "--device: expected one device for each of the %d ranks, found %d: start more "
+            "ranks instead",
+            comm->size, device_count);
     if (device_count > 1)
-        return create_on_devices(trainer, comm ? comm->limit : 300.0, devices, device_count, model,
-                                 dataset, options);
-    cnn_status status = cnn_trainer_create_rank(trainer, shared ? comm : NULL, devices[0], model,
-                                                dataset, options);
+        return create_on_devices(trainer, devices, device_count, model, dataset, options);
+    cnn_status status =
+        cnn_trainer_create_rank(trainer, shared ? comm : NULL, devices[0], model, dataset, options);
     if (status != CNN_OK || !shared)
         return status;
     status = cnn_ranks_compare(comm, devices[0], model, dataset, &(*trainer)->options);
@@ -227,13 +253,12 @@ cnn_status cnn_trainer_start_workers(cnn_trainer *trainer)
 /* One that hangs in its driver is left behind: nothing ends a thread. */
 void cnn_trainer_join_workers(cnn_trainer *trainer)
 {
-    static const double patience = 10.0; /* seconds, behind a failure */
+    static const double patience = 10.0; /* seconds: all have met for the last time */
     const struct timespec nap = {.tv_nsec = 1000000};
     double start = cnn_seconds();
     for (int i = 0; i < trainer->worker_count; i++) {
         cnn_worker *worker = &trainer->workers[i];
-        while (worker->started && !atomic_load(&worker->over) &&
-               cnn_seconds() - start < patience + trainer->comm->limit)
+        while (worker->started && !atomic_load(&worker->over) && cnn_seconds() - start < patience)
             nanosleep(&nap, NULL);
         if (worker->started && atomic_load(&worker->over)) {
             pthread_join(worker->thread, NULL);
@@ -254,8 +279,10 @@ cnn_status cnn_trainer_resume_workers(cnn_trainer *trainer, const cnn_checkpoint
 
 void cnn_trainer_finish_workers(cnn_trainer *trainer)
 {
+    bool hangs = false;
     for (int i = 0; i < trainer->worker_count; i++) {
         cnn_worker *worker = &trainer->workers[i];
+        hangs = hangs || worker->started;
         if (worker->started)
             continue; /* it hangs, and uses all of it */
         cnn_trainer_destroy(worker->trainer);
@@ -264,5 +291,6 @@ void cnn_trainer_finish_workers(cnn_trainer *trainer)
     }
     if (trainer->owns_comm)
         cnn_comm_end(trainer->comm, 0, NULL);
-    free(trainer->workers);
+    if (!hangs)
+        free(trainer->workers);
 }

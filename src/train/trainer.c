@@ -19,7 +19,7 @@ static bool must_stream(const cnn_trainer *trainer, size_t sample)
     uint64_t test = cnn_feed_resident_bytes(trainer->dataset, CNN_SPLIT_TEST, sample);
     uint64_t val = cnn_feed_resident_bytes(trainer->dataset, CNN_SPLIT_VAL, sample);
     uint64_t largest = train > test ? train : test;
-    double views = trainer->keeps ? trainer->options.views : 0.0;
+    double views = trainer->keeps ? cnn_trainer_view_count(trainer) : 0.0;
     double left = (double)info->memory - (double)trainer->device->allocated;
     largest = largest > val ? largest : val;
     return largest > info->max_allocation ||
@@ -51,10 +51,10 @@ static cnn_status init_feeds(cnn_trainer *trainer)
     CNN_TRY(init_feed(&trainer->train, trainer, CNN_SPLIT_TRAIN));
     CNN_TRY(init_feed(&trainer->test, trainer, CNN_SPLIT_TEST));
     CNN_TRY(init_feed(&trainer->val, trainer, CNN_SPLIT_VAL));
-    if (trainer->keeps && trainer->options.views > 0)
-        CNN_TRY(cnn_allocate(&trainer->views, (size_t)trainer->options.views, sizeof(cnn_feed),
+    if (trainer->keeps && cnn_trainer_view_count(trainer) > 0)
+        CNN_TRY(cnn_allocate(&trainer->views, (size_t)cnn_trainer_view_count(trainer), sizeof(cnn_feed),
                              "the views"));
-    for (int i = 0; trainer->views && i < trainer->options.views; i++)
+    for (int i = 0; trainer->views && i < cnn_trainer_view_count(trainer); i++)
         CNN_TRY(init_feed(&trainer->views[i], trainer, CNN_SPLIT_TRAIN));
 out:
     return status;
@@ -125,7 +125,7 @@ static cnn_status shape_loss(cnn_trainer *trainer)
     if (options->balanced_classes)
         CNN_TRY(balance(trainer));
     trainer->train.weights = trainer->weights;
-    for (int i = 0; trainer->views && i < options->views; i++)
+    for (int i = 0; trainer->views && i < cnn_trainer_view_count(trainer); i++)
         trainer->views[i].weights = trainer->weights;
     if (trainer->weights || options->label_smoothing > 0.0 || options->augment.mixup > 0.0)
         status = cnn_softmax_shape(&trainer->plan->softmax, options->label_smoothing,
@@ -207,6 +207,11 @@ static cnn_status choose_slices(cnn_trainer *trainer)
     if (options->slices == 0)
         options->slices = ranks < options->batch ? ranks : options->batch;
     CNN_TRY(cnn_slices_check(options->slices, options->batch, options->micro_batch));
+    if (ranks > 1 && options->micro_batch > 0 && options->micro_batch < options->batch)
+        return cnn_fail(CNN_ERROR_ARGUMENT,
+                        "--micro-batch: expected one rank, found %d, whose slices go through their "
+                        "devices at once: leave it out and give more --slices",
+                        ranks);
     if (ranks > 1)
         status = cnn_ranks_create(&trainer->ranks, trainer->comm, options->slices,
                                   network->parameter_count + network->statistic_count);
@@ -219,6 +224,7 @@ cnn_status cnn_trainer_create_rank(cnn_trainer **trainer, cnn_comm *comm, cnn_de
                                    const cnn_train_options *options)
 {
     uint64_t before = device->allocated;
+    bool exact_before = device->exact;
     int piece;
     cnn_status status = CNN_OK;
     cnn_trainer *result = NULL;
@@ -246,6 +252,7 @@ cnn_status cnn_trainer_create_rank(cnn_trainer **trainer, cnn_comm *comm, cnn_de
     *trainer = result;
     return CNN_OK;
 out:
+    device->exact = exact_before;
     cnn_trainer_destroy(result);
     return status;
 }
@@ -265,7 +272,7 @@ void cnn_trainer_destroy(cnn_trainer *trainer)
     cnn_feed_finish(&trainer->train);
     cnn_feed_finish(&trainer->test);
     cnn_feed_finish(&trainer->val);
-    for (int i = 0; trainer->views && i < trainer->options.views; i++)
+    for (int i = 0; trainer->views && i < cnn_trainer_view_count(trainer); i++)
         cnn_feed_finish(&trainer->views[i]);
     free(trainer->views);
     cnn_plan_destroy(trainer->plan);

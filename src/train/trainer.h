@@ -40,7 +40,7 @@ struct cnn_trainer {
     bool kept;    /* the rows are there */
     cnn_plan *plan;
     cnn_feed train, test, val;
-    cnn_feed *views; /* (options.views) of rows, the training split's; NULL: none are kept */
+    cnn_feed *views; /* (cnn_trainer_view_count()) of rows, the training split's; NULL: none are kept */
     size_t train_count, val_count;  /* trained on; validated by, of whichever split */
     size_t held_count;              /* of the training split, held out to validate */
     uint32_t *members;              /* (train_count + held_count): first those trained on */
@@ -77,6 +77,12 @@ void cnn_trainer_finish_workers(cnn_trainer *trainer);
 cnn_status cnn_trainer_freeze(cnn_trainer *trainer);
 /* A plan of the layers that are computed once, for n samples in a pass. */
 cnn_status cnn_trainer_plan_frozen(cnn_plan **plan, const cnn_trainer *trainer, int n);
+/* The views of each image that training meets: an epoch has one. */
+static inline int cnn_trainer_view_count(const cnn_trainer *trainer)
+{
+    const cnn_train_options *options = &trainer->options;
+    return options->views < options->epochs ? options->views : options->epochs;
+}
 /* Sets the filters of the layer that --whiten names in the model; nothing where it names none. Errors:
  * ARGUMENT (there is none such, or its shape does not allow it), FILE, DATA, MEMORY. */
 cnn_status cnn_trainer_whiten(cnn_trainer *trainer);

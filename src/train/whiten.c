@@ -264,6 +264,9 @@ cnn_status cnn_trainer_whiten(cnn_trainer *trainer)
     find_directions(&at);
     sort_directions(&at);
     write_filters(&at);
+    cnn_log(CNN_LOG_INFO,
+            "%s begins as what whitens patches of the training images, whatever it was",
+            at.layer->name);
 out:
     free(at.covariance);
     free(at.vectors);

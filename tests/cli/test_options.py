@@ -11,7 +11,7 @@ COMMANDS = {
     "train": "data size fit normalize skip-broken no-cache labels out init freeze lr-scale whiten recompute epochs lr print-every val-split early-stop checkpoint-every "
              "checkpoint-steps resume resume-from log-json stream no-clobber trust-device batch "
              "micro-batch slices rank-timeout no-fuse model name xdim ksize cdims hdims ydim batchnorm dropout",
-    "eval": "data size fit normalize skip-broken no-cache labels val-split split tta batch no-fuse json model xdim cdims",
+    "eval": "data size fit normalize skip-broken no-cache labels val-split split tta rank-timeout batch no-fuse json model xdim cdims",
     "predict": "data size fit normalize skip-broken no-cache labels val-split samples grid top show digits no-preprocess tta no-fuse json model xdim cdims",
     "params": "plan augment batch micro-batch slices no-fuse model xdim cdims",
     "forward": "no-fuse model xdim cdims",
@@ -144,6 +144,10 @@ WRONG = [
     ("eval --views 3", "--views is no option of the command eval"),
     ("eval --augment flip", "--augment is no option of the command eval"),
     ("train --ema 1", r"--ema: expected a number in \[0, 1\), found '1'"),
+    ("params --exact", "--exact: expected --plan with it, without which it does nothing"),
+    ("doctor --exact --json", "--json and --exact exclude each other"),
+    ("doctor --exact --net lenet5", "--net and --exact exclude each other"),
+    ("doctor --exact --batch 4", "--batch and --exact exclude each other"),
     ("train --recipe nope", "no recipe is called 'nope' in .*: expected cifar94, finetune, folder, mnist99;"),
     ("train --recipe ./nope", r"--recipe: \./nope: cannot be opened"),
     ("train --recipe /dev/null", "--recipe: /dev/null: expected a regular file"),

@@ -86,7 +86,7 @@ class Devices(RankTest):
             self.skipTest("MPI is built in")
         for size, rank in (("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"), ("PMI_SIZE", "PMI_RANK"),
                            ("SLURM_NTASKS", "SLURM_PROCID")):
-            first = environment(**{size: "2", rank: "0"})
+            first = environment(**{size: "2", rank: "0", "SLURM_STEP_ID": "0"})
             self.assert_refused(self.training("x"), 2, "started as one of 2 ranks: expected a cnn-cl with MPI", env=first)
             second = self.run_command(*self.training("x"), code=2, env=environment(**{size: "2", rank: "1"}))
             self.assertEqual(second.stdout + second.stderr, "")

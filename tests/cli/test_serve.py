@@ -116,10 +116,20 @@ class Serve(WithServer):
             return text + line.encode() + b"--\r\n"
         image, note = (b'name="file"; filename="x.pgm"', quarter(2, 24)), (b'name="note"', b"\r\n--b-0-x\r\n")
         kind = {"Content-Type": "multipart/form-data; boundary=b-0-u"}
-        for body in form(image), form(note, image), form(image, note):
+        named = (b'name="filename"', b"x.pgm")
+        spaced = (b'name="file"; FileName*=UTF-8\'\'x.pgm', image[1])
+        near = (b'name="a"; filename="a;b.pgm"', image[1])
+        for body in (form(image), form(note, image), form(image, note), form(named, image), form(spaced), form(near),
+                     form(image).replace(b"--b-0-u\r", b"--b-0-u \t\r")):
             status, _, answer = self.server.ask("POST", "/predict", body, kind)
             self.assertEqual((status, json.loads(answer)["label"]), (200, 2))
-        for body in form(note), form(image)[:-20], form(image).split(b"P5")[0]:
+        # Bytes of the file that begin as the boundary does: its line is another.
+        head, pixels = image[1][:-24 * 24], image[1][-24 * 24:]
+        body = head + b"\r\n--xyz" + pixels[7:]
+        status, _, answer = self.server.ask("POST", "/predict", form((image[0], body), line="--x"),
+                                            {"Content-Type": "multipart/form-data; boundary=x"})
+        self.assertEqual((status, json.loads(answer)["label"]), (200, 2))
+        for body in form(note), form(named), form(image)[:-20], form(image).split(b"P5")[0]:
             self.assert_error(self.server.ask("POST", "/predict", body, kind), 400,
                               "expected a form with a whole file, or an image alone as the request's body")
         self.assert_error(self.server.ask("POST", "/predict", form((image[0], b"none")), kind), 415, "image")
