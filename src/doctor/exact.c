@@ -116,9 +116,9 @@ static cnn_status take_hash(exact_run *run)
     const cnn_network *network = run->model->network;
     cnn_hasher *hasher = NULL;
     cnn_status status = CNN_OK;
-    bool averaged = run->plan->optimizer.average.mem != NULL;
+    int sets = run->plan->optimizer.average.mem ? 2 : 1;
     CNN_TRY(cnn_hasher_create(&hasher));
-    for (int i = 0; i <= averaged; i++) {
+    for (int i = 0; i < sets; i++) {
         cnn_plan_show_average(run->plan, i == 1);
         CNN_TRY(cnn_plan_download(run->model->parameters, run->model->statistics, run->plan));
         cnn_hasher_add(hasher, run->model->parameters, network->parameter_count * sizeof(float));
