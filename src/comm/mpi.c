@@ -195,9 +195,6 @@ static void end(cnn_comm *comm, int code, const char *message)
     if (comm->rank > 0) {
         abort_job(comm, CNN_ERROR_RANK, message);
         wait_to_be_ended(comm);
-        if ((long)getppid() == ((const mpi_state *)comm->state)->launcher) /* nobody else says it */
-            fprintf(stderr, "cnn-cl: %s: %s\n", comm->places[comm->rank].text,
-                    message ? message : "");
     }
     (void)MPI_Abort(MPI_COMM_WORLD, code);
     _exit(code);

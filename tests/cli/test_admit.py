@@ -13,7 +13,7 @@ from support import CLASSES, CNN_CL, TRAINING, CommandTest, environment, kernels
 class Training(CommandTest):
     """The fast check before training."""
 
-    FAULT = ("gather.cl", "/ 255.0f", "/ 256.0f")
+    FAULT = ("gather.cl", "of_255((float)source[p])", "((float)source[p] / 256.0f)")
     PIECE = ("optimizer.cl", "sum[i] + gradients[i]", "gradients[i]")
 
     def setUp(self):
@@ -117,7 +117,7 @@ class Training(CommandTest):
     def test_the_doctors_word_counts(self):
         network = [*TRAINING[:8], "--xdim", "1,8,8"]
         self.run_command("doctor", *network, env=self.env)
-        self.assertEqual(len(os.listdir(self.cache)), 8)  # fused and plain; in pieces; images changed
+        self.assertEqual(len(os.listdir(self.cache)), 16)  # fused and plain; in pieces; images changed; other losses
         for options in [], ["--micro-batch", "8"], ["--augment", "flip"]:
             self.assert_checked(self.train("run", "-v", *options, env=self.env), checked=False)
 
