@@ -5,6 +5,7 @@
 #define CNNCL_COMM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include <cnncl/error.h>
 
@@ -27,6 +28,9 @@ CNN_API int cnn_comm_launched(int *rank);
  * process, in its main thread. Errors: ARGUMENT (there are several, and the library was built without
  * MPI, or with another one than the launcher's), MEMORY. */
 CNN_API cnn_status cnn_comm_create(cnn_comm **comm);
+/** Ranks of this process, each to be used by a thread of its own: comms (size), to be ended each. Errors:
+ * MEMORY. */
+CNN_API cnn_status cnn_crew_create(cnn_comm **comms, int size);
 /** Ends the work of this rank. code 0: waits for the others, and frees it. Else the whole job ends: rank
  * 0 ends all processes with this exit code; another rank hands its message to rank 0, which fails with
  * it, and waits to be ended. Where there are several processes it does not return then. NULL is no
@@ -43,6 +47,14 @@ CNN_API int cnn_comm_local_rank(const cnn_comm *comm);
 /** How many seconds a rank waits for another before the job ends, above 0; 300 at first.
  * NULL: of those that are made from now on, the devices of one process, too. */
 CNN_API void cnn_comm_set_limit(cnn_comm *comm, double seconds);
+
+/** Is what every rank has the same as rank 0's? what names it. All ranks call it. Errors, on all ranks:
+ * ARGUMENT, with the rank that differs, what is expected and what was found, and the advice; RANK. */
+CNN_API cnn_status cnn_comm_compare(cnn_comm *comm, const char *what, const char *value,
+                                    const char *advice);
+/** Brings what a rank other than 0 has to rank 0: both call it. *data (*bytes) is that rank's own; on rank
+ * 0 it is allocated here, to be freed with free(), and NULL after a failure. Errors: MEMORY, RANK. */
+CNN_API cnn_status cnn_comm_bring(void **data, size_t *bytes, cnn_comm *comm, int from);
 
 #ifdef __cplusplus
 }

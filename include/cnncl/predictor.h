@@ -55,9 +55,13 @@ CNN_API cnn_status cnn_predictor_evaluate(cnn_evaluation *evaluation, cnn_predic
 /** From now on cnn_predictor_evaluate() and cnn_predictor_evaluate_samples() of this data set share the
  * work with the predictors of the other ranks, which make the same calls: all have the evaluation, rank
  * 0 alone has the predictions. comm must outlive the predictor. Errors: ARGUMENT (the ranks differ in
- * version, network, data or weights; CNN_TTA_FLIP is set, which is one rank's), RANK, MEMORY. */
+ * version, network, data or weights), RANK, MEMORY. */
 CNN_API cnn_status cnn_predictor_share(cnn_predictor *predictor, cnn_comm *comm,
                                        const cnn_dataset *dataset);
+/** For ranks that share other work with a model: tells all who is who, and refuses a rank with another
+ * version, network or weights. All ranks call it. Errors, on all: ARGUMENT, RANK. */
+CNN_API cnn_status cnn_model_compare(const cnn_model *model, cnn_comm *comm,
+                                     const cnn_device *device);
 
 /** The same, and what each sample is taken for: predictions (N) of the split's N samples, in their
  * order. After a failure their values are undefined. */

@@ -26,26 +26,38 @@ static void print_json(const cnn_evaluation *result, const cli_evaluation *class
     cli_print("\n}\n");
 }
 
+/* What all ranks work on, and rank 0's results. */
+typedef struct job {
+    const cli_session *session;
+    const cli_options *options;
+    cnn_evaluation *result;
+    cli_evaluation *classes;
+} job;
+
 /* The result, and what was taken for what. */
-static int evaluate(cnn_evaluation *result, cli_evaluation *classes, const cli_session *session,
-                    const cli_options *options)
+static int evaluate(cnn_comm *comm, cnn_device *device, void *user)
 {
+    const job *all = user;
+    const cli_options *options = all->options;
+    const cnn_dataset *dataset = all->session->dataset;
+    cli_session own = *all->session;
     cnn_predictor *predictor = NULL;
-    size_t count = cnn_dataset_count(session->dataset, options->split);
-    cnn_prediction *predictions = cli_allocate(count, sizeof *predictions);
+    cnn_evaluation result;
+    cnn_prediction *predictions =
+        cli_allocate(cnn_dataset_count(dataset, options->split), sizeof *predictions);
     int code = predictions ? 0 : CLI_EXIT_FAILURE;
     CLI_TRY(code);
-    CLI_TRY(cli_session_create_predictor(&predictor, session, options,
-                                         (size_t)options->train.batch));
-    if (cli_ranks_comm())
-        CLI_TRY(cli_check(cnn_predictor_share(predictor, cli_ranks_comm(), session->dataset)));
-    CLI_TRY(cli_check(cnn_predictor_evaluate_samples(result, predictions, predictor,
-                                                     session->dataset, options->split)));
-    if (cli_ranks_follow())
+    own.device = device;
+    CLI_TRY(cli_session_create_predictor(&predictor, &own, options, (size_t)options->train.batch));
+    if (comm)
+        CLI_TRY(cli_check(cnn_predictor_share(predictor, comm, dataset)));
+    CLI_TRY(cli_check(cnn_predictor_evaluate_samples(&result, predictions, predictor, dataset,
+                                                     options->split)));
+    if (cnn_comm_rank(comm) > 0)
         goto out;
-    CLI_TRY(cli_evaluation_init(classes, session->dataset, options->split,
-                                cnn_network_classes(cnn_model_network(session->model)),
-                                predictions));
+    *all->result = result;
+    CLI_TRY(cli_evaluation_init(all->classes, dataset, options->split,
+                                cnn_network_classes(cnn_model_network(own.model)), predictions));
 out:
     cnn_predictor_destroy(predictor);
     free(predictions);
@@ -61,7 +73,8 @@ int cmd_eval(cli_options *options)
     CLI_TRY(cli_session_load(&session, options));
     cli_session_choose_split(&session, options);
     CLI_TRY(cli_session_open_device(&session, options));
-    CLI_TRY(evaluate(&result, &classes, &session, options));
+    job all = {&session, options, &result, &classes};
+    CLI_TRY(cli_ranks_run(session.devices, session.device_count, evaluate, &all));
     if (cli_ranks_follow())
         goto out;
     if (options->json) {

@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "cli/pictures.h"
+#include "cli/ranks.h"
 #include "cli/session.h"
 
 static void print_lines(const cli_samples *samples, const cnn_dataset *dataset)
@@ -82,6 +83,8 @@ int cmd_predict(cli_options *options)
     CLI_TRY(cli_session_load(&session, options));
     CLI_TRY(cli_session_open_device(&session, options));
     CLI_TRY(cli_samples_predict(&samples, &session, options, (size_t)options->samples));
+    if (cli_ranks_follow())
+        goto out;
     if (options->json)
         print_json(&samples, session.dataset, options);
     else

@@ -50,10 +50,10 @@ int cli_session_find_device(const cli_options *options)
     char *text = copy_wanted(options);
     int code = text ? check_list(text) : 0;
     int count = code == 0 ? cli_devices_split(selectors, CLI_MAX_DEVICES, text) : 0;
-    if (count > 1 && !(options->command->groups & CLI_TRAIN))
+    if (count > 1 && !cli_ranks_may_share(options->command))
         code = cli_fail(CLI_EXIT_USAGE,
-                        "--device: expected one device, found a list of %d: train alone takes "
-                        "several",
+                        "--device: expected one device, found a list of %d: train, eval and predict "
+                        "alone take several",
                         count);
     int mine = cnn_comm_local_rank(cli_ranks_comm());
     if (code == 0 && count > 0)
@@ -110,6 +110,9 @@ int cli_session_open_device(cli_session *session, const cli_options *options)
         while (code == 0 && session->device_count < count);
     }
     session->device = session->devices[0];
+    if (code == 0 && options->tta == CNN_TTA_FLIP)
+        cli_info("each image's probabilities are the mean of its own and its mirror's (--tta "
+                 "flip)");
     free(text);
     return code;
 }

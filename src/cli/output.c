@@ -15,7 +15,19 @@ static cnn_log_level level = CNN_LOG_INFO;
 static int output_error; /* errno of the first write to stdout that failed */
 static bool output_reported;
 static bool is_hushed;
-static char last_failure[1024];
+static _Thread_local bool thread_is_hushed;
+static _Thread_local char last_failure[1024];
+
+/* What a thread records: texts, each with what it is for in front of it and a zero behind it. */
+enum { FOR_STDOUT = 'o', FOR_STDERR = 'e' };
+static _Thread_local FILE *recorded;
+static _Thread_local char *recorded_text;
+static _Thread_local size_t recorded_size;
+
+static bool says_nothing(void)
+{
+    return is_hushed || thread_is_hushed;
+}
 
 void cli_plain_numbers(void)
 {
@@ -40,7 +52,9 @@ void cli_output_init(void)
 /* A message is one line, whatever names and arguments it quotes, and moves no terminal's cursor. */
 static void put_line(const char *prefix, const char *text)
 {
-    if (is_hushed)
+    if (recorded)
+        fprintf(recorded, "%c%s%s%c", FOR_STDERR, prefix, text, '\0');
+    if (recorded || says_nothing())
         return;
     cli_progress_clear();
     fputs(prefix, stderr);
@@ -73,8 +87,8 @@ static void write_line(const char *prefix, const char *format, va_list arguments
 static void take_log(cnn_log_level line_level, const char *line, void *user)
 {
     (void)user;
-    if (line_level > level)
-        return;
+    if (line_level > level || (recorded && line_level > CNN_LOG_WARNING))
+        return; /* of another rank's device nothing is told */
     put_line(line_level == CNN_LOG_WARNING ? "cnn-cl: warning: " : "", line);
 }
 
@@ -112,13 +126,48 @@ void cli_print_held(void)
 void cli_print(const char *format, ...)
 {
     va_list arguments;
-    if (is_hushed)
+    if (!recorded && says_nothing())
         return;
-    cli_progress_clear();
     va_start(arguments, format);
-    if (vfprintf(held ? held : stdout, format, arguments) < 0 && output_error == 0)
-        output_error = errno;
+    if (recorded) {
+        fputc(FOR_STDOUT, recorded);
+        vfprintf(recorded, format, arguments);
+        fputc('\0', recorded);
+    } else {
+        cli_progress_clear();
+        if (vfprintf(held ? held : stdout, format, arguments) < 0 && output_error == 0)
+            output_error = errno;
+    }
     va_end(arguments);
+}
+
+int cli_record_begin(void)
+{
+    recorded = open_memstream(&recorded_text, &recorded_size);
+    return recorded ? 0 : cli_fail(CLI_EXIT_FAILURE, "out of memory for what is printed");
+}
+
+int cli_record_end(char **data, size_t *size)
+{
+    bool whole = fclose(recorded) == 0;
+    recorded = NULL;
+    *data = whole ? recorded_text : NULL;
+    *size = recorded_size;
+    if (!whole)
+        free(recorded_text);
+    recorded_text = NULL;
+    return whole ? 0 : cli_fail(CLI_EXIT_FAILURE, "out of memory for what is printed");
+}
+
+void cli_record_play(const char *data, size_t size)
+{
+    const char *end = data + size;
+    for (const char *at = data; at < end; at += strlen(at) + 1) {
+        if (*at == FOR_STDOUT)
+            cli_print("%s", at + 1);
+        else
+            put_line("", at + 1);
+    }
 }
 
 const char *cli_flush_failure(void)
@@ -133,6 +182,8 @@ const char *cli_flush_failure(void)
 
 int cli_flush(void)
 {
+    if (recorded)
+        return 0;
     bool said = output_reported;
     if (!cli_flush_failure())
         return 0;
@@ -154,6 +205,11 @@ void cli_info(const char *format, ...)
 void cli_output_hush(void)
 {
     is_hushed = true;
+}
+
+void cli_output_hush_thread(void)
+{
+    thread_is_hushed = true;
 }
 
 const char *cli_output_last_failure(void)

@@ -45,8 +45,17 @@ int cli_flush(void);
 /* The same for a caller that says itself what failed: the reason, NULL where nothing did. */
 const char *cli_flush_failure(void);
 
-/* From now on nothing is printed at all: another rank does. */
+/* From now on nothing is printed at all: another rank does. Of this thread, or of all. */
 void cli_output_hush(void);
+void cli_output_hush_thread(void);
+
+/* From now on what this thread prints and says is kept, also where it is hushed, until cli_record_end()
+ * gives it away: data (size), to be freed, for cli_record_play() here or elsewhere. Each returns 0, or 1 after saying that
+ * there is no memory. */
+int cli_record_begin(void);
+int cli_record_end(char **data, size_t *size);
+/* Prints it and says it. */
+void cli_record_play(const char *data, size_t size);
 /* The last line of cli_fail(), without its beginning; "" for none. */
 const char *cli_output_last_failure(void);
 

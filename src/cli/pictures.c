@@ -5,113 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/conversion.h"
 #include "cli/output.h"
-#include "cli/session.h"
-#include "cli/show.h"
+#include "cli/picture_run.h"
+#include "cli/ranks.h"
 
-enum { NOT_IDX = -1, ERROR_SIZE = 512, STDIN_LIMIT = 1 << 28, STDIN_CHUNK = 1 << 16 };
+enum { STDIN_LIMIT = 1 << 28, STDIN_CHUNK = 1 << 16 };
 
-/* An image and what became of it. */
-typedef struct entry {
-    const char *path;
-    long long index;                /* within an IDX file, or NOT_IDX */
-    size_t slot;                    /* in the batch, where nothing failed */
-    char error[ERROR_SIZE];         /* empty where nothing failed */
-    char warning[CLI_WARNING_SIZE]; /* empty where there is none */
-} entry;
-
-typedef struct pictures {
+/* What all ranks work on. */
+typedef struct job {
     const cli_options *options;
     cli_session session;
     cli_conversion conversion;
-    cnn_predictor *predictor; /* made for the first batch: no later one is larger */
-    int classes;
-    float *inputs, *outputs; /* (batch, C, H, W); (batch, classes) */
-    entry *entries;          /* those since the last batch ran: (batch) */
-    int *order;              /* (classes) */
-    size_t entry_count, slot_count;
-    size_t printed;
-    bool failed; /* an image could not be read */
-} pictures;
-
-static void print_name(const pictures *run, int label)
-{
-    const char *name = cnn_model_class_name(run->session.model, label);
-    if (run->options->json)
-        cli_print_json_string(name);
-    else
-        cli_print("%s", name);
-}
-
-/* The classes, most probable first. */
-static void sort_classes(int *order, const float *probabilities, int classes, int top)
-{
-    for (int i = 0; i < classes; i++)
-        order[i] = i;
-    for (int i = 0; i < top; i++)
-        for (int j = i + 1; j < classes; j++)
-            if (probabilities[order[j]] > probabilities[order[i]]) {
-                int other = order[i];
-                order[i] = order[j];
-                order[j] = other;
-            }
-}
-
-static int top_of(const pictures *run)
-{
-    int top = run->options->top > 0 ? run->options->top : 1;
-    return top < run->classes ? top : run->classes;
-}
-
-static void print_line(const pictures *run, const entry *at, const float *probabilities)
-{
-    int top = top_of(run);
-    cli_print("image:[%s", at->path);
-    if (at->index != NOT_IDX)
-        cli_print("#%lld", at->index);
-    cli_print("] pred:[");
-    for (int i = 0; i < top; i++) {
-        cli_print("%s", i ? "," : "");
-        print_name(run, run->order[i]);
-    }
-    cli_print("] prob:[");
-    for (int i = 0; i < top; i++)
-        cli_print("%s%.3f", i ? "," : "", (double)probabilities[run->order[i]]);
-    cli_print("].\n");
-    if (run->options->show)
-        cli_show_image(run->inputs + at->slot * run->conversion.size, run->conversion.shape);
-}
-
-static void print_json_entry(pictures *run, const entry *at, const float *probabilities)
-{
-    cli_print("%s\n    {\"path\": ", run->printed++ ? "," : "");
-    cli_print_json_string(at->path);
-    if (at->index == NOT_IDX)
-        cli_print(", \"index\": null");
-    else
-        cli_print(", \"index\": %lld", at->index);
-    if (at->error[0]) {
-        cli_print(", \"error\": ");
-        cli_print_json_string(at->error);
-        cli_print("}");
-        return;
-    }
-    cli_print(", \"label\": %d, \"name\": ", run->order[0]);
-    print_name(run, run->order[0]);
-    cli_print(", \"probability\": %.6g, \"top\": [", (double)probabilities[run->order[0]]);
-    for (int i = 0; i < top_of(run); i++) {
-        cli_print("%s{\"label\": %d, \"name\": ", i ? ", " : "", run->order[i]);
-        print_name(run, run->order[i]);
-        cli_print(", \"probability\": %.6g}", (double)probabilities[run->order[i]]);
-    }
-    cli_print("]");
-    if (at->warning[0]) {
-        cli_print(", \"warning\": ");
-        cli_print_json_string(at->warning);
-    }
-    cli_print("}");
-}
+    bool failed; /* an image could not be read, on any rank */
+} job;
 
 /* The message of an image that could not be read, in its entry and on stderr. */
 static void fail_entry(pictures *run, entry *at, const char *message)
@@ -138,27 +44,26 @@ static void print_entry(pictures *run, entry *at)
     if (!at->error[0] && !cli_softmax(probabilities, run->classes))
         fail_entry(run, at,
                    "the network's output is not finite: train it again with a smaller --lr");
-    if (!at->error[0]) {
-        sort_classes(run->order, probabilities, run->classes, top_of(run));
-    }
-    if (run->options->json)
-        print_json_entry(run, at, probabilities);
-    else if (!at->error[0])
-        print_line(run, at, probabilities);
+    cli_picture_print(run, at, probabilities);
 }
 
 /* Runs what has gathered, and prints it. */
 static int run_batch(pictures *run)
 {
     int code = 0;
-    if (run->slot_count > 0 && !run->predictor)
-        CLI_TRY(cli_session_create_predictor(&run->predictor, &run->session, run->options,
-                                             run->slot_count));
+    bool many = run->unit_begun + run->entry_count > run->unit;
+    cnn_predictor **predictor = &run->predictors[many];
+    size_t most = !many ? run->unit
+                  : run->options->word_count > 1 ? (size_t)run->options->train.batch
+                                                 : run->slot_count;
+    if (run->slot_count > 0 && !*predictor)
+        CLI_TRY(cli_session_create_predictor(predictor, &run->session, run->options, most));
     if (run->slot_count > 0)
         CLI_TRY(cli_check(
-            cnn_predictor_run(run->outputs, run->predictor, run->inputs, run->slot_count)));
+            cnn_predictor_run(run->outputs, *predictor, run->inputs, run->slot_count)));
     for (size_t i = 0; i < run->entry_count; i++)
         print_entry(run, &run->entries[i]);
+    run->unit_begun += run->entry_count;
     run->entry_count = run->slot_count = 0;
     CLI_TRY(cli_flush());
 out:
@@ -243,58 +148,159 @@ static int add_file(pictures *run, const char *path)
     return code;
 }
 
-static int prepare(pictures *run)
+/* A few for each of many ranks, and not too many for a batch. */
+static size_t choose_unit(const cli_options *options)
 {
-    const cli_options *options = run->options;
-    size_t batch = (size_t)options->train.batch;
+    enum { UNITS = 16, MOST = 32 };
+    size_t unit = ((size_t)options->word_count + UNITS - 1) / UNITS;
+    return unit < MOST ? unit : MOST;
+}
+
+static size_t unit_end(const pictures *run, size_t unit)
+{
+    size_t end = (unit + 1) * run->unit, count = (size_t)run->options->word_count;
+    return end < count ? end : count;
+}
+
+/* Standard input is rank 0's. */
+static bool has_stdin(size_t unit, void *user)
+{
+    const pictures *run = user;
+    for (size_t i = unit * run->unit; i < unit_end(run, unit); i++)
+        if (strcmp(run->options->words[i], "-") == 0)
+            return true;
+    return false;
+}
+
+static int run_unit(size_t unit, void *user)
+{
+    pictures *run = user;
     int code = 0;
-    CLI_TRY(cli_session_load_model(&run->session, options));
-    CLI_TRY(cli_session_normalize(&run->session, options));
-    run->conversion = cli_conversion_choose(run->session.model, options);
-    run->classes = cnn_network_classes(cnn_model_network(run->session.model));
-    CLI_TRY(cli_session_open_device(&run->session, options));
-    run->inputs = cli_allocate(batch, run->conversion.size * sizeof *run->inputs);
-    run->outputs = cli_allocate(batch, (size_t)run->classes * sizeof *run->outputs);
-    run->entries = cli_allocate(batch, sizeof *run->entries);
-    run->order = cli_allocate((size_t)run->classes, sizeof *run->order);
-    if (!run->inputs || !run->outputs || !run->entries || !run->order)
-        return CLI_EXIT_FAILURE;
-    cli_conversion_say(&run->conversion);
+    run->unit_begun = 0;
+    for (size_t i = unit * run->unit; i < unit_end(run, unit); i++)
+        CLI_TRY(add_file(run, run->options->words[i]));
+    code = run_batch(run);
 out:
     return code;
 }
 
+/* All have the same model and the same list of files. */
+static int meet(const pictures *run, cnn_comm *comm)
+{
+    static const char advice[] = "start every rank with the same files and options";
+    const cli_options *options = run->options;
+    char number[32];
+    int code = 0;
+    snprintf(number, sizeof number, "%d", options->word_count);
+    CLI_TRY(cli_check(cnn_model_compare(run->session.model, comm, run->session.device)));
+    CLI_TRY(cli_check(cnn_comm_compare(comm, "number of IMAGEs", number, advice)));
+    for (int i = 0; i < options->word_count; i++)
+        CLI_TRY(cli_check(cnn_comm_compare(comm, "IMAGE", options->words[i], advice)));
+out:
+    return code;
+}
+
+/* Did any rank fail to read an image? Rank 0 is told. */
+static int collect_failed(bool *failed, cnn_comm *comm)
+{
+    int code = 0;
+    for (int rank = 1; code == 0 && rank < cnn_comm_size(comm); rank++) {
+        void *data = failed;
+        size_t size = sizeof *failed;
+        bool here = cnn_comm_rank(comm) == 0;
+        if (!here && cnn_comm_rank(comm) != rank)
+            continue;
+        code = cli_check(cnn_comm_bring(&data, &size, comm, rank));
+        if (here && code == 0)
+            *failed = *failed || *(const bool *)data;
+        if (here)
+            free(data);
+    }
+    return code;
+}
+
+static int begin(pictures *run)
+{
+    const cli_options *options = run->options;
+    size_t batch = (size_t)options->train.batch;
+    run->unit = choose_unit(options);
+    run->classes = cnn_network_classes(cnn_model_network(run->session.model));
+    run->inputs = cli_allocate(batch, run->conversion.size * sizeof *run->inputs);
+    run->outputs = cli_allocate(batch, (size_t)run->classes * sizeof *run->outputs);
+    run->entries = cli_allocate(batch, sizeof *run->entries);
+    run->order = cli_allocate((size_t)run->classes, sizeof *run->order);
+    bool whole = run->inputs && run->outputs && run->entries && run->order;
+    return whole ? 0 : CLI_EXIT_FAILURE;
+}
+
 static void finish(pictures *run)
 {
-    cnn_predictor_destroy(run->predictor);
-    cli_session_finish(&run->session);
+    cnn_predictor_destroy(run->predictors[0]);
+    cnn_predictor_destroy(run->predictors[1]);
     free(run->inputs);
     free(run->outputs);
     free(run->entries);
     free(run->order);
 }
 
+/* This rank's part of the files. */
+static int predict(cnn_comm *comm, cnn_device *device, void *user)
+{
+    job *all = user;
+    pictures run = {.options = all->options,
+                    .session = all->session,
+                    .conversion = all->conversion,
+                    .comma = cnn_comm_rank(comm) > 0};
+    int code = 0;
+    run.session.device = device;
+    CLI_TRY(begin(&run));
+    if (comm)
+        CLI_TRY(meet(&run, comm));
+    const cli_units units = {.count = ((size_t)run.options->word_count + run.unit - 1) / run.unit,
+                             .is_first = has_stdin,
+                             .run = run_unit,
+                             .user = &run};
+    CLI_TRY(cli_units_run(&units, comm));
+    CLI_TRY(collect_failed(&run.failed, comm));
+    if (cnn_comm_rank(comm) == 0)
+        all->failed = run.failed;
+out:
+    finish(&run);
+    return code;
+}
+
+static int prepare(job *all)
+{
+    const cli_options *options = all->options;
+    int code = 0;
+    CLI_TRY(cli_session_load_model(&all->session, options));
+    CLI_TRY(cli_session_normalize(&all->session, options));
+    all->conversion = cli_conversion_choose(all->session.model, options);
+    CLI_TRY(cli_session_open_device(&all->session, options));
+    cli_conversion_say(&all->conversion);
+out:
+    return code;
+}
+
 int cli_pictures_predict(const cli_options *options)
 {
-    pictures run = {.options = options};
+    job all = {.options = options};
     int code = 0;
-    CLI_TRY(prepare(&run));
+    CLI_TRY(prepare(&all));
     if (options->json) {
         CLI_TRY(cli_hold());
         cli_print("{\n  \"model\": ");
         cli_print_json_string(options->model);
         cli_print(",\n  \"digits\": %s,\n  \"images\": [",
-                  run.conversion.digits ? "true" : "false");
+                  all.conversion.digits ? "true" : "false");
     }
-    for (int i = 0; i < options->word_count; i++)
-        CLI_TRY(add_file(&run, options->words[i]));
-    CLI_TRY(run_batch(&run));
+    CLI_TRY(cli_ranks_run(all.session.devices, all.session.device_count, predict, &all));
     if (options->json)
         cli_print("\n  ]\n}\n");
     cli_print_held();
     CLI_TRY(cli_flush());
-    code = run.failed ? CLI_EXIT_FAILURE : 0;
+    code = all.failed ? CLI_EXIT_FAILURE : 0;
 out:
-    finish(&run);
+    cli_session_finish(&all.session);
     return code;
 }

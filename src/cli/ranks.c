@@ -6,12 +6,18 @@
 #include "cli/output.h"
 
 static cnn_comm *comm;
+static bool is_done; /* all ranks' work: what comes is this one's */
 
 void cli_ranks_init(void)
 {
     int rank;
     if (cnn_comm_launched(&rank) > 1 && rank > 0)
         cli_output_hush();
+}
+
+bool cli_ranks_may_share(const cli_command *command)
+{
+    return command->groups & (CLI_TRAIN | CLI_SPLIT | CLI_PICTURES);
 }
 
 int cli_ranks_begin(const cli_options *options)
@@ -21,20 +27,25 @@ int cli_ranks_begin(const cli_options *options)
         cnn_comm_set_limit(NULL, options->rank_timeout);
     if (launched <= 1)
         return 0;
-    if (!(options->command->groups & (CLI_TRAIN | CLI_SPLIT)))
+    if (!cli_ranks_may_share(options->command))
         return cli_fail(
             CLI_EXIT_USAGE,
-            "%s: expected one process, found %d ranks: train and eval alone take several: "
+            "%s: expected one process, found %d ranks: train, eval and predict alone take several: "
             "start it without the launcher",
             options->command->name, launched);
     code = cli_check(cnn_comm_create(&comm));
     return code;
 }
 
+void cli_ranks_are_done(void)
+{
+    is_done = true;
+}
+
 /* One that was interrupted ends in order: all were told to stop. */
 int cli_ranks_end(int code)
 {
-    bool in_order = code == 0 || code > CLI_EXIT_SIGNAL;
+    bool in_order = code == 0 || code > CLI_EXIT_SIGNAL || is_done;
     if (comm)
         cnn_comm_end(comm, in_order ? 0 : code, cli_output_last_failure());
     comm = NULL;

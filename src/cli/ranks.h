@@ -3,6 +3,7 @@
 #define CLI_RANKS_H
 
 #include <cnncl/comm.h>
+#include <cnncl/device.h>
 
 #include "cli/options.h"
 
@@ -13,6 +14,30 @@ int cli_ranks_begin(const cli_options *options);
 /* The end of the program, with its exit code, which it returns. In a failure it ends all ranks, and
  * does not return where there are others. */
 int cli_ranks_end(int code);
+
+/* Does the command take several ranks, or devices? */
+bool cli_ranks_may_share(const cli_command *command);
+
+/* What a rank does: comm is NULL for one that is alone. Returns an exit code. */
+typedef int cli_rank_work(cnn_comm *comm, cnn_device *device, void *user);
+/* Has it done by every rank: this process, or a thread for each of several devices, the first of which is
+ * this one. Threads other than this print nothing. Where one fails all end, and rank 0 says why. Returns an
+ * exit code. */
+int cli_ranks_run(cnn_device *const *devices, int count, cli_rank_work *work, void *user);
+
+/* Work in units, numbered from 0, that print something. */
+typedef struct cli_units {
+    size_t count;
+    bool (*is_first)(size_t unit, void *user); /* is it rank 0's? NULL: any rank's */
+    int (*run)(size_t unit, void *user);       /* returns an exit code */
+    void *user;
+} cli_units;
+/* Deals them out over the ranks; rank 0 prints and says what they do in their order. Returns an exit
+ * code. */
+int cli_units_run(const cli_units *units, cnn_comm *comm);
+
+/* The ranks have done what they share: one that fails from now on ends as others do. */
+void cli_ranks_are_done(void);
 
 /* NULL where there are no others. */
 cnn_comm *cli_ranks_comm(void);

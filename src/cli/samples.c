@@ -1,9 +1,11 @@
 /* Random test images, what a model takes them for, and their picture. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/output.h"
+#include "cli/ranks.h"
 #include "cli/session.h"
 
 enum { TITLE_SIZE = 256 };
@@ -28,31 +30,111 @@ int cli_samples_label(const cli_samples *samples, const cnn_dataset *dataset, si
     return cnn_dataset_labels(dataset, cnn_dataset_judge(dataset))[samples->indices[index]];
 }
 
-/* The chosen images' bytes, one after the other; to be freed. NULL after saying what failed. */
-static uint8_t *read_images(const cli_samples *samples, const cnn_dataset *dataset)
+/* Chosen images' bytes, `count` from number `first` on, one after the other; to be freed. NULL after saying what
+ * failed. */
+static uint8_t *read_images(const cli_samples *samples, const cnn_dataset *dataset, size_t first,
+                            size_t count)
 {
     size_t size = image_size(dataset);
-    uint8_t *bytes = cli_allocate(samples->count, size);
-    for (size_t i = 0; bytes && i < samples->count; i++)
+    uint8_t *bytes = cli_allocate(count, size);
+    for (size_t i = 0; bytes && i < count; i++)
         if (cli_check(cnn_dataset_read(bytes + i * size, dataset, cnn_dataset_judge(dataset),
-                                       samples->indices[i])) != 0) {
+                                       samples->indices[first + i])) != 0) {
             free(bytes);
             return NULL;
         }
     return bytes;
 }
 
-static int run_predictor(float *logits, const float *images, size_t count,
-                         const cli_session *session, const cli_options *options)
+/* What all ranks work on, and rank 0's result. */
+typedef struct job {
+    cli_samples *samples;
+    const cli_session *session;
+    const cli_options *options;
+} job;
+
+static size_t batch_of(const job *all)
 {
-    cnn_predictor *predictor = NULL;
-    int code = 0;
-    size_t batch = (size_t)options->train.batch;
-    CLI_TRY(cli_session_create_predictor(&predictor, session, options,
-                                         count < batch ? count : batch));
+    size_t batch = (size_t)all->options->train.batch, count = all->samples->count;
+    return count < batch ? count : batch;
+}
+
+/* A batch of the samples: predicted (count) from number `first` on. */
+static int predict_batch(int *predicted, cnn_predictor *predictor, const job *all, size_t first,
+                         size_t count)
+{
+    const cnn_dataset *dataset = all->session->dataset;
+    int classes = cnn_network_classes(cnn_model_network(all->session->model));
+    size_t values = count * image_size(dataset);
+    uint8_t *bytes = read_images(all->samples, dataset, first, count);
+    float *images = cli_allocate(values, sizeof *images);
+    float *logits = cli_allocate(count, (size_t)classes * sizeof *logits);
+    int code = bytes && images && logits ? 0 : CLI_EXIT_FAILURE;
+    CLI_TRY(code);
+    for (size_t i = 0; i < values; i++)
+        images[i] = (float)bytes[i] / 255.0f;
     CLI_TRY(cli_check(cnn_predictor_run(logits, predictor, images, count)));
+    for (size_t i = 0; i < count; i++)
+        predicted[first + i] = largest(logits + i * (size_t)classes, classes);
+out:
+    free(bytes);
+    free(images);
+    free(logits);
+    return code;
+}
+
+/* Batches are dealt out in turn: this rank's, or to rank 0 those of another. */
+static int bring(int *predicted, const job *all, cnn_comm *comm, int rank)
+{
+    size_t batch = batch_of(all), count = all->samples->count, bytes = count * sizeof *predicted;
+    size_t step = batch * (size_t)cnn_comm_size(comm);
+    void *data = predicted;
+    int code = cli_check(cnn_comm_bring(&data, &bytes, comm, rank));
+    if (code != 0 || cnn_comm_rank(comm) == rank)
+        return code;
+    const int *there = data;
+    for (size_t first = (size_t)rank * batch; first < count; first += step)
+        for (size_t i = first; i < count && i < first + batch; i++)
+            predicted[i] = there[i];
+    free(data);
+    return 0;
+}
+
+static int meet(cnn_predictor *predictor, const job *all, cnn_comm *comm)
+{
+    char chosen[64];
+    int code = cli_check(cnn_predictor_share(predictor, comm, all->session->dataset));
+    snprintf(chosen, sizeof chosen, "%zu of seed %" PRIu64, all->samples->count, all->options->seed);
+    return code != 0 ? code
+                     : cli_check(cnn_comm_compare(comm, "random images", chosen,
+                                                  "start every rank with the same options"));
+}
+
+static int predict_share(cnn_comm *comm, cnn_device *device, void *user)
+{
+    const job *all = user;
+    size_t batch = batch_of(all), count = all->samples->count;
+    int size = cnn_comm_size(comm), mine = cnn_comm_rank(comm), code = 0;
+    cli_session own = *all->session;
+    cnn_predictor *predictor = NULL;
+    int *predicted = cli_allocate(count, sizeof *predicted);
+    if (!predicted)
+        return CLI_EXIT_FAILURE;
+    own.device = device;
+    CLI_TRY(cli_session_create_predictor(&predictor, &own, all->options, batch));
+    if (comm)
+        CLI_TRY(meet(predictor, all, comm));
+    for (size_t at = (size_t)mine * batch; at < count; at += (size_t)size * batch)
+        CLI_TRY(predict_batch(predicted, predictor, all, at,
+                              count - at < batch ? count - at : batch));
+    for (int rank = 1; rank < size; rank++)
+        if (mine == 0 || mine == rank)
+            CLI_TRY(bring(predicted, all, comm, rank));
+    if (mine == 0)
+        memcpy(all->samples->predicted, predicted, count * sizeof *predicted);
 out:
     cnn_predictor_destroy(predictor);
+    free(predicted);
     return code;
 }
 
@@ -78,32 +160,21 @@ static int choose(cli_samples *samples, const cli_session *session, const cli_op
     return cli_check(cnn_random_choice(samples->indices, samples->count, total, options->seed));
 }
 
+static void count_hits(cli_samples *samples, const cnn_dataset *dataset)
+{
+    for (size_t i = 0; i < samples->count; i++)
+        samples->hits += samples->predicted[i] == cli_samples_label(samples, dataset, i);
+}
+
 int cli_samples_predict(cli_samples *samples, const cli_session *session,
                         const cli_options *options, size_t count)
 {
+    job all = {samples, session, options};
     int code = 0;
-    int ydim = cnn_network_classes(cnn_model_network(session->model));
-    float *images = NULL, *logits = NULL;
-    uint8_t *bytes = NULL;
     CLI_TRY(choose(samples, session, options, count));
-    bytes = read_images(samples, session->dataset);
-    images = cli_allocate(samples->count, image_size(session->dataset) * sizeof *images);
-    logits = cli_allocate(samples->count, (size_t)ydim * sizeof *logits);
-    if (!images || !logits || !bytes) {
-        code = CLI_EXIT_FAILURE;
-        goto out;
-    }
-    for (size_t i = 0; i < samples->count * image_size(session->dataset); i++)
-        images[i] = (float)bytes[i] / 255.0f;
-    CLI_TRY(run_predictor(logits, images, samples->count, session, options));
-    for (size_t i = 0; i < samples->count; i++) {
-        samples->predicted[i] = largest(logits + i * (size_t)ydim, ydim);
-        samples->hits += samples->predicted[i] == cli_samples_label(samples, session->dataset, i);
-    }
+    CLI_TRY(cli_ranks_run(session->devices, session->device_count, predict_share, &all));
+    count_hits(samples, session->dataset);
 out:
-    free(images);
-    free(logits);
-    free(bytes);
     return code;
 }
 
@@ -111,11 +182,12 @@ int cli_samples_take(cli_samples *samples, const cli_session *session, const cli
                      size_t count, const cnn_prediction *predictions)
 {
     int code = choose(samples, session, options, count);
-    for (size_t i = 0; code == 0 && i < samples->count; i++) {
+    if (code != 0)
+        return code;
+    for (size_t i = 0; i < samples->count; i++)
         samples->predicted[i] = predictions[samples->indices[i]].label;
-        samples->hits += samples->predicted[i] == cli_samples_label(samples, session->dataset, i);
-    }
-    return code;
+    count_hits(samples, session->dataset);
+    return 0;
 }
 
 static int square_side(size_t count)
@@ -129,7 +201,7 @@ static int square_side(size_t count)
 int cli_samples_draw(const cli_samples *samples, const cnn_dataset *dataset, const char *path)
 {
     int code = CLI_EXIT_FAILURE;
-    uint8_t *images = read_images(samples, dataset);
+    uint8_t *images = read_images(samples, dataset, 0, samples->count);
     cnn_grid_cell *cells = cli_allocate(samples->count, sizeof *cells);
     char(*titles)[TITLE_SIZE] = cli_allocate(samples->count, sizeof *titles);
     if (images && cells && titles) {

@@ -237,9 +237,6 @@ int cli_session_create_predictor(cnn_predictor **predictor, const cli_session *s
     CLI_TRY(cli_check(cnn_predictor_create(predictor, session->device, session->model, (int)batch,
                                            options->train.fuse)));
     CLI_TRY(cli_check(cnn_predictor_set_tta(*predictor, options->tta)));
-    if (options->tta == CNN_TTA_FLIP)
-        cli_info("each image's probabilities are the mean of its own and its mirror's (--tta "
-                 "flip)");
 out:
     return code;
 }

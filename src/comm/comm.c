@@ -197,6 +197,27 @@ out:
     return status;
 }
 
+cnn_status cnn_comm_bring(void **data, size_t *bytes, cnn_comm *comm, int from)
+{
+    CNN_NEED(data, bytes, comm);
+    char *room = NULL;
+    cnn_status status = CNN_OK;
+    if (comm->rank == from) {
+        CNN_TRY(cnn_comm_send(comm, 0, bytes, sizeof *bytes));
+        return *bytes > 0 ? cnn_comm_send(comm, 0, *data, *bytes) : CNN_OK;
+    }
+    *data = NULL;
+    CNN_TRY(cnn_comm_receive(comm, from, bytes, sizeof *bytes));
+    CNN_TRY(cnn_allocate(&room, *bytes, 1, "what a rank has"));
+    if (*bytes > 0)
+        CNN_TRY(cnn_comm_receive(comm, from, room, *bytes));
+    *data = room;
+    return CNN_OK;
+out:
+    free(room);
+    return status;
+}
+
 cnn_status cnn_comm_fail_late(const cnn_comm *comm, int peer)
 {
     return cnn_fail(CNN_ERROR_RANK,

@@ -39,9 +39,6 @@ struct cnn_comm {
 cnn_status cnn_comm_allocate(cnn_comm **comm, const cnn_comm_class *class, int rank, int size);
 void cnn_comm_free(cnn_comm *comm);
 
-/* Several ranks of this process, a thread each; comms (size) are to be ended each. Errors: MEMORY. */
-cnn_status cnn_crew_create(cnn_comm **comms, int size);
-
 /* MPI's, where it is built in; mpi.c or mpi_absent.c. */
 cnn_status cnn_mpi_create(cnn_comm **comm, int launched);
 
@@ -59,10 +56,6 @@ cnn_status cnn_comm_introduce(cnn_comm *comm, const char *device);
 /* Sets who a rank is, "rank 1 on HOST (DEVICE)". */
 void cnn_place_write(cnn_place *place, int rank, const char *device);
 
-/* Is what every rank has the same as rank 0's? what names it. Errors, on all ranks: ARGUMENT, with the
- * rank that differs, what is expected and what was found, and the advice. */
-cnn_status cnn_comm_compare(cnn_comm *comm, const char *what, const char *value,
-                            const char *advice);
 /* What rank 0 says goes for all: its status, with its message. */
 cnn_status cnn_comm_agree(cnn_comm *comm, cnn_status status);
 

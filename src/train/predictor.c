@@ -191,15 +191,18 @@ cnn_status cnn_predictor_share(cnn_predictor *predictor, cnn_comm *comm, const c
     options.batch = predictor->batch;
     if (cnn_comm_size(comm) == 1)
         return CNN_OK;
-    if (predictor->tta != CNN_TTA_NONE)
-        return cnn_fail(CNN_ERROR_ARGUMENT,
-                        "--tta: expected one rank, found %d: leave it out, or the launcher",
-                        comm->size);
     cnn_status status =
         cnn_ranks_compare(comm, predictor->device, predictor->model, dataset, &options);
     if (status == CNN_OK && !predictor->ranks)
         status = cnn_ranks_create(&predictor->ranks, comm, 1, 0);
     return status;
+}
+
+cnn_status cnn_model_compare(const cnn_model *model, cnn_comm *comm, const cnn_device *device)
+{
+    CNN_NEED(model, comm, device);
+    return cnn_comm_size(comm) == 1 ? CNN_OK
+                                    : cnn_ranks_compare(comm, device, model, NULL, NULL);
 }
 
 cnn_status cnn_predictor_evaluate(cnn_evaluation *evaluation, cnn_predictor *predictor,

@@ -24,7 +24,7 @@ struct cnn_ranks {
 cnn_status cnn_ranks_create(cnn_ranks **ranks, cnn_comm *comm, int slices, size_t count);
 void cnn_ranks_destroy(cnn_ranks *ranks);
 
-/* Tells everybody who is who, and compares what all ranks must have alike. Errors: ARGUMENT, RANK. */
+/* Tells everybody who is who, and compares what all ranks must have alike; dataset and options may be NULL. Errors: ARGUMENT, RANK. */
 cnn_status cnn_ranks_compare(cnn_comm *comm, const cnn_device *device, const cnn_model *model,
                              const cnn_dataset *dataset, const cnn_train_options *options);
 

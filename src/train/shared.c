@@ -113,8 +113,10 @@ cnn_status cnn_ranks_compare(cnn_comm *comm, const cnn_device *device, const cnn
     CNN_TRY(cnn_comm_introduce(comm, device->info.name));
     CNN_TRY(cnn_comm_compare(comm, "version", cnn_version(), "install the same one everywhere"));
     CNN_TRY(compare_network(comm, model->network));
-    CNN_TRY(compare_options(comm, options));
-    CNN_TRY(compare_data(comm, dataset));
+    if (options)
+        CNN_TRY(compare_options(comm, options));
+    if (dataset)
+        CNN_TRY(compare_data(comm, dataset));
     CNN_TRY(cnn_comm_compare(comm, "normalisation of pixels",
                              model->normalization.text ? model->normalization.text : "none",
                              same_everywhere));

@@ -1,11 +1,13 @@
 /* Test-time augmentation: the mean of the probabilities of an image and its mirror, as Krizhevsky
  * et al. 2012 have it of ten crops and mirrors. On the host: a batch's logits are few. */
 #include <math.h>
+#include <stdlib.h>
 
 #include "base/memory.h"
 #include "base/size.h"
 #include "base/status.h"
 #include "train/predictor.h"
+#include "train/ranks.h"
 
 /* log(sum(exp(logits))), without overflow. */
 static double log_sum(const float *logits, size_t classes)
@@ -32,14 +34,18 @@ void cnn_tta_mean(float *logits, const float *mirrored, size_t n, size_t classes
     }
 }
 
+/* What a sample gave. */
+typedef struct verdict {
+    cnn_prediction taken_for;
+    float log; /* of its label's probability */
+} verdict;
+
 /* While a split is evaluated. */
 typedef struct mirror_run {
     cnn_predictor *predictor;
     cnn_feed feed;
-    cnn_prediction *predictions; /* (count) of the split; or NULL */
-    const uint16_t *labels;      /* likewise */
-    double loss;                 /* sum over the samples so far */
-    size_t hits;
+    const uint16_t *labels; /* (count) of the split */
+    verdict *verdicts;      /* likewise */
 } mirror_run;
 
 /* Logits (n, classes) of a batch as it is, or mirrored. */
@@ -60,56 +66,89 @@ out:
 }
 
 /* Of a sample with these logarithms of probabilities. */
-static void judge(mirror_run *run, const float *logs, size_t sample, int classes)
+static verdict judge(const float *logs, int label, int classes)
 {
     int best = 0;
     for (int c = 1; c < classes; c++)
         if (logs[c] > logs[best])
             best = c;
-    run->loss -= (double)logs[run->labels[sample]];
-    run->hits += best == run->labels[sample];
-    if (run->predictions)
-        run->predictions[sample] = (cnn_prediction){best, expf(logs[best])};
+    return (verdict){{best, expf(logs[best])}, logs[label]};
 }
 
 static cnn_status judge_batch(mirror_run *run, size_t index)
 {
     cnn_predictor *predictor = run->predictor;
-    int classes = predictor->plan->network->classes, n = 0;
+    size_t classes = (size_t)predictor->plan->network->classes;
+    size_t first = index * (size_t)predictor->batch;
+    double loss = 0.0;
+    int n = 0;
     cnn_status status = CNN_OK;
     CNN_TRY(run_batch(predictor->own, &n, run, index, false));
     CNN_TRY(run_batch(predictor->mirrored, &n, run, index, true));
-    cnn_tta_mean(predictor->own, predictor->mirrored, (size_t)n, (size_t)classes);
-    for (int i = 0; i < n; i++)
-        judge(run, predictor->own + (size_t)i * (size_t)classes,
-              index * (size_t)predictor->batch + (size_t)i, classes);
-    if (!isfinite(run->loss))
+    cnn_tta_mean(predictor->own, predictor->mirrored, (size_t)n, classes);
+    for (size_t i = 0; i < (size_t)n; i++) {
+        verdict *at = &run->verdicts[first + i];
+        *at = judge(predictor->own + i * classes, run->labels[first + i], (int)classes);
+        loss -= (double)at->log;
+    }
+    if (!isfinite(loss))
         status = cnn_fail(CNN_ERROR_ARITHMETIC,
                           "the loss is not finite (%g) in evaluation step %zu of %zu: the model's "
                           "values are beyond float's range",
-                          run->loss, index + 1, cnn_feed_batch_count(&run->feed));
+                          loss, index + 1, cnn_feed_batch_count(&run->feed));
 out:
     return status;
+}
+
+/* This rank's batches; in the end rank 0 has all verdicts. */
+static cnn_status judge_share(mirror_run *run)
+{
+    cnn_ranks *ranks = run->predictor->ranks;
+    size_t begin = 0, end = cnn_feed_batch_count(&run->feed);
+    cnn_status status = CNN_OK;
+    if (ranks)
+        cnn_ranks_share(&begin, &end, ranks, ranks->comm->rank, end);
+    for (size_t i = begin; i < end; i++)
+        CNN_TRY(judge_batch(run, i));
+    if (ranks)
+        status = cnn_ranks_collect(ranks, run->verdicts, run->feed.count, sizeof *run->verdicts,
+                                   (size_t)run->feed.batch);
+out:
+    return status;
+}
+
+/* One after the other: so the sum is that of one rank. */
+static cnn_evaluation add_verdicts(const mirror_run *run, cnn_prediction *predictions)
+{
+    size_t count = run->feed.count, hits = 0;
+    double loss = 0.0;
+    for (size_t i = 0; i < count; i++) {
+        const verdict *at = &run->verdicts[i];
+        loss -= (double)at->log;
+        hits += at->taken_for.label == run->labels[i];
+        if (predictions)
+            predictions[i] = at->taken_for;
+    }
+    return (cnn_evaluation){.loss = loss / (double)count,
+                            .accuracy = (double)hits / (double)count,
+                            .hits = hits,
+                            .count = count};
 }
 
 cnn_status cnn_tta_evaluate(cnn_evaluation *evaluation, cnn_prediction *predictions,
                             cnn_predictor *predictor, const cnn_dataset *dataset, cnn_split split)
 {
-    mirror_run run = {.predictor = predictor,
-                      .predictions = predictions,
-                      .labels = cnn_dataset_labels(dataset, split)};
+    mirror_run run = {.predictor = predictor, .labels = cnn_dataset_labels(dataset, split)};
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_feed_init(&run.feed, predictor->device, dataset, split, predictor->batch,
                           predictor->batch, true));
-    for (size_t i = 0; i < cnn_feed_batch_count(&run.feed); i++)
-        CNN_TRY(judge_batch(&run, i));
-    *evaluation = (cnn_evaluation){
-        .loss = run.loss / (double)run.feed.count,
-        .accuracy = (double)run.hits / (double)run.feed.count,
-        .hits = run.hits,
-        .count = run.feed.count,
-    };
+    CNN_TRY(cnn_allocate(&run.verdicts, run.feed.count, sizeof *run.verdicts, "an evaluation"));
+    CNN_TRY(judge_share(&run));
+    *evaluation = add_verdicts(&run, predictions);
+    if (predictor->ranks)
+        status = cnn_comm_broadcast(predictor->ranks->comm, evaluation, sizeof *evaluation);
 out:
+    free(run.verdicts);
     cnn_feed_finish(&run.feed);
     return status;
 }

@@ -8,7 +8,7 @@ import subprocess
 import time
 import unittest
 
-from support import CNN_CL, CommandTest, TRAINING, environment
+from support import CNN_CL, CommandTest, TRAINING, environment, make_split, write_idx
 
 LAUNCHER = shutil.which("mpirun") or shutil.which("mpiexec")
 HAS_MPI = "built without" not in subprocess.run([CNN_CL, "--version"], capture_output=True,
@@ -47,6 +47,26 @@ class RankTest(CommandTest):
     def training(self, out, *more):
         return ["train", "--data", self.data, "--out", out, *TRAINING, *more]
 
+    def shared_commands(self):
+        """What several ranks share, each with its exit code: pictures, one of them broken and one not there, and an
+        IDX file; random images; evaluations."""
+        os.makedirs(self.folder + "/own", exist_ok=True)
+        images = make_split(40, 9)[0]
+        names = [f"own/{i:02}.pgm" for i in range(20)]
+        for i, name in enumerate(names):
+            with open(f"{self.folder}/{name}", "wb") as file:
+                file.write(b"no picture" if i == 7 else b"P5 8 8 255\n" + images[64 * i:64 * i + 64])
+        write_idx(self.folder + "/own/some-idx3-ubyte", (40, 8, 8), images)
+        names[5:5] = ["own/some-idx3-ubyte", "own/none.pgm"]
+        model = ["--model", "model/cnn.safetensors"]
+        if not self.exists("model"):
+            self.train("model")
+        for more in ([], ["--json", "--top", "2", "--tta", "flip"]):
+            yield ["predict", *model, *more, *names], 1
+        yield ["predict", *model, "--data", self.data, "--json", "--samples", "60"], 0
+        for more in ([], ["--tta", "flip", "--json"]):
+            yield ["eval", *model, "--data", self.data, "--batch", "7", *more], 0
+
     def ranks_of(self, job):
         """The processes of its ranks, in their order."""
         children = subprocess.run(["pgrep", "-P", str(job.pid)], capture_output=True, text=True,
@@ -68,6 +88,14 @@ class Devices(RankTest):
             result = self.train(out, "--slices", "4", "--batchnorm", "--device", devices)
             self.assertEqual(result.stdout, one.stdout)
             self.assertEqual(self.digest(out), self.digest("one"))
+
+    def test_predictions_and_evaluations_are_shared(self):
+        for arguments, code in self.shared_commands():
+            alone = self.run_command("-q", *arguments, code=code)
+            together = self.run_command("-q", *arguments, "--device", "0,0,0", code=code)
+            self.assertEqual(together.stdout, alone.stdout)
+            self.assertEqual(together.stderr, alone.stderr)
+            self.assertEqual(len(alone.stderr.splitlines()), 2 if code else 0, alone.stderr)
 
     def test_what_is_not_for_several_is_refused(self):
         self.assert_refused(["params", "--device", "0,0"], 2, "--device: expected one device, found a list of 2")
@@ -169,19 +197,25 @@ class Processes(RankTest):
         self.assertRegex(own[0], r"rank \d on \S+ \(.+\): the loss is not finite")
 
     def test_other_commands_are_refused(self):
-        _, own = self.finish(self.launch(2, "predict", "--data", self.data), code=2)
+        _, own = self.finish(self.launch(2, "params"), code=2)
         self.assertEqual(len(own), 1)
-        self.assertRegex(own[0], "predict: expected one process, found 2 ranks")
-        _, own = self.finish(self.launch(2, "eval", "--data", self.data, "--ydim", "4", "--tta", "flip"), code=2)
-        self.assertRegex(own[0], "--tta: expected one rank, found 2")
+        self.assertRegex(own[0], "params: expected one process, found 2 ranks")
 
-    def test_an_evaluation_is_shared(self):
-        arguments = ["eval", "--data", self.data, "--ydim", "4", "--batch", "7", "--json"]
-        alone = self.run_command(*arguments)
-        for ranks in (2, 3):
-            output, own = self.finish(self.launch(ranks, *arguments))
-            self.assertEqual(own, [])
+    def test_predictions_and_evaluations_are_shared(self):
+        for ranks, (arguments, code) in zip((2, 3, 2, 3, 2), self.shared_commands()):
+            alone = self.run_command("-q", *arguments, code=code)
+            output, own = self.finish(self.launch(ranks, "-q", *arguments), code=code)
             self.assertEqual(output, alone.stdout)
+            self.assertEqual(own, alone.stderr.splitlines())
+
+    def test_other_pictures_are_refused(self):
+        next(self.shared_commands())
+        command = [CNN_CL, "predict", "--model", "model/cnn.safetensors", "own/01.pgm"]
+        job = subprocess.Popen([LAUNCHER, "-n", "1", *command, ":", "-n", "1", *command[:-1], "own/02.pgm"],
+                               cwd=self.folder, env=RUN, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        output, own = self.finish(job, code=2)
+        self.assertEqual(output, "")
+        self.assertRegex(own[0], r"rank 1 on \S+ \(.+\): IMAGE: expected own/01.pgm as on rank 0, found own/02.pgm")
 
 
 if __name__ == "__main__":
