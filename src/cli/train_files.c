@@ -66,6 +66,74 @@ static bool is_left_over(const char *entry, const char *path)
     return *end == '-' && process > 0 && kill((pid_t)process, 0) != 0 && errno == ESRCH;
 }
 
+/* The names of runs in a folder, as a list. */
+typedef struct run_names {
+    char *first, *list; /* "cat, dog" */
+    int count;
+} run_names;
+
+static int add_name(run_names *names, const char *entry, size_t length)
+{
+    char *name = cli_concatenate((const char *[]){entry, NULL}), *longer = NULL;
+    if (name) {
+        name[length] = '\0';
+        longer = names->list ? cli_concatenate((const char *[]){names->list, ", ", name, NULL})
+                             : cli_concatenate((const char *[]){name, NULL});
+    }
+    if (!longer) {
+        free(name);
+        return CLI_EXIT_FAILURE;
+    }
+    free(names->list);
+    names->list = longer;
+    if (names->count++ == 0)
+        names->first = name;
+    else
+        free(name);
+    return 0;
+}
+
+/* Of a checkpoint, or of one before where there is no other. */
+static int add_run(run_names *names, const char *folder, const char *entry)
+{
+    const char *ending = kinds[TRAIN_CHECKPOINT].ending, *previous = kinds[TRAIN_PREVIOUS].ending;
+    if (cli_ends_with(entry, ending))
+        return add_name(names, entry, strlen(entry) - strlen(ending));
+    if (!cli_ends_with(entry, previous))
+        return 0;
+    char *other = cli_concatenate((const char *[]){folder, "/", entry, NULL});
+    if (!other)
+        return CLI_EXIT_FAILURE;
+    memcpy(other + strlen(other) - strlen(previous), ending, strlen(ending) + 1);
+    bool alone = access(other, F_OK) != 0;
+    free(other);
+    return alone ? add_name(names, entry, strlen(entry) - strlen(previous)) : 0;
+}
+
+int cli_train_only_run(char **name, const char *path)
+{
+    run_names names = {0};
+    struct dirent **entries = NULL;
+    int code = 0, count = scandir(path, &entries, NULL, alphasort); /* -1: no folder */
+    *name = NULL;
+    for (int i = 0; i < count; i++) {
+        if (code == 0)
+            code = add_run(&names, path, entries[i]->d_name);
+        free(entries[i]);
+    }
+    free(entries);
+    if (code == 0 && names.count > 1)
+        code = cli_fail(CLI_EXIT_USAGE,
+                        "--resume: %s: expected one run, found %d (%s): name one with --name", path,
+                        names.count, names.list);
+    if (code == 0)
+        *name = names.first;
+    else
+        free(names.first);
+    free(names.list);
+    return code;
+}
+
 void cli_train_files_clean(const train_files *files)
 {
     DIR *folder = opendir(files->folder);

@@ -223,6 +223,28 @@ out:
     return code;
 }
 
+/* Where nothing says what the run is called, and the folder has none of the usual name: the one that it
+ * has. */
+static int take_other_run(train_run *run)
+{
+    cli_options *options = run->options;
+    char *name = NULL;
+    int code = 0;
+    if (cli_option_is_given(options, "name") || options->net || options->model ||
+        is_there(run->files.paths[TRAIN_CHECKPOINT]) || is_there(run->files.paths[TRAIN_PREVIOUS]))
+        return 0;
+    CLI_TRY(cli_train_only_run(&name, run->files.folder));
+    if (!name)
+        return 0;
+    cli_info("%s: going on with the run %s, the only one there", run->files.folder, name);
+    cli_train_files_finish(&run->files);
+    snprintf(options->config.name, sizeof options->config.name, "%s", name);
+    code = cli_train_files_init(&run->files, options->out, name);
+out:
+    free(name);
+    return code;
+}
+
 /* The folder's checkpoint; the one before where a program was ended between two renames. */
 static int find_in_folder(train_run *run)
 {
@@ -249,8 +271,10 @@ int cli_train_find(train_run *run)
     CLI_TRY(cli_train_files_init(&run->files, options->out, options->config.name));
     if (!cli_ranks_follow())
         CLI_TRY(cli_run_lock_take(&run->lock, run->files.folder));
-    if (options->resume && !options->resume_from)
+    if (options->resume && !options->resume_from) {
+        CLI_TRY(take_other_run(run));
         CLI_TRY(find_in_folder(run));
+    }
     if (run->checkpoint)
         run->keeps_previous =
             is_same_file(run->checkpoint_path, run->files.paths[TRAIN_CHECKPOINT]);

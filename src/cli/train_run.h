@@ -50,6 +50,10 @@ int cli_train_files_check(const train_files *files, bool no_clobber);
 /* Removes temporary files that a program which was killed left of them. */
 void cli_train_files_clean(const train_files *files);
 
+/* The name of the only run that has a checkpoint in the folder `path`, to be freed; NULL: there is none. Refuses
+ * several. */
+int cli_train_only_run(char **name, const char *path);
+
 /* Finds what there is to go on from, reads it, names the run's files, and takes the options that
  * the command line does not say from the checkpoint. */
 int cli_train_find(train_run *run);

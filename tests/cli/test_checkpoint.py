@@ -153,6 +153,18 @@ class Resume(RunTest):
         self.train_with("other", *TRAINING)
         self.assert_ends_alike("fresh", "other")
 
+    def test_the_only_run_of_a_folder_needs_no_name(self):
+        self.train_with("named", *TRAINING, "--name", "cat")
+        self.assertFalse(self.exists("named/cnn.ckpt.safetensors"))
+        result = self.resume("named")
+        self.assertIn("named: going on with the run cat, the only one there", result.stderr)
+        self.assertIn("named/cat.ckpt.safetensors: the run is complete", result.stderr)
+        for ending in ("ckpt", "ckpt.prev"):
+            shutil.copy(self.path("named/cat.ckpt.safetensors"), self.path(f"named/dog.{ending}.safetensors"))
+        self.refuse_resume("named", code=2, pattern=r"--resume: named: expected one run, found 2 \(cat, dog\): name one "
+                                                    "with --name")
+        self.assertIn("cat.ckpt.safetensors: the run is complete", self.resume("named", "--name", "cat").stderr)
+
     def test_from_another_working_directory(self):
         data = os.path.relpath(self.data, os.path.realpath(self.folder))
         self.run_command("train", "--data", data, "--out", "moved-from", *TRAINING)
