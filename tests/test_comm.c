@@ -293,6 +293,26 @@ START_TEST(a_rank_that_hangs_is_waited_for_so_long)
 }
 END_TEST
 
+/* Each waits for the next, the last for nobody. */
+static void wait_in_line(member *this)
+{
+    int data = 0;
+    if (this->comm->rank < this->comm->size - 1)
+        this->status = cnn_comm_receive(this->comm, this->comm->rank + 1, &data, sizeof data);
+}
+
+START_TEST(the_rank_that_hangs_is_named)
+{
+    enum { SIZE = 4 };
+    member members[SIZE] = {0};
+    run_crew(members, SIZE, wait_in_line, 0.3);
+    for (int r = 0; r < SIZE - 1; r++) {
+        ck_assert_int_eq(members[r].status, CNN_ERROR_RANK);
+        ck_assert_ptr_nonnull(strstr(members[r].message, "rank 3 did not answer within 0.3 s"));
+    }
+}
+END_TEST
+
 START_TEST(launchers_are_known_by_their_variables)
 {
     static const struct {
@@ -341,6 +361,7 @@ int main(void)
     TCase *tests = tcase_create("comm");
     tcase_add_loop_test(tests, what_is_sent_arrives, 0, MOST_RANKS);
     tcase_add_loop_test(tests, the_sum_is_the_same_for_every_deal, 0, MOST_SLICES);
+    tcase_add_test(tests, the_rank_that_hangs_is_named);
     tcase_add_test(tests, slices_are_dealt_out_by_time);
     tcase_add_test(tests, what_ends_one_rank_ends_all);
     tcase_add_test(tests, a_rank_that_hangs_is_waited_for_so_long);

@@ -11,6 +11,7 @@
 static volatile sig_atomic_t caught;
 static const char *volatile farewell;
 static const char *volatile remains;
+static bool is_hushed;
 static volatile sig_atomic_t asks_first; /* the first signal asks to stop */
 
 /* Nothing here but what a signal handler may call. */
@@ -62,16 +63,21 @@ static void install(void)
             (void)sigaction(numbers[i], &action, NULL);
 }
 
+void cli_interrupt_hush(void)
+{
+    is_hushed = true;
+}
+
 void cli_interrupt_end_with(const char *line)
 {
     asks_first = 0;
-    farewell = line;
+    farewell = is_hushed ? "" : line;
     install();
 }
 
 void cli_interrupt_catch(const char *again)
 {
-    farewell = again;
+    farewell = is_hushed ? "" : again;
     asks_first = 1;
     install();
 }

@@ -4,6 +4,8 @@
 
 /* Call first: what is ignored now stays so. */
 void cli_interrupt_init(void);
+/* Another rank says these lines. */
+void cli_interrupt_hush(void);
 /* From now on a signal ends the program at once with this line on stderr, which stays the caller's,
  * and the exit code 129, 130 or 143. */
 void cli_interrupt_end_with(const char *line);

@@ -207,6 +207,11 @@ void cli_output_hush(void)
     is_hushed = true;
 }
 
+void cli_output_speak(void)
+{
+    is_hushed = false;
+}
+
 void cli_output_hush_thread(void)
 {
     thread_is_hushed = true;

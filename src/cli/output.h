@@ -48,6 +48,8 @@ const char *cli_flush_failure(void);
 /* From now on nothing is printed at all: another rank does. Of this thread, or of all. */
 void cli_output_hush(void);
 void cli_output_hush_thread(void);
+/* No other rank does. */
+void cli_output_speak(void);
 
 /* From now on what this thread prints and says is kept, also where it is hushed, until cli_record_end()
  * gives it away: data (size), to be freed, for cli_record_play() here or elsewhere. Each returns 0, or 1 after saying that

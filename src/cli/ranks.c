@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/interrupt.h"
 #include "cli/output.h"
 
 static cnn_comm *comm;
@@ -11,8 +12,10 @@ static bool is_done; /* all ranks' work: what comes is this one's */
 void cli_ranks_init(void)
 {
     int rank;
-    if (cnn_comm_launched(&rank) > 1 && rank > 0)
+    if (cnn_comm_launched(&rank) > 1 && rank > 0) {
         cli_output_hush();
+        cli_interrupt_hush();
+    }
 }
 
 bool cli_ranks_may_share(const cli_command *command)
@@ -46,6 +49,10 @@ void cli_ranks_are_done(void)
 int cli_ranks_end(int code)
 {
     bool in_order = code == 0 || code > CLI_EXIT_SIGNAL || is_done;
+    if (comm && !in_order && cnn_comm_hand_over(comm, cli_output_last_failure()) != CNN_OK) {
+        cli_output_speak(); /* rank 0 does not */
+        cli_fail(code, "%s", cnn_error_message());
+    }
     if (comm)
         cnn_comm_end(comm, in_order ? 0 : code, cli_output_last_failure());
     comm = NULL;

@@ -51,6 +51,12 @@ void cnn_comm_end(cnn_comm *comm, int code, const char *message)
     cnn_comm_free(comm);
 }
 
+cnn_status cnn_comm_hand_over(cnn_comm *comm, const char *message)
+{
+    bool waits = comm && comm->class && comm->class->hand_over;
+    return waits ? comm->class->hand_over(comm, message ? message : "") : CNN_OK;
+}
+
 int cnn_comm_rank(const cnn_comm *comm)
 {
     return comm ? comm->rank : 0;
@@ -216,6 +222,18 @@ cnn_status cnn_comm_bring(void **data, size_t *bytes, cnn_comm *comm, int from)
 out:
     free(room);
     return status;
+}
+
+void cnn_comm_attribute(char text[CNN_COMM_MESSAGE], const cnn_comm *comm, int rank,
+                        const char *message)
+{
+    bool named = false;
+    for (int r = 0; r < comm->size; r++) {
+        const char *place = comm->places[r].text;
+        named = named || strncmp(message, place, strlen(place)) == 0;
+    }
+    snprintf(text, CNN_COMM_MESSAGE, "%s%s%.*s", named ? "" : comm->places[rank].text,
+             named ? "" : ": ", CNN_COMM_MESSAGE - CNN_PLACE_SIZE - 4, message);
 }
 
 cnn_status cnn_comm_fail_late(const cnn_comm *comm, int peer)

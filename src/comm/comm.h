@@ -25,6 +25,8 @@ typedef struct cnn_comm_class {
     /* Tells the others that this rank has failed. */
     void (*abort)(cnn_comm *comm, cnn_status status, const char *message);
     void (*end)(cnn_comm *comm, int code, const char *message);
+    /* A failed rank's to rank 0; NULL: there is nothing to wait for. */
+    cnn_status (*hand_over)(cnn_comm *comm, const char *message);
 } cnn_comm_class;
 
 struct cnn_comm {
@@ -58,6 +60,10 @@ void cnn_place_write(cnn_place *place, int rank, const char *device);
 
 /* What rank 0 says goes for all: its status, with its message. */
 cnn_status cnn_comm_agree(cnn_comm *comm, cnn_status status);
+
+/* The message of a rank, with its name in front unless it names one: of one that waited too long. */
+void cnn_comm_attribute(char text[CNN_COMM_MESSAGE], const cnn_comm *comm, int rank,
+                        const char *message);
 
 /* The message of a wait that was too long. */
 cnn_status cnn_comm_fail_late(const cnn_comm *comm, int peer);

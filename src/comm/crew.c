@@ -26,10 +26,18 @@ typedef struct crew {
     cnn_status failed; /* of one of them */
     char message[CNN_COMM_MESSAGE];
     box *boxes; /* (from, to) */
+    int *waits_for; /* (size): each rank, or -1 */
 } crew;
 
-/* With the lock. Waits for a state of the box. */
-static cnn_status wait_for(const cnn_comm *comm, const box *at, box_state state, int peer)
+/* With the lock. The rank at the end of those that wait for each other. */
+static int find_late(const crew *all, int peer)
+{
+    for (int i = 0; i < all->size && all->waits_for[peer] >= 0; i++)
+        peer = all->waits_for[peer];
+    return peer;
+}
+
+static cnn_status wait_in_time(const cnn_comm *comm, const box *at, box_state state, int peer)
 {
     crew *all = comm->state;
     struct timespec end;
@@ -49,9 +57,21 @@ static cnn_status wait_for(const cnn_comm *comm, const box *at, box_state state,
             return cnn_fail(all->failed, "%s", all->message);
         if (pthread_cond_timedwait(&all->changed, &all->lock, &end) == ETIMEDOUT &&
             at->state != state && at->state != COPYING)
-            return cnn_comm_fail_late(comm, peer);
+            return cnn_comm_fail_late(comm, find_late(all, peer));
     }
     return CNN_OK;
+}
+
+/* With the lock. Waits for a state of the box. */
+static cnn_status wait_for(const cnn_comm *comm, const box *at, box_state state, int peer)
+{
+    crew *all = comm->state;
+    all->waits_for[comm->rank] = peer;
+    cnn_status status = wait_in_time(comm, at, state, peer);
+    /* One that gave up waited to its end, for those who ask next. */
+    if (status == CNN_OK)
+        all->waits_for[comm->rank] = -1;
+    return status;
 }
 
 static void set(crew *all, box *at, box_state state)
@@ -99,8 +119,7 @@ static void abort_crew(cnn_comm *comm, cnn_status status, const char *message)
     pthread_mutex_lock(&all->lock);
     if (all->failed == CNN_OK) {
         all->failed = status;
-        snprintf(all->message, sizeof all->message, "%s: %s", comm->places[comm->rank].text,
-                 message);
+        cnn_comm_attribute(all->message, comm, comm->rank, message);
     }
     pthread_cond_broadcast(&all->changed);
     pthread_mutex_unlock(&all->lock);
@@ -111,6 +130,7 @@ static void free_crew(crew *all)
     pthread_cond_destroy(&all->changed);
     pthread_mutex_destroy(&all->lock);
     free(all->boxes);
+    free(all->waits_for);
     free(all);
 }
 
@@ -126,7 +146,7 @@ static void end(cnn_comm *comm, int code, const char *message)
         free_crew(all);
 }
 
-static const cnn_comm_class crew_class = {send, receive, abort_crew, end};
+static const cnn_comm_class crew_class = {send, receive, abort_crew, end, NULL};
 
 static cnn_status create_crew(crew **result, int size)
 {
@@ -136,6 +156,9 @@ static cnn_status create_crew(crew **result, int size)
     CNN_TRY(cnn_allocate(&all, 1, sizeof *all, "the ranks"));
     CNN_TRY(
         cnn_allocate(&all->boxes, (size_t)size * (size_t)size, sizeof *all->boxes, "the ranks"));
+    CNN_TRY(cnn_allocate(&all->waits_for, (size_t)size, sizeof *all->waits_for, "the ranks"));
+    for (int i = 0; i < size; i++)
+        all->waits_for[i] = -1;
     all->size = all->members = size;
     pthread_mutex_init(&all->lock, NULL);
     pthread_condattr_init(&monotonic);
@@ -145,7 +168,10 @@ static cnn_status create_crew(crew **result, int size)
     *result = all;
     return CNN_OK;
 out:
-    free(all);
+    if (all) {
+        free(all->boxes);
+        free(all);
+    }
     return status;
 }
 

@@ -16,7 +16,7 @@
 #include "base/status.h"
 #include "comm/comm.h"
 
-enum { DATA = 1, FAILURE = 2, LARGEST = 1 << 30 /* bytes of a message */ };
+enum { DATA = 1, FAILURE, QUESTION, ANSWER, ENDING, LARGEST = 1 << 30 /* bytes of a message */ };
 
 /* A rank that failed, to rank 0. */
 typedef struct failure {
@@ -28,7 +28,8 @@ typedef struct mpi_state {
     long launcher; /* the process above this one */
     failure sent;  /* must stay while it is on its way */
     MPI_Request request;
-    bool has_failed;
+    bool has_failed, was_handed_over;
+    int waits_for; /* a rank; -1: this one is busy */
 } mpi_state;
 
 const char *cnn_comm_library(void)
@@ -67,8 +68,22 @@ static cnn_status look_for_failure(const cnn_comm *comm)
     if (MPI_Recv(&told, sizeof told, MPI_BYTE, from.MPI_SOURCE, FAILURE, MPI_COMM_WORLD,
                  MPI_STATUS_IGNORE) != MPI_SUCCESS)
         return CNN_OK;
-    return cnn_fail((cnn_status)told.status, "%s: %.900s", comm->places[from.MPI_SOURCE].text,
-                    told.message);
+    char text[CNN_COMM_MESSAGE];
+    told.message[sizeof told.message - 1] = '\0';
+    cnn_comm_attribute(text, comm, from.MPI_SOURCE, told.message);
+    return cnn_fail((cnn_status)told.status, "%s", text);
+}
+
+/* Tells those who ask whom this rank waits for. */
+static void answer_questions(const cnn_comm *comm)
+{
+    const mpi_state *state = comm->state;
+    int there = 0;
+    MPI_Status from;
+    while (MPI_Iprobe(MPI_ANY_SOURCE, QUESTION, MPI_COMM_WORLD, &there, &from) == MPI_SUCCESS &&
+           there && MPI_Recv(NULL, 0, MPI_BYTE, from.MPI_SOURCE, QUESTION, MPI_COMM_WORLD,
+                             MPI_STATUS_IGNORE) == MPI_SUCCESS)
+        (void)MPI_Send(&state->waits_for, 1, MPI_INT, from.MPI_SOURCE, ANSWER, MPI_COMM_WORLD);
 }
 
 /* What a rank of this host can see of another. */
@@ -87,12 +102,56 @@ static cnn_status look_for_death(const cnn_comm *comm, int peer)
 
 static cnn_status look_around(const cnn_comm *comm, int peer)
 {
+    answer_questions(comm);
     cnn_status status = look_for_failure(comm);
     return status == CNN_OK ? look_for_death(comm, peer) : status;
 }
 
+/* *next: whom another rank waits for; -1 where it does not answer, as one that hangs. */
+static cnn_status ask(int *next, const cnn_comm *comm, int peer)
+{
+    static const double patience = 1.0; /* seconds: one that waits looks around twenty times */
+    const struct timespec nap = {.tv_nsec = 5000000};
+    double start = cnn_seconds();
+    MPI_Request request;
+    int done = 0, answer = -1;
+    *next = -1;
+    cnn_status status = check(MPI_Send(NULL, 0, MPI_BYTE, peer, QUESTION, MPI_COMM_WORLD), "MPI_Send");
+    if (status != CNN_OK)
+        return status;
+    status = check(MPI_Irecv(&answer, 1, MPI_INT, peer, ANSWER, MPI_COMM_WORLD, &request), "MPI_Irecv");
+    while (status == CNN_OK && !done && cnn_seconds() - start < patience) {
+        status = check(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Test");
+        if (status == CNN_OK && !done)
+            status = look_around(comm, peer);
+        nanosleep(&nap, NULL);
+    }
+    if (!done && request != MPI_REQUEST_NULL) {
+        (void)MPI_Cancel(&request);
+        (void)MPI_Wait(&request, MPI_STATUS_IGNORE);
+    }
+    *next = done ? answer : -1;
+    return status;
+}
+
+/* The rank at the end of those that wait for each other. */
+static cnn_status fail_late(const cnn_comm *comm, int peer)
+{
+    cnn_status status = CNN_OK;
+    for (int i = 0; i < comm->size; i++) {
+        int next;
+        CNN_TRY(ask(&next, comm, peer));
+        if (next < 0 || next >= comm->size || next == comm->rank)
+            break;
+        peer = next;
+    }
+    status = cnn_comm_fail_late(comm, peer);
+out:
+    return status;
+}
+
 /* Gives way at first, then naps: the cores have other work. */
-static cnn_status wait_for(const cnn_comm *comm, MPI_Request *request, int peer)
+static cnn_status wait_in_time(const cnn_comm *comm, MPI_Request *request, int peer)
 {
     static const double busy = 1e-3, look_every = 0.05;
     const struct timespec nap = {.tv_nsec = 50000};
@@ -114,8 +173,19 @@ static cnn_status wait_for(const cnn_comm *comm, MPI_Request *request, int peer)
         if (status != CNN_OK)
             return status;
         if (now - start > comm->limit)
-            return cnn_comm_fail_late(comm, peer);
+            return fail_late(comm, peer);
     }
+}
+
+static cnn_status wait_for(const cnn_comm *comm, MPI_Request *request, int peer)
+{
+    mpi_state *state = comm->state;
+    state->waits_for = peer;
+    cnn_status status = wait_in_time(comm, request, peer);
+    /* One that gave up waited to its end, for those who ask next. */
+    if (status == CNN_OK)
+        state->waits_for = -1;
+    return status;
 }
 
 static int part_of(size_t bytes, size_t done)
@@ -170,19 +240,30 @@ static void abort_job(cnn_comm *comm, cnn_status status, const char *message)
                     &state->request);
 }
 
-/* Waits for rank 0 to end the job. */
-static void wait_to_be_ended(const cnn_comm *comm)
+/* Waits for rank 0 to end the job: with patience until it says that it does. */
+static cnn_status hand_over(cnn_comm *comm, const char *message)
 {
-    static const double most = 20.0; /* seconds */
+    static const double more = 3.0; /* seconds: it may have waited as long, and asks others then */
     const struct timespec nap = {.tv_nsec = 10000000};
     mpi_state *state = comm->state;
+    char text[CNN_COMM_MESSAGE];
     double start = cnn_seconds();
-    while (cnn_seconds() - start < most && (long)getppid() == state->launcher) {
-        int done;
-        if (state->has_failed)
-            (void)MPI_Test(&state->request, &done, MPI_STATUS_IGNORE);
+    if (comm->rank == 0)
+        return CNN_OK;
+    state->was_handed_over = true;
+    abort_job(comm, CNN_ERROR_RANK, message);
+    while ((long)getppid() == state->launcher) {
+        int done, ends = 0;
+        (void)MPI_Test(&state->request, &done, MPI_STATUS_IGNORE);
+        (void)MPI_Iprobe(0, ENDING, MPI_COMM_WORLD, &ends, MPI_STATUS_IGNORE);
+        answer_questions(comm);
         nanosleep(&nap, NULL);
+        if (ends || cnn_seconds() - start < comm->limit + more)
+            continue;
+        cnn_comm_attribute(text, comm, comm->rank, message);
+        return cnn_fail(CNN_ERROR_RANK, "%s", text);
     }
+    return CNN_OK;
 }
 
 static void end(cnn_comm *comm, int code, const char *message)
@@ -192,15 +273,18 @@ static void end(cnn_comm *comm, int code, const char *message)
         free(comm->state);
         return;
     }
-    if (comm->rank > 0) {
-        abort_job(comm, CNN_ERROR_RANK, message);
-        wait_to_be_ended(comm);
+    mpi_state *state = comm->state;
+    if (!state->was_handed_over)
+        (void)hand_over(comm, message);
+    for (int r = 1; comm->rank == 0 && r < comm->size; r++) {
+        MPI_Request request; /* nothing is waited for */
+        (void)MPI_Isend(NULL, 0, MPI_BYTE, r, ENDING, MPI_COMM_WORLD, &request);
     }
     (void)MPI_Abort(MPI_COMM_WORLD, code);
     _exit(code);
 }
 
-static const cnn_comm_class mpi_class = {send, receive, abort_job, end};
+static const cnn_comm_class mpi_class = {send, receive, abort_job, end, hand_over};
 
 static int find_local_rank(void)
 {
@@ -236,6 +320,7 @@ cnn_status cnn_mpi_create(cnn_comm **comm, int launched)
     }
     CNN_TRY(cnn_allocate(&state, 1, sizeof *state, "the ranks"));
     state->launcher = (long)getppid();
+    state->waits_for = -1;
     CNN_TRY(cnn_comm_allocate(comm, &mpi_class, rank, size));
     (*comm)->state = state;
     (*comm)->local_rank = find_local_rank();

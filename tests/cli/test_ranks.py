@@ -70,7 +70,7 @@ class RankTest(CommandTest):
     def ranks_of(self, job):
         """The processes of its ranks, in their order."""
         children = subprocess.run(["pgrep", "-P", str(job.pid)], capture_output=True, text=True,
-                                  check=True).stdout.split()
+                                  check=False).stdout.split()
         return sorted(int(pid) for pid in children if "train" in read_process(pid, "cmdline"))
 
     def wait_for(self, path):
@@ -183,12 +183,40 @@ class Processes(RankTest):
         self.assertRegex(own[0], r"rank 1 on \S+ \(.+\): seed: expected 0 as on rank 0, found 5")
         self.assertFalse(self.exists("other"))
 
-    def test_a_rank_that_hangs_is_waited_for_so_long(self):
-        job = self.launch(2, *self.training("hangs", *LONG, "--rank-timeout", "1"))
+    def test_the_rank_that_hangs_is_named_and_not_one_that_waits_for_it(self):
+        job = self.launch(3, *self.training("hangs", *LONG, "--rank-timeout", "1"))
         self.wait_for("hangs/cnn.ckpt.safetensors")
-        os.kill(self.ranks_of(job)[1], signal.SIGSTOP)
+        os.kill(self.ranks_of(job)[2], signal.SIGSTOP)
         _, own = self.finish(job, code=None)
-        self.assertRegex(own[0], r"rank 1 on \S+ \(.+\) did not answer within 1 s")
+        self.assertEqual(len(own), 1, own)
+        self.assertRegex(own[0], r"^cnn-cl: rank 2 on \S+ \(.+\) did not answer within 1 s")
+
+    def test_a_rank_speaks_itself_where_the_first_is_busy(self):
+        job = self.launch(2, *self.training("busy", *LONG, "--rank-timeout", "1"))
+        self.wait_for("busy/cnn.ckpt.safetensors")
+        first = self.ranks_of(job)[0]
+        os.kill(first, signal.SIGSTOP)
+        for line in job.stderr:
+            if line.startswith("cnn-cl: "):
+                break
+        self.assertRegex(line, r"^cnn-cl: rank 0 on \S+ \(.+\) did not answer within 1 s")
+        os.kill(first, signal.SIGKILL)
+        self.finish(job, code=None)
+
+    def test_an_interrupt_at_the_start_is_told_once(self):
+        job = self.launch(3, *self.training("early"))
+        ranks, ready, end = [], 0, time.time() + 60
+        while len(ranks) < 3 or ready < 3:
+            self.assertLess(time.time(), end)
+            ranks = self.ranks_of(job)
+            masks = [line for pid in ranks for line in read_process(pid, "status").splitlines() if line.startswith("SigCgt")]
+            ready = sum(int(line.split()[1], 16) >> (signal.SIGINT - 1) & 1 for line in masks)
+        for pid in ranks:
+            os.kill(pid, signal.SIGINT)
+        _, own = self.finish(job, code=None)
+        self.assertLessEqual(len(own), 1, own)
+        for line in own:
+            self.assertRegex(line, "interrupted before training; nothing was saved")
 
     def test_a_loss_that_is_not_finite_names_its_rank(self):
         _, own = self.finish(self.launch(2, *self.training("nan", "--optimizer", "sgd", "--lr", "1e30")),
