@@ -9,7 +9,10 @@
 #include "check_main.h"
 #include "comm/sum.h"
 
-enum { MOST_RANKS = 5, MOST_SLICES = 9, COUNT = 3 };
+enum { MOST_RANKS = 5, MOST_SLICES = 9 };
+
+/* Floats of a sum: one that goes up the tree whole, and one of which each rank sums a part. */
+enum { FEW = 3, COUNT = MOST_RANKS * 2048 + 3 };
 
 /* What a rank does. */
 typedef struct member {
@@ -21,6 +24,7 @@ typedef struct member {
     /* of the sum */
     cnn_cut cut;
     int deal[MOST_RANKS + 1];
+    size_t count; /* floats */
     float total[COUNT], orders[CNN_SUM_ORDERS];
 } member;
 
@@ -109,14 +113,15 @@ static cnn_status give(void *user, int slot, cnn_tree_node node)
     float *values;
     cnn_status status = cnn_sum_give(&values, at->sum, node);
     if (status == CNN_OK)
-        memcpy(values, at->slots[slot], sizeof at->slots[slot]);
+        memcpy(values, at->slots[slot], at->sum->count * sizeof *values);
     at->taken[slot] = false;
     return status;
 }
 
 static cnn_status give_slices(cnn_sum *sum, const cnn_cut *cut, int begin, int end)
 {
-    adding at = {.sum = sum};
+    static _Thread_local adding at;
+    at = (adding){.sum = sum};
     const cnn_tree_user user = {add, give, &at};
     cnn_tree tree;
     cnn_status status = CNN_OK;
@@ -146,19 +151,20 @@ static void sum_up(member *this)
     cnn_status status = CNN_OK;
     this->orders[0] = rank == 0 ? 1.0f : 0.0f;
     this->orders[1] = rank == 0 ? 0.0f : 1.0f;
-    CNN_TRY(cnn_sum_init(&sum, COUNT));
+    CNN_TRY(cnn_sum_init(&sum, this->count));
     for (int round = 0; round < 2; round++) { /* memory is used again */
         CNN_TRY(give_slices(&sum, &this->cut, this->deal[rank], this->deal[rank + 1]));
         CNN_TRY(cnn_sum_run(&total, this->orders, &sum, this->comm, &this->cut, this->deal));
     }
-    memcpy(this->total, total, sizeof this->total);
+    memcpy(this->total, total, this->count * sizeof *total);
 out:
     cnn_sum_finish(&sum);
     this->status = status;
 }
 
 /* Any deal, in which ranks may have nothing. */
-static void deal_out(member *members, int size, const cnn_cut *cut, unsigned *seed)
+static void deal_out(member *members, int size, size_t count, const cnn_cut *cut,
+                     unsigned *seed)
 {
     int deal[MOST_RANKS + 1] = {0};
     for (int r = 1; r < size; r++) {
@@ -168,7 +174,26 @@ static void deal_out(member *members, int size, const cnn_cut *cut, unsigned *se
     deal[size] = cut->slices;
     for (int r = 0; r < size; r++) {
         members[r].cut = *cut;
+        members[r].count = count;
         memcpy(members[r].deal, deal, sizeof deal);
+    }
+}
+
+static void check_deals(size_t count, const cnn_cut *cut, unsigned *seed)
+{
+    static member one, members[MOST_RANKS];
+    one = (member){.cut = *cut, .deal = {0, cut->slices}, .count = count};
+    run_crew(&one, 1, sum_up, 60.0);
+    ck_assert_int_eq(one.status, CNN_OK);
+    for (int size = 2; size <= MOST_RANKS; size++) {
+        memset(members, 0, sizeof members);
+        deal_out(members, size, count, cut, seed);
+        run_crew(members, size, sum_up, 60.0);
+        for (int r = 0; r < size; r++) {
+            ck_assert_int_eq(members[r].status, CNN_OK);
+            ck_assert_mem_eq(members[r].total, one.total, sizeof one.total);
+            ck_assert(members[r].orders[0] == 1.0f && members[r].orders[1] == 0.0f);
+        }
     }
 }
 
@@ -180,19 +205,8 @@ START_TEST(the_sum_is_the_same_for_every_deal)
     const int samples[] = {1, slices / 2 + 1, slices, 3 * slices + 1};
     for (size_t s = 0; s < sizeof samples / sizeof samples[0]; s++) {
         const cnn_cut cut = {samples[s], slices};
-        member one = {.cut = cut, .deal = {0, slices}};
-        run_crew(&one, 1, sum_up, 60.0);
-        ck_assert_int_eq(one.status, CNN_OK);
-        for (int size = 2; size <= MOST_RANKS; size++) {
-            member members[MOST_RANKS] = {0};
-            deal_out(members, size, &cut, &seed);
-            run_crew(members, size, sum_up, 60.0);
-            for (int r = 0; r < size; r++) {
-                ck_assert_int_eq(members[r].status, CNN_OK);
-                ck_assert_mem_eq(members[r].total, one.total, sizeof one.total);
-                ck_assert(members[r].orders[0] == 1.0f && members[r].orders[1] == 0.0f);
-            }
-        }
+        check_deals(FEW, &cut, &seed);
+        check_deals(COUNT, &cut, &seed);
     }
 }
 END_TEST

@@ -88,6 +88,11 @@ cnn_status cnn_comm_receive(cnn_comm *comm, int from, void *data, size_t bytes)
     return comm->class->receive(comm, from, data, bytes);
 }
 
+cnn_status cnn_comm_exchange(cnn_comm *comm, const cnn_exchange *what)
+{
+    return comm->class->exchange(comm, what);
+}
+
 /* Down a binomial tree: rank r has it from r without its lowest bit. */
 cnn_status cnn_comm_broadcast(cnn_comm *comm, void *data, size_t bytes)
 {

@@ -18,10 +18,20 @@ typedef struct cnn_place {
     long process;
 } cnn_place;
 
+/* What goes to one rank and comes from another. */
+typedef struct cnn_exchange {
+    int to, from;
+    const void *out;
+    void *in;
+    size_t out_bytes, in_bytes;
+} cnn_exchange;
+
 /* A way to talk. Both wait until the memory is the caller's again. */
 typedef struct cnn_comm_class {
     cnn_status (*send)(cnn_comm *comm, int to, const void *data, size_t bytes);
     cnn_status (*receive)(cnn_comm *comm, int from, void *data, size_t bytes);
+    /* Both at once, as other ranks do. Of 0 bytes nothing is sent, or received. */
+    cnn_status (*exchange)(cnn_comm *comm, const cnn_exchange *what);
     /* Tells the others that this rank has failed. */
     void (*abort)(cnn_comm *comm, cnn_status status, const char *message);
     void (*end)(cnn_comm *comm, int code, const char *message);
@@ -46,6 +56,7 @@ cnn_status cnn_mpi_create(cnn_comm **comm, int launched);
 
 cnn_status cnn_comm_send(cnn_comm *comm, int to, const void *data, size_t bytes);
 cnn_status cnn_comm_receive(cnn_comm *comm, int from, void *data, size_t bytes);
+cnn_status cnn_comm_exchange(cnn_comm *comm, const cnn_exchange *what);
 /* Rank 0's to all. */
 cnn_status cnn_comm_broadcast(cnn_comm *comm, void *data, size_t bytes);
 /* Everyone's to rank 0: all (size, bytes), not looked at elsewhere. */

@@ -80,24 +80,44 @@ static void set(crew *all, box *at, box_state state)
     pthread_cond_broadcast(&all->changed);
 }
 
-static cnn_status send(cnn_comm *comm, int to, const void *data, size_t bytes)
+static box *box_of(const cnn_comm *comm, int from, int to)
 {
     crew *all = comm->state;
-    box *at = &all->boxes[comm->rank * all->size + to];
-    (void)bytes; /* both say the same */
+    return &all->boxes[from * all->size + to];
+}
+
+static void post(const cnn_comm *comm, int to, const void *data)
+{
+    crew *all = comm->state;
+    box *at = box_of(comm, comm->rank, to);
     pthread_mutex_lock(&all->lock);
     at->data = data;
     set(all, at, FULL);
+    pthread_mutex_unlock(&all->lock);
+}
+
+static cnn_status wait_until_taken(const cnn_comm *comm, int to)
+{
+    crew *all = comm->state;
+    box *at = box_of(comm, comm->rank, to);
+    pthread_mutex_lock(&all->lock);
     cnn_status status = wait_for(comm, at, TAKEN, to);
     at->state = EMPTY; /* one that gives up takes its letter back */
     pthread_mutex_unlock(&all->lock);
     return status;
 }
 
+static cnn_status send(cnn_comm *comm, int to, const void *data, size_t bytes)
+{
+    (void)bytes; /* both say the same */
+    post(comm, to, data);
+    return wait_until_taken(comm, to);
+}
+
 static cnn_status receive(cnn_comm *comm, int from, void *data, size_t bytes)
 {
     crew *all = comm->state;
-    box *at = &all->boxes[from * all->size + comm->rank];
+    box *at = box_of(comm, from, comm->rank);
     pthread_mutex_lock(&all->lock);
     cnn_status status = wait_for(comm, at, FULL, from);
     if (status == CNN_OK)
@@ -110,6 +130,20 @@ static cnn_status receive(cnn_comm *comm, int from, void *data, size_t bytes)
     set(all, at, TAKEN);
     pthread_mutex_unlock(&all->lock);
     return CNN_OK;
+}
+
+static cnn_status exchange(cnn_comm *comm, const cnn_exchange *what)
+{
+    cnn_status status = CNN_OK;
+    if (what->out_bytes > 0)
+        post(comm, what->to, what->out);
+    if (what->in_bytes > 0)
+        status = receive(comm, what->from, what->in, what->in_bytes);
+    if (what->out_bytes > 0) {
+        cnn_status sent = wait_until_taken(comm, what->to);
+        status = status == CNN_OK ? sent : status;
+    }
+    return status;
 }
 
 /* The first failure is that of all. */
@@ -146,7 +180,7 @@ static void end(cnn_comm *comm, int code, const char *message)
         free_crew(all);
 }
 
-static const cnn_comm_class crew_class = {send, receive, abort_crew, end, NULL};
+static const cnn_comm_class crew_class = {send, receive, exchange, abort_crew, end, NULL};
 
 static cnn_status create_crew(crew **result, int size)
 {

@@ -193,14 +193,37 @@ static int part_of(size_t bytes, size_t done)
     return bytes - done < LARGEST ? (int)(bytes - done) : LARGEST;
 }
 
+static cnn_status start_send(MPI_Request *request, int to, const void *data, size_t done,
+                             size_t bytes)
+{
+    return check(MPI_Isend((const char *)data + done, part_of(bytes, done), MPI_BYTE, to, DATA,
+                           MPI_COMM_WORLD, request),
+                 "MPI_Isend");
+}
+
+static cnn_status start_receive(MPI_Request *request, int from, void *data, size_t done,
+                                size_t bytes)
+{
+    return check(MPI_Irecv((char *)data + done, part_of(bytes, done), MPI_BYTE, from, DATA,
+                           MPI_COMM_WORLD, request),
+                 "MPI_Irecv");
+}
+
+/* After a failure the memory is the caller's again. */
+static void cancel_receive(MPI_Request *request)
+{
+    if (*request == MPI_REQUEST_NULL)
+        return;
+    (void)MPI_Cancel(request);
+    (void)MPI_Wait(request, MPI_STATUS_IGNORE);
+}
+
 static cnn_status send(cnn_comm *comm, int to, const void *data, size_t bytes)
 {
     cnn_status status = CNN_OK;
     for (size_t done = 0; status == CNN_OK && done < bytes; done += LARGEST) {
         MPI_Request request;
-        status = check(MPI_Isend((const char *)data + done, part_of(bytes, done), MPI_BYTE, to,
-                                 DATA, MPI_COMM_WORLD, &request),
-                       "MPI_Isend");
+        status = start_send(&request, to, data, done, bytes);
         if (status == CNN_OK)
             status = wait_for(comm, &request, to);
     }
@@ -211,19 +234,40 @@ static cnn_status receive(cnn_comm *comm, int from, void *data, size_t bytes)
 {
     cnn_status status = CNN_OK;
     for (size_t done = 0; status == CNN_OK && done < bytes; done += LARGEST) {
-        MPI_Request request;
-        status = check(MPI_Irecv((char *)data + done, part_of(bytes, done), MPI_BYTE, from, DATA,
-                                 MPI_COMM_WORLD, &request),
-                       "MPI_Irecv");
-        if (status != CNN_OK)
-            break;
+        MPI_Request request = MPI_REQUEST_NULL;
+        CNN_TRY(start_receive(&request, from, data, done, bytes));
         status = wait_for(comm, &request, from);
-        if (status != CNN_OK &&
-            request != MPI_REQUEST_NULL) { /* the memory is the caller's again */
-            (void)MPI_Cancel(&request);
-            (void)MPI_Wait(&request, MPI_STATUS_IGNORE);
-        }
+        if (status != CNN_OK)
+            cancel_receive(&request);
     }
+out:
+    return status;
+}
+
+static cnn_status exchange_part(cnn_comm *comm, const cnn_exchange *what, size_t done)
+{
+    MPI_Request in = MPI_REQUEST_NULL, out = MPI_REQUEST_NULL;
+    cnn_status status = CNN_OK;
+    if (done < what->in_bytes)
+        CNN_TRY(start_receive(&in, what->from, what->in, done, what->in_bytes));
+    if (done < what->out_bytes)
+        CNN_TRY(start_send(&out, what->to, what->out, done, what->out_bytes));
+    if (done < what->in_bytes)
+        CNN_TRY(wait_for(comm, &in, what->from));
+    if (done < what->out_bytes)
+        status = wait_for(comm, &out, what->to);
+out:
+    if (status != CNN_OK)
+        cancel_receive(&in);
+    return status;
+}
+
+static cnn_status exchange(cnn_comm *comm, const cnn_exchange *what)
+{
+    size_t most = what->out_bytes > what->in_bytes ? what->out_bytes : what->in_bytes;
+    cnn_status status = CNN_OK;
+    for (size_t done = 0; status == CNN_OK && done < most; done += LARGEST)
+        status = exchange_part(comm, what, done);
     return status;
 }
 
@@ -284,7 +328,7 @@ static void end(cnn_comm *comm, int code, const char *message)
     _exit(code);
 }
 
-static const cnn_comm_class mpi_class = {send, receive, abort_job, end, hand_over};
+static const cnn_comm_class mpi_class = {send, receive, exchange, abort_job, end, hand_over};
 
 static int find_local_rank(void)
 {

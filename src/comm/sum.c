@@ -29,6 +29,7 @@ void cnn_sum_finish(cnn_sum *sum)
     free(sum->nodes);
     free(sum->received);
     free(sum->total);
+    free(sum->parts);
     *sum = (cnn_sum){0};
 }
 
@@ -159,17 +160,186 @@ static cnn_status bring_home(summing *at, const part *sum)
     return CNN_OK;
 }
 
+/* Each rank sums a part of the values for all, along the same tree: the last part is rank 0's, so that its
+ * orders lie behind it. */
+static size_t part_begin(const summing *at, int rank)
+{
+    int size = at->comm->size;
+    return at->sum->count * (size_t)(size - 1 - rank) / (size_t)size;
+}
+
+static size_t part_count(const summing *at, int rank)
+{
+    return part_begin(at, rank - 1) - part_begin(at, rank);
+}
+
+/* A rank's part of nodes of each rank. */
+typedef struct scattered {
+    int *counts;   /* (size) nodes of each rank */
+    float **nodes; /* (size) (counts, part) of each, but of this one; in the sum's room */
+    int *next;     /* (size) that are joined */
+} scattered;
+
+/* The nodes that ranks have whole. */
+static void count_nodes(int *counts, const summing *at, cnn_tree_node node)
+{
+    int first, last;
+    if (cnn_tree_samples(at->cut, node) == 0)
+        return;
+    find_ranks(&first, &last, at, node);
+    if (first == last) {
+        counts[first]++;
+        return;
+    }
+    count_nodes(counts, at, (cnn_tree_node){node.level - 1, 2 * node.index});
+    count_nodes(counts, at, (cnn_tree_node){node.level - 1, 2 * node.index + 1});
+}
+
+/* This rank's part of a node's sum, where it may be written; NULL: the node has no samples. */
+static float *combine_part(const summing *at, const scattered *from, cnn_tree_node node)
+{
+    int first, last, mine = at->comm->rank;
+    size_t count = part_count(at, mine);
+    if (cnn_tree_samples(at->cut, node) == 0)
+        return NULL;
+    find_ranks(&first, &last, at, node);
+    if (first == last) {
+        size_t next = (size_t)from->next[first]++;
+        return first == mine ? at->sum->values[next] + part_begin(at, mine)
+                             : from->nodes[first] + next * count;
+    }
+    float *left = combine_part(at, from, (cnn_tree_node){node.level - 1, 2 * node.index});
+    float *right = combine_part(at, from, (cnn_tree_node){node.level - 1, 2 * node.index + 1});
+    add(left, right, count);
+    return left ? left : right;
+}
+
+/* Another rank's part of this rank's nodes, one behind the other. */
+static void pack(float *packed, const summing *at, int rank)
+{
+    size_t count = part_count(at, rank);
+    for (int i = 0; i < at->sum->node_count; i++)
+        memcpy(packed + (size_t)i * count, at->sum->values[i] + part_begin(at, rank),
+               count * sizeof *packed);
+}
+
+/* Room for what comes and for what is packed. */
+static cnn_status make_room(const summing *at, scattered *to)
+{
+    cnn_sum *sum = at->sum;
+    size_t size = (size_t)at->comm->size, mine = part_count(at, at->comm->rank);
+    size_t most = sum->count / size + 1, needed = (size_t)sum->node_count * most;
+    cnn_status status = CNN_OK;
+    for (size_t r = 0; r < size; r++)
+        needed += (size_t)to->counts[r] * mine;
+    if (needed > sum->parts_room) {
+        free(sum->parts);
+        sum->parts_room = 0;
+        CNN_TRY(cnn_allocate(&sum->parts, needed, sizeof *sum->parts, "the sums of ranks"));
+        sum->parts_room = needed;
+    }
+    float *next = sum->parts + (size_t)sum->node_count * most;
+    for (size_t r = 0; r < size; r++) {
+        to->nodes[r] = next;
+        next += (size_t)to->counts[r] * mine;
+    }
+out:
+    return status;
+}
+
+/* In each round everyone sends to another and receives from another. */
+static cnn_status scatter(const summing *at, const scattered *to)
+{
+    const cnn_sum *sum = at->sum;
+    int size = at->comm->size, rank = at->comm->rank;
+    cnn_status status = CNN_OK;
+    for (int round = 1; status == CNN_OK && round < size; round++) {
+        int up = (rank + round) % size, down = (rank + size - round) % size;
+        cnn_exchange what = {
+            .to = up,
+            .from = down,
+            .out = sum->parts,
+            .in = to->nodes[down],
+            .out_bytes = (size_t)sum->node_count * part_count(at, up) * sizeof(float),
+            .in_bytes = (size_t)to->counts[down] * part_count(at, rank) * sizeof(float)};
+        if (sum->node_count == 1)
+            what.out = sum->values[0] + part_begin(at, up);
+        else
+            pack(sum->parts, at, up);
+        status = cnn_comm_exchange(at->comm, &what);
+    }
+    return status;
+}
+
+/* A part of the result, with the orders behind rank 0's. */
+static size_t result_bytes(const summing *at, int rank)
+{
+    return (part_count(at, rank) + (rank == 0 ? CNN_SUM_ORDERS : 0)) * sizeof(float);
+}
+
+static cnn_status gather_parts(const summing *at)
+{
+    int size = at->comm->size, rank = at->comm->rank;
+    float *total = at->sum->total;
+    cnn_status status = CNN_OK;
+    for (int round = 1; status == CNN_OK && round < size; round++) {
+        int up = (rank + round) % size, down = (rank + size - round) % size;
+        status = cnn_comm_exchange(
+            at->comm, &(cnn_exchange){up, down, total + part_begin(at, rank),
+                                      total + part_begin(at, down), result_bytes(at, rank),
+                                      result_bytes(at, down)});
+    }
+    return status;
+}
+
+static cnn_status sum_in_parts(const summing *at, cnn_tree_node top)
+{
+    size_t size = (size_t)at->comm->size;
+    int rank = at->comm->rank;
+    scattered all = {0};
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_allocate(&all.counts, size, sizeof *all.counts, "the sums of ranks"));
+    CNN_TRY(cnn_allocate(&all.next, size, sizeof *all.next, "the sums of ranks"));
+    CNN_TRY(cnn_allocate(&all.nodes, size, sizeof(float *), "the sums of ranks"));
+    count_nodes(all.counts, at, top);
+    CNN_TRY(make_room(at, &all));
+    CNN_TRY(scatter(at, &all));
+    const float *sum = combine_part(at, &all, top);
+    if (sum)
+        memcpy(at->sum->total + part_begin(at, rank), sum, part_count(at, rank) * sizeof *sum);
+    status = gather_parts(at);
+out:
+    free(all.nodes);
+    free(all.counts);
+    free(all.next);
+    return status;
+}
+
+static cnn_status sum_in_tree(summing *at, cnn_tree_node top)
+{
+    part all;
+    cnn_status status = CNN_OK;
+    CNN_TRY(combine(&all, at, top));
+    CNN_TRY(bring_home(at, &all));
+    status = cnn_comm_broadcast(at->comm, at->sum->total,
+                                (at->sum->count + CNN_SUM_ORDERS) * sizeof(float));
+out:
+    return status;
+}
+
 cnn_status cnn_sum_run(const float **total, float orders[CNN_SUM_ORDERS], cnn_sum *sum,
                        cnn_comm *comm, const cnn_cut *cut, const int *deal)
 {
+    /* Of smaller parts the messages cost more than what they carry: docs/scaling.md. */
+    static const size_t least_part = 8192 / sizeof(float);
     summing at = {sum, comm, cut, deal, 0};
-    part all;
+    const cnn_tree_node top = {cnn_tree_top(cut->slices), 0};
     float *behind = sum->total + sum->count;
     cnn_status status = CNN_OK;
-    CNN_TRY(combine(&all, &at, (cnn_tree_node){cnn_tree_top(cut->slices), 0}));
-    CNN_TRY(bring_home(&at, &all));
     memcpy(behind, orders, CNN_SUM_ORDERS * sizeof *orders);
-    CNN_TRY(cnn_comm_broadcast(comm, sum->total, (sum->count + CNN_SUM_ORDERS) * sizeof(float)));
+    CNN_TRY(comm->size > 1 && sum->count / (size_t)comm->size >= least_part
+                ? sum_in_parts(&at, top)
+                : sum_in_tree(&at, top));
     memcpy(orders, behind, CNN_SUM_ORDERS * sizeof *orders);
     *total = sum->total;
 out:

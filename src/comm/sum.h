@@ -12,6 +12,8 @@ typedef struct cnn_sum {
     cnn_tree_node *nodes;     /* (node_count) whose they are, in the order of the slices */
     int node_count, room;
     float *received, *total;  /* (count + CNN_SUM_ORDERS) */
+    float *parts;             /* (parts_room) this rank's part of everybody's nodes */
+    size_t parts_room;
 } cnn_sum;
 
 enum { CNN_SUM_ORDERS = 2 /* floats behind the sum that rank 0 sends to all with it */ };
@@ -24,7 +26,8 @@ void cnn_sum_begin(cnn_sum *sum);
 /* Where the next node's values (count) go; nodes come in the order of their slices. Errors: MEMORY. */
 cnn_status cnn_sum_give(float **values, cnn_sum *sum, cnn_tree_node node);
 
-/* deal (size + 1): the first slice of each rank. *total (count) is the sum on all ranks, the same for
+/* Either goes up the tree whole, by pairs of ranks, or each rank sums a part of the floats for all: the
+ * same additions. deal (size + 1): the first slice of each rank. *total (count) is the sum on all ranks, the same for
  * every deal, and orders are rank 0's. */
 cnn_status cnn_sum_run(const float **total, float orders[CNN_SUM_ORDERS], cnn_sum *sum,
                        cnn_comm *comm, const cnn_cut *cut, const int *deal);

@@ -132,6 +132,7 @@ out:
 typedef struct head {
     int32_t bad;
     double seconds; /* that a slice took; 0: it had none */
+    double summing; /* in the sums over ranks since the pass began */
 } head;
 
 /* The rank whose slot is looked at. */
@@ -163,9 +164,11 @@ static void merge(cnn_ranks *ranks, cnn_tally *tally, const char *all, size_t si
                sizeof(uint32_t));
     }
     tally->bad = -1;
+    ranks->exposed = INFINITY;
     for (int r = 0; r < ranks->comm->size; r++) {
         head from;
         memcpy(&from, all + (size_t)r * size, sizeof from);
+        ranks->exposed = fmin(ranks->exposed, from.summing);
         if (from.seconds > 0.0)
             ranks->times[r] = from.seconds;
         else
@@ -211,7 +214,7 @@ cnn_status cnn_ranks_gather(cnn_ranks *ranks, cnn_tally *tally, int *who)
     size_t slots = tally->count * tally->parts;
     size_t losses = slots * sizeof(float), hits = slots * sizeof(uint32_t);
     size_t size = sizeof(head) + losses + hits;
-    const head mine = {tally->bad, ranks->fastest};
+    const head mine = {tally->bad, ranks->fastest, ranks->summing};
     int32_t said[3];
     char *message = NULL, *all = NULL;
     cnn_status status = CNN_OK;

@@ -13,6 +13,7 @@ struct cnn_ranks {
     int *deal; /* (size + 1) first slice of each rank */
     int *room; /* (size + 1) */
     double summing;  /* seconds in the sums over ranks since the pass began, waits for them included */
+    double exposed;  /* the least of any rank, on rank 0 when the tally was read: who comes last waits for none */
     double fastest;  /* seconds a slice, of the fastest step since the tally was read last; 0: none */
     uint64_t steps;  /* in which this rank had slices */
     double *times;      /* (size) of rank 0: seconds that a slice took on each rank */

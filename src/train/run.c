@@ -157,9 +157,10 @@ static void tell_ranks(const cnn_trainer *trainer, double before)
     double seconds = trainer->loop.sums.seconds - before;
     if (ranks && seconds > 0.0)
         cnn_log(CNN_LOG_DEBUG,
-                "the sums of %.3g MiB over %d ranks, with the waits for them, took %.1f%% of %.2f s",
+                "the sums of %.3g MiB over %d ranks took %.1f%% of %.2f s, with the waits for slower "
+                "ranks; %.1f%% on the rank that waited least: communication that nothing hides",
                 (double)ranks->sum.count * sizeof(float) * 0x1p-20, ranks->comm->size,
-                100.0 * ranks->summing / seconds, seconds);
+                100.0 * ranks->summing / seconds, seconds, 100.0 * ranks->exposed / seconds);
 }
 
 /* What is left of the epoch's pass. */

@@ -85,7 +85,9 @@ class Devices(RankTest):
         one = self.train("one", "--slices", "4", "--batchnorm")
         for devices in ("0,0", "0,0,0"):
             out = "of" + devices
-            result = self.train(out, "--slices", "4", "--batchnorm", "--device", devices)
+            result = self.train(out, "--slices", "4", "--batchnorm", "--device", devices, "-v")
+            self.assertRegex(result.stderr, r"the sums of \S+ MiB over \d ranks took \S+% of \S+ s, with the waits for slower "
+                                            r"ranks; \d+\.\d% on the rank that waited least")
             self.assertEqual(result.stdout, one.stdout)
             self.assertEqual(self.digest(out), self.digest("one"))
 
