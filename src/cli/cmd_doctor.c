@@ -13,6 +13,7 @@ typedef struct doctor_run {
     cnn_doctor *doctor;
     cnn_network *network;
     cnn_device_list *list;
+    int exact_devices, exact_rows; /* printed as JSON so far: of all, and of the device */
 } doctor_run;
 
 /* Those from `first` on. */
@@ -87,7 +88,17 @@ static void print_header(const cnn_device_info *info, bool opened)
 
 static void print_exact(const cnn_exact_row *row, void *user)
 {
-    (void)user;
+    doctor_run *run = user;
+    if (run->options->json) {
+        char differs[16] = "null";
+        if (row->differs >= 0)
+            snprintf(differs, sizeof differs, "%d", row->differs);
+        cli_print("%s\n      {\"name\": \"%s\", \"steps\": %d, \"matched\": %s, \"differs\": %s, "
+                  "\"hash\": \"%s\", \"expected\": \"%s\", \"seconds\": %.3f}",
+                  run->exact_rows++ ? "," : "", row->name, row->steps,
+                  row->matched ? "true" : "false", differs, row->hash, row->expected, row->seconds);
+        return;
+    }
     if (row->matched)
         cli_print("  match   %-26s %3d steps  %s  %.1f s\n", row->name, row->steps, row->hash,
                   row->seconds);
@@ -99,25 +110,60 @@ static void print_exact(const cnn_exact_row *row, void *user)
     cli_flush();
 }
 
-/* doctor --exact: beside the published bits. */
-static int compare_device(size_t index, const doctor_run *run)
+static int compare_opened(bool *matched, doctor_run *run, const char *selector)
 {
-    const cnn_device_info *info = cnn_device_list_get(run->list, index);
-    const cnn_doctor_exact callback = {.on_row = print_exact};
-    char selector[32];
+    const cnn_doctor_exact callback = {.on_row = print_exact, .user = run};
     cnn_device *device = NULL;
-    bool matched = false;
-    snprintf(selector, sizeof selector, "%d:%d", info->platform, info->device);
-    cli_print("\nDevice %d:%d: %s (%s, driver %s), SHA-256 of all values beside the published "
-              "ones:\n",
-              info->platform, info->device, info->name, info->platform_name, info->driver);
     int code = cli_check(cnn_device_create(&device, selector));
     if (code == 0)
-        code = cli_check(cnn_doctor_compare_exact(&matched, device, &callback));
-    if (code == 0)
+        code = cli_check(cnn_doctor_compare_exact(matched, device, &callback));
+    cnn_device_destroy(device);
+    return code;
+}
+
+static void begin_exact_json(doctor_run *run, const cnn_device_info *info)
+{
+    const struct {
+        const char *key, *value;
+    } rows[] = {{"device", info->name}, {"platform", info->platform_name}, {"driver", info->driver}};
+    cli_print("%s\n  {", run->exact_devices++ ? "," : "");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        cli_print("%s\"%s\": ", i > 0 ? ", " : "", rows[i].key);
+        cli_print_json_string(rows[i].value);
+    }
+    cli_print(",\n    \"trainings\": [");
+    run->exact_rows = 0;
+}
+
+static void end_exact_json(int code, bool matched)
+{
+    cli_print("\n    ],\n    \"matched\": %s, \"error\": ", matched ? "true" : "false");
+    if (code != 0)
+        cli_print_json_string(cnn_error_message());
+    else
+        cli_print("null");
+    cli_print("}");
+}
+
+/* doctor --exact: beside the published bits. */
+static int compare_device(size_t index, doctor_run *run)
+{
+    const cnn_device_info *info = cnn_device_list_get(run->list, index);
+    bool matched = false, json = run->options->json;
+    char selector[32];
+    snprintf(selector, sizeof selector, "%d:%d", info->platform, info->device);
+    if (json)
+        begin_exact_json(run, info);
+    else
+        cli_print("\nDevice %d:%d: %s (%s, driver %s), SHA-256 of all values beside the published "
+                  "ones:\n",
+                  info->platform, info->device, info->name, info->platform_name, info->driver);
+    int code = compare_opened(&matched, run, selector);
+    if (json)
+        end_exact_json(code, matched);
+    else if (code == 0)
         cli_print("%s %s.\n", info->name,
                   matched ? "gives the published bits" : "DOES NOT GIVE the published bits");
-    cnn_device_destroy(device);
     return code == 0 && !matched ? CLI_EXIT_FAILURE : code;
 }
 
@@ -187,6 +233,10 @@ static int judge(const doctor_run *run)
 static int print_json(const doctor_run *run)
 {
     char *json = NULL;
+    if (run->options->train.exact) {
+        cli_print("\n]\n");
+        return 0;
+    }
     int code = cli_check(cnn_doctor_to_json(&json, run->doctor));
     if (code == 0)
         cli_print("%s", json);
@@ -197,7 +247,7 @@ static int print_json(const doctor_run *run)
 /* --exact runs its own networks: what says of others would do nothing. */
 static int check_exact(const cli_options *options)
 {
-    static const char *const allowed[] = {"exact", "all", "device", "quiet", "verbose"};
+    static const char *const allowed[] = {"exact", "all", "device", "quiet", "verbose", "json"};
     for (int row = 0; options->train.exact && cli_option_rows[row].name; row++) {
         bool is_allowed = !options->given[row];
         for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++)
@@ -205,8 +255,8 @@ static int check_exact(const cli_options *options)
         if (!is_allowed)
             return cli_fail(
                 CLI_EXIT_USAGE,
-                "--%s and --exact exclude each other: doctor --exact trains its own networks "
-                "and prints a table of them: leave one out",
+                "--%s and --exact exclude each other: doctor --exact trains its own networks: leave "
+                "one out",
                 cli_option_rows[row].name);
     }
     return 0;
@@ -221,7 +271,9 @@ int cmd_doctor(cli_options *options)
     CLI_TRY(check_exact(options));
     CLI_TRY(cli_network_create(&run.network, options, NULL));
     CLI_TRY(cli_check(cnn_doctor_create(&run.doctor)));
-    if (!options->json) {
+    if (options->json && options->train.exact) {
+        cli_print("[");
+    } else if (!options->json) {
         cli_print("What the OpenCL loader sees:\n");
         print_findings(run.doctor, 0);
     }

@@ -64,6 +64,18 @@ class Right(CommandTest):
         for kernel in ("adam_update", "activation_backward", "CLBlastSgemm", "dropout_scales"):
             self.assertIn(kernel, kernels)
 
+    def test_exact_json(self):
+        refused = self.run_command("doctor", "--exact", "--json", "--device", "99", code=3)
+        self.assertEqual(json.loads(refused.stdout), [])
+        if not os.environ.get("CNN_TEST_SWEEP"):
+            self.skipTest("the trainings are in scripts/slow_tests.sh exact")
+        device, = json.loads(self.run_command("doctor", "--exact", "--json").stdout)
+        self.assertEqual((device["matched"], device["error"]), (True, None))
+        self.assertEqual([row["name"] for row in device["trainings"]],
+                         ["small", "notebook", "notebook with batch norm", "resnet20"])
+        for row in device["trainings"]:
+            self.assertEqual((row["matched"], row["differs"], row["hash"]), (True, None, row["expected"]))
+
     def test_all_and_one_exclude_each_other(self):
         self.assert_refused(["doctor", "--all", "--device", "0"], 2, "exclude each other")
 

@@ -145,7 +145,6 @@ WRONG = [
     ("eval --augment flip", "--augment is no option of the command eval"),
     ("train --ema 1", r"--ema: expected a number in \[0, 1\), found '1'"),
     ("params --exact", "--exact: expected --plan with it, without which it does nothing"),
-    ("doctor --exact --json", "--json and --exact exclude each other"),
     ("doctor --exact --net lenet5", "--net and --exact exclude each other"),
     ("doctor --exact --batch 4", "--batch and --exact exclude each other"),
     ("train --recipe nope", "no recipe is called 'nope' in .*: expected cifar94, finetune, folder, mnist99;"),
