@@ -1,7 +1,8 @@
 #!/bin/sh
 # The tests that take too long for every change: slow_tests.sh [NAME]...
-#   kill      training is killed at 200 random moments and goes on
-#   torture   every OpenCL call of training, evaluation and prediction fails, once and for good
+#   kill      training is killed at 200 random moments and goes on, and one of several ranks at 100
+#   torture   every OpenCL call of training, evaluation and prediction fails, once and for good; one of several of the
+#             second of two ranks
 #   files     every call on the files of each command fails, or is the last before kill -9
 #   long      thousands of epochs and models, a million predictions: memory and objects stay as they were
 #   networks  200 random networks pass the doctor and the check before training, on each driver; wrong kernels do not
@@ -35,10 +36,13 @@ for name in $names; do
     case $name in
         kill)
             CNN_TEST_COMMAND="$build/src/cli/cnn-cl" python3 "$root/tests/cli/kill_rounds.py" 200
+            CNN_TEST_COMMAND="$build/src/cli/cnn-cl" python3 "$root/tests/cli/kill_rounds.py" 100 --ranks || [ $? = 77 ]
             ;;
         torture)
             python3 "$root/tests/fault/torture.py" "$build/src/cli/cnn-cl" \
                 "$build/tests/fault/cnn_cl_fault.so"
+            python3 "$root/tests/fault/ranks.py" "$build/src/cli/cnn-cl" "$build/tests/fault/cnn_cl_fault.so" 40 ||
+                [ $? = 77 ]
             ;;
         files)
             python3 "$root/tests/fault/files.py" "$build/src/cli/cnn-cl" \
@@ -71,7 +75,7 @@ for name in $names; do
                 CNN_CL_KERNEL_CLASS=$class "$build/src/cli/cnn-cl" doctor --exact --all
             done
             CNN_TEST_SWEEP=all meson test -C "$build" --no-rebuild --print-errorlogs \
-                --timeout-multiplier 5 exact
+                --timeout-multiplier 5 exact cli-ranks cli-doctor
             ;;
         sanitize)
             "$root/tests/sanitize.sh" "$root" "$build/tests/sanitize" all

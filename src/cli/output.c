@@ -57,10 +57,17 @@ static void put_line(const char *prefix, const char *text)
     if (recorded || says_nothing())
         return;
     cli_progress_clear();
-    fputs(prefix, stderr);
-    for (; *text; text++)
-        fputc(iscntrl((unsigned char)*text) ? '?' : *text, stderr);
-    fputc('\n', stderr);
+    char line[2048]; /* written at once: what forwards it, as mpirun does, puts nothing in between */
+    size_t length = (size_t)snprintf(line, sizeof line, "%s", prefix); /* it is short */
+    for (; *text; text++) {
+        if (length == sizeof line - 1) {
+            fwrite(line, 1, length, stderr);
+            length = 0;
+        }
+        line[length++] = iscntrl((unsigned char)*text) ? '?' : *text;
+    }
+    line[length++] = '\n';
+    fwrite(line, 1, length, stderr);
 }
 
 static void write_line(const char *prefix, const char *format, va_list arguments) CNN_PRINTF(2, 0);

@@ -11,6 +11,21 @@
 
 static double first_limit = 300.0; /* of what is made from now on */
 
+static void find_host(cnn_place *place)
+{
+    if (gethostname(place->host, sizeof place->host - 1) != 0)
+        snprintf(place->host, sizeof place->host, "this host");
+}
+
+/* Before there is a device to name. */
+static void write_own_place(cnn_place *place, int rank, int size)
+{
+    if (size == 1)
+        return;
+    find_host(place);
+    snprintf(place->text, sizeof place->text, "rank %d on %.63s", rank, place->host);
+}
+
 cnn_status cnn_comm_allocate(cnn_comm **comm, const cnn_comm_class *class, int rank, int size)
 {
     cnn_status status = CNN_OK;
@@ -21,6 +36,7 @@ cnn_status cnn_comm_allocate(cnn_comm **comm, const cnn_comm_class *class, int r
     CNN_TRY(cnn_allocate(&result->places, (size_t)size, sizeof *result->places, "the ranks"));
     for (int i = 0; i < size; i++)
         snprintf(result->places[i].text, CNN_PLACE_SIZE, "rank %d", i);
+    write_own_place(&result->places[rank], rank, size);
     *comm = result;
     return CNN_OK;
 out:
@@ -129,8 +145,7 @@ void cnn_comm_abort(cnn_comm *comm, cnn_status status, const char *message)
 void cnn_place_write(cnn_place *place, int rank, const char *device)
 {
     *place = (cnn_place){.process = (long)getpid()};
-    if (gethostname(place->host, sizeof place->host - 1) != 0)
-        snprintf(place->host, sizeof place->host, "this host");
+    find_host(place);
     snprintf(place->text, sizeof place->text, "rank %d on %.63s (%.127s)", rank, place->host,
              device);
 }

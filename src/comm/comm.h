@@ -43,7 +43,7 @@ struct cnn_comm {
     const cnn_comm_class *class; /* NULL: alone */
     int rank, size, local_rank;
     double limit;      /* seconds */
-    cnn_place *places; /* (size); the text is "rank 1" before cnn_comm_introduce() */
+    cnn_place *places; /* (size); "rank 1" before cnn_comm_introduce(), and of this one "rank 1 on cow" */
     void *state;       /* the class's */
 };
 

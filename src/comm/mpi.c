@@ -279,7 +279,7 @@ static void abort_job(cnn_comm *comm, cnn_status status, const char *message)
         return;
     state->has_failed = true;
     state->sent.status = (int)status;
-    snprintf(state->sent.message, sizeof state->sent.message, "%s", message);
+    cnn_comm_attribute(state->sent.message, comm, comm->rank, message);
     (void)MPI_Isend(&state->sent, sizeof state->sent, MPI_BYTE, 0, FAILURE, MPI_COMM_WORLD,
                     &state->request);
 }

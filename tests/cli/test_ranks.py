@@ -2,30 +2,15 @@
 there."""
 import hashlib
 import os
-import shutil
 import signal
 import subprocess
 import time
 import unittest
 
+from launcher import HAS_MPI, LAUNCHER, RUN, ranks_of, read_process
 from support import CNN_CL, CommandTest, TRAINING, environment, make_split, write_idx
 
-LAUNCHER = shutil.which("mpirun") or shutil.which("mpiexec")
-HAS_MPI = "built without" not in subprocess.run([CNN_CL, "--version"], capture_output=True,
-                                                text=True, check=True).stdout
-# As root, and with more ranks than cores, Open MPI wants to be asked.
-RUN = environment(OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
-                  OMPI_MCA_rmaps_base_oversubscribe="1", OMPI_MCA_hwloc_base_binding_policy="none")
 LONG = ["--epochs", "3000", "--checkpoint-steps", "3", "--slices", "4", "--batchnorm"]
-
-
-def read_process(pid, name):
-    """What the system says of a process; "" of one that is gone."""
-    try:
-        with open(f"/proc/{pid}/{name}", encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return ""
 
 
 class RankTest(CommandTest):
@@ -67,12 +52,6 @@ class RankTest(CommandTest):
         for more in ([], ["--tta", "flip", "--json"]):
             yield ["eval", *model, "--data", self.data, "--batch", "7", *more], 0
 
-    def ranks_of(self, job):
-        """The processes of its ranks, in their order."""
-        children = subprocess.run(["pgrep", "-P", str(job.pid)], capture_output=True, text=True,
-                                  check=False).stdout.split()
-        return sorted(int(pid) for pid in children if "train" in read_process(pid, "cmdline"))
-
     def wait_for(self, path):
         end = time.time() + 60
         while not self.exists(path):
@@ -90,6 +69,15 @@ class Devices(RankTest):
                                             r"ranks; \d+\.\d% on the rank that waited least")
             self.assertEqual(result.stdout, one.stdout)
             self.assertEqual(self.digest(out), self.digest("one"))
+
+    @unittest.skipUnless(os.environ.get("CNN_TEST_SWEEP"), "in scripts/slow_tests.sh exact")
+    def test_exact_bits_are_those_of_any_kernels_and_ranks(self):
+        arguments = ["--slices", "3", "--exact", "--batchnorm", "--epochs", "1"]
+        self.train("exact", *arguments)
+        for kind in ("cpu", "gpu"):
+            out = "exact-" + kind
+            self.train(out, *arguments, "--device", "0,0", env=environment(CNN_CL_KERNEL_CLASS=kind))
+            self.assertEqual(self.digest(out), self.digest("exact"))
 
     def test_predictions_and_evaluations_are_shared(self):
         for arguments, code in self.shared_commands():
@@ -141,7 +129,7 @@ class Processes(RankTest):
         self.run_command(*self.training("whole", *short))
         job = self.launch(2, *self.training("killed", *short))
         self.wait_for("killed/cnn.ckpt.safetensors")
-        os.kill(self.ranks_of(job)[1], signal.SIGKILL)
+        os.kill(ranks_of(job)[1], signal.SIGKILL)
         _, own = self.finish(job, code=None)
         self.assertNotEqual(job.returncode, 0)
         self.assertEqual(len(own), 1, own)
@@ -153,7 +141,7 @@ class Processes(RankTest):
     def test_the_job_is_interrupted(self):
         job = self.launch(2, *self.training("stopped", *LONG))
         self.wait_for("stopped/cnn.ckpt.safetensors")
-        os.kill(self.ranks_of(job)[0], signal.SIGTERM)
+        os.kill(ranks_of(job)[0], signal.SIGTERM)
         _, own = self.finish(job, code=143)
         self.assertEqual(len(own), 1, own)
         self.assertRegex(own[0], "interrupted in epoch .*; to go on: cnn-cl train --resume")
@@ -161,7 +149,7 @@ class Processes(RankTest):
     def test_the_launcher_is_killed(self):
         job = self.launch(2, *self.training("orphans", *LONG))
         self.wait_for("orphans/cnn.ckpt.safetensors")
-        children = self.ranks_of(job)
+        children = ranks_of(job)
         job.kill()
         start = time.time()
         while any(read_process(pid, "cmdline") for pid in children):
@@ -188,7 +176,7 @@ class Processes(RankTest):
     def test_the_rank_that_hangs_is_named_and_not_one_that_waits_for_it(self):
         job = self.launch(3, *self.training("hangs", *LONG, "--rank-timeout", "1"))
         self.wait_for("hangs/cnn.ckpt.safetensors")
-        os.kill(self.ranks_of(job)[2], signal.SIGSTOP)
+        os.kill(ranks_of(job)[2], signal.SIGSTOP)
         _, own = self.finish(job, code=None)
         self.assertEqual(len(own), 1, own)
         self.assertRegex(own[0], r"^cnn-cl: rank 2 on \S+ \(.+\) did not answer within 1 s")
@@ -196,7 +184,7 @@ class Processes(RankTest):
     def test_a_rank_speaks_itself_where_the_first_is_busy(self):
         job = self.launch(2, *self.training("busy", *LONG, "--rank-timeout", "1"))
         self.wait_for("busy/cnn.ckpt.safetensors")
-        first = self.ranks_of(job)[0]
+        first = ranks_of(job)[0]
         os.kill(first, signal.SIGSTOP)
         for line in job.stderr:
             if line.startswith("cnn-cl: "):
@@ -210,7 +198,7 @@ class Processes(RankTest):
         ranks, ready, end = [], 0, time.time() + 60
         while len(ranks) < 3 or ready < 3:
             self.assertLess(time.time(), end)
-            ranks = self.ranks_of(job)
+            ranks = ranks_of(job)
             masks = [line for pid in ranks for line in read_process(pid, "status").splitlines() if line.startswith("SigCgt")]
             ready = sum(int(line.split()[1], 16) >> (signal.SIGINT - 1) & 1 for line in masks)
         for pid in ranks:
