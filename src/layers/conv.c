@@ -105,15 +105,20 @@ static double forward_flops(const cnn_layer *layer)
     return cnn_layer_flops_each(layer, 2.0 * taps);
 }
 
-bool cnn_conv_is_plain(const cnn_layer *layer)
+bool cnn_conv_is_square(const cnn_layer *layer)
 {
     const cnn_conv_options *conv = &layer->options.conv;
-    bool padded = true;
-    for (int i = 0; i < 4; i++)
-        padded = padded && conv->padding[i] == conv->kernel[0] / 2;
-    return padded && conv->bias && conv->groups == 1 && conv->kernel[0] == conv->kernel[1] &&
+    bool even = conv->padding[0] < conv->kernel[0];
+    for (int i = 1; i < 4; i++)
+        even = even && conv->padding[i] == conv->padding[0];
+    return even && conv->bias && conv->groups == 1 && conv->kernel[0] == conv->kernel[1] &&
            conv->stride[0] == 1 && conv->stride[1] == 1 && conv->dilation[0] == 1 &&
            conv->dilation[1] == 1;
+}
+
+bool cnn_conv_is_plain(const cnn_layer *layer)
+{
+    return cnn_conv_is_square(layer) && cnn_conv_padding(layer) == cnn_conv_ksize(layer) / 2;
 }
 
 const cnn_layer_class cnn_conv_layer = {

@@ -214,8 +214,10 @@ static inline cnn_shape cnn_layer_input(const cnn_layer *layer, int input)
     return layer->shapes ? layer->shapes[input] : layer->in;
 }
 
-/* A square kernel at stride 1 without dilation or groups, ksize / 2 zeros on every side, and a
- * bias: the convolution of the family. */
+/* A square kernel at stride 1 without dilation or groups, as many zeros on every side, fewer than the
+ * kernel has rows, and a bias. */
+bool cnn_conv_is_square(const cnn_layer *layer);
+/* And these zeros are ksize / 2: the convolution of the family. */
 bool cnn_conv_is_plain(const cnn_layer *layer);
 /* 2 x 2 at stride 2, without padding, dilation or ceil_mode: the family's pool. */
 bool cnn_pool_is_plain(const cnn_layer *layer);
@@ -223,7 +225,7 @@ static inline int cnn_conv_ksize(const cnn_layer *layer)
 {
     return layer->options.conv.kernel[0];
 }
-/* The zeros before the first row and column of a plain convolution. */
+/* The zeros before the first row and column of a square convolution. */
 static inline int cnn_conv_padding(const cnn_layer *layer)
 {
     return layer->options.conv.padding[0];

@@ -10,7 +10,7 @@ enum { SCALES, APPLY };
 
 size_t cnn_masks_bytes(const cnn_layer *layer, int batch)
 {
-    return (size_t)batch * (size_t)layer->in.c * sizeof(float);
+    return layer ? (size_t)batch * (size_t)layer->in.c * sizeof(float) : 0;
 }
 
 cnn_status cnn_masks_add_kernel(cnn_op *op)
@@ -37,12 +37,13 @@ cnn_status cnn_masks_draw(cnn_kernel *kernel, cl_mem scales, const cnn_layer *la
 cnn_mask_args cnn_masks_arguments(const cnn_op_memory *memory, const cnn_layer *layer,
                                   const cnn_pass *pass)
 {
-    double p = layer->options.dropout.p;
+    double p = cnn_masks_dropped(layer);
     bool output = pass->training && p > 0.0, input = pass->training && memory->input_masks;
+    cl_mem unread = memory->masks ? memory->masks : memory->scratch;
     return (cnn_mask_args){
-        .input_scales = cnn_arg_mem(input ? memory->input_masks : memory->masks),
+        .input_scales = cnn_arg_mem(input ? memory->input_masks : unread),
         .input_masked = cnn_arg_int(input + (input && memory->input_packed)),
-        .output_scales = cnn_arg_mem(memory->masks),
+        .output_scales = cnn_arg_mem(output ? memory->masks : unread),
         .output_masked = cnn_arg_int(output + (output && memory->output_packed)),
         .scale = cnn_arg_float(output ? (float)(1.0 / (1.0 - p)) : 1.0f),
     };

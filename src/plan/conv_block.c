@@ -1,4 +1,4 @@
-/* Convolution, ReLU, max pool and dropout as one step: cl/conv_block.cl and
+/* Convolution, ReLU, max pool and dropout, where there is one, as one step: cl/conv_block.cl and
  * cl/conv_block_backward.cl; in evaluation plan/conv_evaluation.c. */
 #include <stdio.h>
 
@@ -8,7 +8,7 @@
 #include "plan/conv_evaluation.h"
 #include "plan/fused.h"
 
-enum { CONV, RELU, POOL, DROPOUT }; /* the layers */
+enum { CONV, RELU, POOL, DROPOUT }; /* the layers; the last may be missing */
 enum { SCALES, PACK, FORWARD, PACK_ROWS, BACKWARD, REDUCE };
 
 enum { BLOCK = 16, VECTOR = 8 };
@@ -156,7 +156,7 @@ static double computed_flops(const cnn_op *op, const cnn_op_work *work)
 {
     const cnn_layer *conv = op->layers[CONV];
     cnn_shape out = conv->out, pooled = op->layers[POOL]->out;
-    double kept = 1.0 - op->layers[DROPOUT]->options.dropout.p;
+    double kept = 1.0 - cnn_masks_dropped(op->layers[DROPOUT]);
     double windows = (double)pooled.h * pooled.w / ((double)out.h * out.w); /* per position */
     double conv_flops = cnn_layer_get_class(CNN_LAYER_CONV)->forward_flops(conv);
     double shared = kept * work->input_kept * windows * conv_flops;

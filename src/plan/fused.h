@@ -4,7 +4,7 @@
 
 #include "ops/op.h"
 
-/* Convolution, ReLU, max pool, dropout: cl/conv_block.cl */
+/* Convolution, ReLU, max pool, dropout or none: cl/conv_block.cl */
 extern const cnn_op_class cnn_conv_block_op;
 
 /* Convolution, batch norm, ReLU, max pool, dropout: cl/norm_block.cl */
@@ -13,7 +13,7 @@ extern const cnn_op_class cnn_norm_block_op;
 /* The same as the network's first step: cl/norm_first.cl */
 extern const cnn_op_class cnn_norm_first_op;
 
-/* ReLU, max pool, dropout: cl/pool_block.cl */
+/* ReLU, max pool, dropout or none: cl/pool_block.cl */
 extern const cnn_op_class cnn_pool_block_op;
 
 /* Flatten or not, linear, ReLU or not: cl/dense_block.cl */

@@ -1,4 +1,4 @@
-/* Convolution, ReLU, max pool and dropout as one step for GPUs: cl/gpu_conv_block.cl and
+/* Convolution, ReLU, max pool and dropout, where there is one, as one step for GPUs: cl/gpu_conv_block.cl and
  * cl/gpu_conv_weights.cl. */
 #include <stdio.h>
 
@@ -7,7 +7,7 @@
 #include "ops/masks.h"
 #include "plan/fused.h"
 
-enum { CONV, RELU, POOL, DROPOUT }; /* the layers */
+enum { CONV, RELU, POOL, DROPOUT }; /* the layers; the last may be missing */
 enum { FORWARD, WEIGHTS, REDUCE, DATA };
 
 enum {
@@ -203,14 +203,14 @@ static cnn_status forward(cnn_op *op, const cnn_op_memory *memory, const cnn_pas
     const gpu_conv_block_op *block = (const gpu_conv_block_op *)op;
     const cnn_layer *conv = op->layers[CONV], *dropout = op->layers[DROPOUT];
     cnn_mask_args masks = cnn_masks_arguments(memory, op->layers[DROPOUT], pass);
-    cl_uint stream_layer = (cl_uint)CNN_STREAM_DROPOUT << 16 | (cl_uint)dropout->index;
+    cl_uint stream_layer = (cl_uint)CNN_STREAM_DROPOUT << 16 | (cl_uint)(dropout ? dropout->index : 0);
     return CNN_LAUNCH_GROUPS(
         &op->kernels[FORWARD], count_groups(&block->forward, pass), cnn_arg_mem(memory->output),
         cnn_arg_mem(memory->saved), masks.output_scales, cnn_arg_mem(memory->input),
         cnn_arg_mem(memory->parameters), cnn_arg_int((int)conv->params[0].offset),
         cnn_arg_int((int)conv->params[1].offset), masks.input_scales, masks.input_masked,
         masks.output_masked, masks.scale,
-        cnn_arg_uint(cnn_dropout_threshold(dropout->options.dropout.p)),
+        cnn_arg_uint(cnn_dropout_threshold(cnn_masks_dropped(dropout))),
         cnn_arg_uint((cl_uint)pass->seed), cnn_arg_uint((cl_uint)(pass->seed >> 32)),
         cnn_arg_uint(stream_layer), cnn_arg_uint((cl_uint)pass->step),
         cnn_arg_uint((cl_uint)(pass->step >> 32)), cnn_arg_int(pass->before));
@@ -263,7 +263,7 @@ static double computed_flops(const cnn_op *op, const cnn_op_work *work)
     enum { WINDOW = CNN_POOL_SIZE * CNN_POOL_SIZE };
     const cnn_layer *conv = op->layers[CONV];
     cnn_shape in = conv->in, out = conv->out, pooled = op->layers[POOL]->out;
-    double kept = work->training ? 1.0 - op->layers[DROPOUT]->options.dropout.p : 1.0;
+    double kept = work->training ? 1.0 - cnn_masks_dropped(op->layers[DROPOUT]) : 1.0;
     double positions = (double)out.h * out.w;
     double windows = (double)pooled.h * pooled.w / positions;
     double conv_flops = kept * cnn_layer_get_class(CNN_LAYER_CONV)->forward_flops(conv);

@@ -1,11 +1,11 @@
-/* ReLU, max pool and dropout as one step: cl/pool_block.cl. */
+/* ReLU, max pool and dropout, where there is one, as one step: cl/pool_block.cl. */
 #include <stdio.h>
 
 #include "base/status.h"
 #include "ops/masks.h"
 #include "plan/fused.h"
 
-enum { RELU, POOL, DROPOUT }; /* the layers */
+enum { RELU, POOL, DROPOUT }; /* the layers; the last may be missing */
 enum { SCALES, FORWARD, BACKWARD };
 
 static cnn_status init(cnn_op *op)
@@ -26,7 +26,7 @@ out:
 
 static bool is_masked(const cnn_op *op, const cnn_pass *pass)
 {
-    return pass->training && op->layers[DROPOUT]->options.dropout.p > 0.0;
+    return pass->training && cnn_masks_dropped(op->layers[DROPOUT]) > 0.0;
 }
 
 static size_t items(const cnn_op *op, const cnn_pass *pass, cnn_shape plane)

@@ -11,35 +11,42 @@ static bool has_plain_pool(const cnn_chain *chain)
     return true;
 }
 
-/* The kernels of convolutions know the family's geometry, and batch norms with parameters. */
-static bool is_conv_block(const cnn_chain *chain)
-{
-    const cnn_layer *second = chain->layers[1];
-    bool affine = second->kind != CNN_LAYER_BATCHNORM || second->options.norm.affine;
-    return cnn_conv_is_plain(chain->layers[0]) && affine && has_plain_pool(chain);
-}
-
 /* Long work-items, a sample's tile that stays near the processor, and weights of which every
  * work-item can have some copies of its own. */
 static bool accepts_conv_block(const cnn_chain *chain, const cnn_device *device)
 {
     enum { MOST_CHANNELS = 1024, MOST_TILE = 1 << 20, MOST_WEIGHTS = 1 << 20 };
     const cnn_layer *conv = chain->layers[0];
-    return device->kernel_class == CNN_KERNEL_CPU && is_conv_block(chain) &&
+    return device->kernel_class == CNN_KERNEL_CPU && cnn_conv_is_square(conv) &&
+           has_plain_pool(chain) &&
            conv->in.c <= MOST_CHANNELS && conv->out.c <= MOST_CHANNELS &&
            cnn_shape_count(conv->in) <= MOST_TILE && conv->params[0].count <= MOST_WEIGHTS;
+}
+
+/* Without dropped channels to leave out Winograd's method is faster where it suits. */
+static bool accepts_whole_conv_block(const cnn_chain *chain, const cnn_device *device)
+{
+    return accepts_conv_block(chain, device) && !cnn_winograd_conv_suits(chain->layers[0]);
+}
+
+/* Their kernels know the family's convolutions, and batch norms with parameters. */
+static bool accepts_norm_block(const cnn_chain *chain, const cnn_device *device)
+{
+    return accepts_conv_block(chain, device) && cnn_conv_is_plain(chain->layers[0]) &&
+           chain->layers[1]->options.norm.affine;
 }
 
 /* Of an input of few channels the products of all taps are fewer than the convolution's output. */
 static bool accepts_norm_first(const cnn_chain *chain, const cnn_device *device)
 {
-    return accepts_conv_block(chain, device) && cnn_norm_first_suits(chain);
+    return accepts_norm_block(chain, device) && cnn_norm_first_suits(chain);
 }
 
 /* The same as conv blocks for devices of many small work-items: tiles in local memory. */
 static bool accepts_gpu_conv_block(const cnn_chain *chain, const cnn_device *device)
 {
-    return device->kernel_class == CNN_KERNEL_GPU && is_conv_block(chain) &&
+    return device->kernel_class == CNN_KERNEL_GPU && cnn_conv_is_square(chain->layers[0]) &&
+           has_plain_pool(chain) &&
            cnn_gpu_conv_block_fits(chain, device);
 }
 
@@ -105,7 +112,7 @@ static const cnn_rule rules[] = {
     {"conv+batchnorm+relu+maxpool+dropout",
      5,
      {CNN_LAYER_CONV, CNN_LAYER_BATCHNORM, CNN_LAYER_RELU, CNN_LAYER_MAXPOOL, CNN_LAYER_DROPOUT2D},
-     accepts_conv_block,
+     accepts_norm_block,
      &cnn_norm_block_op},
     {"conv+relu+maxpool+dropout",
      4,
@@ -117,9 +124,24 @@ static const cnn_rule rules[] = {
      {CNN_LAYER_CONV, CNN_LAYER_RELU, CNN_LAYER_MAXPOOL, CNN_LAYER_DROPOUT2D},
      accepts_gpu_conv_block,
      &cnn_gpu_conv_block_op},
+    {"conv+relu+maxpool",
+     3,
+     {CNN_LAYER_CONV, CNN_LAYER_RELU, CNN_LAYER_MAXPOOL},
+     accepts_whole_conv_block,
+     &cnn_conv_block_op},
+    {"conv+relu+maxpool",
+     3,
+     {CNN_LAYER_CONV, CNN_LAYER_RELU, CNN_LAYER_MAXPOOL},
+     accepts_gpu_conv_block,
+     &cnn_gpu_conv_block_op},
     {"relu+maxpool+dropout",
      3,
      {CNN_LAYER_RELU, CNN_LAYER_MAXPOOL, CNN_LAYER_DROPOUT2D},
+     accepts_pool_block,
+     &cnn_pool_block_op},
+    {"relu+maxpool",
+     2,
+     {CNN_LAYER_RELU, CNN_LAYER_MAXPOOL},
      accepts_pool_block,
      &cnn_pool_block_op},
     {"flatten+linear+relu",
