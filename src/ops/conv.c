@@ -111,6 +111,20 @@ static size_t largest(size_t a, size_t b)
     return a > b ? a : b;
 }
 
+/* The stretches of the batch that have sums of their own, of `floats` each: of large weights fewer, which
+ * are cut into enough blocks of channels, and whose sums would be written and read for every few
+ * pixels. Part of the order of a sum: the same on devices of a class. */
+static int choose_parts(const cnn_op *op, size_t floats)
+{
+    const size_t enough = (size_t)1 << 20;
+    int parts = cnn_op_parts(op->device, PARTS_ON_CPU, PARTS_ON_GPU);
+    if (parts > op->batch)
+        parts = op->batch;
+    while (parts > 1 && (size_t)parts * floats > enough)
+        parts--;
+    return parts;
+}
+
 static cnn_status init(cnn_op *op)
 {
     conv_op *conv = (conv_op *)op;
@@ -121,12 +135,11 @@ static cnn_status init(cnn_op *op)
     CNN_TRY(add_direct(op, &conv->forward, true));
     CNN_TRY(add_direct(op, &conv->backward, false));
 
-    int most = cnn_op_parts(op->device, PARTS_ON_CPU, PARTS_ON_GPU);
-    conv->parts = op->batch < most ? op->batch : most;
     int inputs = layer->in.c / layer->options.conv.groups;
     conv->input_blocks = divide_up(inputs, choose_input_block(inputs));
     size_t width = (size_t)conv->forward.blocks * (size_t)conv->forward.block;
     size_t rows = count_taps(layer) * (size_t)inputs + 1;
+    conv->parts = choose_parts(op, rows * width);
     conv->partials = (size_t)conv->parts * rows * width;
     op->keeps_input = true;
     op->scratch_bytes = sizeof(float) * largest(conv->partials, largest(conv->forward.packed,
