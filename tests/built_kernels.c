@@ -101,6 +101,12 @@ static const char fusions[] = "input(3, 9, 8)\n"
                               "ReLU6()\n"
                               "AdaptiveAvgPool2d(1)\n";
 
+/* Many channels. */
+static const char wide[] = "input(160, 6, 7)\n"
+                           "Conv2d(208, 3, padding=1)\n"
+                           "ReLU()\n"
+                           "AdaptiveAvgPool2d(1)\n";
+
 static void build_all(cnn_device *device, const cnn_network *network)
 {
     for (int i = 0; i < 4; i++) {
@@ -177,6 +183,7 @@ static void build_class(const char *kernel_class)
         build_plans(device, &examples[i]);
     build_text(device, kinds);
     build_text(device, fusions);
+    build_text(device, wide);
     build_augmented(device);
     leave_unless(cnn_device_use_exact(device, true) == CNN_OK);
     build_text(device, kinds);

@@ -7,6 +7,7 @@
 
 #include "check_main.h"
 #include "op_case.h"
+#include "plan/fused.h"
 #include "plan_case.h"
 
 /* Every kind but linear; pools and convolutions with one channel, with some, and with a vector. */
@@ -30,6 +31,19 @@ START_TEST(operations)
     run_op(CNN_LAYER_MAXPOOL, 3, 0, 0);
     run_op(CNN_LAYER_DROPOUT2D, 3, 0, 0);
     run_op(CNN_LAYER_FLATTEN, 3, 0, 0);
+}
+END_TEST
+
+/* A rule takes it for many channels alone. */
+START_TEST(winograd_columns)
+{
+    random_source random = {.seed = 1};
+    cnn_layer layer = plain_layer(CNN_LAYER_CONV, 0, (cnn_shape){3, 5, 4}, 3, 18, 0.0);
+    op_case at = make_op_case(&random, &layer, 2, 2);
+    at.class = &cnn_winograd_columns_op;
+    at.tolerance = (op_tolerance){1e-5, 1e-5, 1e-5};
+    op_case_expect(&at);
+    check_op_case(&at);
 }
 END_TEST
 
@@ -374,6 +388,7 @@ int main(void)
     tcase_add_test(one_by_one, operations);
     tcase_add_test(one_by_one, kernels_beside_the_products);
     tcase_add_test(one_by_one, kernels_that_measure);
+    tcase_add_test(one_by_one, winograd_columns);
     TCase *together = add_device_case(suite, "networks");
     tcase_add_loop_test(together, networks, 0, 8);
     tcase_add_test(together, other_kinds);

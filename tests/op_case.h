@@ -15,6 +15,7 @@ typedef struct op_tolerance {
 typedef struct op_case {
     char name[CNN_LAYER_NAME_SIZE + 96];
     cnn_layer layer; /* its parameters lie with gaps around them in the flat buffers */
+    const cnn_op_class *class; /* NULL: the plain operation of the layer */
     int n, batch;    /* n of the batch that the operation is made for */
     bool training, in_place;
     bool wants_input_gradient;

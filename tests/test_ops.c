@@ -4,6 +4,7 @@
 
 #include "check_main.h"
 #include "op_case.h"
+#include "plan/fused.h"
 
 enum { LARGEST = 9, LARGEST_BATCH = 40, VARIANTS = 4 };
 
@@ -72,6 +73,38 @@ START_TEST(the_input_gradient_may_be_left_out)
     random_source random = {.seed = (uint64_t)few(_i)};
     op_case at = make_example(&random, few(_i));
     at.wants_input_gradient = false;
+    op_case_expect(&at);
+    check_op_case(&at);
+}
+END_TEST
+
+/* A batch in one piece and in several, blocks of channels that are not whole, planes that fill no
+ * tile, every padding. */
+static const struct {
+    cnn_shape in;
+    int outputs, n, batch, padding[4];
+    bool bias;
+} columns[] = {{{17, 5, 9}, 35, 3, 4, {1, 1, 1, 1}, true},
+               {{16, 4, 3}, 16, 1, 1, {0, 2, 2, 0}, false},
+               {{5, 7, 8}, 50, 9, 9, {0, 0, 0, 0}, true},
+               {{24, 13, 13}, 272, 14, 15, {2, 1, 0, 1}, true}};
+enum { COLUMNS = sizeof columns / sizeof columns[0] };
+
+START_TEST(winograd_by_channels_agrees_with_plain_c)
+{
+    random_source random = {.seed = (uint64_t)_i};
+    cnn_layer layer = {.kind = CNN_LAYER_CONV, .in = columns[_i].in};
+    if (test_device()->kernel_class != CNN_KERNEL_CPU)
+        return; /* no rule gives it to others */
+    cnn_layer_default_options(&layer.options, CNN_LAYER_CONV);
+    layer.options.conv.channels = columns[_i].outputs;
+    layer.options.conv.kernel[0] = layer.options.conv.kernel[1] = 3;
+    layer.options.conv.bias = columns[_i].bias;
+    memcpy(layer.options.conv.padding, columns[_i].padding, sizeof columns[_i].padding);
+    check_ok(cnn_layer_init(&layer));
+    op_case at = make_op_case(&random, &layer, columns[_i].n, columns[_i].batch);
+    at.class = &cnn_winograd_columns_op;
+    at.tolerance = (op_tolerance){1e-5, 2e-5, 2e-5};
     op_case_expect(&at);
     check_op_case(&at);
 }
@@ -208,6 +241,7 @@ int main(void)
     tcase_add_loop_test(few_shapes, the_input_gradient_may_be_left_out, 0, KINDS * FEW);
     tcase_add_loop_test(few_shapes, evaluation_agrees_with_plain_c, 0, KINDS * FEW);
     tcase_add_loop_test(few_shapes, nan_is_kept, 0, KINDS * FEW);
+    tcase_add_loop_test(few_shapes, winograd_by_channels_agrees_with_plain_c, 0, COLUMNS);
     tcase_add_test(few_shapes, batch_norm_of_a_far_mean_agrees);
     tcase_add_test(few_shapes, batch_norm_of_a_single_value_is_its_bias);
     tcase_add_loop_test(few_shapes, dropout_masks_are_those_of_seed_and_step, 0, 2);

@@ -81,6 +81,11 @@ static const char *const others[] = {
     "MaxPool2d(2)\n"
     "Flatten()\n"
     "Linear(5)\n",
+    "input(160, 6, 7)\n"
+    "Conv2d(208, 3, padding=1, bias=false)\n"
+    "BatchNorm2d()\n"
+    "ReLU()\n"
+    "AdaptiveAvgPool2d(1)\n",
     "input(3, 13, 10)\n"
     "Conv2d(17, 2)\n"
     "ReLU()\n"

@@ -29,6 +29,12 @@ extern const cnn_op_class cnn_winograd_conv_op;
 /* Is a convolution of this shape expected to take less time by Winograd's method? */
 bool cnn_winograd_conv_suits(const cnn_layer *layer);
 
+/* The same of many channels: cl/winograd_columns.cl */
+extern const cnn_op_class cnn_winograd_columns_op;
+
+/* And by blocks of channels? */
+bool cnn_winograd_columns_suits(const cnn_layer *layer);
+
 /* Convolution, 1 x 1 at stride 1: cl/pointwise.cl */
 extern const cnn_op_class cnn_pointwise_op;
 

@@ -56,6 +56,11 @@ static bool accepts_winograd_conv(const cnn_chain *chain, const cnn_device *devi
     return device->kernel_class == CNN_KERNEL_CPU && cnn_winograd_conv_suits(chain->layers[0]);
 }
 
+static bool accepts_winograd_columns(const cnn_chain *chain, const cnn_device *device)
+{
+    return device->kernel_class == CNN_KERNEL_CPU && cnn_winograd_columns_suits(chain->layers[0]);
+}
+
 static bool accepts_pointwise(const cnn_chain *chain, const cnn_device *device)
 {
     return device->kernel_class == CNN_KERNEL_CPU && cnn_pointwise_suits(chain->layers[0]);
@@ -212,6 +217,7 @@ static const cnn_rule rules[] = {
     {"batchnorm+relu", 2, {CNN_LAYER_BATCHNORM, CNN_LAYER_RELU}, accepts_norm, &cnn_batchnorm_op},
     {"batchnorm+relu6", 2, {CNN_LAYER_BATCHNORM, CNN_LAYER_RELU6}, accepts_norm, &cnn_batchnorm_op},
     {"pointwise conv", 1, {CNN_LAYER_CONV}, accepts_pointwise, &cnn_pointwise_op},
+    {"winograd columns", 1, {CNN_LAYER_CONV}, accepts_winograd_columns, &cnn_winograd_columns_op},
     {"winograd conv", 1, {CNN_LAYER_CONV}, accepts_winograd_conv, &cnn_winograd_conv_op},
     {"linear", 1, {CNN_LAYER_LINEAR}, accepts_dense_block, &cnn_dense_block_op},
     {"linear", 1, {CNN_LAYER_LINEAR}, accepts_gpu_dense_block, &cnn_gpu_dense_block_op},

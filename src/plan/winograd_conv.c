@@ -1,17 +1,20 @@
 /* A 3 x 3 convolution at stride 1 by Winograd's method: cl/winograd_conv.cl. */
 #include <stdio.h>
 
-#include "base/size.h"
 #include "base/status.h"
 #include "plan/fused.h"
+#include "plan/winograd.h"
 
-enum { POINTS = 6, PRODUCTS = POINTS * POINTS, SIDE = 4, TAPS = 9, LANES = 16, MOST_PADDING = 2 };
+enum {
+    PRODUCTS = CNN_WINOGRAD_POINTS,
+    LANES = CNN_WINOGRAD_LANES,
+    TAPS = 9,
+    MOST_PADDING = 2,
+};
 
-/* A direction: the layer's own, or that of its input's gradient. */
+/* A direction, in chunks of tiles. */
 typedef struct tiled {
-    cnn_shape in, out;
-    int top, left;           /* padding */
-    int rows, wide;          /* of a register block: ROWS, WIDE */
+    cnn_winograd shape;
     int chunk, items;        /* tiles of a chunk; work-items of a whole batch */
     size_t v_pitch, m_pitch; /* floats */
     size_t item;             /* floats of a work-item */
@@ -25,11 +28,6 @@ typedef struct winograd_op {
 } winograd_op;
 
 enum { PACK, FORWARD, GRADIENT, REDUCE, PACK_TURNED, BACKWARD };
-
-static size_t count_tiles(cnn_shape out)
-{
-    return cnn_divide_up((size_t)out.h, SIDE) * cnn_divide_up((size_t)out.w, SIDE);
-}
 
 static bool has_shape(const cnn_layer *layer)
 {
@@ -53,13 +51,44 @@ bool cnn_winograd_conv_suits(const cnn_layer *layer)
     size_t transforms = TO_POINTS * cnn_divide_up(in, LANES) + FROM_POINTS * out;
     size_t tile = PRODUCTS * in * out + transforms;
     size_t pixel = TAPS * in * out;
-    return count_tiles(layer->out) * tile < (size_t)layer->out.h * (size_t)layer->out.w * pixel;
+    return cnn_winograd_tiles(layer->out) * tile < (size_t)layer->out.h * (size_t)layer->out.w * pixel;
 }
 
-/* Whole cache lines, an odd number: from one point to the next other sets of the cache. */
-static size_t lines(size_t floats)
+/* Weights that are larger than caches, and few tiles that would share the reading of them. */
+bool cnn_winograd_columns_suits(const cnn_layer *layer)
 {
-    return (cnn_divide_up(floats, LANES) | 1) * LANES;
+    enum { LARGE = 1 << 15, FEW_TILES = 16 };
+    return cnn_winograd_conv_suits(layer) && (size_t)layer->in.c * (size_t)layer->out.c >= LARGE &&
+           cnn_winograd_tiles(layer->out) <= FEW_TILES;
+}
+
+cnn_winograd cnn_winograd_of(const cnn_op *op, bool turned)
+{
+    const cnn_layer *layer = op->layers[0];
+    const int *padding = layer->options.conv.padding;
+    bool long_vectors = op->device->lanes >= LANES;
+    cnn_winograd at = {.in = turned ? layer->out : layer->in,
+                       .out = turned ? layer->in : layer->out,
+                       .top = turned ? MOST_PADDING - padding[0] : padding[0],
+                       .left = turned ? MOST_PADDING - padding[1] : padding[1],
+                       .rows = long_vectors ? 8 : 4};
+    at.wide = long_vectors && at.out.c > LANES ? 2 : 1;
+    at.in_channels = cnn_round_up((size_t)at.in.c, LANES);
+    at.out_channels = cnn_round_up((size_t)at.out.c, (size_t)at.wide * LANES);
+    return at;
+}
+
+void cnn_winograd_format(char options[CNN_WINOGRAD_OPTIONS], const cnn_winograd *at)
+{
+    snprintf(options, CNN_WINOGRAD_OPTIONS,
+             "-DIC=%d -DIH=%d -DIW=%d -DOC=%d -DOH=%d -DOW=%d -DPT=%d -DPL=%d -DROWS=%d -DWIDE=%d",
+             at->in.c, at->in.h, at->in.w, at->out.c, at->out.h, at->out.w, at->top, at->left,
+             at->rows, at->wide);
+}
+
+cnn_arg cnn_winograd_bias(const cnn_layer *layer)
+{
+    return cnn_arg_int(layer->options.conv.bias ? (int)layer->params[1].offset : -1);
 }
 
 /* Chunks stay in a core's cache, unless the weights are so large that reading them is what takes
@@ -73,35 +102,32 @@ static int choose_chunk(const tiled *at, size_t channels)
     return (int)(chunk < LEAST ? LEAST : chunk);
 }
 
-static void init_tiled(tiled *at, const cnn_op *op, cnn_shape in, cnn_shape out, int top, int left)
+static tiled make_tiled(const cnn_op *op, bool turned)
 {
     enum { PER_UNIT = 4 };
-    bool long_vectors = op->device->lanes >= LANES;
-    *at = (tiled){.in = in, .out = out, .top = top, .left = left};
-    at->rows = long_vectors ? 8 : 4;
-    at->wide = long_vectors && out.c > LANES ? 2 : 1;
-    size_t in_channels = cnn_round_up((size_t)in.c, LANES);
-    size_t out_channels = cnn_round_up((size_t)out.c, (size_t)at->wide * LANES);
-    at->u = cnn_round_up(PRODUCTS * out_channels * (size_t)in.c, LANES);
-    at->chunk = choose_chunk(at, in_channels + out_channels);
-    at->v_pitch = lines((size_t)at->chunk * in_channels);
-    at->m_pitch = lines((size_t)at->chunk * out_channels);
-    at->item = PRODUCTS * (at->v_pitch + at->m_pitch + LANES) +
-               lines(cnn_larger(in_channels, out_channels));
-    size_t chunks = cnn_divide_up((size_t)op->batch * count_tiles(out), (size_t)at->chunk);
+    tiled made = {.shape = cnn_winograd_of(op, turned)};
+    const cnn_winograd *shape = &made.shape;
+    made.u = cnn_round_up(PRODUCTS * shape->out_channels * (size_t)shape->in.c, LANES);
+    made.chunk = choose_chunk(&made, shape->in_channels + shape->out_channels);
+    made.v_pitch = cnn_winograd_lines((size_t)made.chunk * shape->in_channels);
+    made.m_pitch = cnn_winograd_lines((size_t)made.chunk * shape->out_channels);
+    made.item = PRODUCTS * (made.v_pitch + made.m_pitch + LANES) +
+                cnn_winograd_lines(cnn_larger(shape->in_channels, shape->out_channels));
+    size_t tiles = (size_t)op->batch * cnn_winograd_tiles(shape->out);
+    size_t chunks = cnn_divide_up(tiles, (size_t)made.chunk);
     size_t most = (size_t)op->device->info.compute_units * PER_UNIT;
-    at->items = (int)(chunks < most ? chunks : most);
+    made.items = (int)(chunks < most ? chunks : most);
+    return made;
 }
 
-enum { OPTIONS_SIZE = 256 + CNN_EPILOGUE_SIZE };
+enum { OPTIONS_SIZE = CNN_WINOGRAD_OPTIONS + 96 + CNN_EPILOGUE_SIZE };
 
 static void format_options(char options[OPTIONS_SIZE], const tiled *at, const char *epilogue)
 {
-    snprintf(options, OPTIONS_SIZE,
-             "-DIC=%d -DIH=%d -DIW=%d -DOC=%d -DOH=%d -DOW=%d -DPT=%d -DPL=%d -DROWS=%d -DWIDE=%d "
-             "-DCHUNK=%d -DV_PITCH=%zu -DM_PITCH=%zu -DITEM=%zu%s",
-             at->in.c, at->in.h, at->in.w, at->out.c, at->out.h, at->out.w, at->top, at->left,
-             at->rows, at->wide, at->chunk, at->v_pitch, at->m_pitch, at->item, epilogue);
+    char shape[CNN_WINOGRAD_OPTIONS];
+    cnn_winograd_format(shape, &at->shape);
+    snprintf(options, OPTIONS_SIZE, "%s -DCHUNK=%d -DV_PITCH=%zu -DM_PITCH=%zu -DITEM=%zu%s", shape,
+             at->chunk, at->v_pitch, at->m_pitch, at->item, epilogue);
 }
 
 static cnn_status add_kernels(cnn_op *op, const tiled *at, const char *epilogue,
@@ -121,19 +147,17 @@ static cnn_status init(cnn_op *op)
                                         "winograd_conv_gradient", "winograd_conv_reduce"};
     enum { OF_LAYER = 4, OF_INPUT_GRADIENT = 2 };
     winograd_op *conv = (winograd_op *)op;
-    const cnn_layer *layer = op->layers[0];
-    const int *padding = layer->options.conv.padding;
     tiled *forward = &conv->forward, *backward = &conv->backward;
     char epilogue[CNN_EPILOGUE_SIZE];
     cnn_status status = CNN_OK;
     cnn_op_format_epilogue(epilogue, op);
-    init_tiled(forward, op, layer->in, layer->out, padding[0], padding[1]);
-    init_tiled(backward, op, layer->out, layer->in, 2 - padding[0], 2 - padding[1]);
+    *forward = make_tiled(op, false);
+    *backward = make_tiled(op, true);
     CNN_TRY(add_kernels(op, forward, epilogue, names, OF_LAYER));
     CNN_TRY(add_kernels(op, backward, "", names, OF_INPUT_GRADIENT));
-    size_t rows = cnn_round_up((size_t)layer->in.c, (size_t)forward->rows);
-    size_t columns = cnn_round_up((size_t)layer->out.c, (size_t)forward->wide * LANES);
-    conv->partials = (size_t)forward->items * (PRODUCTS * rows + 1) * columns;
+    size_t rows = cnn_round_up((size_t)forward->shape.in.c, (size_t)forward->shape.rows);
+    conv->partials =
+        (size_t)forward->items * (PRODUCTS * rows + 1) * forward->shape.out_channels;
     size_t first = cnn_larger(forward->u, conv->partials);
     size_t whole = first + (size_t)forward->items * forward->item;
     size_t back = backward->u + (size_t)backward->items * backward->item;
@@ -146,13 +170,8 @@ out:
 
 static int items_of(const tiled *at, int n)
 {
-    size_t chunks = cnn_divide_up((size_t)n * count_tiles(at->out), (size_t)at->chunk);
+    size_t chunks = cnn_divide_up((size_t)n * cnn_winograd_tiles(at->shape.out), (size_t)at->chunk);
     return chunks < (size_t)at->items ? (int)chunks : at->items;
-}
-
-static cnn_arg bias_offset(const cnn_layer *layer)
-{
-    return cnn_arg_int(layer->options.conv.bias ? (int)layer->params[1].offset : -1);
 }
 
 /* y from x in either direction; the first of two kernels packs the weights. */
@@ -172,7 +191,7 @@ static cnn_status run(cnn_op *op, const cnn_op_memory *memory, const tiled *at, 
                            cnn_arg_int(turned)));
     status = CNN_LAUNCH(
         &op->kernels[first_kernel + 1], (size_t)items, cnn_arg_mem(y), cnn_arg_mem(x),
-        cnn_op_added(op, memory), parameters, turned ? cnn_arg_int(-1) : bias_offset(layer), packed,
+        cnn_op_added(op, memory), parameters, turned ? cnn_arg_int(-1) : cnn_winograd_bias(layer), packed,
         cnn_arg_mem(memory->scratch), cnn_arg_int((int)at->u), cnn_arg_int(n), cnn_arg_int(items));
 out:
     return status;
@@ -198,7 +217,7 @@ static cnn_status backward(cnn_op *op, const cnn_op_memory *memory, const cnn_pa
                        cnn_arg_int(items)));
     CNN_TRY(CNN_LAUNCH(&op->kernels[REDUCE], cnn_kernel_items(op->device, vectors),
                        cnn_arg_mem(memory->gradients), cnn_arg_int((int)layer->params[0].offset),
-                       bias_offset(layer), scratch, cnn_arg_int(items)));
+                       cnn_winograd_bias(layer), scratch, cnn_arg_int(items)));
     if (memory->input_gradient)
         status = run(op, memory, &conv->backward, PACK_TURNED, memory->input_gradient,
                      memory->output_gradient, pass->n);
@@ -206,13 +225,14 @@ out:
     return status;
 }
 
-/* Of a tile: a transform of six values takes 22, its way back to four 16. */
-static double computed_flops(const cnn_op *op, const cnn_op_work *work)
+double cnn_winograd_flops(const cnn_op *op, const cnn_op_work *work)
 {
+    enum { SIX = 6, SIDE = CNN_WINOGRAD_SIDE };
     const cnn_layer *layer = op->layers[0];
-    double in = layer->in.c, out = layer->out.c, tiles = (double)count_tiles(layer->out);
-    double back = (double)count_tiles(layer->in), products = 2.0 * PRODUCTS * in * out;
-    double there = 22.0 * 2 * POINTS, from = 16.0 * (POINTS + SIDE);
+    double in = layer->in.c, out = layer->out.c;
+    double tiles = (double)cnn_winograd_tiles(layer->out);
+    double back = (double)cnn_winograd_tiles(layer->in), products = 2.0 * PRODUCTS * in * out;
+    double there = 22.0 * 2 * SIX, from = 16.0 * (SIX + SIDE);
     if (!work->backward)
         return tiles * (products + in * there + out * from);
     double weights = tiles * (products + in * there + out * from);
@@ -220,4 +240,4 @@ static double computed_flops(const cnn_op *op, const cnn_op_work *work)
 }
 
 const cnn_op_class cnn_winograd_conv_op = {"winograd_conv", sizeof(winograd_op), init, forward,
-                                           backward,        computed_flops};
+                                           backward,        cnn_winograd_flops};
