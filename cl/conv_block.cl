@@ -298,10 +298,12 @@ static void evaluate_block(global float *y, const global float *tile, const glob
 }
 
 /* For evaluation, which drops nothing and keeps nothing for backward: y (n, PH, PW, OC) from x
- * (n, IH, IW, IC), with the packed weights at the beginning of the scratch memory, the biases (OC)
- * at bias_at, and SCRATCH floats for each work-item from items_at on. */
+ * (n, IH, IW, IC), with the packed weights at the beginning of the prepared memory, the biases (OC) at
+ * bias_at, and SCRATCH floats of scratch memory, which may be the same, for each work-item from items_at
+ * on. */
 kernel void conv_block_evaluate(global float *y, const global float *x, const global float *biases,
-                                int bias_at, global float *scratch, int items_at, int n, int items)
+                                int bias_at, const global float *prepared, global float *scratch,
+                                int items_at, int n, int items)
 {
     const int item = get_global_id(0);
     if (item >= items)
@@ -311,7 +313,7 @@ kernel void conv_block_evaluate(global float *y, const global float *x, const gl
     for (int sample = (int)((long)n * item / items); sample < end; ++sample) {
         fill_tile(tile, x + sample * (size_t)(IH * IW * IC), (selection){IC, IC, 0}, IC);
         for (int o = 0; o < OC; o += OCB)
-            evaluate_block(y + sample * (size_t)(WINDOWS * OC), tile, scratch + o * (TAPS * IC),
+            evaluate_block(y + sample * (size_t)(WINDOWS * OC), tile, prepared + o * (TAPS * IC),
                            biases + bias_at, o);
     }
 }

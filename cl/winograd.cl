@@ -50,12 +50,12 @@
 #define HALF_WAY (PRODUCTS * 8)
 #define SCRATCH (PRODUCTS * (V_PITCH + M_PITCH) + HALF_WAY + LINES(ICP))
 
-/* u (36, BLOCKS, IC, OCB) at u_at of the scratch memory, from packed (BLOCKS, TAPS, IC, OCB) at its
+/* u (36, BLOCKS, IC, OCB) at u_at of the prepared memory, from packed (BLOCKS, TAPS, IC, OCB) at its
  * beginning. */
-kernel void winograd_weights(global float *scratch, int u_at)
+kernel void winograd_weights(global float *prepared, int u_at)
 {
-    const global float *packed = scratch;
-    global float *u = scratch + u_at;
+    const global float *packed = prepared;
+    global float *u = prepared + u_at;
     FOR_EACH (i, BLOCKS * IC * 2) {
         const int v = i % 2, c = i / 2 % IC, block = i / (2 * IC);
         float8 g[K], columns[K][POINTS], row[POINTS];
@@ -182,16 +182,17 @@ static void store_tile(global float *y, global float *half_way, const global flo
     }
 }
 
-/* y (n, PH, PW, OC) from x (n, IH, IW, IC); the biases (OC) at bias_at; u at u_at of the scratch
- * memory, and behind it SCRATCH floats for each of the `items` work-items, which share the chunks.
- */
+/* y (n, PH, PW, OC) from x (n, IH, IW, IC); the biases (OC) at bias_at; u at u_at of the prepared
+ * memory. Of the scratch memory, which may be the same, behind u's place SCRATCH floats for each of the
+ * `items` work-items, which share the chunks. */
 kernel void winograd_forward(global float *y, const global float *x, const global float *biases,
-                             int bias_at, global float *scratch, int u_at, int n, int items)
+                             int bias_at, const global float *prepared, global float *scratch,
+                             int u_at, int n, int items)
 {
     const int item = get_global_id(0), tiles = n * TILES, chunks = (tiles + CHUNK - 1) / CHUNK;
     if (item >= items)
         return;
-    const global float *u = scratch + u_at;
+    const global float *u = prepared + u_at;
     global float *v = scratch + u_at + PRODUCTS * BLOCKS * IC * OCB + item * (size_t)SCRATCH;
     global float *m = v + PRODUCTS * V_PITCH, *half_way = m + PRODUCTS * M_PITCH;
     global float *zeros = half_way + HALF_WAY;

@@ -85,9 +85,10 @@ out:
     return status;
 }
 
-static cnn_status pack(cnn_op *op, const cnn_op_memory *memory, cnn_kernel *kernel, size_t count)
+static cnn_status pack(cnn_op *op, cl_mem packed, const cnn_op_memory *memory, cnn_kernel *kernel,
+                       size_t count)
 {
-    return CNN_LAUNCH(kernel, cnn_kernel_items(op->device, count), cnn_arg_mem(memory->scratch),
+    return CNN_LAUNCH(kernel, cnn_kernel_items(op->device, count), cnn_arg_mem(packed),
                       cnn_arg_mem(memory->parameters),
                       cnn_arg_int((int)op->layers[CONV]->params[0].offset));
 }
@@ -95,11 +96,13 @@ static cnn_status pack(cnn_op *op, const cnn_op_memory *memory, cnn_kernel *kern
 static cnn_status evaluate(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
 {
     const conv_block_op *block = (const conv_block_op *)op;
-    cnn_status status = pack(op, memory, &op->kernels[PACK], block->packed);
-    if (status != CNN_OK)
-        return status;
-    return cnn_conv_evaluation_run(&block->evaluation, op, memory, pass, memory->parameters,
-                                   cnn_arg_int((int)op->layers[CONV]->params[1].offset));
+    cnn_status status = CNN_OK;
+    if (!memory->is_prepared)
+        CNN_TRY(pack(op, memory->prepared, memory, &op->kernels[PACK], block->packed));
+    status = cnn_conv_evaluation_run(&block->evaluation, op, memory, pass, memory->parameters,
+                                     cnn_arg_int((int)op->layers[CONV]->params[1].offset));
+out:
+    return status;
 }
 
 static cnn_status forward(cnn_op *op, const cnn_op_memory *memory, const cnn_pass *pass)
@@ -113,7 +116,7 @@ static cnn_status forward(cnn_op *op, const cnn_op_memory *memory, const cnn_pas
     if (masks.output_masked.value.i)
         CNN_TRY(cnn_masks_draw(&op->kernels[SCALES], memory->masks, op->layers[DROPOUT], pass));
     if (!masks.input_masked.value.i && !masks.output_masked.value.i)
-        CNN_TRY(pack(op, memory, &op->kernels[PACK], block->packed));
+        CNN_TRY(pack(op, memory->scratch, memory, &op->kernels[PACK], block->packed));
     status = CNN_LAUNCH(
         &op->kernels[FORWARD], (size_t)block->items, cnn_arg_mem(memory->output),
         cnn_arg_mem(memory->saved), cnn_arg_mem(memory->input), cnn_arg_mem(memory->parameters),
@@ -132,7 +135,7 @@ static cnn_status backward(cnn_op *op, const cnn_op_memory *memory, const cnn_pa
     cnn_mask_args masks = cnn_masks_arguments(memory, op->layers[DROPOUT], pass);
     cnn_status status = CNN_OK;
     if (!is_first(op) && !masks.input_masked.value.i)
-        CNN_TRY(pack(op, memory, &op->kernels[PACK_ROWS], block->packed_rows));
+        CNN_TRY(pack(op, memory->scratch, memory, &op->kernels[PACK_ROWS], block->packed_rows));
     CNN_TRY(CNN_LAUNCH(&op->kernels[BACKWARD], (size_t)block->items,
                        cnn_arg_mem(is_first(op) ? memory->scratch : memory->input_gradient),
                        cnn_arg_mem(memory->output_gradient), cnn_arg_mem(memory->saved),

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "base/size.h"
 #include "base/status.h"
 
 enum { WEIGHTS, FORWARD, DIRECT = WEIGHTS }; /* from first_kernel on */
@@ -75,12 +76,12 @@ static cnn_status init_winograd(const cnn_conv_evaluation *evaluation, cnn_op *o
 {
     const cnn_layer *conv = evaluation->conv;
     cnn_shape in = conv->in, pooled = evaluation->pool->out;
-    size_t u = PRODUCTS * blocks_of(conv) * BLOCK * (size_t)in.c;
-    size_t floats = evaluation->begin + u + (size_t)evaluation->items * item_scratch(conv);
+    size_t prepared = evaluation->begin + PRODUCTS * blocks_of(conv) * BLOCK * (size_t)in.c;
+    size_t floats = prepared + (size_t)evaluation->items * item_scratch(conv);
     char options[128];
     cnn_status status = CNN_OK;
-    if (op->scratch_bytes < floats * sizeof(float))
-        op->scratch_bytes = floats * sizeof(float);
+    op->prepared_bytes = prepared * sizeof(float);
+    op->scratch_bytes = cnn_larger(op->scratch_bytes, floats * sizeof(float));
     snprintf(options, sizeof options,
              "-DIC=%d -DIH=%d -DIW=%d -DOC=%d -DK=%d -DPAD=%d -DPH=%d -DPW=%d", in.c, in.h, in.w,
              conv->out.c, cnn_conv_ksize(conv), cnn_conv_padding(conv), pooled.h, pooled.w);
@@ -99,6 +100,7 @@ cnn_status cnn_conv_evaluation_init(cnn_conv_evaluation *evaluation, cnn_op *op,
                                         .first_kernel = op->kernel_count,
                                         .items = cnn_long_items(op->device, op->batch),
                                         .begin = begin};
+    op->prepared_bytes = begin * sizeof(float);
     if (evaluation->winograd)
         return init_winograd(evaluation, op);
     return cnn_op_add_kernel(op, "conv_block.cl", options, "conv_block_evaluate");
@@ -109,16 +111,17 @@ cnn_status cnn_conv_evaluation_run(const cnn_conv_evaluation *evaluation, cnn_op
                                    cnn_arg bias_at)
 {
     cnn_kernel *kernels = &op->kernels[evaluation->first_kernel];
-    cnn_arg scratch = cnn_arg_mem(memory->scratch), begin = cnn_arg_int((int)evaluation->begin);
+    cnn_arg prepared = cnn_arg_mem(memory->prepared), begin = cnn_arg_int((int)evaluation->begin);
     size_t vectors = 2 * blocks_of(evaluation->conv) * (size_t)evaluation->conv->in.c;
     cnn_status status = CNN_OK;
-    if (evaluation->winograd)
+    if (evaluation->winograd && !memory->is_prepared)
         CNN_TRY(
-            CNN_LAUNCH(&kernels[WEIGHTS], cnn_kernel_items(op->device, vectors), scratch, begin));
+            CNN_LAUNCH(&kernels[WEIGHTS], cnn_kernel_items(op->device, vectors), prepared, begin));
     status =
         CNN_LAUNCH(&kernels[evaluation->winograd ? FORWARD : DIRECT], (size_t)evaluation->items,
                    cnn_arg_mem(memory->output), cnn_arg_mem(memory->input), cnn_arg_mem(biases),
-                   bias_at, scratch, begin, cnn_arg_int(pass->n), cnn_arg_int(evaluation->items));
+                   bias_at, prepared, cnn_arg_mem(memory->scratch), begin, cnn_arg_int(pass->n),
+                   cnn_arg_int(evaluation->items));
 out:
     return status;
 }

@@ -11,14 +11,14 @@ typedef struct cnn_conv_evaluation {
     bool winograd;
     int first_kernel; /* of the op's: where its own begin */
     int items;
-    size_t begin; /* floats of scratch memory that stand before what it uses */
+    size_t begin; /* floats of prepared, and of scratch memory, that stand before its own */
 } cnn_conv_evaluation;
 
 /* Is it expected to take less time by Winograd's method? pool: behind the convolution. */
 bool cnn_winograd_wins(const cnn_layer *conv, const cnn_layer *pool);
 
-/* Adds its kernels to the op and asks for scratch memory. The scratch memory begins with the packed
- * weights (BLOCKS, TAPS, IC, 16), its own part with float number `begin`. options: for
+/* Adds its kernels to the op and asks for prepared and for scratch memory. The prepared memory begins with
+ * the packed weights (BLOCKS, TAPS, IC, 16), its own part with float number `begin`. options: for
  * cl/conv_block.cl, with SCRATCH for a tile at least. */
 cnn_status cnn_conv_evaluation_init(cnn_conv_evaluation *evaluation, cnn_op *op,
                                     const cnn_layer *pool, size_t begin, const char *options);

@@ -152,10 +152,11 @@ static cnn_status evaluate(cnn_op *op, const cnn_op_memory *memory, const cnn_pa
     const norm_block_op *block = (const norm_block_op *)op;
     cnn_arg folded_bias = cnn_arg_int((int)block->folded_bias);
     cnn_status status = CNN_OK;
-    CNN_TRY(cnn_norm_fold(op, memory, &op->kernels[FOLD], op->layers[CONV], op->layers[NORM],
-                          block->weights, block->folded_bias));
-    status =
-        cnn_conv_evaluation_run(&block->evaluation, op, memory, pass, memory->scratch, folded_bias);
+    if (!memory->is_prepared)
+        CNN_TRY(cnn_norm_fold(op, memory, &op->kernels[FOLD], op->layers[CONV], op->layers[NORM],
+                              block->weights, block->folded_bias));
+    status = cnn_conv_evaluation_run(&block->evaluation, op, memory, pass, memory->prepared,
+                                     folded_bias);
 out:
     return status;
 }

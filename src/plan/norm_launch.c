@@ -22,7 +22,7 @@ cnn_status cnn_norm_fold(const cnn_op *op, const cnn_op_memory *memory, cnn_kern
                          size_t folded_bias)
 {
     return CNN_LAUNCH(
-        kernel, cnn_kernel_items(op->device, count), cnn_arg_mem(memory->scratch),
+        kernel, cnn_kernel_items(op->device, count), cnn_arg_mem(memory->prepared),
         cnn_arg_int((int)folded_bias), cnn_arg_mem(memory->parameters), offset_of(conv, 0),
         offset_of(conv, 1), offset_of(norm, 0), offset_of(norm, 1), cnn_arg_mem(memory->statistics),
         cnn_arg_int((int)norm->statistic_offset), cnn_arg_float((float)norm->options.norm.eps));
