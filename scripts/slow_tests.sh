@@ -8,7 +8,8 @@
 #   networks  200 random networks pass the doctor and the check before training, on each driver; wrong kernels do not
 #   graphs    100 random networks and the larger presets: a training step on the device beside PyTorch's, and
 #             their ONNX files in onnxruntime; files of PyTorch's exporters
-#   sweeps    each shape and network of the tests of kernels and plans, where scripts/test.sh has some
+#   sweeps    each shape and network of the tests of kernels and plans, where scripts/test.sh has some; kernels
+#             for GPUs optimised, too
 #   exact     the published bits of --exact, on each driver, with kernels of both classes
 #   sanitize  all tests of modules, devices and commands under AddressSanitizer and UBSan, on pocl
 # Without names: all. BUILD_DIR is the build folder, build/ without it.
@@ -23,12 +24,12 @@ names=${*:-kill torture files long networks graphs sweeps exact sanitize}
 build=$(CDPATH='' cd -- "$build" && pwd)
 export CNN_CL_KERNEL_DIR="$root/cl"
 
-# The tests that ask sweep() how long their loops are, for both classes of kernels.
+# run_sweeps CLASS TEST...: with kernels of the class, optimised, and the loops that ask sweep() at their length.
 run_sweeps() {
-    CNN_TEST_SWEEP=all meson test -C "$build" --no-rebuild --print-errorlogs --timeout-multiplier 5 \
-        ops plan plan_rules norm_block conv_evaluation gpu_blocks micro_batch 'ops with kernels for GPUs' \
-        'plan with kernels for GPUs' 'plan_rules with kernels for GPUs' \
-        'micro_batch with kernels for GPUs'
+    class=$1
+    shift
+    CNN_CL_KERNEL_CLASS=$class CNN_TEST_SWEEP=all meson test -C "$build" --no-rebuild --print-errorlogs \
+        --timeout-multiplier 5 "$@"
 }
 
 for name in $names; do
@@ -68,7 +69,9 @@ for name in $names; do
                 "$build/tests/plain_network" all || [ $? = 77 ]
             ;;
         sweeps)
-            run_sweeps
+            run_sweeps cpu ops plan plan_rules norm_block conv_evaluation gpu_blocks micro_batch
+            run_sweeps gpu program ops ops_golden ops_training optimizer plan plan_kernels plan_rules trainer resume \
+                micro_batch augmented exact_training
             ;;
         exact)
             for class in cpu gpu; do

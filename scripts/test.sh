@@ -12,6 +12,7 @@ build=${BUILD_DIR:-$root/build}
 # An old log must not be counted as this run's.
 rm -f "$build"/meson-logs/testlog*.json
 status=0
-meson test -C "$build" --no-rebuild --print-errorlogs "$@" || status=$?
+# One more than there are processors, as some tests mostly wait; the others take longer then.
+meson test -C "$build" --no-rebuild --print-errorlogs --num-processes=$(($(nproc) + 1)) --timeout-multiplier=2 "$@" || status=$?
 python3 "$root/scripts/count_tests.py" "$build"/meson-logs/testlog*.json || status=1
 exit "$status"
