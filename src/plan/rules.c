@@ -18,8 +18,7 @@ static bool accepts_conv_block(const cnn_chain *chain, const cnn_device *device)
     enum { MOST_CHANNELS = 1024, MOST_TILE = 1 << 20, MOST_WEIGHTS = 1 << 20 };
     const cnn_layer *conv = chain->layers[0];
     return device->kernel_class == CNN_KERNEL_CPU && cnn_conv_is_square(conv) &&
-           has_plain_pool(chain) &&
-           conv->in.c <= MOST_CHANNELS && conv->out.c <= MOST_CHANNELS &&
+           has_plain_pool(chain) && conv->in.c <= MOST_CHANNELS && conv->out.c <= MOST_CHANNELS &&
            cnn_shape_count(conv->in) <= MOST_TILE && conv->params[0].count <= MOST_WEIGHTS;
 }
 
@@ -46,8 +45,7 @@ static bool accepts_norm_first(const cnn_chain *chain, const cnn_device *device)
 static bool accepts_gpu_conv_block(const cnn_chain *chain, const cnn_device *device)
 {
     return device->kernel_class == CNN_KERNEL_GPU && cnn_conv_is_square(chain->layers[0]) &&
-           has_plain_pool(chain) &&
-           cnn_gpu_conv_block_fits(chain, device);
+           has_plain_pool(chain) && cnn_gpu_conv_block_fits(chain, device);
 }
 
 /* Long work-items with memory of their own. */
