@@ -42,8 +42,11 @@ int main(int argc, char **argv)
     const cnn_cut cut = {size, size};
     int *deal = calloc((size_t)size + 1, sizeof *deal);
     double *times = calloc((size_t)rounds, sizeof *times);
-    if (!deal || !times)
+    if (!deal || !times) {
+        free(deal);
+        free(times);
         return 1;
+    }
     for (int r = 0; r <= size; r++)
         deal[r] = r;
     check(cnn_sum_init(&sum, strtoull(argv[1], NULL, 10)));
@@ -58,7 +61,7 @@ int main(int argc, char **argv)
                                              : CNN_OK);
         check(cnn_comm_broadcast(comm, &all, 1));
         double start = cnn_seconds();
-        check(cnn_sum_run(&total, orders, &sum, comm, &cut, deal));
+        check(cnn_sum_run(&total, orders, &sum, comm, &cut, deal, (cnn_range){0, sum.count}));
         times[i] = cnn_seconds() - start;
     }
     qsort(times, (size_t)rounds, sizeof *times, compare);

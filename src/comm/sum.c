@@ -8,7 +8,7 @@
 
 static cnn_status allocate(float **values, const cnn_sum *sum)
 {
-    return cnn_allocate(values, sum->count + CNN_SUM_ORDERS, sizeof(float), "the sums of ranks");
+    return cnn_allocate(values, sum->count, sizeof(float), "the sums of ranks");
 }
 
 cnn_status cnn_sum_init(cnn_sum *sum, size_t count)
@@ -16,7 +16,9 @@ cnn_status cnn_sum_init(cnn_sum *sum, size_t count)
     cnn_status status = CNN_OK;
     *sum = (cnn_sum){.count = count};
     CNN_TRY(allocate(&sum->received, sum));
-    CNN_TRY(allocate(&sum->total, sum));
+    CNN_TRY(cnn_allocate(&sum->room_of_total, CNN_SUM_ORDERS + count, sizeof(float),
+                         "the sums of ranks"));
+    sum->total = sum->room_of_total + CNN_SUM_ORDERS;
 out:
     return status;
 }
@@ -28,7 +30,7 @@ void cnn_sum_finish(cnn_sum *sum)
     free(sum->values);
     free(sum->nodes);
     free(sum->received);
-    free(sum->total);
+    free(sum->room_of_total);
     free(sum->parts);
     *sum = (cnn_sum){0};
 }
@@ -72,7 +74,9 @@ typedef struct summing {
     cnn_comm *comm;
     const cnn_cut *cut;
     const int *deal;
-    int next; /* of what this rank gave */
+    size_t begin, count; /* floats */
+    float *orders;       /* NULL: none go with it */
+    int next;            /* of what this rank gave */
 } summing;
 
 /* A node's sum: who has it (-1: it has no samples), and where, on that rank. */
@@ -105,7 +109,7 @@ static void add(float *restrict into, const float *restrict from, size_t count)
 static cnn_status join(summing *at, const part *left, const part *right)
 {
     int rank = at->comm->rank;
-    size_t bytes = at->sum->count * sizeof(float);
+    size_t bytes = at->count * sizeof(float);
     const float *values = right->values;
     cnn_status status = CNN_OK;
     if (left->rank != right->rank && rank == right->rank)
@@ -116,7 +120,7 @@ static cnn_status join(summing *at, const part *left, const part *right)
         CNN_TRY(cnn_comm_receive(at->comm, right->rank, at->sum->received, bytes));
         values = at->sum->received;
     }
-    add(left->values, values, at->sum->count);
+    add(left->values, values, at->count);
 out:
     return status;
 }
@@ -133,7 +137,7 @@ static cnn_status combine(part *result, summing *at, cnn_tree_node node)
     if (first == last) {
         result->rank = first;
         if (first == at->comm->rank)
-            result->values = at->sum->values[at->next++];
+            result->values = at->sum->values[at->next++] + at->begin;
         return CNN_OK;
     }
     part left, right;
@@ -149,28 +153,27 @@ out:
 /* The sum of a short batch may not begin on rank 0. */
 static cnn_status bring_home(summing *at, const part *sum)
 {
-    size_t bytes = at->sum->count * sizeof(float);
+    size_t bytes = at->count * sizeof(float);
     int rank = at->comm->rank;
     if (sum->rank == 0 && rank == 0 && sum->values)
-        memcpy(at->sum->total, sum->values, bytes);
+        memcpy(at->sum->total + at->begin, sum->values, bytes);
     else if (sum->rank > 0 && rank == sum->rank)
         return cnn_comm_send(at->comm, 0, sum->values, bytes);
     else if (sum->rank > 0 && rank == 0)
-        return cnn_comm_receive(at->comm, sum->rank, at->sum->total, bytes);
+        return cnn_comm_receive(at->comm, sum->rank, at->sum->total + at->begin, bytes);
     return CNN_OK;
 }
 
-/* Each rank sums a part of the values for all, along the same tree: the last part is rank 0's, so that its
- * orders lie behind it. */
+/* Each rank sums a part of the range for all, along the same tree: the first is rank 0's, so that its orders
+ * lie in front of it. */
 static size_t part_begin(const summing *at, int rank)
 {
-    int size = at->comm->size;
-    return at->sum->count * (size_t)(size - 1 - rank) / (size_t)size;
+    return at->begin + at->count * (size_t)rank / (size_t)at->comm->size;
 }
 
 static size_t part_count(const summing *at, int rank)
 {
-    return part_begin(at, rank - 1) - part_begin(at, rank);
+    return part_begin(at, rank + 1) - part_begin(at, rank);
 }
 
 /* A rank's part of nodes of each rank. */
@@ -228,7 +231,7 @@ static cnn_status make_room(const summing *at, scattered *to)
 {
     cnn_sum *sum = at->sum;
     size_t size = (size_t)at->comm->size, mine = part_count(at, at->comm->rank);
-    size_t most = sum->count / size + 1, needed = (size_t)sum->node_count * most;
+    size_t most = at->count / size + 1, needed = (size_t)sum->node_count * most;
     cnn_status status = CNN_OK;
     for (size_t r = 0; r < size; r++)
         needed += (size_t)to->counts[r] * mine;
@@ -271,23 +274,28 @@ static cnn_status scatter(const summing *at, const scattered *to)
     return status;
 }
 
-/* A part of the result, with the orders behind rank 0's. */
-static size_t result_bytes(const summing *at, int rank)
+static size_t orders_of(const summing *at, int rank)
 {
-    return (part_count(at, rank) + (rank == 0 ? CNN_SUM_ORDERS : 0)) * sizeof(float);
+    return rank == 0 && at->orders ? CNN_SUM_ORDERS : 0;
+}
+
+/* A part of the result, with the orders in front of rank 0's. */
+static float *result_of(const summing *at, int rank, size_t *bytes)
+{
+    size_t orders = orders_of(at, rank);
+    *bytes = (orders + part_count(at, rank)) * sizeof(float);
+    return at->sum->total + part_begin(at, rank) - orders;
 }
 
 static cnn_status gather_parts(const summing *at)
 {
     int size = at->comm->size, rank = at->comm->rank;
-    float *total = at->sum->total;
     cnn_status status = CNN_OK;
     for (int round = 1; status == CNN_OK && round < size; round++) {
-        int up = (rank + round) % size, down = (rank + size - round) % size;
-        status = cnn_comm_exchange(
-            at->comm, &(cnn_exchange){up, down, total + part_begin(at, rank),
-                                      total + part_begin(at, down), result_bytes(at, rank),
-                                      result_bytes(at, down)});
+        cnn_exchange what = {.to = (rank + round) % size, .from = (rank + size - round) % size};
+        what.out = result_of(at, rank, &what.out_bytes);
+        what.in = result_of(at, what.from, &what.in_bytes);
+        status = cnn_comm_exchange(at->comm, &what);
     }
     return status;
 }
@@ -317,30 +325,32 @@ out:
 
 static cnn_status sum_in_tree(summing *at, cnn_tree_node top)
 {
+    size_t orders = orders_of(at, 0);
     part all;
     cnn_status status = CNN_OK;
     CNN_TRY(combine(&all, at, top));
     CNN_TRY(bring_home(at, &all));
-    status = cnn_comm_broadcast(at->comm, at->sum->total,
-                                (at->sum->count + CNN_SUM_ORDERS) * sizeof(float));
+    status = cnn_comm_broadcast(at->comm, at->sum->total + at->begin - orders,
+                                (orders + at->count) * sizeof(float));
 out:
     return status;
 }
 
 cnn_status cnn_sum_run(const float **total, float orders[CNN_SUM_ORDERS], cnn_sum *sum,
-                       cnn_comm *comm, const cnn_cut *cut, const int *deal)
+                       cnn_comm *comm, const cnn_cut *cut, const int *deal, cnn_range range)
 {
     /* Of smaller parts the messages cost more than what they carry: docs/scaling.md. */
     static const size_t least_part = 8192 / sizeof(float);
-    summing at = {sum, comm, cut, deal, 0};
+    size_t count = range.end - range.begin;
+    summing at = {sum, comm, cut, deal, range.begin, count, orders, 0};
     const cnn_tree_node top = {cnn_tree_top(cut->slices), 0};
-    float *behind = sum->total + sum->count;
     cnn_status status = CNN_OK;
-    memcpy(behind, orders, CNN_SUM_ORDERS * sizeof *orders);
-    CNN_TRY(comm->size > 1 && sum->count / (size_t)comm->size >= least_part
-                ? sum_in_parts(&at, top)
-                : sum_in_tree(&at, top));
-    memcpy(orders, behind, CNN_SUM_ORDERS * sizeof *orders);
+    if (orders)
+        memcpy(sum->room_of_total, orders, CNN_SUM_ORDERS * sizeof *orders);
+    CNN_TRY(comm->size > 1 && count / (size_t)comm->size >= least_part ? sum_in_parts(&at, top)
+                                                                       : sum_in_tree(&at, top));
+    if (orders)
+        memcpy(orders, sum->room_of_total, CNN_SUM_ORDERS * sizeof *orders);
     *total = sum->total;
 out:
     return status;

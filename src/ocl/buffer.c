@@ -198,13 +198,19 @@ cnn_status cnn_buffer_write_async(cl_event *event, const cnn_buffer *buffer, con
     return cnn_opencl_check(code, "clEnqueueWriteBuffer", buffer->device);
 }
 
+cnn_status cnn_buffer_read_part_async(cl_event *event, void *data, const cnn_buffer *buffer,
+                                      size_t offset, size_t bytes)
+{
+    *event = NULL;
+    cl_int code = clEnqueueReadBuffer(buffer->device->queue, buffer->mem, CL_FALSE, offset, bytes,
+                                      data, 0, NULL, event);
+    return cnn_opencl_check(code, "clEnqueueReadBuffer", buffer->device);
+}
+
 cnn_status cnn_buffer_read_async(cl_event *event, void *data, const cnn_buffer *buffer,
                                  size_t bytes)
 {
-    *event = NULL;
-    cl_int code = clEnqueueReadBuffer(buffer->device->queue, buffer->mem, CL_FALSE, 0, bytes, data,
-                                      0, NULL, event);
-    return cnn_opencl_check(code, "clEnqueueReadBuffer", buffer->device);
+    return cnn_buffer_read_part_async(event, data, buffer, 0, bytes);
 }
 
 cnn_status cnn_buffer_settle(cl_event *event, const cnn_device *device)
@@ -217,6 +223,16 @@ cnn_status cnn_buffer_settle(cl_event *event, const cnn_device *device)
         *event = NULL;
     }
     return cnn_opencl_check(code, "clWaitForEvents", device);
+}
+
+bool cnn_buffer_is_over(cl_event event)
+{
+    cl_int state = CL_QUEUED;
+    if (!event)
+        return true;
+    return clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state, NULL) ==
+               CL_SUCCESS &&
+           state <= CL_COMPLETE;
 }
 
 /* A driver whose calls fail can be at work all the same: its word on the copy itself counts. */

@@ -48,6 +48,11 @@ cnn_status cnn_buffer_write_async(cl_event *event, const cnn_buffer *buffer, con
                                   size_t bytes);
 cnn_status cnn_buffer_read_async(cl_event *event, void *data, const cnn_buffer *buffer,
                                  size_t bytes);
+/* The same from `offset` on. */
+cnn_status cnn_buffer_read_part_async(cl_event *event, void *data, const cnn_buffer *buffer,
+                                      size_t offset, size_t bytes);
+/* Is such a copy done, or none? */
+bool cnn_buffer_is_over(cl_event event);
 /* Waits for such a copy and releases its event; NULL is none. After a failure the event stays: the
  * copy may still be under way. Errors: OPENCL. */
 cnn_status cnn_buffer_settle(cl_event *event, const cnn_device *device);

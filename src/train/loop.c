@@ -121,18 +121,40 @@ out:
     return status;
 }
 
+/* What is whole of the gradients goes to the other ranks meanwhile. */
+static cnn_status overlap(cnn_loop *loop, const cnn_pass *pass, int slice)
+{
+    cnn_plan *plan = loop->plan;
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_ranks_overlap(loop->ranks, slice));
+    for (int i = plan->step_count - 1; i >= 0; i--) {
+        CNN_TRY(cnn_plan_backward_step(plan, i, pass));
+        CNN_TRY(cnn_buckets_read(&loop->ranks->buckets, plan, i));
+    }
+out:
+    return status;
+}
+
 static cnn_status run_slice(cnn_loop *loop, cnn_pass *pass, size_t index, const cnn_cut *cut,
-                            int slice)
+                            int slice, bool overlaps)
 {
     cnn_plan *plan = loop->plan;
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_feed_slice(pass, loop->feed, plan, index, cut, slice));
     CNN_TRY(cnn_plan_forward(plan, pass));
     CNN_TRY(cnn_plan_loss(plan, pass, index * (size_t)cut->slices + (size_t)slice));
-    CNN_TRY(cnn_plan_backward(plan, pass));
+    CNN_TRY(overlaps ? overlap(loop, pass, slice) : cnn_plan_backward(plan, pass));
     status = cnn_slices_put(&plan->slices, slice, plan->gradients.mem, plan->statistics.mem);
 out:
     return status;
+}
+
+static int count_filled(const cnn_cut *cut, int begin, int end)
+{
+    int count = 0;
+    for (int slice = begin; slice < end; slice++)
+        count += cnn_cut_begin(cut, slice) < cnn_cut_begin(cut, slice + 1);
+    return count;
 }
 
 /* A batch in slices: this rank's, or all. */
@@ -146,8 +168,9 @@ static cnn_status run_slices(loop_run *run, cnn_pass *pass, size_t index)
     bool first = true;
     cnn_status status = CNN_OK;
     double start = cnn_seconds();
+    bool overlaps = ranks && cnn_ranks_may_overlap(ranks, count_filled(&cut, begin, end));
     if (ranks)
-        cnn_sum_begin(&ranks->sum);
+        CNN_TRY(cnn_ranks_begin(ranks, plan));
     CNN_TRY(cnn_slices_begin(&plan->slices, &cut, &plan->statistics,
                              ranks ? cnn_ranks_give : NULL, ranks));
     for (int slice = begin; slice < end; slice++) {
@@ -157,13 +180,13 @@ static cnn_status run_slices(loop_run *run, cnn_pass *pass, size_t index)
             CNN_TRY(cnn_pace_pass(&run->pace));
             CNN_TRY(cnn_slices_restore(&plan->slices, &plan->statistics));
         }
-        CNN_TRY(run_slice(run->loop, pass, index, &cut, slice));
+        CNN_TRY(run_slice(run->loop, pass, index, &cut, slice, overlaps));
         first = false;
     }
     CNN_TRY(cnn_slices_end(&plan->slices));
     if (!ranks)
         return CNN_OK;
-    if (cut.samples == cnn_feed_batch_size(run->loop->feed, 0)) /* not of a short one, the last */
+    if (!overlaps && cut.samples == cnn_feed_batch_size(run->loop->feed, 0)) /* not of a short one, the last */
         cnn_ranks_note(ranks, end - begin, cnn_seconds() - start); /* it was waited for */
     give_orders(run);
     status = cnn_ranks_sum(ranks, &plan->slices, &cut);

@@ -35,6 +35,8 @@ void cnn_ranks_destroy(cnn_ranks *ranks)
 {
     if (!ranks)
         return;
+    if (ranks->sum.room > 0)
+        cnn_buckets_leave(&ranks->buckets, &ranks->sum.values[0]);
     cnn_sum_finish(&ranks->sum);
     free(ranks->deal);
     free(ranks->room);
@@ -103,10 +105,37 @@ void cnn_ranks_note(cnn_ranks *ranks, int slices, double seconds)
         ranks->fastest = each;
 }
 
+bool cnn_ranks_may_overlap(cnn_ranks *ranks, int slices)
+{
+    enum { WAITED_FOR = 8 /* one of so many */ };
+    return slices == 1 && ranks->buckets.count > 1 && ++ranks->turn % WAITED_FOR != 0;
+}
+
+cnn_status cnn_ranks_begin(cnn_ranks *ranks, const cnn_plan *plan)
+{
+    if (ranks->buckets.count == 0)
+        cnn_buckets_init(&ranks->buckets, plan);
+    cnn_sum_begin(&ranks->sum);
+    return cnn_buckets_finish(&ranks->buckets);
+}
+
+cnn_status cnn_ranks_overlap(cnn_ranks *ranks, int slice)
+{
+    float *values;
+    cnn_status status = cnn_sum_give(&values, &ranks->sum, (cnn_tree_node){0, slice});
+    if (status == CNN_OK)
+        cnn_buckets_begin(&ranks->buckets, values);
+    return status;
+}
+
 cnn_status cnn_ranks_give(const cnn_buffer *sum, cnn_tree_node node, void *user)
 {
     cnn_ranks *ranks = user;
     float *values;
+    if (ranks->buckets.values) {
+        ranks->sum.nodes[0] = node;
+        return cnn_buckets_read_rest(&ranks->buckets, sum);
+    }
     cnn_status status = cnn_sum_give(&values, &ranks->sum, node);
     if (status == CNN_OK)
         status = cnn_buffer_read(values, sum, 0, ranks->sum.count * sizeof *values);
@@ -116,13 +145,21 @@ cnn_status cnn_ranks_give(const cnn_buffer *sum, cnn_tree_node node, void *user)
 cnn_status cnn_ranks_sum(cnn_ranks *ranks, cnn_slices *slices, const cnn_cut *cut)
 {
     float orders[CNN_SUM_ORDERS] = {ranks->collect, ranks->stop};
-    const float *total;
-    double start = cnn_seconds();
+    const float *total = NULL;
+    const cnn_buckets *buckets = &ranks->buckets;
     cnn_status status = CNN_OK;
-    CNN_TRY(cnn_sum_run(&total, orders, &ranks->sum, ranks->comm, cut, ranks->deal));
+    for (int i = 0; i < buckets->count; i++) {
+        bool last = i == buckets->count - 1;
+        CNN_TRY(cnn_buckets_settle(&ranks->buckets, i));
+        double start = cnn_seconds();
+        CNN_TRY(cnn_sum_run(&total, last ? orders : NULL, &ranks->sum, ranks->comm, cut,
+                            ranks->deal, buckets->ranges[i]));
+        if (cnn_buckets_are_read(buckets)) /* else the device was at work meanwhile */
+            ranks->summing += cnn_seconds() - start;
+    }
+    ranks->buckets.values = NULL;
     ranks->collect = orders[0] != 0.0f;
     ranks->stop = orders[1] != 0.0f;
-    ranks->summing += cnn_seconds() - start;
     status = cnn_slices_take(slices, total);
 out:
     return status;
@@ -203,6 +240,8 @@ cnn_status cnn_ranks_collect(cnn_ranks *ranks, void *things, size_t count, size_
 static cnn_status deal_anew(cnn_ranks *ranks)
 {
     int size = ranks->comm->size;
+    if (ranks->fastest > 0.0)
+        ranks->known = ranks->fastest;
     ranks->fastest = 0.0;
     if (ranks->comm->rank == 0)
         cnn_deal_by_time(ranks->deal, ranks->slices, ranks->times, size, ranks->room);
@@ -214,7 +253,9 @@ cnn_status cnn_ranks_gather(cnn_ranks *ranks, cnn_tally *tally, int *who)
     size_t slots = tally->count * tally->parts;
     size_t losses = slots * sizeof(float), hits = slots * sizeof(uint32_t);
     size_t size = sizeof(head) + losses + hits;
-    const head mine = {tally->bad, ranks->fastest, ranks->summing};
+    int own = ranks->deal[ranks->comm->rank + 1] - ranks->deal[ranks->comm->rank];
+    double seconds = ranks->fastest > 0.0 ? ranks->fastest : own > 0 ? ranks->known : 0.0;
+    const head mine = {tally->bad, seconds, ranks->summing};
     int32_t said[3];
     char *message = NULL, *all = NULL;
     cnn_status status = CNN_OK;

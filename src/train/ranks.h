@@ -5,6 +5,7 @@
 #define TRAIN_RANKS_H
 
 #include "comm/sum.h"
+#include "train/buckets.h"
 #include "train/loop.h"
 
 struct cnn_ranks {
@@ -15,7 +16,10 @@ struct cnn_ranks {
     double summing;  /* seconds in the sums over ranks since the pass began, waits for them included */
     double exposed;  /* the least of any rank, on rank 0 when the tally was read: who comes last waits for none */
     double fastest;  /* seconds a slice, of the fastest step since the tally was read last; 0: none */
-    uint64_t steps;  /* in which this rank had slices */
+    double known;    /* the one before that */
+    uint64_t steps;  /* in which this rank had slices, and which were waited for */
+    uint64_t turn;   /* steps that might have been waited for */
+    cnn_buckets buckets;
     double *times;      /* (size) of rank 0: seconds that a slice took on each rank */
     cnn_sum sum;
     bool collect, stop; /* rank 0's orders behind the step that was run last */
@@ -38,6 +42,14 @@ void cnn_ranks_share(size_t *begin, size_t *end, const cnn_ranks *ranks, int ran
 
 /* This rank's slices of a step took so long. The first steps, which compile, do not count. */
 void cnn_ranks_note(cnn_ranks *ranks, int slices, double seconds);
+/* May this step's sum begin while backward is under way? Where this rank has one slice, but for a step now and
+ * then, by which slices are dealt out: what it waits for the others is not told from what it computes. */
+bool cnn_ranks_may_overlap(cnn_ranks *ranks, int slices);
+/* Such a slice begins: its gradients are read as they become ready. Errors: MEMORY, OPENCL. */
+cnn_status cnn_ranks_overlap(cnn_ranks *ranks, int slice);
+
+/* A step begins. Errors: OPENCL. */
+cnn_status cnn_ranks_begin(cnn_ranks *ranks, const cnn_plan *plan);
 /* Takes what a node on the device is the sum of; of plan/slices.h. user: the cnn_ranks. */
 cnn_status cnn_ranks_give(const cnn_buffer *sum, cnn_tree_node node, void *user);
 /* Behind this rank's slices: the sum of all goes to the device. Rank 0's orders go with it. */

@@ -1,0 +1,111 @@
+#include "train/buckets.h"
+
+#include "base/status.h"
+
+/* The first step that has a layer of the range: backward ends there. */
+static int find_ready(const cnn_plan *plan, size_t begin)
+{
+    for (int i = 0; i < plan->step_count; i++) {
+        const cnn_op *op = plan->steps[i].op;
+        for (int l = 0; l < op->layer_count; l++) {
+            int params = op->layers[l]->param_count;
+            if (params > 0 && op->layers[l]->params[params - 1].offset >= begin)
+                return i;
+        }
+    }
+    return 0;
+}
+
+static void append(cnn_buckets *buckets, size_t begin, size_t end, int ready)
+{
+    buckets->ranges[buckets->count] = (cnn_range){begin, end};
+    buckets->ready[buckets->count++] = ready;
+}
+
+/* Where layers begin, from the last one on. */
+void cnn_buckets_init(cnn_buckets *buckets, const cnn_plan *plan)
+{
+    static const size_t least = 65536 / sizeof(float); /* of fewer the messages cost more than they carry */
+    const cnn_network *network = plan->network;
+    size_t end = network->parameter_count;
+    *buckets = (cnn_buckets){.device = plan->device};
+    for (int l = network->layer_count - 1; l > 0 && buckets->count < CNN_BUCKETS_MOST - 2; l--) {
+        const cnn_layer *layer = &network->layers[l];
+        size_t begin = layer->param_count > 0 ? layer->params[0].offset : end;
+        if (begin == 0 || begin + least > end)
+            continue;
+        append(buckets, begin, end, find_ready(plan, begin));
+        end = begin;
+    }
+    if (network->statistic_count > 0)
+        append(buckets, network->parameter_count,
+               network->parameter_count + network->statistic_count, -1);
+    append(buckets, 0, end, find_ready(plan, 0));
+    if (end == network->parameter_count) { /* nothing is gained: all at once */
+        buckets->count = 0;
+        append(buckets, 0, network->parameter_count + network->statistic_count, -1);
+    }
+}
+
+cnn_status cnn_buckets_finish(cnn_buckets *buckets)
+{
+    cnn_status status = CNN_OK;
+    for (int i = 0; i < buckets->count; i++) {
+        cnn_status settled = cnn_buckets_settle(buckets, i);
+        status = status == CNN_OK ? settled : status;
+    }
+    buckets->values = NULL;
+    return status;
+}
+
+void cnn_buckets_leave(cnn_buckets *buckets, float **values)
+{
+    bool under_way = cnn_buckets_finish(buckets) != CNN_OK;
+    for (int i = 0; under_way && i < buckets->count; i++)
+        if (buckets->events[i]) {
+            cnn_buffer_free_data(*values, buckets->events[i]);
+            buckets->events[i] = NULL;
+            *values = NULL;
+        }
+}
+
+void cnn_buckets_begin(cnn_buckets *buckets, float *values)
+{
+    buckets->values = values;
+}
+
+static cnn_status read_range(cnn_buckets *buckets, int index, const cnn_buffer *from)
+{
+    cnn_range range = buckets->ranges[index];
+    return cnn_buffer_read_part_async(&buckets->events[index], buckets->values + range.begin, from,
+                                      range.begin * sizeof(float),
+                                      (range.end - range.begin) * sizeof(float));
+}
+
+cnn_status cnn_buckets_read(cnn_buckets *buckets, const cnn_plan *plan, int step)
+{
+    cnn_status status = CNN_OK;
+    for (int i = 0; status == CNN_OK && i < buckets->count; i++)
+        if (buckets->ready[i] == step)
+            status = read_range(buckets, i, &plan->gradients);
+    return status;
+}
+
+cnn_status cnn_buckets_read_rest(cnn_buckets *buckets, const cnn_buffer *sum)
+{
+    cnn_status status = CNN_OK;
+    for (int i = 0; status == CNN_OK && i < buckets->count; i++)
+        if (buckets->ready[i] < 0)
+            status = read_range(buckets, i, sum);
+    return status;
+}
+
+bool cnn_buckets_are_read(const cnn_buckets *buckets)
+{
+    return cnn_buffer_is_over(buckets->events[buckets->count - 1]);
+}
+
+cnn_status cnn_buckets_settle(cnn_buckets *buckets, int index)
+{
+    return cnn_buffer_settle(&buckets->events[index], buckets->device);
+}
