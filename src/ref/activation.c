@@ -143,6 +143,16 @@ static const struct function {
     [CNN_LAYER_SCALE] = {scaled, scaled_slope},
 };
 
+double cnn_ref_activation_value(const cnn_layer *layer, double x)
+{
+    return functions[layer->kind].value(x, &layer->options);
+}
+
+double cnn_ref_activation_slope(const cnn_layer *layer, double x)
+{
+    return functions[layer->kind].slope(x, &layer->options);
+}
+
 void cnn_ref_activation_forward(float *y, const float *x, const cnn_layer *layer, int n)
 {
     const struct function *function = &functions[layer->kind];

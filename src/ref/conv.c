@@ -4,32 +4,13 @@
  * plane: those terms are left out. Backward, the same sum is read from dx's and dw's side. */
 #include "ref/index.h"
 #include "ref/ref.h"
+#include "ref/window.h"
 
 /* The shape of one output channel's weights. */
 static cnn_shape weight_shape(const cnn_layer *layer)
 {
     const cnn_conv_options *conv = &layer->options.conv;
     return (cnn_shape){layer->in.c / conv->groups, conv->kernel[0], conv->kernel[1]};
-}
-
-/* The input's channel that output channel o reads as its channel c. */
-static int input_channel(const cnn_layer *layer, int o, int c)
-{
-    int groups = layer->options.conv.groups;
-    return o / (layer->out.c / groups) * (layer->in.c / groups) + c;
-}
-
-/* The row (axis 0) or column (1) that output `r` reads through tap i. */
-static int64_t place(const cnn_layer *layer, int axis, int r, int i)
-{
-    const cnn_conv_options *conv = &layer->options.conv;
-    return (int64_t)r * conv->stride[axis] + (int64_t)i * conv->dilation[axis] -
-           conv->padding[axis];
-}
-
-static bool is_inside(int64_t at, int size)
-{
-    return at >= 0 && at < size;
 }
 
 /* The sum over a tap's row and column; w is that of (o, c). */
@@ -39,10 +20,10 @@ static double sum_taps(const float *x, const float *w, const cnn_layer *layer, i
     const cnn_conv_options *conv = &layer->options.conv;
     double sum = 0.0;
     for (int i = 0; i < conv->kernel[0]; i++) {
-        int64_t h = place(layer, 0, r, i);
-        for (int j = 0; is_inside(h, layer->in.h) && j < conv->kernel[1]; j++) {
-            int64_t v = place(layer, 1, s, j);
-            if (is_inside(v, layer->in.w))
+        int64_t h = cnn_ref_place(cnn_ref_conv_window(layer, 0), r, i);
+        for (int j = 0; cnn_ref_is_inside(h, layer->in.h) && j < conv->kernel[1]; j++) {
+            int64_t v = cnn_ref_place(cnn_ref_conv_window(layer, 1), s, j);
+            if (cnn_ref_is_inside(v, layer->in.w))
                 sum += (double)w[i * conv->kernel[1] + j] *
                        x[cnn_ref_index(layer->in, n, channel, (int)h, (int)v)];
         }
@@ -57,7 +38,7 @@ static double output_at(const float *x, const float *w, const cnn_layer *layer, 
     double sum = 0.0;
     for (int c = 0; c < weights.c; c++)
         sum += sum_taps(x, w + cnn_ref_index(weights, o, c, 0, 0), layer, n,
-                        input_channel(layer, o, c), r, s);
+                        cnn_ref_conv_channel(layer, o, c), r, s);
     return sum;
 }
 
@@ -73,17 +54,6 @@ void cnn_ref_conv_forward(float *y, const float *x, const float *w, const float 
                         (float)((b ? b[o] : 0.0) + output_at(x, w, layer, sample, o, r, s));
 }
 
-/* The output's row (or column) that reads `h` through tap i: -1 where there is none. */
-static int64_t reader(const cnn_layer *layer, int axis, int h, int i)
-{
-    const cnn_conv_options *conv = &layer->options.conv;
-    int size = axis == 0 ? layer->out.h : layer->out.w;
-    int64_t at = (int64_t)h + conv->padding[axis] - (int64_t)i * conv->dilation[axis];
-    if (at < 0 || at % conv->stride[axis] != 0 || at / conv->stride[axis] >= size)
-        return -1;
-    return at / conv->stride[axis];
-}
-
 /* dy (n, o)'s share of the gradient of x[n, ., h, v]. */
 static double sum_readers(const float *dy, const float *w, const cnn_layer *layer, int n, int o,
                           int h, int v)
@@ -91,9 +61,9 @@ static double sum_readers(const float *dy, const float *w, const cnn_layer *laye
     const cnn_conv_options *conv = &layer->options.conv;
     double sum = 0.0;
     for (int i = 0; i < conv->kernel[0]; i++) {
-        int64_t r = reader(layer, 0, h, i);
+        int64_t r = cnn_ref_reader(cnn_ref_conv_window(layer, 0), h, i, layer->out.h);
         for (int j = 0; r >= 0 && j < conv->kernel[1]; j++) {
-            int64_t s = reader(layer, 1, v, j);
+            int64_t s = cnn_ref_reader(cnn_ref_conv_window(layer, 1), v, j, layer->out.w);
             if (s >= 0)
                 sum += (double)w[i * conv->kernel[1] + j] *
                        dy[cnn_ref_index(layer->out, n, o, (int)r, (int)s)];
@@ -118,14 +88,14 @@ static double dx_at(const float *dy, const float *w, const cnn_layer *layer, int
 static double dw_at(const float *dy, const float *x, const cnn_layer *layer, int n, int o, int c,
                     int i, int j)
 {
-    int channel = input_channel(layer, o, c);
+    int channel = cnn_ref_conv_channel(layer, o, c);
     double sum = 0.0;
     for (int sample = 0; sample < n; sample++)
         for (int r = 0; r < layer->out.h; r++) {
-            int64_t h = place(layer, 0, r, i);
-            for (int s = 0; is_inside(h, layer->in.h) && s < layer->out.w; s++) {
-                int64_t v = place(layer, 1, s, j);
-                if (is_inside(v, layer->in.w))
+            int64_t h = cnn_ref_place(cnn_ref_conv_window(layer, 0), r, i);
+            for (int s = 0; cnn_ref_is_inside(h, layer->in.h) && s < layer->out.w; s++) {
+                int64_t v = cnn_ref_place(cnn_ref_conv_window(layer, 1), s, j);
+                if (cnn_ref_is_inside(v, layer->in.w))
                     sum += (double)dy[cnn_ref_index(layer->out, sample, o, r, s)] *
                            x[cnn_ref_index(layer->in, sample, channel, (int)h, (int)v)];
             }

@@ -3,12 +3,7 @@
 #include "base/philox.h"
 #include "ref/index.h"
 #include "ref/ref.h"
-
-static bool is_kept(const cnn_layer *layer, uint64_t seed, uint64_t step, uint64_t value)
-{
-    return cnn_philox_value(seed, CNN_STREAM_DROPOUT, (unsigned)layer->index, step, value) >=
-           cnn_dropout_threshold(layer->options.dropout.p);
-}
+#include "ref/window.h"
 
 /* The place of a value among the draws. */
 static uint64_t draw_of(const cnn_layer *layer, int sample, int c, int h, int w)
@@ -20,6 +15,14 @@ static uint64_t draw_of(const cnn_layer *layer, int sample, int c, int h, int w)
     return (pixel + (uint64_t)w) * (uint64_t)in.c + (uint64_t)c;
 }
 
+bool cnn_ref_is_kept(const cnn_layer *layer, int sample, int c, int h, int w, uint64_t seed,
+                     uint64_t step)
+{
+    return cnn_philox_value(seed, CNN_STREAM_DROPOUT, (unsigned)layer->index, step,
+                            draw_of(layer, sample, c, h, w)) >=
+           cnn_dropout_threshold(layer->options.dropout.p);
+}
+
 void cnn_ref_dropout(float *y, const float *x, const cnn_layer *layer, int n, uint64_t seed,
                      uint64_t step)
 {
@@ -29,7 +32,7 @@ void cnn_ref_dropout(float *y, const float *x, const cnn_layer *layer, int n, ui
             for (int h = 0; h < layer->in.h; h++)
                 for (int w = 0; w < layer->in.w; w++) {
                     size_t i = cnn_ref_index(layer->in, sample, c, h, w);
-                    bool kept = is_kept(layer, seed, step, draw_of(layer, sample, c, h, w));
+                    bool kept = cnn_ref_is_kept(layer, sample, c, h, w, seed, step);
                     y[i] = kept ? x[i] * scale : 0.0f;
                 }
 }

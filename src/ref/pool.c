@@ -4,21 +4,14 @@
 
 #include "ref/index.h"
 #include "ref/ref.h"
-
-/* The row (axis 0) or column of an output's window position. */
-static int64_t place(const cnn_layer *layer, int axis, int at, int tap)
-{
-    const cnn_pool_options *pool = &layer->options.pool;
-    return (int64_t)at * pool->stride[axis] + (int64_t)tap * pool->dilation[axis] -
-           pool->padding[axis];
-}
+#include "ref/window.h"
 
 /* The offset in x of tap `which`, row-major in the window; false where it is in the padding. */
 static bool source(size_t *offset, const cnn_layer *layer, int n, int c, int h, int w, int which)
 {
     const cnn_pool_options *pool = &layer->options.pool;
-    int64_t r = place(layer, 0, h, which / pool->kernel[1]);
-    int64_t s = place(layer, 1, w, which % pool->kernel[1]);
+    int64_t r = cnn_ref_place(cnn_ref_pool_window(layer, 0), h, which / pool->kernel[1]);
+    int64_t s = cnn_ref_place(cnn_ref_pool_window(layer, 1), w, which % pool->kernel[1]);
     if (r < 0 || r >= layer->in.h || s < 0 || s >= layer->in.w)
         return false;
     *offset = cnn_ref_index(layer->in, n, c, (int)r, (int)s);
@@ -75,13 +68,14 @@ void cnn_ref_maxpool_backward(float *dx, const float *dy, const int32_t *which,
 
 /* What an average divides by: torch.nn.AvgPool2d counts the padding's places, but not those that
  * only ceil_mode adds behind it; without count_include_pad the values alone. */
-static double divisor(const cnn_layer *layer, int h, int w)
+double cnn_ref_avgpool_divisor(const cnn_layer *layer, int h, int w)
 {
     const cnn_pool_options *pool = &layer->options.pool;
     int size[2] = {layer->in.h, layer->in.w}, at[2] = {h, w};
     double count = 1.0;
     for (int axis = 0; axis < 2; axis++) {
-        int64_t begin = place(layer, axis, at[axis], 0), end = begin + pool->kernel[axis];
+        int64_t begin = cnn_ref_place(cnn_ref_pool_window(layer, axis), at[axis], 0);
+        int64_t end = begin + pool->kernel[axis];
         int64_t most = size[axis] + (pool->count_include_pad ? pool->padding[axis + 2] : 0);
         if (end > most)
             end = most;
@@ -101,7 +95,8 @@ void cnn_ref_avgpool_forward(float *y, const float *x, const cnn_layer *layer, i
         for (int i = 0; i < count_taps(layer); i++)
             if (source(&offset, layer, sample, c, h, w, i))
                 sum += x[offset];
-        y[cnn_ref_index(layer->out, sample, c, h, w)] = (float)(sum / divisor(layer, h, w));
+        y[cnn_ref_index(layer->out, sample, c, h, w)] =
+            (float)(sum / cnn_ref_avgpool_divisor(layer, h, w));
     }
 }
 
@@ -110,7 +105,8 @@ void cnn_ref_avgpool_backward(float *dx, const float *dy, const cnn_layer *layer
     memset(dx, 0, cnn_shape_count(layer->in) * (size_t)n * sizeof *dx);
     FOR_EACH_OUTPUT(layer, n)
     {
-        double share = dy[cnn_ref_index(layer->out, sample, c, h, w)] / divisor(layer, h, w);
+        double share = dy[cnn_ref_index(layer->out, sample, c, h, w)] /
+                       cnn_ref_avgpool_divisor(layer, h, w);
         size_t offset;
         for (int i = 0; i < count_taps(layer); i++)
             if (source(&offset, layer, sample, c, h, w, i))
@@ -118,8 +114,7 @@ void cnn_ref_avgpool_backward(float *dx, const float *dy, const cnn_layer *layer
     }
 }
 
-/* Output `at` of `count` averages from begin to end - 1 (torch.nn.AdaptiveAvgPool2d). */
-static void adaptive_range(int *begin, int *end, int at, int count, int size)
+void cnn_ref_adaptive_range(int *begin, int *end, int at, int count, int size)
 {
     *begin = (int)((int64_t)at * size / count);
     *end = (int)((((int64_t)at + 1) * size + count - 1) / count);
@@ -131,8 +126,8 @@ void cnn_ref_adaptiveavgpool_forward(float *y, const float *x, const cnn_layer *
     {
         int top, bottom, left, right;
         double sum = 0.0;
-        adaptive_range(&top, &bottom, h, layer->out.h, layer->in.h);
-        adaptive_range(&left, &right, w, layer->out.w, layer->in.w);
+        cnn_ref_adaptive_range(&top, &bottom, h, layer->out.h, layer->in.h);
+        cnn_ref_adaptive_range(&left, &right, w, layer->out.w, layer->in.w);
         for (int r = top; r < bottom; r++)
             for (int s = left; s < right; s++)
                 sum += x[cnn_ref_index(layer->in, sample, c, r, s)];
@@ -147,8 +142,8 @@ void cnn_ref_adaptiveavgpool_backward(float *dx, const float *dy, const cnn_laye
     FOR_EACH_OUTPUT(layer, n)
     {
         int top, bottom, left, right;
-        adaptive_range(&top, &bottom, h, layer->out.h, layer->in.h);
-        adaptive_range(&left, &right, w, layer->out.w, layer->in.w);
+        cnn_ref_adaptive_range(&top, &bottom, h, layer->out.h, layer->in.h);
+        cnn_ref_adaptive_range(&left, &right, w, layer->out.w, layer->in.w);
         double share = dy[cnn_ref_index(layer->out, sample, c, h, w)] /
                        ((double)(bottom - top) * (right - left));
         for (int r = top; r < bottom; r++)

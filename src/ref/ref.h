@@ -41,6 +41,9 @@ void cnn_ref_groupnorm_backward(float *dx, float *dweight, float *dbias, const f
 void cnn_ref_activation_forward(float *y, const float *x, const cnn_layer *layer, int n);
 void cnn_ref_activation_backward(float *dx, const float *dy, const float *x, const cnn_layer *layer,
                                  int n);
+/* Of one value, in double. */
+double cnn_ref_activation_value(const cnn_layer *layer, double x);
+double cnn_ref_activation_slope(const cnn_layer *layer, double x);
 
 /* which (N, C, H', W'): the tap, row-major within the window; the first on a tie; NaN wins, the
  * last one of several, as in PyTorch. */
