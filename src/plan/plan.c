@@ -341,19 +341,38 @@ cnn_status cnn_plan_forward(cnn_plan *plan, const cnn_pass *pass)
     return status;
 }
 
+static cnn_status look(const cnn_plan *plan, cnn_watched moment, int step, const cnn_pass *pass)
+{
+    const cnn_watch *watch = &plan->watch;
+    return watch->look ? watch->look(watch->user, moment, step, pass, NULL) : CNN_OK;
+}
+
 cnn_status cnn_plan_forward_step(cnn_plan *plan, int step, const cnn_pass *pass)
 {
     const cnn_step *at = &plan->steps[step];
-    cnn_status status = at->op->class->forward(at->op, &at->memory, pass);
-    if (status == CNN_OK)
-        cnn_prepared_is_there(plan, step);
+    cnn_status status = CNN_OK;
+    CNN_TRY(look(plan, CNN_BEFORE_FORWARD, step, pass));
+    CNN_TRY(at->op->class->forward(at->op, &at->memory, pass));
+    cnn_prepared_is_there(plan, step);
+    status = look(plan, CNN_AFTER_FORWARD, step, pass);
+out:
     return status;
+}
+
+cl_mem cnn_plan_logits_gradient(const cnn_plan *plan)
+{
+    return memory_of(plan, plan->logits_gradient);
 }
 
 cnn_status cnn_plan_loss(cnn_plan *plan, const cnn_pass *pass, size_t slot)
 {
-    return cnn_softmax_run(&plan->softmax, memory_of(plan, plan->logits_gradient),
-                           cnn_plan_logits(plan)->mem, plan->labels.mem, slot, pass);
+    cnn_status status = CNN_OK;
+    CNN_TRY(look(plan, CNN_BEFORE_LOSS, -1, pass));
+    CNN_TRY(cnn_softmax_run(&plan->softmax, cnn_plan_logits_gradient(plan),
+                            cnn_plan_logits(plan)->mem, plan->labels.mem, slot, pass));
+    status = look(plan, CNN_AFTER_LOSS, -1, pass);
+out:
+    return status;
 }
 
 cnn_status cnn_plan_backward(cnn_plan *plan, const cnn_pass *pass)
@@ -418,11 +437,20 @@ cnn_status cnn_plan_backward_step(cnn_plan *plan, int step, const cnn_pass *pass
     if (at->output_gradient < 0)
         return CNN_OK;
     CNN_TRY(copy_gradient(plan, at, pass));
+    CNN_TRY(look(plan, CNN_BEFORE_BACKWARD, step, pass));
     CNN_TRY(at->op->class->backward(at->op, &at->memory, pass));
     CNN_TRY(forget_frozen(plan, at));
+    CNN_TRY(look(plan, CNN_AFTER_BACKWARD, step, pass));
     status = join_gradients(plan, at, pass);
 out:
     return status;
+}
+
+static cnn_status look_at_update(const cnn_plan *plan, cnn_watched moment,
+                                 const cnn_plan_update_case *update)
+{
+    const cnn_watch *watch = &plan->watch;
+    return watch->look ? watch->look(watch->user, moment, -1, NULL, update) : CNN_OK;
 }
 
 cnn_status cnn_plan_update(cnn_plan *plan, double lr, uint64_t step)
@@ -431,12 +459,15 @@ cnn_status cnn_plan_update(cnn_plan *plan, double lr, uint64_t step)
     cnn_status status = CNN_OK;
     if (plan->options.slices > 0) {
         sum = cnn_slices_sum(&plan->slices);
-        status = cnn_slices_settle(&plan->slices, plan->network, plan->options.frozen,
-                                   &plan->statistics);
+        CNN_TRY(cnn_slices_settle(&plan->slices, plan->network, plan->options.frozen,
+                                  &plan->statistics));
     }
-    if (status == CNN_OK)
-        status = cnn_optimizer_run(&plan->optimizer, plan->parameters.mem, sum, bad, lr, step);
-    if (status == CNN_OK)
-        status = cnn_optimizer_average(&plan->optimizer, plan->statistics.mem, bad, step);
+    cl_mem summed = plan->optimizer.sum.mem ? plan->optimizer.sum.mem : sum;
+    const cnn_plan_update_case update = {lr, step, summed};
+    CNN_TRY(look_at_update(plan, CNN_BEFORE_UPDATE, &update));
+    CNN_TRY(cnn_optimizer_run(&plan->optimizer, plan->parameters.mem, sum, bad, lr, step));
+    CNN_TRY(cnn_optimizer_average(&plan->optimizer, plan->statistics.mem, bad, step));
+    status = look_at_update(plan, CNN_AFTER_UPDATE, &update);
+out:
     return status;
 }

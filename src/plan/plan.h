@@ -30,6 +30,36 @@ typedef struct cnn_plan_options {
                                          Adam, not at all. Must outlive the plan */
 } cnn_plan_options;
 
+typedef struct cnn_plan cnn_plan;
+
+/* When a plan's watch is called: before what is there is changed, and when what changes it was
+ * enqueued. */
+typedef enum cnn_watched {
+    CNN_BEFORE_FORWARD,
+    CNN_AFTER_FORWARD,
+    CNN_BEFORE_LOSS,
+    CNN_AFTER_LOSS,
+    CNN_BEFORE_BACKWARD, /* the gradient of the step's output is there */
+    CNN_AFTER_BACKWARD,  /* the step's own gradients are; none was joined with others' yet */
+    CNN_BEFORE_UPDATE,   /* as the optimizer makes it of the sum of the gradients */
+    CNN_AFTER_UPDATE
+} cnn_watched;
+
+/* An update of the parameters. */
+typedef struct cnn_plan_update_case {
+    double lr;
+    uint64_t step; /* from 1 */
+    cl_mem sum;    /* of the gradients */
+} cnn_plan_update_case;
+
+/* Looks on while passes are enqueued, and may wait for the device; a failure ends the pass. step: of
+ * the plan, -1 for the loss and the update; pass: NULL for an update, update: else NULL. */
+typedef struct cnn_watch {
+    cnn_status (*look)(void *user, cnn_watched moment, int step, const cnn_pass *pass,
+                       const cnn_plan_update_case *update); /* NULL: nobody does */
+    void *user;
+} cnn_watch;
+
 enum { CNN_ADVICE_SIZE = 128 };
 
 /* into = a + b, all lives; into -1: no join. */
@@ -64,7 +94,7 @@ typedef struct cnn_life {
     int buffer;
 } cnn_life;
 
-typedef struct cnn_plan {
+struct cnn_plan {
     cnn_device *device;
     const cnn_network *network;
     cnn_plan_options options;
@@ -91,7 +121,8 @@ typedef struct cnn_plan {
     cnn_slices slices;
     bool shows_average;
     char advice[CNN_ADVICE_SIZE]; /* the device's while the plan is there; may be empty */
-} cnn_plan;
+    cnn_watch watch;              /* may be set and taken away between passes */
+};
 
 /* Can training batches be made in pieces of micro_batch samples (0: they are not)? Sets `piece`,
  * the most samples of a pass. network may be NULL, for any; frozen as in the options. Errors:
@@ -153,6 +184,8 @@ cnn_status cnn_plan_backward_step(cnn_plan *plan, int step, const cnn_pass *pass
  * the value behind CNN_PART_FROZEN (N, H, W, C). */
 const cnn_buffer *cnn_plan_input(const cnn_plan *plan);
 const cnn_buffer *cnn_plan_logits(const cnn_plan *plan);
+/* What the loss leaves of them (N, ydim). */
+cl_mem cnn_plan_logits_gradient(const cnn_plan *plan);
 /* Floats of a sample's input, and of its result. */
 size_t cnn_plan_input_size(const cnn_plan *plan);
 size_t cnn_plan_result_size(const cnn_plan *plan);
