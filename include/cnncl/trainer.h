@@ -114,6 +114,10 @@ typedef struct cnn_train_options {
     double ema; /**< the decay, below 1, of the exponential moving average of the weights and the
                    running statistics: it is what is evaluated and what the model holds; 0: none */
     cnn_augmentation augment; /**< of the images trained on */
+    int sentinel; /**< every so many training steps some values of a step, drawn by the seed, are
+                     computed again on the host from what the device had: what is wrong ends the run
+                     with ARITHMETIC, before it is saved, and cnn_trainer_report() has a report.
+                     It changes no value. 0: never */
     int views; /**< 0: they are changed anew in each step. Else so many times alone, by the seed, the
                   view and the place in the training split: epoch e has view e mod views of each image.
                   Wants augment, without mixup, and layers that are frozen from the input on: what
@@ -215,6 +219,9 @@ CNN_API cnn_status cnn_trainer_create_shared(cnn_trainer **trainer, cnn_comm *co
 /** Frees it; in one of its callbacks, as soon as the run is over, which then is stopped and returns
  * CNN_ERROR_STOPPED. NULL is no error. */
 CNN_API void cnn_trainer_destroy(cnn_trainer *trainer);
+/** A bug report about a device that the sentinel found to compute wrong, as cnn_doctor_report() has it,
+ * to be freed with cnn_string_free(); *text is NULL where it found nothing. Errors: MEMORY. */
+CNN_API cnn_status cnn_trainer_report(char **text, const cnn_trainer *trainer);
 /** Bytes of device memory it takes. */
 CNN_API uint64_t cnn_trainer_device_bytes(const cnn_trainer *trainer);
 /** True where batches are streamed from the host. */

@@ -12,7 +12,8 @@ typedef enum cnn_stream {
     CNN_STREAM_DROPOUT = 2, /* masks; layer: the layer's position; step: the training step */
     CNN_STREAM_USER = 3,    /* cnn_random_*() of the public API */
     CNN_STREAM_HOLDOUT = 4, /* which samples validate; layer and step: 0 */
-    CNN_STREAM_AUGMENT = 5  /* of images; layer: which kind; step: the training step */
+    CNN_STREAM_AUGMENT = 5, /* of images; layer: which kind; step: the training step */
+    CNN_STREAM_SENTINEL = 6 /* what is looked at; layer: the rank; step: the training step */
 } cnn_stream;
 
 enum { CNN_PHILOX_LANES = 4 };

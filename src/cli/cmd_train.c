@@ -175,6 +175,15 @@ static int stop_for_output(train_run *run)
     return stop_early(run, CLI_EXIT_FAILURE, why);
 }
 
+/* What a sentinel has found stands before the last line, which stays the thread's message. */
+static void tell_report(const train_run *run)
+{
+    char *text = NULL;
+    if (cnn_trainer_report(&text, run->trainer) == CNN_OK && text)
+        fprintf(stderr, "%s", text);
+    cnn_string_free(text);
+}
+
 /* One line: what happened, and what is left of the run. */
 static int stop_for_failure(const train_run *run, cnn_status status)
 {
@@ -216,6 +225,8 @@ static int run_trainer(train_run *run)
         return stop_early(run, CLI_EXIT_SIGNAL + cli_interrupt_signal(), "interrupted");
     if (run->lost_output)
         return stop_for_output(run);
+    if (status == CNN_ERROR_ARITHMETIC)
+        tell_report(run);
     if (status != CNN_OK)
         return stop_for_failure(run, status);
     return run->saved == last ? 0 : cli_check(save_model(run, last));
@@ -326,6 +337,8 @@ static int follow(train_run *run)
 {
     cli_interrupt_catch("cnn-cl: interrupted again and ended at once\n");
     cnn_status status = cnn_trainer_run(run->trainer, NULL);
+    if (status == CNN_ERROR_ARITHMETIC)
+        tell_report(run);
     return status == CNN_ERROR_STOPPED ? 0 : cli_check(status);
 }
 

@@ -254,6 +254,8 @@ const cli_option_row cli_option_rows[] = {
      set_number, 0, 0, NULL},
     {"views", "K", 0, CLI_TRAIN | CLI_RARE, "change each image K times alone: what is frozen runs once on each",
      set_int, FIELD(train.views), 1, count_expected},
+    {"sentinel", "N", 0, CLI_TRAIN | CLI_RARE, "recompute some values on the host every N steps (default 0)",
+     set_int, FIELD(train.sentinel), 0, count_or_none_expected},
     {"print-every", "N", 0, CLI_TRAIN | CLI_RARE, "evaluate every N epochs, and after the last (default 1)",
      set_int, FIELD(train.print_every), 1, count_expected},
     {"val-split", "F", 0, CLI_PREPARE, "hold out this part of the training split to validate",

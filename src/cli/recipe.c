@@ -137,6 +137,7 @@ static bool is_beside(const cli_option_row *row)
     static const char *const names[] = {
         "data",     "out",          "name",        "no-clobber",  "log-json", "checkpoint-every",
         "stream",   "trust-device", "skip-broken", "no-cache",    "help",     "checkpoint-steps",
+        "sentinel",
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(row->name, names[i]) == 0)

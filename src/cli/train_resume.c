@@ -52,6 +52,7 @@ static const field train_fields[] = {
     FIELD(cnn_train_options, "class-weights", balanced_classes),
     FIELD(cnn_train_options, "ema", ema),
     FIELD(cnn_train_options, "augment", augment),
+    FIELD(cnn_train_options, "sentinel", sentinel),
     FIELD(cnn_train_options, "views", views),
     FIELD(cnn_train_options, "exact", exact),
     {0},

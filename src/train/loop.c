@@ -157,17 +157,25 @@ static int count_filled(const cnn_cut *cut, int begin, int end)
     return count;
 }
 
+/* Those of the slices that are this rank's: from begin to end - 1. */
+static void find_slices(int *begin, int *end, const loop_run *run, const cnn_cut *cut)
+{
+    const cnn_ranks *ranks = run->loop->ranks;
+    *begin = ranks ? ranks->deal[ranks->comm->rank] : 0;
+    *end = ranks ? ranks->deal[ranks->comm->rank + 1] : cut->slices;
+}
+
 /* A batch in slices: this rank's, or all. */
 static cnn_status run_slices(loop_run *run, cnn_pass *pass, size_t index)
 {
     cnn_ranks *ranks = run->loop->ranks;
     cnn_plan *plan = run->loop->plan;
     const cnn_cut cut = {cnn_feed_batch_size(run->loop->feed, index), plan->options.slices};
-    int begin = ranks ? ranks->deal[ranks->comm->rank] : 0;
-    int end = ranks ? ranks->deal[ranks->comm->rank + 1] : cut.slices;
+    int begin, end;
     bool first = true;
     cnn_status status = CNN_OK;
     double start = cnn_seconds();
+    find_slices(&begin, &end, run, &cut);
     bool overlaps = ranks && cnn_ranks_may_overlap(ranks, count_filled(&cut, begin, end));
     if (ranks)
         CNN_TRY(cnn_ranks_begin(ranks, plan));
@@ -194,11 +202,25 @@ out:
     return status;
 }
 
+/* Passes of a step on this rank. */
+static int count_passes(const loop_run *run, size_t index)
+{
+    const cnn_loop *loop = run->loop;
+    const cnn_cut cut = {cnn_feed_batch_size(loop->feed, index), loop->plan->options.slices};
+    int begin, end;
+    if (cut.slices == 0)
+        return (int)cnn_divide_up((size_t)cut.samples, (size_t)loop->feed->piece);
+    find_slices(&begin, &end, run, &cut);
+    return count_filled(&cut, begin, end);
+}
+
 static cnn_status run_step(loop_run *run, size_t index)
 {
     cnn_loop *loop = run->loop;
     cnn_status status = CNN_OK;
     cnn_pass pass = {.training = loop->training, .seed = loop->seed, .step = loop->step};
+    if (loop->sentinel)
+        cnn_sentinel_begin(loop->sentinel, loop->step, count_passes(run, index));
     if (loop->training && loop->plan->options.slices > 0)
         CNN_TRY(run_slices(run, &pass, index));
     else
@@ -212,6 +234,7 @@ static cnn_status run_step(loop_run *run, size_t index)
     if (loop->after_step)
         status = loop->after_step(index, cnn_pass_whole(&pass), loop->after_user);
 out:
+    cnn_sentinel_end(loop->sentinel);
     return status;
 }
 

@@ -5,6 +5,7 @@
 #include <cnncl/predictor.h>
 #include <cnncl/trainer.h>
 
+#include "doctor/sentinel.h"
 #include "train/feed.h"
 
 /* Does the data set fit the network? Errors: DATA, with both sizes. */
@@ -31,6 +32,7 @@ typedef struct cnn_loop {
     cnn_ranks *ranks; /* that share the pass; NULL: it is this one's alone */
     cnn_plan *plan;
     cnn_feed *feed;
+    cnn_sentinel *sentinel; /* of training; NULL: none */
     bool training;
     int epoch;         /* for messages; -1 where there is none */
     const char *phase; /* of cnn_progress */

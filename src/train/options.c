@@ -76,6 +76,7 @@ static const option_row rows[] = {
     TEXT(balanced_classes, "--class-weights", &cnn_class_weights_words, STAYS),
     ADDED(ema, "--ema", NUMBER, STAYS),
     TEXT(augment, "--augment", &cnn_augment_words, STAYS),
+    ADDED(sentinel, "--sentinel", WHOLE, FREE),
     ADDED(views, "--views", WHOLE, STAYS),
     ADDED(exact, "--exact", FLAG, STAYS),
 };
@@ -238,6 +239,7 @@ cnn_status cnn_train_options_check(const cnn_train_options *options)
     CNN_TRY(check_whole(options->early_stop, "--early-stop", 0));
     CNN_TRY(check_whole(options->checkpoint_every, "--checkpoint-every", 0));
     CNN_TRY(check_whole(options->checkpoint_steps, "--checkpoint-steps", 0));
+    CNN_TRY(check_whole(options->sentinel, "--sentinel", 0));
     CNN_TRY(check_whole(options->views, "--views", 0));
     CNN_TRY(check_numbers(options));
     CNN_TRY(check_together(options));

@@ -311,6 +311,7 @@ static void begin(cnn_trainer *trainer, const cnn_train_callbacks *callbacks)
     trainer->callbacks = callbacks;
     loop->ranks = trainer->ranks;
     loop->plan = trainer->plan;
+    loop->sentinel = trainer->sentinel;
     loop->feed = &trainer->train;
     loop->training = true;
     loop->phase = "train";

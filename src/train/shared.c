@@ -279,6 +279,16 @@ cnn_status cnn_trainer_resume_workers(cnn_trainer *trainer, const cnn_checkpoint
     return status;
 }
 
+cnn_status cnn_trainer_report(char **text, const cnn_trainer *trainer)
+{
+    CNN_NEED(text, trainer);
+    cnn_status status = cnn_sentinel_report(text, trainer->sentinel);
+    for (int i = 0; status == CNN_OK && !*text && i < trainer->worker_count; i++)
+        if (!trainer->workers[i].started) /* one that hangs has its own to itself */
+            status = cnn_sentinel_report(text, trainer->workers[i].trainer->sentinel);
+    return status;
+}
+
 void cnn_trainer_finish_workers(cnn_trainer *trainer)
 {
     bool hangs = false;

@@ -248,6 +248,7 @@ cnn_status cnn_trainer_create_rank(cnn_trainer **trainer, cnn_comm *comm, cnn_de
     CNN_TRY(cnn_trainer_whiten(result));
     CNN_TRY(allocate_copies(result));
     CNN_TRY(create_plan(result));
+    CNN_TRY(cnn_sentinel_create(&result->sentinel, result->plan, comm ? comm->rank : 0));
     result->device_bytes = device->allocated - before;
     *trainer = result;
     return CNN_OK;
@@ -275,6 +276,7 @@ void cnn_trainer_destroy(cnn_trainer *trainer)
     for (int i = 0; trainer->views && i < cnn_trainer_view_count(trainer); i++)
         cnn_feed_finish(&trainer->views[i]);
     free(trainer->views);
+    cnn_sentinel_destroy(trainer->sentinel);
     cnn_plan_destroy(trainer->plan);
     cnn_model_destroy(trainer->best.model);
     cnn_model_destroy(trainer->raw);

@@ -39,6 +39,7 @@ struct cnn_trainer {
                      have its rows, the plan is of the rest */
     bool kept;    /* the rows are there */
     cnn_plan *plan;
+    cnn_sentinel *sentinel; /* NULL: none */
     cnn_feed train, test, val;
     cnn_feed *views; /* (cnn_trainer_view_count()) of rows, the training split's; NULL: none are kept */
     size_t train_count, val_count;  /* trained on; validated by, of whichever split */

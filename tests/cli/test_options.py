@@ -24,7 +24,7 @@ COMMANDS = {
 }
 
 COMMANDS["train"] += (" optimizer schedule warmup fixed-momentum momentum nesterov weight-decay decay-all"
-                      " clip-norm label-smoothing class-weights ema augment views recipe")
+                      " clip-norm label-smoothing class-weights ema augment views recipe sentinel")
 
 # What is refused, and what the message says.
 WRONG = [
@@ -99,6 +99,8 @@ WRONG = [
     ("train --val-split 0.1x", "--val-split: expected .*, found '0.1x'"),
     ("train --checkpoint-every -1", "--checkpoint-every: expected an integer of 0 to 1000000"),
     ("train --checkpoint-steps x", "--checkpoint-steps: expected .*, found 'x'"),
+    ("train --sentinel -1", "--sentinel: expected an integer of 0 to 1000000, found '-1'"),
+    ("eval --sentinel 5", "--sentinel is no option of the command eval"),
     ("train --resume-from=", "--resume-from: expected a path, found ''"),
     ("train --log-json=", "--log-json: expected a path, found ''"),
     ("eval --resume", "--resume is no option of the command eval"),

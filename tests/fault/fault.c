@@ -4,6 +4,8 @@
  *                                  code (a negative number; the kind's usual one without it); with
  *                                  '+' all later ones, too
  * CNN_FAULT_PERTURB=N              one value of the N-th reading of four bytes or more is changed
+ * CNN_FAULT_WRONG=KERNEL:I:N        from the N-th launch of a kernel on its buffer of argument I comes
+ *                                  out wrong (wrong.c)
  * CNN_FAULT_LIMIT=NAME=N,...       work_group, local, memory, allocation: see fault_limits
  * CNN_FAULT_TWIN=1                 every device appears twice
  * CNN_FAULT_DELAY=N                every call of the kinds enqueue to finish takes N microseconds
@@ -131,6 +133,10 @@ void fault_init(void)
         read_limits(text);
     text = getenv("CNN_FAULT_PERTURB");
     plan.perturbed = text ? strtoul(text, NULL, 10) : 0;
+    text = getenv("CNN_FAULT_WRONG");
+    if (text && sscanf(text, "%63[a-z_0-9]:%u:%lu", fault_wrong.name, &fault_wrong.argument,
+                       &fault_wrong.first) != 3)
+        complain("CNN_FAULT_WRONG", text);
     text = getenv("CNN_FAULT_DELAY");
     plan.delay = text ? strtol(text, NULL, 10) : 0;
     fault_twin = getenv("CNN_FAULT_TWIN") != NULL;

@@ -38,6 +38,20 @@ typedef struct fault_limits {
     cl_ulong allocation;    /* one buffer is at most 1 / allocation of what it was */
 } fault_limits;
 
+/* A kernel that computes wrong from a launch on, counted from 1 over all kernels of that name. */
+typedef struct fault_wrong_kernel {
+    char name[64];      /* "": none */
+    cl_uint argument;   /* the buffer that it spoils */
+    unsigned long first;
+} fault_wrong_kernel;
+
+extern fault_wrong_kernel fault_wrong;
+/* wrong.c: a kernel was made, was given an argument, was launched. */
+struct _cl_icd_dispatch;
+void fault_watch_kernel(cl_kernel kernel, const char *name);
+void fault_watch_argument(cl_kernel kernel, cl_uint index, size_t size, const void *value);
+cl_int fault_spoil(const struct _cl_icd_dispatch *target, cl_command_queue queue, cl_kernel kernel);
+
 extern fault_limits fault_limit;
 extern bool fault_twin; /* every device appears twice */
 

@@ -94,8 +94,18 @@ WRAP_CREATE(FAULT_CREATE, FAULT_PROGRAM, cl_program, clCreateProgramWithBinary,
             (cl_context context, cl_uint n, const cl_device_id *ids, const size_t *lengths,
              const unsigned char **binaries, cl_int *states, cl_int *status),
             (context, n, ids, lengths, binaries, states, status))
-WRAP_CREATE(FAULT_CREATE, FAULT_KERNEL, cl_kernel, clCreateKernel,
-            (cl_program program, const char *name, cl_int *status), (program, name, status))
+
+static cl_kernel CL_API_CALL wrap_clCreateKernel(cl_program program, const char *name,
+                                                 cl_int *status)
+{
+    cl_int code = fault_next(FAULT_CREATE);
+    cl_kernel made = code ? NULL : target->clCreateKernel(program, name, status);
+    if (code && status)
+        *status = code;
+    fault_watch_kernel(made, name);
+    fault_note(FAULT_KERNEL, made != NULL);
+    return made;
+}
 
 WRAP_COUNT(FAULT_CONTEXT, 1, cl_context, clRetainContext)
 WRAP_COUNT(FAULT_CONTEXT, -1, cl_context, clReleaseContext)
@@ -113,8 +123,14 @@ WRAP(FAULT_BUILD, clBuildProgram,
      (cl_program program, cl_uint n, const cl_device_id *ids, const char *options,
       void(CL_CALLBACK *notify)(cl_program, void *), void *user),
      (program, n, ids, options, notify, user))
-WRAP(FAULT_SET, clSetKernelArg, (cl_kernel kernel, cl_uint index, size_t size, const void *value),
-     (kernel, index, size, value))
+
+static cl_int CL_API_CALL wrap_clSetKernelArg(cl_kernel kernel, cl_uint index, size_t size,
+                                              const void *value)
+{
+    cl_int code = fault_next(FAULT_SET);
+    fault_watch_argument(kernel, index, size, value);
+    return code ? code : target->clSetKernelArg(kernel, index, size, value);
+}
 
 WRAP_COMMAND(FAULT_ENQUEUE, clEnqueueFillBuffer,
              (cl_command_queue queue, cl_mem buffer, const void *pattern, size_t length,
@@ -286,6 +302,8 @@ static cl_int CL_API_CALL wrap_clEnqueueNDRangeKernel(cl_command_queue queue, cl
     if (!code)
         code = target->clEnqueueNDRangeKernel(queue, kernel, rank, offset, global, local, waits,
                                               list, event);
+    if (!code)
+        code = fault_spoil(target, queue, kernel);
     fault_note(FAULT_EVENT, code == CL_SUCCESS && event != NULL);
     return code;
 }
