@@ -51,7 +51,7 @@ CNN_API int cnn_comm_local_rank(const cnn_comm *comm);
  * NULL: of those that are made from now on, the devices of one process, too. */
 CNN_API void cnn_comm_set_limit(cnn_comm *comm, double seconds);
 
-/** Is what every rank has the same as rank 0's? what names it. All ranks call it. Errors, on all ranks:
+/** Is what every rank has the same as rank 0's? what names it. All ranks call it; NULL is one alone. Errors, on all ranks:
  * ARGUMENT, with the rank that differs, what is expected and what was found, and the advice; RANK. */
 CNN_API cnn_status cnn_comm_compare(cnn_comm *comm, const char *what, const char *value,
                                     const char *advice);

@@ -69,7 +69,8 @@ void cnn_comm_end(cnn_comm *comm, int code, const char *message)
 
 cnn_status cnn_comm_hand_over(cnn_comm *comm, const char *message)
 {
-    bool waits = comm && comm->class && comm->class->hand_over;
+    CNN_NEED(comm);
+    bool waits = comm->class && comm->class->hand_over;
     return waits ? comm->class->hand_over(comm, message ? message : "") : CNN_OK;
 }
 

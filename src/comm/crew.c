@@ -214,6 +214,7 @@ cnn_status cnn_crew_create(cnn_comm **comms, int size)
     crew *all = NULL;
     int made = 0;
     cnn_status status = CNN_OK;
+    CNN_NEED(comms);
     CNN_TRY(create_crew(&all, size));
     for (; made < size; made++) {
         CNN_TRY(cnn_comm_allocate(&comms[made], &crew_class, made, size));

@@ -3,7 +3,7 @@ import re
 import sys
 
 PROTOTYPE = re.compile(r"CNN_API\s+([^;{]+?)\b(cnn_\w+)\(([^;]*)\)\s*;")
-TAKES_NULL = ("_destroy", "cnn_comm_end", "cnn_comm_launched", "cnn_comm_size", "cnn_random_choice", "cnn_string_free", "cnn_log_set_callback")
+TAKES_NULL = ("_destroy", "cnn_comm_end", "cnn_comm_compare", "cnn_comm_launched", "cnn_comm_size", "cnn_random_choice", "cnn_string_free", "cnn_log_set_callback")
 CALLBACKS = ("cnn_log_callback", "cnn_tune_callback")
 
 
