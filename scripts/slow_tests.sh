@@ -69,9 +69,9 @@ for name in $names; do
                 "$build/tests/plain_network" all || [ $? = 77 ]
             ;;
         sweeps)
-            run_sweeps cpu ops plan plan_rules norm_block conv_evaluation gpu_blocks micro_batch
+            run_sweeps cpu ops plan plan_rules norm_block conv_evaluation gpu_blocks micro_batch sentinel ref_points
             run_sweeps gpu program ops ops_golden ops_training optimizer plan plan_kernels plan_rules trainer resume \
-                micro_batch augmented exact_training
+                micro_batch augmented exact_training sentinel
             ;;
         exact)
             for class in cpu gpu; do

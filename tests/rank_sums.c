@@ -61,7 +61,7 @@ int main(int argc, char **argv)
                                              : CNN_OK);
         check(cnn_comm_broadcast(comm, &all, 1));
         double start = cnn_seconds();
-        check(cnn_sum_run(&total, orders, &sum, comm, &cut, deal, (cnn_range){0, sum.count}));
+        check(cnn_sum_run(&total, orders, &sum, comm, &cut, deal, (cnn_span){0, sum.count}));
         times[i] = cnn_seconds() - start;
     }
     qsort(times, (size_t)rounds, sizeof *times, compare);

@@ -156,9 +156,9 @@ static void sum_up(member *this)
         CNN_TRY(give_slices(&sum, &this->cut, this->deal[rank], this->deal[rank + 1]));
         size_t middle = this->count / 3; /* in two ranges, the last first */
         CNN_TRY(cnn_sum_run(&total, NULL, &sum, this->comm, &this->cut, this->deal,
-                            (cnn_range){middle, this->count}));
+                            (cnn_span){middle, this->count}));
         CNN_TRY(cnn_sum_run(&total, this->orders, &sum, this->comm, &this->cut, this->deal,
-                            (cnn_range){0, middle}));
+                            (cnn_span){0, middle}));
     }
     memcpy(this->total, total, this->count * sizeof *total);
 out:

@@ -323,7 +323,7 @@ const cli_option_row cli_option_rows[] = {
      set_int, FIELD(train.micro_batch), 1, count_expected},
     {"slices", "S", 0, CLI_TRAIN | CLI_PLAN | CLI_RARE, "of a batch, summed in a tree (default: one a rank)",
      set_int, FIELD(train.slices), 1, count_expected},
-    {"rank-timeout", "SECONDS", 0, CLI_TRAIN | CLI_SPLIT | CLI_RARE, "wait for a rank (default 300)",
+    {"rank-timeout", "SEC", 0, CLI_TRAIN | CLI_SPLIT | CLI_PICTURES | CLI_RARE, "wait for a rank (default 300)",
      set_int, FIELD(rank_timeout), 1, count_expected},
     {"no-fuse", NULL, 0, CLI_FUSE | CLI_RARE, "run each layer as a step of its own", set_false,
      FIELD(train.fuse), 0, NULL},

@@ -238,6 +238,11 @@ static int take_other_run(train_run *run)
     if (!name)
         return 0;
     cli_info("%s: going on with the run %s, the only one there", run->files.folder, name);
+    if (!options->out) { /* another name would be another folder */
+        run->found = cli_concatenate((const char *[]){run->files.folder, NULL});
+        options->out = run->found;
+        CLI_TRY(options->out ? 0 : CLI_EXIT_FAILURE);
+    }
     cli_train_files_finish(&run->files);
     snprintf(options->config.name, sizeof options->config.name, "%s", name);
     code = cli_train_files_init(&run->files, options->out, name);

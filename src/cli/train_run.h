@@ -31,6 +31,7 @@ typedef struct train_run {
     cnn_trainer *trainer;
     cnn_metrics *metrics;
     train_files files;
+    char *found; /* the folder of a run that was found there: options->out; NULL: none */
     cli_run_lock lock;       /* of their folder */
     bool keeps_previous;     /* the checkpoint that is there is good, and this run's */
     bool made_checkpoint;    /* one at least, since the program was started */

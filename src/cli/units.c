@@ -49,8 +49,11 @@ static void join(const member *them, int count, int code)
             continue;
         while (!atomic_load(&them[i].over)) {
             if (cli_seconds() - start > patience) {
-                int flushed = cli_flush();
-                _exit(code != 0 ? code : flushed);
+                if (code == 0) /* what rank 0 has is not said yet */
+                    code = cli_fail(CLI_EXIT_FAILURE, "rank %d did its work and does not end: its "
+                                    "device's driver hangs", i);
+                (void)cli_flush();
+                _exit(code);
             }
             nanosleep(&nap, NULL);
         }

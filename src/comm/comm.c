@@ -229,6 +229,9 @@ cnn_status cnn_comm_bring(void **data, size_t *bytes, cnn_comm *comm, int from)
     CNN_NEED(data, bytes, comm);
     char *room = NULL;
     cnn_status status = CNN_OK;
+    if (from < 1 || from >= comm->size)
+        return cnn_fail(CNN_ERROR_ARGUMENT, "%s: expected a rank of 1 to %d as from, found %d", __func__,
+                        comm->size - 1, from);
     if (comm->rank == from) {
         CNN_TRY(cnn_comm_send(comm, 0, bytes, sizeof *bytes));
         return *bytes > 0 ? cnn_comm_send(comm, 0, *data, *bytes) : CNN_OK;

@@ -107,6 +107,18 @@ static cnn_status wait_until_taken(const cnn_comm *comm, int to)
     return status;
 }
 
+/* A letter that nobody waits for any more; one that is being copied is copied to its end. */
+static void take_back(const cnn_comm *comm, int to)
+{
+    crew *all = comm->state;
+    box *at = box_of(comm, comm->rank, to);
+    pthread_mutex_lock(&all->lock);
+    while (at->state == COPYING)
+        pthread_cond_wait(&all->changed, &all->lock);
+    at->state = EMPTY;
+    pthread_mutex_unlock(&all->lock);
+}
+
 static cnn_status send(cnn_comm *comm, int to, const void *data, size_t bytes)
 {
     (void)bytes; /* both say the same */
@@ -139,10 +151,10 @@ static cnn_status exchange(cnn_comm *comm, const cnn_exchange *what)
         post(comm, what->to, what->out);
     if (what->in_bytes > 0)
         status = receive(comm, what->from, what->in, what->in_bytes);
-    if (what->out_bytes > 0) {
-        cnn_status sent = wait_until_taken(comm, what->to);
-        status = status == CNN_OK ? sent : status;
-    }
+    if (what->out_bytes > 0 && status == CNN_OK)
+        return wait_until_taken(comm, what->to);
+    if (what->out_bytes > 0)
+        take_back(comm, what->to);
     return status;
 }
 

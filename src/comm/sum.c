@@ -337,7 +337,7 @@ out:
 }
 
 cnn_status cnn_sum_run(const float **total, float orders[CNN_SUM_ORDERS], cnn_sum *sum,
-                       cnn_comm *comm, const cnn_cut *cut, const int *deal, cnn_range range)
+                       cnn_comm *comm, const cnn_cut *cut, const int *deal, cnn_span range)
 {
     /* Of smaller parts the messages cost more than what they carry: docs/scaling.md. */
     static const size_t least_part = 8192 / sizeof(float);

@@ -20,9 +20,9 @@ typedef struct cnn_sum {
 enum { CNN_SUM_ORDERS = 2 /* floats in front of the sum that rank 0 sends to all with it */ };
 
 /* Floats of a sum. */
-typedef struct cnn_range {
+typedef struct cnn_span {
     size_t begin, end;
-} cnn_range;
+} cnn_span;
 
 cnn_status cnn_sum_init(cnn_sum *sum, size_t count);
 void cnn_sum_finish(cnn_sum *sum);
@@ -37,7 +37,7 @@ cnn_status cnn_sum_give(float **values, cnn_sum *sum, cnn_tree_node node);
  * range on all ranks, the same for every deal. orders, where they are not NULL, become rank 0's: with the range
  * that begins at 0, which is then the last. */
 cnn_status cnn_sum_run(const float **total, float orders[CNN_SUM_ORDERS], cnn_sum *sum,
-                       cnn_comm *comm, const cnn_cut *cut, const int *deal, cnn_range range);
+                       cnn_comm *comm, const cnn_cut *cut, const int *deal, cnn_span range);
 
 /* Deals slices out by how long a slice took on each rank (size; 0: not known, as long as the others):
  * so that all end together. deal and room (size + 1); it stays as it is where the last one would end

@@ -62,6 +62,15 @@ int cnn_sentinel_count_outputs(const cnn_sentinel *sentinel)
     return count_for(sentinel, cost_of_sum(at) * count_needed(at));
 }
 
+/* All channels of all samples are brought to the host; a value takes a fraction of a multiplication. */
+static double cost_of_reading(const cnn_sentinel_step *at)
+{
+    static const double each = 0.25;
+    const cnn_op *op = at->step->op;
+    return each * at->pass.n *
+           (double)(cnn_shape_count(op->layers[0]->in) + cnn_shape_count(cnn_op_last_layer(op)->out));
+}
+
 /* Of a channel over all samples of the pass: to find a value's way costs some multiplications, too. */
 static double cost_of_channel(const cnn_sentinel_step *at, const cnn_layer *layer)
 {
@@ -117,7 +126,7 @@ void cnn_sentinel_choose(cnn_sentinel *sentinel)
         return;
     /* of both, where a batch norm is behind a convolution: they have as many */
     at->channel = (int)cnn_sentinel_draw(sentinel, (size_t)layer_of(at, shown)->out.c);
-    double cost = cost_of_channel(at, layer_of(at, shown));
+    double cost = cost_of_channel(at, layer_of(at, shown)) + cost_of_reading(at);
     if (!cnn_sentinel_takes(sentinel, cost))
         at->trained = -1;
     at->statistics = at->norm >= 0 && (at->trained >= 0 || cnn_sentinel_takes(sentinel, cost));

@@ -59,15 +59,27 @@ static void expect(float *gradient, const loss_case *at, const cnn_sentinel *sen
         gradient[c] = (float)(gradient[c] * alone / whole);
 }
 
+/* Of the sample's labels. */
+static double largest_weight(const loss_case *at, int sample, size_t mixed, const cnn_pass *pass)
+{
+    if (!at->weights)
+        return 1.0;
+    double own = at->weights[at->labels[sample]];
+    return pass->mixed ? fmax(own, at->weights[at->labels[mixed]]) : own;
+}
+
 /* A value of a sample's gradient. */
 static cnn_sentinel_value find_value(const loss_case *at, const cnn_sentinel *sentinel, int sample,
                                      int c, const cnn_pass *pass)
 {
-    static const double few = 1e-6; /* of exp() and the sum of them */
+    static const double few = 1e-6; /* of exp(), and what a sum loses of each term's: all that are small
+                                       beside one that came before */
+    static const double lost = 6e-8;
     size_t mixed = (size_t)sentinel->plan->options.batch + (size_t)sample;
     double whole = at->weights ? pass->weight : (double)cnn_pass_whole(pass);
     cnn_sentinel_value value = {.found = at->gradient[(size_t)sample * (size_t)at->classes + (size_t)c],
-                                .expected.error = few / whole};
+                                .expected.error = (few + lost * at->classes) *
+                                                  largest_weight(at, sample, mixed, pass) / whole};
     expect(at->own, at, sentinel, sample, at->labels[sample], pass);
     value.expected.value = at->own[c];
     if (pass->mixed) {

@@ -117,9 +117,12 @@ static size_t largest(size_t a, size_t b)
 static int choose_parts(const cnn_op *op, size_t floats)
 {
     const size_t enough = (size_t)1 << 20;
+    bool on_gpu = op->device->kernel_class == CNN_KERNEL_GPU && !op->device->exact;
     int parts = cnn_op_parts(op->device, PARTS_ON_CPU, PARTS_ON_GPU);
     if (parts > op->batch)
         parts = op->batch;
+    if (on_gpu) /* which wants many work-items */
+        return parts;
     while (parts > 1 && (size_t)parts * floats > enough)
         parts--;
     return parts;

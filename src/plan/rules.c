@@ -22,10 +22,14 @@ static bool accepts_conv_block(const cnn_chain *chain, const cnn_device *device)
            cnn_shape_count(conv->in) <= MOST_TILE && conv->params[0].count <= MOST_WEIGHTS;
 }
 
-/* Without dropped channels to leave out Winograd's method is faster where it suits. */
+/* Without dropped channels to leave out Winograd's method is faster where it suits. Of large planes a
+ * sample alone keeps all processors busy, which a block, whose work-items take whole samples, does not. */
 static bool accepts_whole_conv_block(const cnn_chain *chain, const cnn_device *device)
 {
-    return accepts_conv_block(chain, device) && !cnn_winograd_conv_suits(chain->layers[0]);
+    enum { MOST_WINDOWS = 1 << 10 };
+    cnn_shape pooled = chain->layers[chain->layer_count - 1]->out;
+    return accepts_conv_block(chain, device) && (int64_t)pooled.h * pooled.w <= MOST_WINDOWS &&
+           !cnn_winograd_conv_suits(chain->layers[0]);
 }
 
 /* Their kernels know the family's convolutions, and batch norms with parameters. */
@@ -54,9 +58,14 @@ static bool accepts_winograd_conv(const cnn_chain *chain, const cnn_device *devi
     return device->kernel_class == CNN_KERNEL_CPU && cnn_winograd_conv_suits(chain->layers[0]);
 }
 
+/* A block of channels for each processor, in both directions. */
 static bool accepts_winograd_columns(const cnn_chain *chain, const cnn_device *device)
 {
-    return device->kernel_class == CNN_KERNEL_CPU && cnn_winograd_columns_suits(chain->layers[0]);
+    enum { BLOCK = 32 };
+    const cnn_layer *conv = chain->layers[0];
+    int fewer = conv->in.c < conv->out.c ? conv->in.c : conv->out.c;
+    return device->kernel_class == CNN_KERNEL_CPU && cnn_winograd_columns_suits(conv) &&
+           (cl_uint)(fewer / BLOCK) >= device->info.compute_units;
 }
 
 static bool accepts_pointwise(const cnn_chain *chain, const cnn_device *device)

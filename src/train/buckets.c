@@ -18,7 +18,7 @@ static int find_ready(const cnn_plan *plan, size_t begin)
 
 static void append(cnn_buckets *buckets, size_t begin, size_t end, int ready)
 {
-    buckets->ranges[buckets->count] = (cnn_range){begin, end};
+    buckets->ranges[buckets->count] = (cnn_span){begin, end};
     buckets->ready[buckets->count++] = ready;
 }
 
@@ -61,12 +61,16 @@ cnn_status cnn_buckets_finish(cnn_buckets *buckets)
 void cnn_buckets_leave(cnn_buckets *buckets, float **values)
 {
     bool under_way = cnn_buckets_finish(buckets) != CNN_OK;
+    int last = -1; /* reads end in their order: the memory goes with the last one */
+    for (int i = 0; under_way && i < buckets->count; i++)
+        last = buckets->events[i] ? i : last;
     for (int i = 0; under_way && i < buckets->count; i++)
         if (buckets->events[i]) {
-            cnn_buffer_free_data(*values, buckets->events[i]);
+            cnn_buffer_free_data(i == last ? *values : NULL, buckets->events[i]);
             buckets->events[i] = NULL;
-            *values = NULL;
         }
+    if (last >= 0)
+        *values = NULL;
 }
 
 void cnn_buckets_begin(cnn_buckets *buckets, float *values)
@@ -76,7 +80,7 @@ void cnn_buckets_begin(cnn_buckets *buckets, float *values)
 
 static cnn_status read_range(cnn_buckets *buckets, int index, const cnn_buffer *from)
 {
-    cnn_range range = buckets->ranges[index];
+    cnn_span range = buckets->ranges[index];
     return cnn_buffer_read_part_async(&buckets->events[index], buckets->values + range.begin, from,
                                       range.begin * sizeof(float),
                                       (range.end - range.begin) * sizeof(float));

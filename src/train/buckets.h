@@ -11,7 +11,7 @@ enum { CNN_BUCKETS_MOST = 6 };
 /* Start from {0}. */
 typedef struct cnn_buckets {
     int count;                            /* of the ranges, in the order in which they are summed */
-    cnn_range ranges[CNN_BUCKETS_MOST];   /* the same on all ranks; the one that begins at 0 is the last */
+    cnn_span ranges[CNN_BUCKETS_MOST];   /* the same on all ranks; the one that begins at 0 is the last */
     int ready[CNN_BUCKETS_MOST];          /* the plan's step behind whose backward it is whole; -1: none */
     cl_event events[CNN_BUCKETS_MOST];    /* of reads under way */
     float *values;                        /* where they go; NULL: everything was read when it was given */

@@ -12,7 +12,7 @@ COMMANDS = {
              "checkpoint-steps resume resume-from log-json stream no-clobber trust-device batch "
              "micro-batch slices rank-timeout no-fuse model name xdim ksize cdims hdims ydim batchnorm dropout",
     "eval": "data size fit normalize skip-broken no-cache labels val-split split tta rank-timeout batch no-fuse json model xdim cdims",
-    "predict": "data size fit normalize skip-broken no-cache labels val-split samples grid top show digits no-preprocess tta no-fuse json model xdim cdims",
+    "predict": "data size fit normalize skip-broken no-cache labels val-split samples grid top show digits no-preprocess tta rank-timeout no-fuse json model xdim cdims",
     "params": "plan augment batch micro-batch slices no-fuse model xdim cdims",
     "forward": "no-fuse model xdim cdims",
     "bench": "steps eval trace tune augment batch no-fuse json model name xdim ksize cdims hdims ydim batchnorm "

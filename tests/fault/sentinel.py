@@ -76,7 +76,8 @@ class Sentinel(unittest.TestCase):
                 line = result.stderr.splitlines()[-1]
                 self.assertRegex(line, rf"computes wrong in training step \d+(, step \d+ of \d+ of the plan)?: {phase}"
                                        rf".*: {wrong}, .*: found \S+, expected \S+, at most \S+ away; 'cnn-cl doctor "
-                                       r"--device .*' checks all of it; (no model was saved|\S.* keeps the model of epoch \d+)\Z")
+                                       r"--device .*' checks all of it; (no model was saved|\S.* keeps the model of epoch \d+)"
+                                       r"; to go on: cnn-cl train --resume .*\Z")
                 step = int(re.search(r"in training step (\d+)", line).group(1))
                 self.assertGreaterEqual(step, 1)  # it began well
                 self.assertRegex(result.stderr, rf"(?m)^1 of 1 checks failed:\n  sentinel {phase}")

@@ -23,20 +23,26 @@ static unsigned long launches;
 
 void fault_watch_kernel(cl_kernel kernel, const char *name)
 {
-    if (!kernel || !fault_wrong.name[0] || strcmp(name, fault_wrong.name) != 0)
+    if (!kernel || !fault_wrong.name[0])
         return;
     pthread_mutex_lock(&lock);
-    if (watched_count < MOST_KERNELS)
+    for (int i = 0; i < watched_count; i++) /* a released kernel's handle comes back */
+        if (watched[i].kernel == kernel)
+            watched[i].kernel = NULL;
+    if (strcmp(name, fault_wrong.name) == 0 && watched_count < MOST_KERNELS)
         watched[watched_count++].kernel = kernel;
     pthread_mutex_unlock(&lock);
 }
 
 static int find(cl_kernel kernel)
 {
-    for (int i = watched_count - 1; i >= 0; i--)
+    int found = -1;
+    pthread_mutex_lock(&lock);
+    for (int i = watched_count - 1; found < 0 && i >= 0; i--)
         if (watched[i].kernel == kernel)
-            return i;
-    return -1;
+            found = i;
+    pthread_mutex_unlock(&lock);
+    return found;
 }
 
 void fault_watch_argument(cl_kernel kernel, cl_uint index, size_t size, const void *value)

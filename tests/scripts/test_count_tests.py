@@ -67,7 +67,9 @@ class TestScriptCase(ScriptCase):
         result = self.run_tests(self.entry("OK", **CHECK_GOOD) + 'echo "meson $*"', "--suite", "x")
         lines = result.stdout.splitlines()
         self.assertEqual(lines[-1], "5 passed, 0 failed, 0 skipped")
-        self.assertTrue(lines[0].endswith("--no-rebuild --print-errorlogs --suite x"), lines[0])
+        self.assertIn(" --no-rebuild --print-errorlogs ", lines[0])
+        self.assertIn(f" --num-processes={len(os.sched_getaffinity(0)) + 1} ", lines[0])
+        self.assertTrue(lines[0].endswith(" --suite x"), lines[0])
         self.assertEqual(result.returncode, 0)
 
     def test_fails_as_meson_fails(self):
