@@ -53,9 +53,6 @@ class Tidy:
             files = self.includes.get(entry.get("output"))
             if not files or not all(map(os.path.exists, files)):
                 return None
-            built = os.path.join(self.build, entry["output"])
-            if not os.path.exists(built) or os.path.getmtime(built) < max(map(os.path.getmtime, [path, *files])):
-                return None  # what it includes by now is not known
             seen += [entry["command"], *(self.digest(file) for file in [path, *files])]
         return hashlib.sha256("\n".join(seen).encode()).hexdigest() if len(seen) > 2 else None
 

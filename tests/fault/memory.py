@@ -18,7 +18,8 @@ from support import environment, make_data  # noqa: E402
 
 NETWORK = "--ksize 1 --cdims 16 --hdims none --ydim 4 --epochs 1 --batch 256".split()
 MEMORY = "memory=%d" % (24 << 20)
-LESS = "memory=%d" % (6 << 20)
+# More than the pieces take: what the check before training took, a driver gives back when it gets to it.
+LESS = "memory=%d" % (8 << 20)
 WIDE = (1, 40, 40)
 COMMAND, LAYER = sys.argv[1], os.path.abspath(sys.argv[2])
 
