@@ -2,10 +2,13 @@
  * slices, and after a resume with another number of them. */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "check_main.h"
 #include "run_case.h"
 #include "train/ranks.h"
+#include "train/timeline.h"
 #include "train/trainer.h"
 
 enum { MOST_DEVICES = 4 };
@@ -178,6 +181,48 @@ START_TEST(a_loss_that_is_not_finite_names_its_rank)
 }
 END_TEST
 
+static void wait(void)
+{
+    const struct timespec nap = {.tv_nsec = 20000000};
+    nanosleep(&nap, NULL);
+}
+
+/* A sum that begins while the device is at work: what of it comes behind the device's end is exposed. */
+START_TEST(what_the_device_hides_is_not_exposed)
+{
+    cnn_timeline timeline = {.origin = cnn_seconds()};
+    cl_int code;
+    cl_event command = clCreateUserEvent(devices[0]->context, &code);
+    ck_assert_int_eq(code, CL_SUCCESS);
+    cnn_timeline_watch(&timeline, command);
+    double begun = cnn_timeline_now(&timeline);
+    wait();
+    cnn_timeline_add(&timeline, CNN_TIMELINE_SUM, begun, 8); /* hidden */
+    double next = cnn_timeline_now(&timeline);
+    wait();
+    ck_assert_int_eq(clSetUserEventStatus(command, CL_COMPLETE), CL_SUCCESS);
+    while (timeline.watched > 0)
+        ;
+    double over = cnn_timeline_now(&timeline);
+    wait();
+    cnn_timeline_add(&timeline, CNN_TIMELINE_SUM, next, 8); /* half and half */
+    cnn_timeline_add(&timeline, CNN_TIMELINE_STEP, begun, 0);
+    cnn_timeline_watch(&timeline, NULL);
+    next = cnn_timeline_now(&timeline);
+    wait();
+    cnn_timeline_add(&timeline, CNN_TIMELINE_SUM, next, 8); /* exposed */
+    const cnn_timeline_event *events = timeline.events;
+    ck_assert_uint_eq(timeline.count, 4);
+    ck_assert_double_eq(events[0].exposed, 0.0);
+    ck_assert_double_ge(events[1].exposed, events[1].ended + timeline.origin - over);
+    ck_assert_double_lt(events[1].exposed, events[1].ended - events[1].begun - 0.019);
+    ck_assert_double_eq_tol(events[3].exposed, events[3].ended - events[3].begun, 1e-6);
+    ck_assert(events[1].step == 0 && events[2].step == 0 && events[3].step == 1);
+    cnn_timeline_finish(&timeline);
+    clReleaseEvent(command);
+}
+END_TEST
+
 START_TEST(what_cannot_be_is_refused)
 {
     cnn_config config = train_config(false, 0.0);
@@ -207,6 +252,7 @@ int main(void)
     tcase_add_test(tests, a_run_goes_on_with_any_number);
     tcase_add_test(tests, devices_of_two_kinds_work_together);
     tcase_add_test(tests, a_loss_that_is_not_finite_names_its_rank);
+    tcase_add_test(tests, what_the_device_hides_is_not_exposed);
     tcase_add_test(tests, what_cannot_be_is_refused);
     return run_device_suite(suite);
 }

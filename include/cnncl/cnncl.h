@@ -20,6 +20,7 @@
 #include <cnncl/plan.h>
 #include <cnncl/predictor.h>
 #include <cnncl/random.h>
+#include <cnncl/rank_bench.h>
 #include <cnncl/report.h>
 #include <cnncl/trainer.h>
 #include <cnncl/tuning.h>

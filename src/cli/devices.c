@@ -50,10 +50,10 @@ int cli_session_find_device(const cli_options *options)
     char *text = copy_wanted(options);
     int code = text ? check_list(text) : 0;
     int count = code == 0 ? cli_devices_split(selectors, CLI_MAX_DEVICES, text) : 0;
-    if (count > 1 && !cli_ranks_may_share(options->command))
+    if (count > 1 && !cli_ranks_may_share(options))
         code = cli_fail(CLI_EXIT_USAGE,
-                        "--device: expected one device, found a list of %d: train, eval and predict "
-                        "alone take several",
+                        "--device: expected one device, found a list of %d: train, eval, predict and "
+                        "bench (of training) alone take several",
                         count);
     int mine = cnn_comm_local_rank(cli_ranks_comm());
     if (code == 0 && count > 0)

@@ -45,7 +45,9 @@ const cli_command cli_commands[] = {
     {.name = "bench",
      .summary = "each step of the plan: milliseconds, GFLOP/s, GB/s; the peak",
      .notes = "On random images. JSON keys: device, platform, driver, and those of\n"
-              "cnncl/bench.h (--tune: cnncl/tuning.h): of the summary, and of the rows.\n",
+              "cnncl/bench.h (--tune: cnncl/tuning.h): of the summary, and of the rows.\n"
+              "Over several ranks, or with --slices: a training step, and how much of it is\n"
+              "communication that nothing hides (cnncl/rank_bench.h).\n",
      .groups = CLI_MODEL | CLI_NETWORK | CLI_BENCH | CLI_BATCH | CLI_FUSE | CLI_JSON,
      .run = cmd_bench},
     {.name = "export",

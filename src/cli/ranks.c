@@ -18,9 +18,10 @@ void cli_ranks_init(void)
     }
 }
 
-bool cli_ranks_may_share(const cli_command *command)
+bool cli_ranks_may_share(const cli_options *options)
 {
-    return command->groups & (CLI_TRAIN | CLI_SPLIT | CLI_PICTURES);
+    bool of_one = options->tune || options->evaluation;
+    return options->command->groups & (CLI_TRAIN | CLI_SPLIT | CLI_PICTURES | CLI_BENCH) && !of_one;
 }
 
 int cli_ranks_begin(const cli_options *options)
@@ -30,12 +31,12 @@ int cli_ranks_begin(const cli_options *options)
         cnn_comm_set_limit(NULL, options->rank_timeout);
     if (launched <= 1)
         return 0;
-    if (!cli_ranks_may_share(options->command))
+    if (!cli_ranks_may_share(options))
         return cli_fail(
             CLI_EXIT_USAGE,
-            "%s: expected one process, found %d ranks: train, eval and predict alone take several: "
-            "start it without the launcher",
-            options->command->name, launched);
+            "%s%s: expected one process, found %d ranks: train, eval, predict and bench (of training) "
+            "alone take several: start it without the launcher",
+            options->command->name, options->tune ? " --tune" : options->evaluation ? " --eval" : "", launched);
     code = cli_check(cnn_comm_create(&comm));
     return code;
 }

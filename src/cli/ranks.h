@@ -15,8 +15,8 @@ int cli_ranks_begin(const cli_options *options);
  * does not return where there are others. */
 int cli_ranks_end(int code);
 
-/* Does the command take several ranks, or devices? */
-bool cli_ranks_may_share(const cli_command *command);
+/* Does the command, as it was asked for, take several ranks, or devices? */
+bool cli_ranks_may_share(const cli_options *options);
 
 /* What a rank does: comm is NULL for one that is alone. Returns an exit code. */
 typedef int cli_rank_work(cnn_comm *comm, cnn_device *device, void *user);

@@ -317,6 +317,7 @@ static cnn_status collect(loop_run *run, size_t upto)
     int who = -1;
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_pace_drain(&run->pace));
+    double begun = cnn_timeline_now(loop->timeline);
     CNN_TRY(read_tally(run, &tally, &who));
     if (tally.bad >= 0)
         return fail_not_finite(run, &tally, who);
@@ -324,7 +325,9 @@ static cnn_status collect(loop_run *run, size_t upto)
         return cnn_fail(CNN_ERROR_STOPPED, "stopped in an evaluation of %zu steps", run->steps);
     add_tally(run, from, upto);
     if (loop->ranks)
-        status = cnn_comm_broadcast(loop->ranks->comm, &loop->sums, sizeof loop->sums);
+        CNN_TRY(cnn_comm_broadcast(loop->ranks->comm, &loop->sums, sizeof loop->sums));
+    if (loop->ranks)
+        cnn_timeline_add(loop->timeline, CNN_TIMELINE_TALLY, begun, 0);
 out:
     return status;
 }
@@ -336,6 +339,7 @@ static cnn_status advance(loop_run *run, size_t index)
     bool ordered = loop->ranks && loop->training;
     cnn_status status = CNN_OK;
     run->at = index;
+    double begun = cnn_timeline_now(loop->timeline);
     CNN_TRY(run_step(run, index));
     CNN_TRY(cnn_pace_pass(&run->pace));
     if (ordered ? loop->ranks->collect : is_time_to_read(run, index))
@@ -349,6 +353,7 @@ static cnn_status advance(loop_run *run, size_t index)
     if (stop)
         status =
             cnn_fail(CNN_ERROR_STOPPED, "stopped after step %zu of %zu", index + 1, run->steps);
+    cnn_timeline_add(loop->timeline, CNN_TIMELINE_STEP, begun, 0);
 out:
     return status;
 }

@@ -7,6 +7,7 @@
 
 #include "doctor/sentinel.h"
 #include "train/feed.h"
+#include "train/timeline.h"
 
 /* Does the data set fit the network? Errors: DATA, with both sizes. */
 cnn_status cnn_check_dataset(const cnn_network *network, const cnn_dataset *dataset);
@@ -33,6 +34,7 @@ typedef struct cnn_loop {
     cnn_plan *plan;
     cnn_feed *feed;
     cnn_sentinel *sentinel; /* of training; NULL: none */
+    cnn_timeline *timeline; /* of a bench; NULL: none */
     bool training;
     int epoch;         /* for messages; -1 where there is none */
     const char *phase; /* of cnn_progress */

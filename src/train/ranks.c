@@ -136,9 +136,11 @@ cnn_status cnn_ranks_give(const cnn_buffer *sum, cnn_tree_node node, void *user)
         ranks->sum.nodes[0] = node;
         return cnn_buckets_read_rest(&ranks->buckets, sum);
     }
+    double begun = cnn_timeline_now(ranks->timeline);
     cnn_status status = cnn_sum_give(&values, &ranks->sum, node);
     if (status == CNN_OK)
         status = cnn_buffer_read(values, sum, 0, ranks->sum.count * sizeof *values);
+    cnn_timeline_add(ranks->timeline, CNN_TIMELINE_DEVICE, begun, 0);
     return status;
 }
 
@@ -148,14 +150,19 @@ cnn_status cnn_ranks_sum(cnn_ranks *ranks, cnn_slices *slices, const cnn_cut *cu
     const float *total = NULL;
     const cnn_buckets *buckets = &ranks->buckets;
     cnn_status status = CNN_OK;
+    cnn_timeline_watch(ranks->timeline, buckets->events[buckets->count - 1]);
     for (int i = 0; i < buckets->count; i++) {
         bool last = i == buckets->count - 1;
+        cnn_span range = buckets->ranges[i];
+        double begun = cnn_timeline_now(ranks->timeline);
         CNN_TRY(cnn_buckets_settle(&ranks->buckets, i));
+        cnn_timeline_add(ranks->timeline, CNN_TIMELINE_DEVICE, begun, 0);
         double start = cnn_seconds();
         CNN_TRY(cnn_sum_run(&total, last ? orders : NULL, &ranks->sum, ranks->comm, cut,
-                            ranks->deal, buckets->ranges[i]));
+                            ranks->deal, range));
         if (cnn_buckets_are_read(buckets)) /* else the device was at work meanwhile */
             ranks->summing += cnn_seconds() - start;
+        cnn_timeline_add(ranks->timeline, CNN_TIMELINE_SUM, start, (range.end - range.begin) * sizeof(float));
     }
     ranks->buckets.values = NULL;
     ranks->collect = orders[0] != 0.0f;

@@ -20,6 +20,7 @@ struct cnn_ranks {
     uint64_t steps;  /* in which this rank had slices, and which were waited for */
     uint64_t turn;   /* steps that might have been waited for */
     cnn_buckets buckets;
+    cnn_timeline *timeline; /* of a bench; NULL: none */
     double *times;      /* (size) of rank 0: seconds that a slice took on each rank */
     cnn_sum sum;
     bool collect, stop; /* rank 0's orders behind the step that was run last */

@@ -350,10 +350,15 @@ out:
     return status;
 }
 
+static cnn_status follow(cnn_trainer *trainer)
+{
+    return cnn_trainer_run(trainer, NULL);
+}
+
 /* On every device of this process. */
 static cnn_status run_all(cnn_trainer *trainer)
 {
-    cnn_status status = cnn_trainer_start_workers(trainer);
+    cnn_status status = cnn_trainer_start_workers(trainer, follow);
     if (status == CNN_OK)
         status = run_rank(trainer);
     else
@@ -379,5 +384,19 @@ cnn_status cnn_trainer_run(cnn_trainer *trainer, const cnn_train_callbacks *call
         if (copied != CNN_OK)
             status = copied;
     }
+    return end(trainer, status);
+}
+
+cnn_status cnn_trainer_train_batches(cnn_trainer *trainer, size_t batches)
+{
+    cnn_loop *loop = &trainer->loop;
+    size_t images = batches * (size_t)trainer->train.batch;
+    begin(trainer, NULL);
+    loop->epoch = 0;
+    loop->sums = (cnn_loop_sums){0};
+    cnn_trainer_shuffle(trainer, loop->epoch);
+    cnn_status status = cnn_feed_set_order(loop->feed, trainer->order, images);
+    if (status == CNN_OK)
+        status = cnn_loop_run(loop);
     return end(trainer, status);
 }

@@ -21,6 +21,7 @@ struct cnn_worker {
     cnn_comm *comm;
     cnn_model *model;
     cnn_trainer *trainer;
+    cnn_rank_work work;
     pthread_t thread;
     bool started;
     atomic_bool over;
@@ -233,15 +234,16 @@ static void *work(void *user)
 {
     cnn_worker *worker = user;
     cnn_log_mute(true);
-    (void)cnn_trainer_run(worker->trainer, NULL); /* a failure is told to all */
+    (void)worker->work(worker->trainer); /* a failure is told to all */
     atomic_store(&worker->over, true);
     return NULL;
 }
 
-cnn_status cnn_trainer_start_workers(cnn_trainer *trainer)
+cnn_status cnn_trainer_start_workers(cnn_trainer *trainer, cnn_rank_work each)
 {
     for (int i = 0; i < trainer->worker_count; i++) {
         cnn_worker *worker = &trainer->workers[i];
+        worker->work = each;
         atomic_store(&worker->over, false);
         int code = pthread_create(&worker->thread, NULL, work, worker);
         worker->started = code == 0;

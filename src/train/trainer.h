@@ -67,8 +67,10 @@ cnn_status cnn_trainer_create_rank(cnn_trainer **trainer, cnn_comm *comm, cnn_de
                                    const cnn_train_options *options);
 /* Do all ranks go on from the same place? Errors: ARGUMENT, RANK. */
 cnn_status cnn_trainer_compare_position(const cnn_trainer *trainer);
-/* Of the other devices of this process: each runs in a thread of its own, and is waited for. */
-cnn_status cnn_trainer_start_workers(cnn_trainer *trainer);
+/* What a rank does. */
+typedef cnn_status (*cnn_rank_work)(cnn_trainer *trainer);
+/* The other devices of this process: each does this in a thread of its own, and is waited for. */
+cnn_status cnn_trainer_start_workers(cnn_trainer *trainer, cnn_rank_work each);
 void cnn_trainer_join_workers(cnn_trainer *trainer);
 cnn_status cnn_trainer_resume_workers(cnn_trainer *trainer, const cnn_checkpoint *checkpoint);
 void cnn_trainer_finish_workers(cnn_trainer *trainer);
@@ -90,6 +92,9 @@ cnn_status cnn_trainer_whiten(cnn_trainer *trainer);
 /* Computes the rows that the feeds are to have, if they are not there. tick may stop it. Errors:
  * STOPPED, OPENCL, MEMORY. */
 cnn_status cnn_trainer_keep(cnn_trainer *trainer, cnn_tick tick);
+/* Trains on the first so many batches of an epoch, on every rank: a pass without what stands around it. Errors:
+ * those of cnn_loop_run(). */
+cnn_status cnn_trainer_train_batches(cnn_trainer *trainer, size_t batches);
 /* The order of an epoch, into trainer->order. */
 void cnn_trainer_shuffle(cnn_trainer *trainer, int epoch);
 /* Adds an epoch that is over to the history. Errors: MEMORY. */

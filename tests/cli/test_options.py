@@ -15,7 +15,7 @@ COMMANDS = {
     "predict": "data size fit normalize skip-broken no-cache labels val-split samples grid top show digits no-preprocess tta rank-timeout no-fuse json model xdim cdims",
     "params": "plan augment batch micro-batch slices no-fuse model xdim cdims",
     "forward": "no-fuse model xdim cdims",
-    "bench": "steps eval trace tune augment batch no-fuse json model name xdim ksize cdims hdims ydim batchnorm "
+    "bench": "steps eval trace tune augment batch slices rank-timeout no-fuse json model name xdim ksize cdims hdims ydim batchnorm "
              "dropout",
     "export": "format model name xdim ksize cdims hdims ydim batchnorm dropout",
     "import": "digits fit name xdim dropout normalize mean std",

@@ -1,6 +1,7 @@
 """One training over several ranks: devices of a process, and processes of MPI's launcher where it is
 there."""
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -8,7 +9,7 @@ import time
 import unittest
 
 from launcher import HAS_MPI, LAUNCHER, RUN, ranks_of, read_process
-from support import CNN_CL, CommandTest, TRAINING, environment, make_split, write_idx
+from support import CNN_CL, CommandTest, NETWORK, TRAINING, environment, make_split, write_idx
 
 LONG = ["--epochs", "3000", "--checkpoint-steps", "3", "--slices", "4", "--batchnorm"]
 
@@ -52,6 +53,43 @@ class RankTest(CommandTest):
         for more in ([], ["--tta", "flip", "--json"]):
             yield ["eval", *model, "--data", self.data, "--batch", "7", *more], 0
 
+    def bench(self, *more):
+        return ["bench", *NETWORK, "--xdim", "1,8,8", "--batch", "12", "--steps", "10", *more]
+
+    def check_bench(self, document, ranks, slices):
+        """What is said of the steps of several ranks, as JSON."""
+        self.assertEqual([document[key] for key in ("ranks", "batch", "slices", "steps")], [ranks, 12, slices, 10])
+        self.assertLessEqual(document["exposed_milliseconds"], document["communication_milliseconds"])
+        self.assertLessEqual(document["communication_milliseconds"], document["milliseconds"])
+        self.assertAlmostEqual(document["exposed_share"], document["exposed_milliseconds"] / document["milliseconds"], 6)
+        self.assertEqual(sum(row["slices"] for row in document["rows"]), slices)
+        for i, row in enumerate(document["rows"]):
+            self.assertRegex(row["rank"], rf"^rank {i} on \S+ \(.+\)$")
+            self.assertGreaterEqual(row["exposed_milliseconds"], document["exposed_milliseconds"] - 1e-6)
+
+    def check_trace(self, path, document):
+        """Each rank has its steps, one behind the other, and in each the sums of all that there is to sum."""
+        events = json.loads(self.read(path))["traceEvents"]
+        names = [event["args"]["name"] for event in events if event["name"] == "process_name"]
+        self.assertEqual(names, [row["rank"] for row in document["rows"]])
+        for process, row in enumerate(document["rows"], 1):
+            own = [event for event in events if event["pid"] == process and event["ph"] == "X"]
+            steps = [event for event in own if event["name"] == "step"]
+            sums = [event for event in own if event["name"] == "sum over ranks"]
+            self.assertEqual([event["args"]["step"] for event in steps], list(range(document["steps"])))
+            for step, after in zip(steps, steps[1:]):
+                self.assertLessEqual(step["ts"] + step["dur"], after["ts"])
+            for number, step in enumerate(steps):
+                inside = [event for event in sums if event["args"]["step"] == number]
+                self.assertEqual(sum(event["args"]["bytes"] for event in inside), document["bytes"])
+                for event in inside:
+                    self.assertGreaterEqual(event["ts"], step["ts"])
+                    self.assertLessEqual(event["ts"] + event["dur"], step["ts"] + step["dur"] + 1e-3)
+                    self.assertLessEqual(event["args"]["exposed"], event["dur"] + 1e-3)
+            said = [event for event in own if event["name"] in ("sum over ranks", "losses of all")]
+            self.assertAlmostEqual(sum(event["dur"] for event in said) / 1e3 / document["steps"],
+                                   row["communication_milliseconds"], 6)
+
     def wait_for(self, path):
         end = time.time() + 60
         while not self.exists(path):
@@ -87,6 +125,25 @@ class Devices(RankTest):
             self.assertEqual(together.stdout, alone.stdout)
             self.assertEqual(together.stderr, alone.stderr)
             self.assertEqual(len(alone.stderr.splitlines()), 2 if code else 0, alone.stderr)
+
+    def test_the_bench_of_several_devices(self):
+        for devices, slices in (("0,0", 2), ("0,0,0", 5)):
+            arguments = self.bench("--device", devices, "--slices", str(slices))
+            document = json.loads(self.run_command(*arguments, "--json", "--trace", "trace.json").stdout)
+            self.check_bench(document, len(devices.split(",")), slices)
+            self.check_trace("trace.json", document)
+        alone = json.loads(self.run_command(*self.bench("--slices", "3", "--json")).stdout)
+        self.check_bench(alone, 1, 3)
+        self.assertEqual(alone["communication_milliseconds"], 0)
+        text = self.run_command(*self.bench("--device", "0,0", "--batchnorm")).stdout
+        self.assertRegex(text, r"(?m)^ +1 +\d+\.\d{3} ms +\d+\.\d{3} ms +\d+\.\d%  rank 1 on ")
+        self.assertRegex(text, r"Batch 12 over 2 ranks, means of 10 training steps, \d+\.\d{3} ms each \(\d+ images/s\)")
+
+    def test_what_of_the_bench_is_for_one_is_refused(self):
+        for option in ("--eval", "--tune"):
+            self.assert_refused(["bench", option, "--device", "0,0"], 2, "--device: expected one device, found a list of 2")
+            self.assert_refused(["bench", option, "--slices", "2"], 2, f"{option} and --slices exclude each other")
+        self.assert_refused(["bench", "--batch", "4", "--slices", "5"], 2, "--slices: expected at most 4")
 
     def test_what_is_not_for_several_is_refused(self):
         self.assert_refused(["params", "--device", "0,0"], 2, "--device: expected one device, found a list of 2")
@@ -215,10 +272,28 @@ class Processes(RankTest):
         self.assertEqual(len(own), 1)
         self.assertRegex(own[0], r"rank \d on \S+ \(.+\): the loss is not finite")
 
+    def test_the_bench(self):
+        output, own = self.finish(self.launch(2, *self.bench("--json", "--slices", "3", "--trace", "trace.json")))
+        self.assertEqual(own, [])
+        document = json.loads(output)
+        self.check_bench(document, 2, 3)
+        self.check_trace("trace.json", document)
+
+    def test_the_bench_with_other_options_is_refused(self):
+        command = [LAUNCHER, "-n", "1", CNN_CL, *self.bench(), ":", "-n", "1", CNN_CL, *self.bench("--seed", "5")]
+        job = subprocess.Popen(command, cwd=self.folder, env=RUN, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        output, own = self.finish(job, code=2)
+        self.assertEqual(output, "")
+        self.assertEqual(len(own), 1, own)
+        self.assertRegex(own[0], r"rank 1 on \S+ \(.+\): seed: expected 0 as on rank 0, found 5")
+
     def test_other_commands_are_refused(self):
         _, own = self.finish(self.launch(2, "params"), code=2)
         self.assertEqual(len(own), 1)
         self.assertRegex(own[0], "params: expected one process, found 2 ranks")
+        _, own = self.finish(self.launch(2, "bench", "--tune"), code=2)
+        self.assertEqual(len(own), 1)
+        self.assertRegex(own[0], "bench --tune: expected one process, found 2 ranks")
 
     def test_predictions_and_evaluations_are_shared(self):
         for ranks, (arguments, code) in zip((2, 3, 2, 3, 2), self.shared_commands()):
