@@ -349,17 +349,17 @@ def describe(results, options, arguments):
     return "\n".join(line for line in lines if line)
 
 
-def write_page(path, text):
+def write_page(path, text, mark=BEGIN, end_mark=END):
     """Replaces what stands between the marks; the rest of the page is people's."""
-    block = f"{BEGIN}\n{text}\n{END}"
+    block = f"{mark}\n{text}\n{end_mark}"
     try:
         with open(path, encoding="utf-8") as file:
             page = file.read()
     except FileNotFoundError:
-        page = f"# Benchmarks\n\n{BEGIN}\n{END}\n"
-    if BEGIN not in page or END not in page:
-        page = page.rstrip("\n") + f"\n\n{BEGIN}\n{END}\n"
-    start, end = page.index(BEGIN), page.index(END) + len(END)
+        page = f"# Benchmarks\n\n{mark}\n{end_mark}\n"
+    if mark not in page or end_mark not in page:
+        page = page.rstrip("\n") + f"\n\n{mark}\n{end_mark}\n"
+    start, end = page.index(mark), page.index(end_mark) + len(end_mark)
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     with open(path + ".new", "w", encoding="utf-8") as file:
         file.write(page[:start] + block + page[end:])

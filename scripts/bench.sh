@@ -2,6 +2,7 @@
 # cnn-cl and PyTorch in turn on the same work and threads: bench.sh [options of bench.py]
 # Prints a table with ratios and writes it into docs/benchmarks.md; --help lists the options.
 #   bench.sh finetune DATA [options]    the recipe finetune on a folder of pictures, as bench_finetune.py has it
+#   bench.sh ranks [options]            two ranks beside one, two programs, and one of two threads: bench_ranks.py
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -10,10 +11,16 @@ program=$root/scripts/bench.py
 if [ "${1:-}" = finetune ]; then
     shift
     program=$root/scripts/bench_finetune.py
+elif [ "${1:-}" = ranks ]; then
+    shift
+    program=$root/scripts/bench_ranks.py
 fi
 case " $* " in
     *' --help '* | *' -h '*) exec python3 "$program" --help ;;
 esac
-"$root/scripts/setup.sh" --bench
+case $program in
+    *bench_ranks.py) "$root/scripts/setup.sh" --mpi ;;
+    *) "$root/scripts/setup.sh" --bench ;;
+esac
 "$root/scripts/build.sh" "$root/build" src/cli/cnn-cl tests/bench_step
 exec python3 "$program" "$@"

@@ -1,4 +1,4 @@
-"""scripts/bench.py with stand-ins for both sides: turns, ratios, the page that it writes."""
+"""scripts/bench.py and its likes with stand-ins for both sides: turns, ratios, the page that it writes."""
 import json
 import os
 import shutil
@@ -139,6 +139,51 @@ else:
                         r"\| cnn-cl, decoding them \| .* \| 0\.950 \| ", r"\| PyTorch, features once \| .* \| 0\.930 \| ",
                         r"\| PyTorch's tutorial, 25 times one epoch \| 1000\.0 \| 1750\.0 \| 900 \| - \| "):
             self.assertRegex(result.stdout, pattern)
+
+class Ranks(ScriptCase):
+    """bench_ranks.py with stand-ins: what is started, and what is judged."""
+
+    def bench(self, speeds, *arguments):
+        """speeds: images/s of one rank of one thread, of two ranks, of one program of two threads."""
+        self.write("build/src/cli/cnn-cl", f"""#!{sys.executable}
+import json, os, sys
+two = "RANKS" in os.environ
+threads = os.environ["POCL_MAX_PTHREAD_COUNT"]
+with open({self.path("log")!r}, "a") as log:
+    print("ranks" if two else threads, *sys.argv[1:], file=log)
+print(json.dumps({{"images_per_second": {speeds!r}[1 if two else 0 if threads == "1" else 2],
+                  "exposed_share": 0.04 if two else 0.0}}))""", executable=True)
+        self.command("mpirun", 'shift 2\nRANKS=2 exec "$@"')
+        self.link_commands("python3")
+        return self.run_script(sys.executable, os.path.join(SCRIPTS, "bench_ranks.py"), "--build", self.path("build"),
+                               *arguments, PATH=self.bin)
+
+    def test_what_is_started_and_judged(self):
+        page = self.write("page.md", "# Mine\n\n<!-- bench.sh ranks begins -->\nold\n<!-- bench.sh ranks ends -->\n\nafter\n")
+        result = self.bench((100, 185, 200), "--rounds", "2", "--steps", "7", "--output", page)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("| the notebook's, 256 | 100 | 185 | 200 | 200 |", result.stdout)
+        for line in ("1.9x of one rank, or 95% of two programs | 1.85x, 92.5% | no |",
+                     "at most 3% slower than one program of two threads | +8.1% | no |",
+                     "exposed communication below 5% of a step | 4.0% | yes |"):
+            self.assertIn(line, result.stdout)
+        one, ranks = "--json --batch 256 --steps 7 --slices 1", "--json --batch 512 --steps 7"
+        round_of = [f"1 bench {one}", f"ranks bench {ranks}", f"1 bench {one}", f"1 bench {one}", f"2 bench {ranks} --slices 1"]
+        self.assertEqual(self.read("log").splitlines()[:10], 2 * round_of)
+        self.assertEqual(sum("--net resnet20 --batch 128" in line for line in self.read("log").splitlines()), 6)
+        text = self.read("page.md")
+        self.assertTrue(text.startswith("# Mine\n\n<!-- bench.sh ranks begins -->\n20"), text)
+        self.assertTrue(text.endswith("|\n<!-- bench.sh ranks ends -->\n\nafter\n"), text)
+
+    def test_enough(self):
+        result = self.bench((100, 193, 195), "--rounds", "1")
+        self.assertIn("| 1.93x, 96.5% | yes |", result.stdout)
+        self.assertIn("| +1.0% | yes |", result.stdout)
+
+    def test_without_a_launcher(self):
+        result = self.run_script(sys.executable, os.path.join(SCRIPTS, "bench_ranks.py"), PATH=self.bin)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("expected mpirun, found none: run scripts/setup.sh --mpi", result.stderr)
 
 
 if __name__ == "__main__":
