@@ -1,10 +1,16 @@
 #!/bin/sh
 # Static analysis of src/: clang-tidy (.clang-tidy says which checks) and cppcheck. A finding fails.
-#   lint.sh [BUILD_DIR]    a folder that is built, as it is; without it, build/ is set up and built
+#   lint.sh [--deep] [BUILD_DIR]    a folder that is built, as it is; without it, build/ is set up and built
+# --deep: paths through functions are followed as far as clang-tidy does by itself (scripts/tidy.py).
 # Files that passed and have not changed since are not looked at again: BUILD_DIR/lint-passed is the memory.
 # Exits with 77, as a skipped test does, where neither program is installed.
 set -eu
 
+deep=
+if [ "${1-}" = --deep ]; then
+    deep=deep
+    shift
+fi
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 build=${1:-$root/build}
 if [ $# -eq 0 ]; then
@@ -26,7 +32,8 @@ tools=0
 # Groups of checks grow from version to version: Debian 12's is the one that must be silent.
 if clang-tidy --version 2>/dev/null | grep -q 'version 14\.'; then
     tools=$((tools + 1))
-    python3 scripts/tidy.py "$build" || status=1
+    # shellcheck disable=SC2086  # a word or nothing
+    python3 scripts/tidy.py "$build" $deep || status=1
 else
     echo 'lint.sh: clang-tidy 14 is not there: it was left out' >&2
 fi

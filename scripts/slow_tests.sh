@@ -11,13 +11,14 @@
 #   sweeps    each shape and network of the tests of kernels and plans, where scripts/test.sh has some; kernels
 #             for GPUs optimised, too
 #   exact     the published bits of --exact, on each driver, with kernels of both classes
+#   lint      clang-tidy, whose analyzer follows paths as far as it does by itself
 #   sanitize  all tests of modules, devices and commands under AddressSanitizer and UBSan, on pocl
 # Without names: all. BUILD_DIR is the build folder, build/ without it.
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 build=${BUILD_DIR:-$root/build}
-names=${*:-kill torture files long networks graphs sweeps exact sanitize}
+names=${*:-kill torture files long networks graphs sweeps exact lint sanitize}
 
 "$root/scripts/setup.sh" --tests
 "$root/scripts/build.sh" --tests "$build"
@@ -80,11 +81,14 @@ for name in $names; do
             CNN_TEST_SWEEP=all meson test -C "$build" --no-rebuild --print-errorlogs \
                 --timeout-multiplier 5 exact cli-ranks cli-doctor
             ;;
+        lint)
+            "$root/scripts/lint.sh" --deep "$build"
+            ;;
         sanitize)
             "$root/tests/sanitize.sh" "$root" "$build/tests/sanitize" all
             ;;
         *)
-            echo "slow_tests.sh: expected kill, torture, files, long, networks, graphs, sweeps, exact or sanitize, found '$name'" >&2
+            echo "slow_tests.sh: expected kill, torture, files, long, networks, graphs, sweeps, exact, lint or sanitize, found '$name'" >&2
             exit 2
             ;;
     esac

@@ -9,6 +9,7 @@ TIDY = """
 case $1 in --version) echo "$VERSION"; exit ;; esac
 for path; do :; done
 echo "$path" >>"$LOG"
+case $* in *max-nodes=*) ;; *) echo deep >>"$LOG" ;; esac
 ! grep "bad" "$path"
 """
 
@@ -33,10 +34,10 @@ class Lint(ScriptCase):
             f"{name}: #deps {len(files)}, deps mtime 1 (VALID)\n" + "".join(f"    ../src/{file}\n" for file in files)
             + "\n" for name, files in objects.items()))
 
-    def looked_at(self, code=0, version="14.0.6"):
-        """The files that clang-tidy is given."""
+    def looked_at(self, *options, code=0, version="14.0.6"):
+        """The files that clang-tidy is given, and "deep" for each where it is not limited."""
         log = self.path("log")
-        done = self.run_script("python3", os.path.join(SCRIPTS, "tidy.py"), "build", PATH=self.bin, LOG=log,
+        done = self.run_script("python3", os.path.join(SCRIPTS, "tidy.py"), "build", *options, PATH=self.bin, LOG=log,
                                VERSION=version)
         self.assertEqual(done.returncode, code, done.stderr)
         files = sorted(self.read("log").split()) if os.path.exists(log) else []
@@ -63,6 +64,15 @@ class Lint(ScriptCase):
         self.write("src/one.c", "bad\n")
         self.assertEqual(self.looked_at(code=1), ["src/one.c", "src/room/two.c"])
         self.assertEqual(self.looked_at(code=1), ["src/one.c"])
+
+    def test_deep_is_another_pass(self):
+        both = ["src/one.c", "src/room/two.c"]
+        for _ in range(2):
+            self.assertEqual(self.looked_at(), both)
+            self.assertEqual(self.looked_at("deep"), ["deep", "deep", *both])
+            self.assertEqual(self.looked_at(), [])
+            self.assertEqual(self.looked_at("deep"), [])
+            self.write(".clang-tidy", "Checks: some\n")
 
     def test_what_is_not_known_is_looked_at(self):
         self.write_build("-O2", {"one.o": ["one.c", "gone.h"]})
