@@ -7,7 +7,7 @@
 
 enum { SIDE_LIMIT = 128 };
 
-/* Grey takes a byte a pixel: cairo writes its 8 bits of alpha as a grey PNG. */
+/* Grey takes a byte a pixel: 8 bits of alpha are a grey PNG. */
 static void fill(cairo_surface_t *surface, const uint8_t *pixels, const int shape[3])
 {
     int width = cairo_image_surface_get_width(surface);

@@ -13,7 +13,8 @@
 /* Errors: MEMORY, ARGUMENT (a size beyond cairo's). */
 cnn_status cnn_png_check(cairo_status_t code);
 
-/* Appends the surface as a PNG file. */
+/* Appends the surface as a PNG file: grey of CAIRO_FORMAT_A8, whose alpha is then the grey, colours
+ * of CAIRO_FORMAT_RGB24. Errors: MEMORY. */
 cnn_status cnn_png_encode(cnn_text *png, cairo_surface_t *surface);
 
 double cnn_png_text_width(cairo_t *cairo, const char *text);
