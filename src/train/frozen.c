@@ -164,11 +164,12 @@ static cnn_status fill_split(cnn_feed *feed, keeping *at, int view)
     return status;
 }
 
-/* Samples that go through together: enough for the device's cores, few enough to take little
- * memory beside what training takes. */
+/* Samples that go through together: enough for the device's cores, few enough that their values
+ * stay near them (of EfficientNet-Lite0 at 224 x 224 an image of 4 takes 0.9 of one of 8), and to
+ * take little memory beside what training takes. */
 static int choose_batch(const cnn_trainer *trainer)
 {
-    enum { FEWEST = 8, MOST = 64 };
+    enum { FEWEST = 4, MOST = 64 };
     int units = (int)trainer->device->info.compute_units;
     int wanted = units < FEWEST ? FEWEST : units > MOST ? MOST : units;
     uint64_t count = count_samples(trainer);
