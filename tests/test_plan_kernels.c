@@ -129,6 +129,48 @@ START_TEST(a_kernel_less_is_an_error)
 }
 END_TEST
 
+/* The kernels that a plan has built, by its listing: a line each, with its options. */
+static int count_built(const cnn_network *from, bool training, bool fuse)
+{
+    cnn_device *device;
+    cnn_plan *plan;
+    cnn_text text = {0};
+    cnn_plan_options options = {.batch = 2, .training = training, .fuse = fuse, .slots = 1};
+    int count = 0;
+    check_ok(cnn_device_create(&device, NULL));
+    check_ok(cnn_plan_create(&plan, device, from, options));
+    cnn_plan_append_steps(&text, plan);
+    for (const char *at = text.data; (at = strstr(at, "-DOC=")) != NULL; at++)
+        count++;
+    cnn_text_finish(&text);
+    cnn_plan_destroy(plan);
+    cnn_device_destroy(device);
+    return count;
+}
+
+/* Of each convolution but the first one training has two kernels for the gradient of its input,
+ * packed weights and the pass, which are a program of their own. */
+START_TEST(what_only_backward_launches_is_not_built_for_evaluation)
+{
+    enum { OF_A_GRADIENT = 2, BEHIND_THE_FIRST = 3 };
+    static const char text[] = "input(3, 12, 12)\n"
+                               "Conv2d(16, 3, stride=2)\n"
+                               "Conv2d(16, 3, padding=1)\n"
+                               "Conv2d(16, 1)\n"
+                               "Conv2d(20, 3, stride=2)\n"
+                               "Flatten()\nLinear(2)\n";
+    cnn_network *convolutions;
+    check_ok(cnn_network_from_text(&convolutions, "text", text, "text", NULL));
+    unsetenv("CNN_CL_KERNEL_DIR");
+    for (int fuse = 0; fuse < 2; fuse++) {
+        int trained = count_built(convolutions, true, fuse);
+        int evaluated = count_built(convolutions, false, fuse);
+        ck_assert_int_eq(trained - evaluated, OF_A_GRADIENT * BEHIND_THE_FIRST);
+    }
+    cnn_network_destroy(convolutions);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("plan kernels");
@@ -136,5 +178,6 @@ int main(void)
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_loop_test(tests, a_folder_without_kernels_is_an_error, 0, 2);
     tcase_add_test(tests, a_kernel_less_is_an_error);
+    tcase_add_test(tests, what_only_backward_launches_is_not_built_for_evaluation);
     return run_device_suite(suite);
 }

@@ -62,7 +62,8 @@ static void append_recorded(cnn_text *text, const cnn_profile *profile)
 static void append_all(cnn_text *text, const cnn_op *op)
 {
     for (int i = 0; i < op->kernel_count; i++)
-        cnn_text_append(text, "%s%s", i ? ", " : "", op->kernels[i].name);
+        if (op->kernels[i].handle)
+            cnn_text_append(text, "%s%s", text->length ? ", " : "", op->kernels[i].name);
 }
 
 static double find_milliseconds(const cnn_profile *profile)
@@ -218,7 +219,7 @@ static cnn_status write_detail(cnn_check *check, const char *detail)
         cnn_text_append(&text, "    %s\n", detail);
     for (int i = 0; check->op && i < check->op->kernel_count; i++) {
         const cnn_kernel *kernel = &check->op->kernels[i];
-        if (!row->kernels || has_name(row->kernels, kernel->name))
+        if (kernel->handle && (!row->kernels || has_name(row->kernels, kernel->name)))
             cnn_text_append(&text, "    kernel %s %s (groups of %zu)\n", kernel->name,
                             kernel->options, kernel->local_size);
     }

@@ -91,13 +91,13 @@ static void format_options(char options[OPTIONS_SIZE], const direct *pass, const
              epilogue);
 }
 
-static cnn_status add_direct(cnn_op *op, const direct *pass, bool with_weights)
+static cnn_status add_direct(cnn_op *op, const direct *pass, bool needed, bool with_weights)
 {
     char options[OPTIONS_SIZE];
     cnn_status status = CNN_OK;
     format_options(options, pass, op);
-    CNN_TRY(cnn_op_add_kernel(op, "conv.cl", options, "conv_pack"));
-    CNN_TRY(cnn_op_add_kernel(op, "conv.cl", options, "conv_direct"));
+    CNN_TRY(cnn_op_add_kernel_if(op, needed, "conv.cl", options, "conv_pack"));
+    CNN_TRY(cnn_op_add_kernel_if(op, needed, "conv.cl", options, "conv_direct"));
     if (with_weights) {
         CNN_TRY(cnn_op_add_kernel(op, "conv.cl", options, "conv_weights"));
         CNN_TRY(cnn_op_add_kernel(op, "conv.cl", options, "conv_reduce"));
@@ -135,8 +135,8 @@ static cnn_status init(cnn_op *op)
     cnn_status status = CNN_OK;
     init_direct(&conv->forward, layer, false);
     init_direct(&conv->backward, layer, true);
-    CNN_TRY(add_direct(op, &conv->forward, true));
-    CNN_TRY(add_direct(op, &conv->backward, false));
+    CNN_TRY(add_direct(op, &conv->forward, true, true));
+    CNN_TRY(add_direct(op, &conv->backward, cnn_op_gives_gradient(op), false));
 
     int inputs = layer->in.c / layer->options.conv.groups;
     conv->input_blocks = divide_up(inputs, choose_input_block(inputs));
@@ -144,9 +144,10 @@ static cnn_status init(cnn_op *op)
     size_t rows = count_taps(layer) * (size_t)inputs + 1;
     conv->parts = choose_parts(op, rows * width);
     conv->partials = (size_t)conv->parts * rows * width;
+    size_t packed = conv->forward.packed;
+    size_t back = largest(conv->partials, largest(packed, conv->backward.packed));
     op->keeps_input = true;
-    op->scratch_bytes = sizeof(float) * largest(conv->partials, largest(conv->forward.packed,
-                                                                        conv->backward.packed));
+    op->scratch_bytes = sizeof(float) * (op->evaluates ? packed : back);
     op->prepared_bytes = sizeof(float) * conv->forward.packed;
 out:
     return status;

@@ -50,6 +50,7 @@ cnn_status cnn_op_create(cnn_op **op, const cnn_op_class *class, cnn_device *dev
     result->batch = batch;
     result->wants_gradient = chain->wants_gradient;
     result->frozen = chain->frozen;
+    result->evaluates = chain->evaluates;
     result->layer_count = chain->layer_count;
     for (int i = 0; i < chain->layer_count; i++)
         result->layers[i] = chain->layers[i];
@@ -78,6 +79,15 @@ cnn_status cnn_op_add_kernel(cnn_op *op, const char *file, const char *options, 
     if (status == CNN_OK)
         op->kernel_count++;
     return status;
+}
+
+cnn_status cnn_op_add_kernel_if(cnn_op *op, bool needed, const char *file, const char *options,
+                                const char *name)
+{
+    if (needed)
+        return cnn_op_add_kernel(op, file, options, name);
+    op->kernels[op->kernel_count++] = (cnn_kernel){0};
+    return CNN_OK;
 }
 
 int cnn_op_parts(const cnn_device *device, int on_cpu, int on_gpu)

@@ -17,9 +17,9 @@ typedef struct cnn_pass {
     uint64_t step;     /* training step: the masks' draw */
     int before, after; /* samples of the same batch in the passes before and after this one */
     double weight;     /* of the batch's samples, where the loss has weights of classes */
-    bool sliced;       /* it is a slice of the batch: its gradients, statistics and tally are its own */
-    bool mixed;        /* each sample with another of the batch, */
-    double part;       /* of which it is this part */
+    bool sliced; /* it is a slice of the batch: its gradients, statistics and tally are its own */
+    bool mixed;  /* each sample with another of the batch, */
+    double part; /* of which it is this part */
 } cnn_pass;
 
 /* The samples of the batch that a pass is a piece of. */
@@ -54,6 +54,7 @@ typedef struct cnn_chain {
     const cnn_layer *layers[CNN_OP_MAX_LAYERS]; /* of a network that outlives the op */
     bool wants_gradient; /* of the input: something that is trained stands before it */
     bool frozen;         /* parameters and statistics of a layer are not trained */
+    bool evaluates;      /* it never runs backward: nothing is built for that */
 } cnn_chain;
 
 typedef struct cnn_op cnn_op;
@@ -84,7 +85,7 @@ struct cnn_op {
     const cnn_layer *layers[CNN_OP_MAX_LAYERS];
     int layer_count;
     int batch;
-    bool wants_gradient, frozen; /* as the chain's */
+    bool wants_gradient, frozen, evaluates; /* as the chain's */
 
     /* Needs, set by init. */
     bool in_place;        /* output may be input, and the last input's gradient output_gradient */
@@ -108,6 +109,15 @@ void cnn_op_destroy(cnn_op *op);
 
 /* For init: builds the next kernel. */
 cnn_status cnn_op_add_kernel(cnn_op *op, const char *file, const char *options, const char *name);
+/* The same of one that only some ops launch: where it is not needed it has its place among the
+ * kernels and is not built. */
+cnn_status cnn_op_add_kernel_if(cnn_op *op, bool needed, const char *file, const char *options,
+                                const char *name);
+/* Will backward be asked for the gradient of the input? */
+static inline bool cnn_op_gives_gradient(const cnn_op *op)
+{
+    return op->wants_gradient && !op->evaluates;
+}
 
 /* Into how many parts a sum over the batch is divided: their number is part of the sum's order. */
 int cnn_op_parts(const cnn_device *device, int on_cpu, int on_gpu);

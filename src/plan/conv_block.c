@@ -78,7 +78,8 @@ static cnn_status init(cnn_op *op)
              in.c, in.h, in.w, conv->out.c, cnn_conv_ksize(conv), cnn_conv_padding(conv), pooled.h,
              pooled.w, block->item_scratch, is_first(op));
     for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; i++)
-        CNN_TRY(cnn_op_add_kernel(op, kernels[i].file, options, kernels[i].name));
+        CNN_TRY(cnn_op_add_kernel_if(op, i < PACK_ROWS - PACK || !op->evaluates, kernels[i].file,
+                                     options, kernels[i].name));
     CNN_TRY(
         cnn_conv_evaluation_init(&block->evaluation, op, op->layers[POOL], block->packed, options));
 out:

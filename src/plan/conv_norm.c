@@ -35,7 +35,7 @@ static cnn_layer fold(const cnn_layer *layer)
 
 static cnn_status create_inner(cnn_op *op, const cnn_layer *conv)
 {
-    cnn_chain chain = {.layer_count = 1, .layers = {conv}};
+    cnn_chain chain = {.layer_count = 1, .layers = {conv}, .evaluates = true};
     for (int i = has_norm(op) ? NORM + 1 : NORM; i < op->layer_count; i++)
         chain.layers[chain.layer_count++] = op->layers[i];
     cnn_status status =

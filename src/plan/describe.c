@@ -14,7 +14,8 @@ static void append_layers(cnn_text *text, const cnn_op *op)
 static void append_kernels(cnn_text *text, const cnn_op *op)
 {
     for (int i = 0; i < op->kernel_count; i++)
-        cnn_text_append(text, "      %s %s\n", op->kernels[i].name, op->kernels[i].options);
+        if (op->kernels[i].handle)
+            cnn_text_append(text, "      %s %s\n", op->kernels[i].name, op->kernels[i].options);
     if (op->inner)
         append_kernels(text, op->inner);
 }

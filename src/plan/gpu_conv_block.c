@@ -119,12 +119,6 @@ bool cnn_gpu_conv_block_fits(const cnn_chain *chain, const cnn_device *device)
            cut_data(conv).chunk > 0;
 }
 
-/* Where the input wants no gradient none of its channels is taken for dropped (plan/layout.c). */
-static bool is_first(const cnn_op *op)
-{
-    return !op->wants_gradient;
-}
-
 /* The blocks of channels of gpu_conv_weights, and in how many parts it splits the samples. */
 static void cut_weights(gpu_conv_block_op *block)
 {
@@ -147,12 +141,13 @@ static void cut_weights(gpu_conv_block_op *block)
     block->op.scratch_bytes = (size_t)block->parts * bytes;
 }
 
-static cnn_status add_kernel(cnn_op *op, const char *file, const char *options, const char *name,
-                             size_t local_size)
+static cnn_status add_kernel(cnn_op *op, bool needed, const char *file, const char *options,
+                             const char *name, size_t local_size)
 {
     cnn_status status = CNN_OK;
-    CNN_TRY(cnn_op_add_kernel(op, file, options, name));
-    status = cnn_kernel_set_local_size(&op->kernels[op->kernel_count - 1], local_size);
+    CNN_TRY(cnn_op_add_kernel_if(op, needed, file, options, name));
+    if (needed)
+        status = cnn_kernel_set_local_size(&op->kernels[op->kernel_count - 1], local_size);
 out:
     return status;
 }
@@ -162,8 +157,8 @@ static cnn_status add_cut_kernel(cnn_op *op, const char *shape, const cut *made,
     char options[224];
     snprintf(options, sizeof options, "-DDATA=%d %s -DTH=%d -DTW=%d -DGROUP_TARGETS=%d -DCHUNK=%d",
              data, shape, made->tile_h, made->tile_w, made->targets, made->chunk);
-    return add_kernel(op, "gpu_conv_block.cl", options, data ? "gpu_conv_data" : "gpu_conv_forward",
-                      made->local_size);
+    return add_kernel(op, !data || cnn_op_gives_gradient(op), "gpu_conv_block.cl", options,
+                      data ? "gpu_conv_data" : "gpu_conv_forward", made->local_size);
 }
 
 static cnn_status init(cnn_op *op)
@@ -172,6 +167,7 @@ static cnn_status init(cnn_op *op)
     const cnn_layer *conv = op->layers[CONV];
     cnn_shape in = conv->in, pooled = op->layers[POOL]->out;
     char shape[128], options[192];
+    bool trains = !op->evaluates;
     cnn_status status = CNN_OK;
     block->forward = cut_forward(conv, op->layers[POOL]);
     block->data = cut_data(conv);
@@ -182,10 +178,9 @@ static cnn_status init(cnn_op *op)
     CNN_TRY(add_cut_kernel(op, shape, &block->forward, false));
     snprintf(options, sizeof options, "%s -DTH=%d -DTW=%d -DCB=%d -DOB=%d", shape,
              block->forward.tile_h, block->forward.tile_w, block->block.c, block->block.h);
-    CNN_TRY(add_kernel(op, "gpu_conv_weights.cl", options, "gpu_conv_weights", GROUP));
-    CNN_TRY(add_kernel(op, "gpu_conv_weights.cl", options, "gpu_conv_reduce", GROUP));
-    if (!is_first(op))
-        CNN_TRY(add_cut_kernel(op, shape, &block->data, true));
+    CNN_TRY(add_kernel(op, trains, "gpu_conv_weights.cl", options, "gpu_conv_weights", GROUP));
+    CNN_TRY(add_kernel(op, trains, "gpu_conv_weights.cl", options, "gpu_conv_reduce", GROUP));
+    CNN_TRY(add_cut_kernel(op, shape, &block->data, true));
     op->keeps_input = true;
     op->saved_bytes = cnn_op_output_count(op); /* one byte per window */
     op->mask_bytes = cnn_masks_bytes(op->layers[DROPOUT], op->batch);

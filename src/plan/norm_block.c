@@ -129,7 +129,8 @@ static cnn_status init(cnn_op *op)
     int length = format_options(options, op, block->training_scratch);
     snprintf(options + length, sizeof options - (size_t)length, " -DOH=%d -DOW=%d", out.h, out.w);
     for (size_t i = 0; i < sizeof training / sizeof training[0]; i++)
-        CNN_TRY(cnn_op_add_kernel(op, training[i].file, options, training[i].name));
+        CNN_TRY(cnn_op_add_kernel_if(op, i < SUMS - PACK || !op->evaluates, training[i].file,
+                                     options, training[i].name));
     format_options(options, op, block->evaluation_scratch);
     status = cnn_conv_evaluation_init(&block->evaluation, op, op->layers[POOL],
                                       block->evaluation_begin, options);

@@ -123,7 +123,8 @@ static cnn_status init(cnn_op *op)
         bool moments = i < PACK - PACK_MOMENTS;
         format_options(options, block, moments ? block->moments_scratch : block->item_scratch,
                        true);
-        CNN_TRY(cnn_op_add_kernel(op, kernels[i].file, options, kernels[i].name));
+        CNN_TRY(cnn_op_add_kernel_if(op, i < BACKWARD - PACK_MOMENTS || !op->evaluates,
+                                     kernels[i].file, options, kernels[i].name));
     }
     format_options(options, block, block->item_scratch, false);
     status = cnn_conv_evaluation_init(&block->evaluation, op, op->layers[POOL],

@@ -43,7 +43,8 @@ static void init_product(product *at, const cnn_op *op, int in, int out)
     at->u = cnn_round_up((size_t)out, (size_t)at->wide * LANES) * (size_t)in;
 }
 
-static cnn_status add_kernels(cnn_op *op, const product *at, int count, const char *epilogue)
+static cnn_status add_kernels(cnn_op *op, const product *at, int count, bool needed,
+                              const char *epilogue)
 {
     static const char *const names[] = {"pointwise_pack", "pointwise_forward", "pointwise_gradient",
                                         "pointwise_reduce"};
@@ -52,7 +53,7 @@ static cnn_status add_kernels(cnn_op *op, const product *at, int count, const ch
     snprintf(options, sizeof options, "-DIC=%d -DOC=%d -DROWS=%d -DWIDE=%d%s", at->in, at->out,
              at->rows, at->wide, epilogue);
     for (int i = 0; status == CNN_OK && i < count; i++)
-        status = cnn_op_add_kernel(op, "pointwise.cl", options, names[i]);
+        status = cnn_op_add_kernel_if(op, needed, "pointwise.cl", options, names[i]);
     return status;
 }
 
@@ -91,15 +92,16 @@ static cnn_status init(cnn_op *op)
     cnn_op_format_epilogue(epilogue, op);
     init_product(&conv->forward, op, layer->in.c, layer->out.c);
     init_product(&conv->backward, op, layer->out.c, layer->in.c);
-    CNN_TRY(add_kernels(op, &conv->forward, OF_LAYER, epilogue));
-    CNN_TRY(add_kernels(op, &conv->backward, OF_INPUT_GRADIENT, ""));
+    CNN_TRY(add_kernels(op, &conv->forward, OF_LAYER, true, epilogue));
+    CNN_TRY(add_kernels(op, &conv->backward, OF_INPUT_GRADIENT, cnn_op_gives_gradient(op), ""));
     conv->most = most_items(op->device);
     conv->items = items_of(op, op->batch, LEAST_FOR_SUMS);
     size_t rows = cnn_round_up((size_t)layer->in.c, (size_t)forward->rows) + 1;
     size_t columns = cnn_round_up((size_t)layer->out.c, (size_t)forward->wide * LANES);
     size_t packed = cnn_larger(forward->u, conv->backward.u);
+    size_t back = cnn_larger((size_t)conv->items * rows * columns, packed);
     op->keeps_input = true;
-    op->scratch_bytes = sizeof(float) * cnn_larger((size_t)conv->items * rows * columns, packed);
+    op->scratch_bytes = sizeof(float) * (op->evaluates ? forward->u : back);
     op->prepared_bytes = sizeof(float) * forward->u;
 out:
     return status;

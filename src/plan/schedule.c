@@ -65,6 +65,12 @@ static bool takes(const search *at, const cnn_rule *rule, const cnn_layer *layer
     return rule->op->backward ? !(layer->statistic_count > 0 && is_frozen(at, layer)) : !trains;
 }
 
+/* Nothing that its value depends on is trained. */
+static bool evaluates(const search *at, const cnn_layer *layer)
+{
+    return at->options.evaluation || !at->schedule->wants_gradient[layer->index + 1];
+}
+
 static bool fits(cnn_chain *chain, const search *at, const cnn_rule *rule, const cnn_layer *first)
 {
     const cnn_layer *layer = first;
@@ -73,6 +79,7 @@ static bool fits(cnn_chain *chain, const search *at, const cnn_rule *rule, const
         if (!layer || layer->kind != rule->kinds[i] || !takes(at, rule, layer))
             return false;
         chain->layers[chain->layer_count++] = layer;
+        chain->evaluates = evaluates(at, layer);
         layer = only_reader(at, layer);
     }
     return !rule->accepts || rule->accepts(chain, at->device);
@@ -86,7 +93,8 @@ static void choose(cnn_schedule_step *step, const search *at, const cnn_layer *f
     const cnn_rule *rules = exact ? cnn_exact_rules(&count) : cnn_rules(&count);
     step->op = cnn_op_of_layer(first);
     step->chain = (cnn_chain){
-        1, {first}, at->schedule->wants_gradient[first->inputs[0]], is_frozen(at, first)};
+        1, {first}, at->schedule->wants_gradient[first->inputs[0]], is_frozen(at, first),
+        evaluates(at, first)};
     for (int i = 0; (at->options.fuse || exact) && i < count; i++) {
         cnn_chain chain;
         if ((step->rule && rules[i].layer_count <= step->rule->layer_count) ||

@@ -71,13 +71,13 @@ static void init_columns(columns *at, const cnn_op *op, bool turned, char option
              shape_options, chunk, v_pitch, m_pitch, u_pitch, g_pitch, at->item);
 }
 
-static cnn_status add_kernels(cnn_op *op, const char *options, int count)
+static cnn_status add_kernels(cnn_op *op, const char *options, bool needed, int count)
 {
     static const char *const names[] = {"winograd_columns_tiles", "winograd_columns_forward",
                                         "winograd_columns_gradients", "winograd_columns_weights"};
     cnn_status status = CNN_OK;
     for (int i = 0; status == CNN_OK && i < count; i++)
-        status = cnn_op_add_kernel(op, "winograd_columns.cl", options, names[i]);
+        status = cnn_op_add_kernel_if(op, needed, "winograd_columns.cl", options, names[i]);
     return status;
 }
 
@@ -89,9 +89,9 @@ static cnn_status init(cnn_op *op)
     char options[OPTIONS_SIZE];
     cnn_status status = CNN_OK;
     init_columns(forward, op, false, options);
-    CNN_TRY(add_kernels(op, options, OF_LAYER));
+    CNN_TRY(add_kernels(op, options, true, OF_LAYER));
     init_columns(backward, op, true, options);
-    CNN_TRY(add_kernels(op, options, OF_INPUT_GRADIENT));
+    CNN_TRY(add_kernels(op, options, cnn_op_gives_gradient(op), OF_INPUT_GRADIENT));
     size_t whole = forward->v + forward->g + (size_t)forward->items * forward->item;
     size_t back = backward->v + (size_t)backward->items * backward->item;
     op->keeps_input = true;

@@ -130,14 +130,14 @@ static void format_options(char options[OPTIONS_SIZE], const tiled *at, const ch
              at->chunk, at->v_pitch, at->m_pitch, at->item, epilogue);
 }
 
-static cnn_status add_kernels(cnn_op *op, const tiled *at, const char *epilogue,
+static cnn_status add_kernels(cnn_op *op, const tiled *at, bool needed, const char *epilogue,
                               const char *const *names, int count)
 {
     char options[OPTIONS_SIZE];
     cnn_status status = CNN_OK;
     format_options(options, at, epilogue);
     for (int i = 0; status == CNN_OK && i < count; i++)
-        status = cnn_op_add_kernel(op, "winograd_conv.cl", options, names[i]);
+        status = cnn_op_add_kernel_if(op, needed, "winograd_conv.cl", options, names[i]);
     return status;
 }
 
@@ -153,16 +153,16 @@ static cnn_status init(cnn_op *op)
     cnn_op_format_epilogue(epilogue, op);
     *forward = make_tiled(op, false);
     *backward = make_tiled(op, true);
-    CNN_TRY(add_kernels(op, forward, epilogue, names, OF_LAYER));
-    CNN_TRY(add_kernels(op, backward, "", names, OF_INPUT_GRADIENT));
+    CNN_TRY(add_kernels(op, forward, true, epilogue, names, OF_LAYER));
+    CNN_TRY(add_kernels(op, backward, cnn_op_gives_gradient(op), "", names, OF_INPUT_GRADIENT));
     size_t rows = cnn_round_up((size_t)forward->shape.in.c, (size_t)forward->shape.rows);
     conv->partials =
         (size_t)forward->items * (PRODUCTS * rows + 1) * forward->shape.out_channels;
-    size_t first = cnn_larger(forward->u, conv->partials);
-    size_t whole = first + (size_t)forward->items * forward->item;
-    size_t back = backward->u + (size_t)backward->items * backward->item;
+    size_t items = (size_t)forward->items * forward->item;
+    size_t back = cnn_larger(cnn_larger(forward->u, conv->partials) + items,
+                             backward->u + (size_t)backward->items * backward->item);
     op->keeps_input = true;
-    op->scratch_bytes = sizeof(float) * cnn_larger(whole, back);
+    op->scratch_bytes = sizeof(float) * (op->evaluates ? forward->u + items : back);
     op->prepared_bytes = sizeof(float) * forward->u;
 out:
     return status;
