@@ -249,7 +249,8 @@ void check_op_case(op_case *at)
 {
     const cnn_pass pass = {
         .n = at->n, .training = at->training, .seed = at->seed, .step = at->step};
-    const cnn_chain chain = {1, {&at->layer}, at->wants_input_gradient, false};
+    const cnn_chain chain = {
+        .layer_count = 1, .layers = {&at->layer}, .wants_gradient = at->wants_input_gradient};
     const cnn_op_class *class = at->class ? at->class : cnn_op_of_layer(&at->layer);
     check_ok(cnn_op_create(&at->op, class, test_device(), &chain, at->batch));
     at->in_place = at->in_place && at->op->in_place;
