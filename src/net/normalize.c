@@ -11,10 +11,6 @@
 
 enum { NUMBER_SIZE = 32 };
 
-static const char expected[] =
-    "MEANS:STDS, numbers in units of pixels from 0 to 1, with commas between them, one for all "
-    "channels or one for each, STDS above 0";
-
 /* Numbers up to the end, one or as many as there are channels. */
 static bool parse_list(float *values, int channels, const char *text, size_t length, bool positive)
 {
@@ -71,15 +67,43 @@ static cnn_status write_text(cnn_normalization *normalization)
     return cnn_text_take(&normalization->text, &text);
 }
 
+static cnn_status parse_part(float *values, const char *part, int channels, const char *text,
+                             size_t length, const char *source)
+{
+    char quoted[CNN_QUOTE_SIZE], *found = NULL;
+    bool deviations = strcmp(part, "STDS") == 0;
+    cnn_text copy = {0};
+    if (parse_list(values, channels, text, length, deviations))
+        return CNN_OK;
+    cnn_text_append_bytes(&copy, text, length);
+    cnn_status status = cnn_text_take(&found, &copy);
+    if (status == CNN_OK)
+        status = cnn_fail(
+            CNN_ERROR_ARGUMENT,
+            "%s: %s: expected a number%s, in units of pixels from 0 to 1, or one for each "
+            "channel (%d) with commas between them, found '%s'",
+            source, part, deviations ? " above 0" : "", channels, cnn_quote(quoted, found));
+    free(found);
+    return status;
+}
+
 static cnn_status parse(cnn_normalization *result, const char *text, const char *source)
 {
     const char *colon = strchr(text, ':');
     char quoted[CNN_QUOTE_SIZE];
-    if (colon && parse_list(result->means, result->channels, text, (size_t)(colon - text), false) &&
-        parse_list(result->deviations, result->channels, colon + 1, strlen(colon + 1), true))
-        return CNN_OK;
-    return cnn_fail(CNN_ERROR_ARGUMENT, "%s: expected %s (%d), found '%s'", source, expected,
-                    result->channels, cnn_quote(quoted, text));
+    cnn_status status = CNN_OK;
+    if (!colon)
+        return cnn_fail(
+            CNN_ERROR_ARGUMENT,
+            "%s: expected none, imagenet or MEANS:STDS, numbers with commas between them, "
+            "found '%s'",
+            source, cnn_quote(quoted, text));
+    CNN_TRY(
+        parse_part(result->means, "MEANS", result->channels, text, (size_t)(colon - text), source));
+    status = parse_part(result->deviations, "STDS", result->channels, colon + 1, strlen(colon + 1),
+                        source);
+out:
+    return status;
 }
 
 /* Of the pixels of ImageNet's training images, as torchvision's networks had them. */
