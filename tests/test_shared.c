@@ -74,20 +74,28 @@ END_TEST
 
 /* One slice is the whole batch, on the first device; the others help to evaluate. */
 /* A slice each: the gradients of the later layers are summed while backward is at the earlier ones. */
+/* With a slice a rank; with four, of which the last is added to two sums; with three, which are no node of the
+ * tree. */
 START_TEST(a_sum_that_begins_early_is_the_same)
 {
+    static const struct {
+        int slices, devices, held;
+    } cases[] = {{3, 3, 0}, {8, 2, 2}, {6, 2, 0}};
     cnn_config config = train_config(true, 0.5);
     cnn_train_options options = run_options(0);
     run one = {0}, several = {0};
     config.hdims[0] = 700;
     config.hdims[1] = 260;
     config.hdim_count = 2;
-    options.slices = 3;
+    options.slices = cases[_i].slices;
     begin(&one, &config, &options, 1);
     check_ok(run_go(&one));
-    begin(&several, &config, &options, 3);
+    begin(&several, &config, &options, cases[_i].devices);
     check_ok(run_go(&several));
     ck_assert_int_gt(several.trainer->ranks->buckets.count, 1);
+    /* In the first steps, before slices are dealt anew. */
+    for (int i = 0; i < cases[_i].held; i++)
+        ck_assert_ptr_nonnull(several.trainer->ranks->buckets.held[i].values);
     check_same_end(&several, &one);
     run_end(&several);
     run_end(&one);
@@ -247,7 +255,7 @@ int main(void)
     TCase *tests = add_device_case(suite, "shared");
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_loop_test(tests, any_number_of_devices_gives_the_same, 0, 3);
-    tcase_add_test(tests, a_sum_that_begins_early_is_the_same);
+    tcase_add_loop_test(tests, a_sum_that_begins_early_is_the_same, 0, 3);
     tcase_add_test(tests, a_slice_a_device_is_the_default);
     tcase_add_test(tests, a_run_goes_on_with_any_number);
     tcase_add_test(tests, devices_of_two_kinds_work_together);

@@ -75,7 +75,18 @@ static void run_stretch(given *list, int *count, const cnn_cut *cut, int begin, 
         ck_assert_int_le(slot, cnn_tree_top(cut->slices));
         at.taken[slot] = true;
         snprintf(at.slots[slot].text, sizeof at.slots[slot].text, "%d", slice);
+        int before = *count, levels[CNN_TREE_LEVELS], held;
+        bool is_last = cnn_cut_begin(cut, slice + 1) == cnn_cut_begin(cut, end);
+        bool closes = cnn_tree_closes(levels, &held, &tree, slice);
+        expression sum = at.slots[slot];
+        for (int i = 0; closes && i < held; i++)
+            write_sum(&sum, &at.slots[tree.held[levels[i]]], &sum);
         ck_assert_int_eq(cnn_tree_put(&tree, slice, slot, &user), CNN_OK);
+        if (!is_last)
+            continue;
+        ck_assert_int_eq(cnn_tree_end(&tree, &user), CNN_OK);
+        ck_assert_int_eq(closes, *count == before + 1);
+        ck_assert(!closes || strcmp(list[before].sum.text, sum.text) == 0);
     }
     ck_assert_int_eq(cnn_tree_end(&tree, &user), CNN_OK);
     for (int i = 0; i < SLOTS; i++)

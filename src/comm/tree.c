@@ -74,6 +74,24 @@ out:
     return status;
 }
 
+bool cnn_tree_closes(int levels[], int *count, const cnn_tree *tree, int slice)
+{
+    int top = cnn_tree_top(tree->cut.slices), held = 0;
+    cnn_tree_node at = {0, slice};
+    *count = 0;
+    for (int level = 0; level < CNN_TREE_LEVELS; level++)
+        held += tree->held[level] >= 0;
+    for (; at.level < top; at.level++, at.index >>= 1) {
+        cnn_tree_node sibling = {at.level, at.index ^ 1};
+        if (cnn_tree_samples(&tree->cut, sibling) == 0)
+            continue;
+        if (at.index % 2 == 0 || tree->held[at.level] < 0)
+            break;
+        levels[(*count)++] = at.level;
+    }
+    return *count == held;
+}
+
 /* Higher nodes that are held stand for earlier slices. */
 cnn_status cnn_tree_end(cnn_tree *tree, const cnn_tree_user *user)
 {

@@ -52,6 +52,10 @@ typedef struct cnn_tree {
 void cnn_tree_begin(cnn_tree *tree, const cnn_cut *cut);
 /* The next slice of the stretch that has samples, in this slot. */
 cnn_status cnn_tree_put(cnn_tree *tree, int slice, int slot, const cnn_tree_user *user);
+/* Would this slice, as the last of the stretch, be added to all that is held? *count are the levels (CNN_TREE_LEVELS)
+ * of that, in the order in which they are added. Else there would be several nodes to give, as there are where some
+ * were given before. */
+bool cnn_tree_closes(int levels[], int *count, const cnn_tree *tree, int slice);
 /* The stretch is over: gives what is held, in the order of the slices. */
 cnn_status cnn_tree_end(cnn_tree *tree, const cnn_tree_user *user);
 

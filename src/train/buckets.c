@@ -1,5 +1,8 @@
 #include "train/buckets.h"
 
+#include <stdlib.h>
+
+#include "base/memory.h"
 #include "base/status.h"
 
 /* The first step that has a layer of the range: backward ends there. */
@@ -28,7 +31,7 @@ void cnn_buckets_init(cnn_buckets *buckets, const cnn_plan *plan)
     static const size_t least = 65536 / sizeof(float); /* of fewer the messages cost more than they carry */
     const cnn_network *network = plan->network;
     size_t end = network->parameter_count;
-    *buckets = (cnn_buckets){.device = plan->device};
+    *buckets = (cnn_buckets){.device = plan->device, .parameters = network->parameter_count};
     for (int l = network->layer_count - 1; l > 0 && buckets->count < CNN_BUCKETS_MOST - 2; l--) {
         const cnn_layer *layer = &network->layers[l];
         size_t begin = layer->param_count > 0 ? layer->params[0].offset : end;
@@ -47,13 +50,21 @@ void cnn_buckets_init(cnn_buckets *buckets, const cnn_plan *plan)
     }
 }
 
-cnn_status cnn_buckets_finish(cnn_buckets *buckets)
+static cnn_status settle_all(cnn_buckets *buckets)
 {
     cnn_status status = CNN_OK;
-    for (int i = 0; i < buckets->count; i++) {
-        cnn_status settled = cnn_buckets_settle(buckets, i);
+    for (int i = 0; i < buckets->count + buckets->held_count; i++) {
+        bool is_range = i < buckets->count;
+        cl_event *event = is_range ? &buckets->events[i] : &buckets->held[i - buckets->count].event;
+        cnn_status settled = cnn_buffer_settle(event, buckets->device);
         status = status == CNN_OK ? settled : status;
     }
+    return status;
+}
+
+cnn_status cnn_buckets_finish(cnn_buckets *buckets)
+{
+    cnn_status status = settle_all(buckets);
     buckets->values = NULL;
     return status;
 }
@@ -71,11 +82,26 @@ void cnn_buckets_leave(cnn_buckets *buckets, float **values)
         }
     if (last >= 0)
         *values = NULL;
+    for (int i = 0; i < CNN_TREE_LEVELS; i++)
+        cnn_buffer_free_data(buckets->held[i].values, buckets->held[i].event);
 }
 
 void cnn_buckets_begin(cnn_buckets *buckets, float *values)
 {
     buckets->values = values;
+    buckets->held_count = 0;
+}
+
+cnn_status cnn_buckets_hold(cnn_buckets *buckets, const cnn_buffer *sum)
+{
+    cnn_held *held = &buckets->held[buckets->held_count];
+    cnn_status status = CNN_OK;
+    if (!held->values)
+        CNN_TRY(cnn_allocate(&held->values, buckets->parameters, sizeof(float), "the sums of slices"));
+    status = cnn_buffer_read_part_async(&held->event, held->values, sum, 0, buckets->parameters * sizeof(float));
+    buckets->held_count += status == CNN_OK;
+out:
+    return status;
 }
 
 static cnn_status read_range(cnn_buckets *buckets, int index, const cnn_buffer *from)
@@ -109,7 +135,21 @@ bool cnn_buckets_are_read(const cnn_buckets *buckets)
     return cnn_buffer_is_over(buckets->events[buckets->count - 1]);
 }
 
+static void add_held(cnn_buckets *buckets, const float *held, cnn_span range)
+{
+    for (size_t i = range.begin; i < range.end; i++)
+        buckets->values[i] = held[i] + buckets->values[i];
+}
+
+/* The device itself adds up the statistics, which are read behind all. */
 cnn_status cnn_buckets_settle(cnn_buckets *buckets, int index)
 {
-    return cnn_buffer_settle(&buckets->events[index], buckets->device);
+    bool is_partial = buckets->values && buckets->ready[index] >= 0;
+    cnn_status status = cnn_buffer_settle(&buckets->events[index], buckets->device);
+    for (int i = 0; status == CNN_OK && is_partial && i < buckets->held_count; i++) {
+        status = cnn_buffer_settle(&buckets->held[i].event, buckets->device);
+        if (status == CNN_OK)
+            add_held(buckets, buckets->held[i].values, buckets->ranges[index]);
+    }
+    return status;
 }

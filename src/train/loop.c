@@ -122,11 +122,10 @@ out:
 }
 
 /* What is whole of the gradients goes to the other ranks meanwhile. */
-static cnn_status overlap(cnn_loop *loop, const cnn_pass *pass, int slice)
+static cnn_status overlap(cnn_loop *loop, const cnn_pass *pass)
 {
     cnn_plan *plan = loop->plan;
     cnn_status status = CNN_OK;
-    CNN_TRY(cnn_ranks_overlap(loop->ranks, slice));
     for (int i = plan->step_count - 1; i >= 0; i--) {
         CNN_TRY(cnn_plan_backward_step(plan, i, pass));
         CNN_TRY(cnn_buckets_read(&loop->ranks->buckets, plan, i));
@@ -135,15 +134,18 @@ out:
     return status;
 }
 
+/* *overlaps: whether its backward may be that of the last slice, and then whether it was. */
 static cnn_status run_slice(cnn_loop *loop, cnn_pass *pass, size_t index, const cnn_cut *cut,
-                            int slice, bool overlaps)
+                            int slice, bool *overlaps)
 {
     cnn_plan *plan = loop->plan;
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_feed_slice(pass, loop->feed, plan, index, cut, slice));
     CNN_TRY(cnn_plan_forward(plan, pass));
     CNN_TRY(cnn_plan_loss(plan, pass, index * (size_t)cut->slices + (size_t)slice));
-    CNN_TRY(overlaps ? overlap(loop, pass, slice) : cnn_plan_backward(plan, pass));
+    if (*overlaps)
+        CNN_TRY(cnn_ranks_overlap(overlaps, loop->ranks, &plan->slices, slice));
+    CNN_TRY(*overlaps ? overlap(loop, pass) : cnn_plan_backward(plan, pass));
     status = cnn_slices_put(&plan->slices, slice, plan->gradients.mem, plan->statistics.mem);
 out:
     return status;
@@ -172,11 +174,12 @@ static cnn_status run_slices(loop_run *run, cnn_pass *pass, size_t index)
     cnn_plan *plan = run->loop->plan;
     const cnn_cut cut = {cnn_feed_batch_size(run->loop->feed, index), plan->options.slices};
     int begin, end;
-    bool first = true;
+    bool overlaps = false;
     cnn_status status = CNN_OK;
     double start = cnn_seconds();
     find_slices(&begin, &end, run, &cut);
-    bool overlaps = ranks && cnn_ranks_may_overlap(ranks, count_filled(&cut, begin, end));
+    int left = count_filled(&cut, begin, end), all = left;
+    bool may_overlap = ranks && cnn_ranks_may_overlap(ranks);
     if (ranks)
         CNN_TRY(cnn_ranks_begin(ranks, plan));
     CNN_TRY(cnn_slices_begin(&plan->slices, &cut, &plan->statistics,
@@ -184,12 +187,13 @@ static cnn_status run_slices(loop_run *run, cnn_pass *pass, size_t index)
     for (int slice = begin; slice < end; slice++) {
         if (cnn_cut_begin(&cut, slice) == cnn_cut_begin(&cut, slice + 1))
             continue;
-        if (!first) {
+        if (left < all) {
             CNN_TRY(cnn_pace_pass(&run->pace));
             CNN_TRY(cnn_slices_restore(&plan->slices, &plan->statistics));
         }
-        CNN_TRY(run_slice(run->loop, pass, index, &cut, slice, overlaps));
-        first = false;
+        left--;
+        overlaps = may_overlap && left == 0;
+        CNN_TRY(run_slice(run->loop, pass, index, &cut, slice, &overlaps));
     }
     CNN_TRY(cnn_slices_end(&plan->slices));
     if (!ranks)

@@ -105,10 +105,10 @@ void cnn_ranks_note(cnn_ranks *ranks, int slices, double seconds)
         ranks->fastest = each;
 }
 
-bool cnn_ranks_may_overlap(cnn_ranks *ranks, int slices)
+bool cnn_ranks_may_overlap(cnn_ranks *ranks)
 {
     enum { WAITED_FOR = 8 /* one of so many */ };
-    return slices == 1 && ranks->buckets.count > 1 && ++ranks->turn % WAITED_FOR != 0;
+    return ranks->buckets.count > 1 && ++ranks->turn % WAITED_FOR != 0;
 }
 
 cnn_status cnn_ranks_begin(cnn_ranks *ranks, const cnn_plan *plan)
@@ -119,12 +119,19 @@ cnn_status cnn_ranks_begin(cnn_ranks *ranks, const cnn_plan *plan)
     return cnn_buckets_finish(&ranks->buckets);
 }
 
-cnn_status cnn_ranks_overlap(cnn_ranks *ranks, int slice)
+cnn_status cnn_ranks_overlap(bool *overlaps, cnn_ranks *ranks, const cnn_slices *slices, int slice)
 {
+    int levels[CNN_TREE_LEVELS], count;
     float *values;
-    cnn_status status = cnn_sum_give(&values, &ranks->sum, (cnn_tree_node){0, slice});
-    if (status == CNN_OK)
-        cnn_buckets_begin(&ranks->buckets, values);
+    cnn_status status = CNN_OK;
+    *overlaps = ranks->sum.node_count == 0 && cnn_tree_closes(levels, &count, &slices->tree, slice);
+    if (!*overlaps)
+        return CNN_OK;
+    CNN_TRY(cnn_sum_give(&values, &ranks->sum, (cnn_tree_node){0, slice}));
+    cnn_buckets_begin(&ranks->buckets, values);
+    for (int i = 0; i < count; i++)
+        CNN_TRY(cnn_buckets_hold(&ranks->buckets, &slices->slots[slices->tree.held[levels[i]]]));
+out:
     return status;
 }
 

@@ -43,11 +43,12 @@ void cnn_ranks_share(size_t *begin, size_t *end, const cnn_ranks *ranks, int ran
 
 /* This rank's slices of a step took so long. The first steps, which compile, do not count. */
 void cnn_ranks_note(cnn_ranks *ranks, int slices, double seconds);
-/* May this step's sum begin while backward is under way? Where this rank has one slice, but for a step now and
+/* May a step's sum begin while the backward of this rank's last slice is under way? In all steps but one now and
  * then, by which slices are dealt out: what it waits for the others is not told from what it computes. */
-bool cnn_ranks_may_overlap(cnn_ranks *ranks, int slices);
-/* Such a slice begins: its gradients are read as they become ready. Errors: MEMORY, OPENCL. */
-cnn_status cnn_ranks_overlap(cnn_ranks *ranks, int slice);
+bool cnn_ranks_may_overlap(cnn_ranks *ranks);
+/* Does it, where this is that slice? Its gradients are then read as they become ready; it does not where what this
+ * rank's slices add up to is not one node of the tree. Errors: MEMORY, OPENCL. */
+cnn_status cnn_ranks_overlap(bool *overlaps, cnn_ranks *ranks, const cnn_slices *slices, int slice);
 
 /* A step begins. Errors: OPENCL. */
 cnn_status cnn_ranks_begin(cnn_ranks *ranks, const cnn_plan *plan);
