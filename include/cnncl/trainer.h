@@ -222,6 +222,9 @@ CNN_API void cnn_trainer_destroy(cnn_trainer *trainer);
 /** A bug report about a device that the sentinel found to compute wrong, as cnn_doctor_report() has it,
  * to be freed with cnn_string_free(); *text is NULL where it found nothing. Errors: MEMORY. */
 CNN_API cnn_status cnn_trainer_report(char **text, const cnn_trainer *trainer);
+/** Did the last run end as a sentinel, of this rank or of another, found a device to compute wrong? On a right one it
+ * goes on from its checkpoint. */
+CNN_API bool cnn_trainer_blames_device(const cnn_trainer *trainer);
 /** Bytes of device memory it takes. */
 CNN_API uint64_t cnn_trainer_device_bytes(const cnn_trainer *trainer);
 /** True where batches are streamed from the host. */

@@ -184,14 +184,6 @@ static void tell_report(const train_run *run)
     cnn_string_free(text);
 }
 
-static bool has_report(const train_run *run)
-{
-    char *text = NULL;
-    bool has = cnn_trainer_report(&text, run->trainer) == CNN_OK && text && text[0] != '\0';
-    cnn_string_free(text);
-    return has;
-}
-
 /* One line: what happened, and what is left of the run. */
 static int stop_for_failure(const train_run *run, cnn_status status)
 {
@@ -203,7 +195,7 @@ static int stop_for_failure(const train_run *run, cnn_status status)
         return cli_fail(code, "%s; the checkpoint is as it was", what);
     /* After wrong arithmetic the same numbers would come again, but where a sentinel found the device's. */
     bool goes_on = (saved ? run->keeps_previous : run->made_checkpoint) &&
-                   (status != CNN_ERROR_ARITHMETIC || has_report(run));
+                   (status != CNN_ERROR_ARITHMETIC || cnn_trainer_blames_device(run->trainer));
     char *command = goes_on ? cli_train_resume_command(run) : NULL;
     const char *to_go_on = command ? "; to go on: " : "", *words = command ? command : "";
     if (saved)

@@ -4,12 +4,16 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "base/philox.h"
 #include "base/plain.h"
 #include "base/status.h"
 #include "doctor/sentinel_case.h"
+
+/* In each message of one, which other ranks are told. */
+static const char verdict[] = " computes wrong in training step ";
 
 size_t cnn_sentinel_draw(cnn_sentinel *sentinel, size_t count)
 {
@@ -60,9 +64,8 @@ static cnn_status tell(cnn_sentinel *sentinel, const char *phase, const cnn_sent
     status = command.failed
                  ? cnn_fail_memory(command.length, "a message")
                  : cnn_fail(CNN_ERROR_ARITHMETIC,
-                            "%s (%d:%d, driver %s) computes wrong in training step %" PRIu64
-                            "%s: %s%s%s: %s; '%s' checks all of it",
-                            info->name, info->platform, info->device, info->driver,
+                            "%s (%d:%d, driver %s)%s%" PRIu64 "%s: %s%s%s: %s; '%s' checks all of it",
+                            info->name, info->platform, info->device, info->driver, verdict,
                             sentinel->training_step, where, phase, *layers ? " of " : "", layers,
                             wrong, command.data);
 out:
@@ -227,6 +230,11 @@ void cnn_sentinel_end(cnn_sentinel *sentinel)
         return;
     sentinel->plan->watch = (cnn_watch){0};
     cnn_sentinel_forget_step(&sentinel->at);
+}
+
+bool cnn_sentinel_is_verdict(const char *message)
+{
+    return strstr(message, verdict) != NULL;
 }
 
 cnn_status cnn_sentinel_report(char **text, const cnn_sentinel *sentinel)

@@ -24,6 +24,8 @@ void cnn_sentinel_destroy(cnn_sentinel *sentinel);
 void cnn_sentinel_begin(cnn_sentinel *sentinel, uint64_t step, int passes);
 void cnn_sentinel_end(cnn_sentinel *sentinel);
 
+/* Is a failure's message that of a sentinel, of whichever rank? */
+bool cnn_sentinel_is_verdict(const char *message);
 /* What was found wrong, as cnn_doctor_report() writes it, to be freed; *text is NULL where nothing was,
  * or there is no sentinel. Errors: MEMORY. */
 cnn_status cnn_sentinel_report(char **text, const cnn_sentinel *sentinel);

@@ -59,13 +59,20 @@ static void expect(float *gradient, const loss_case *at, const cnn_sentinel *sen
         gradient[c] = (float)(gradient[c] * alone / whole);
 }
 
-/* Of the sample's labels. */
-static double largest_weight(const loss_case *at, int sample, size_t mixed, const cnn_pass *pass)
+/* What a sample's probabilities are multiplied by: the larger weight of its labels, and the mean of all by so much
+ * as is smoothed. */
+static double largest_weight(const loss_case *at, const cnn_sentinel *sentinel, int sample, size_t mixed,
+                             const cnn_pass *pass)
 {
+    double smoothing = sentinel->plan->softmax.smoothing, sum = 0.0;
     if (!at->weights)
         return 1.0;
     double own = at->weights[at->labels[sample]];
-    return pass->mixed ? fmax(own, at->weights[at->labels[mixed]]) : own;
+    if (pass->mixed)
+        own = fmax(own, at->weights[at->labels[mixed]]);
+    for (int c = 0; c < at->classes; c++)
+        sum += at->weights[c];
+    return (1.0 - smoothing) * own + smoothing * sum / at->classes;
 }
 
 /* A value of a sample's gradient. */
@@ -79,7 +86,7 @@ static cnn_sentinel_value find_value(const loss_case *at, const cnn_sentinel *se
     double whole = at->weights ? pass->weight : (double)cnn_pass_whole(pass);
     cnn_sentinel_value value = {.found = at->gradient[(size_t)sample * (size_t)at->classes + (size_t)c],
                                 .expected.error = (few + lost * at->classes) *
-                                                  largest_weight(at, sample, mixed, pass) / whole};
+                                                  largest_weight(at, sentinel, sample, mixed, pass) / whole};
     expect(at->own, at, sentinel, sample, at->labels[sample], pass);
     value.expected.value = at->own[c];
     if (pass->mixed) {

@@ -378,6 +378,7 @@ cnn_status cnn_trainer_run(cnn_trainer *trainer, const cnn_train_callbacks *call
         return status;
     begin(trainer, callbacks);
     status = run_all(trainer);
+    trainer->blames_device = status == CNN_ERROR_ARITHMETIC && cnn_sentinel_is_verdict(cnn_error_message());
     /* A stopped run keeps the steps that it made; the reason to stop stays the message. */
     if (status == CNN_ERROR_STOPPED) {
         cnn_status copied = cnn_trainer_update_model(trainer);

@@ -281,6 +281,11 @@ cnn_status cnn_trainer_resume_workers(cnn_trainer *trainer, const cnn_checkpoint
     return status;
 }
 
+bool cnn_trainer_blames_device(const cnn_trainer *trainer)
+{
+    return trainer && trainer->blames_device;
+}
+
 cnn_status cnn_trainer_report(char **text, const cnn_trainer *trainer)
 {
     CNN_NEED(text, trainer);

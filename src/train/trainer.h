@@ -29,6 +29,7 @@ struct cnn_trainer {
     cnn_worker *workers; /* (worker_count) the other devices of this process */
     int worker_count;
     cnn_moment moment;
+    bool blames_device; /* of the run that ended last */
     bool unwanted; /* it was destroyed in a callback, and goes when the run is over */
     cnn_device *device;
     cnn_model *model;
