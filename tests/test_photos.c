@@ -401,6 +401,46 @@ START_TEST(a_digit_may_touch_every_side)
 }
 END_TEST
 
+/* A five of two strokes that do not meet: the arc reaches farther left, the bar farther right. */
+static void draw_five(void)
+{
+    static const direction bar = {0.98, -0.17}, hook = {-0.26, 0.97},
+                           steps[] = {{-0.7, 0.7}, {0.9, 0.43}, {-0.6, 0.8}};
+    static const double lengths[] = {65.0, 75.0, 70.0};
+    double x = 150.0, y = 150.0;
+    for (int i = 0; i < PIXELS; i++)
+        at.values[i] = 240.0f;
+    draw_line(SIDE * 95 + 180, bar, 0.0, 115.0, 18.0);
+    draw_line(SIDE * 95 + 180, hook, -8.0, 45.0, 18.0);
+    for (int i = 0; i < 3; i++) {
+        draw_line(SIDE * (int)y + (int)x, steps[i], -8.0, lengths[i] + 8.0, 18.0);
+        x += lengths[i] * steps[i].x;
+        y += lengths[i] * steps[i].y;
+    }
+}
+
+/* _i: how much a side of the picture cuts off, in pixels: of the arc at the left, then of the bar.
+ */
+START_TEST(the_border_cuts_a_stroke_that_the_others_do_not_touch)
+{
+    float whole[INPUT], seen[INPUT];
+    int found, left = SIDE, right = 0, cut = 2 * (_i / 2);
+    draw_five();
+    convert(whole, &found);
+    ck_assert_int_eq(found, 1);
+    for (int i = 0; i < PIXELS; i++) {
+        left = is_digit(i) && i % SIDE < left ? i % SIDE : left;
+        right = is_digit(i) && i % SIDE > right ? i % SIDE : right;
+    }
+    if (_i % 2 == 0)
+        convert_part(seen, &found, left + cut, 20, SIDE - left - cut, SIDE - 40);
+    else
+        convert_part(seen, &found, 0, 20, right + 1 - cut, SIDE - 40);
+    ck_assert_int_eq(found, 1);
+    ck_assert_double_gt(likeness(whole, seen), 0.85);
+}
+END_TEST
+
 /* Two digits side by side, the left one larger: that one is read, and both are counted. */
 START_TEST(several_digits_are_counted)
 {
@@ -433,6 +473,7 @@ int main(void)
     tcase_set_timeout(tests, 0);
     tcase_add_loop_test(tests, the_digit_is_found, 0, CONDITIONS);
     tcase_add_loop_test(tests, a_digit_may_touch_every_side, 0, DIGITS);
+    tcase_add_loop_test(tests, the_border_cuts_a_stroke_that_the_others_do_not_touch, 0, 6);
     tcase_add_test(tests, several_digits_are_counted);
     return run_suite(suite);
 }

@@ -87,7 +87,7 @@ static bool belongs(const cnn_pieces *pieces, int other, int number, bool withou
         return false;
     double slope, slimness = cnn_piece_slimness(&slope, piece);
     bool underline = slimness < 0.08 && piece->box.width > digit->box.width;
-    bool beyond = touches_side(piece) && !touches_side(digit);
+    bool beyond = touches_side(piece) && !cnn_piece_is_cut(piece) && !touches_side(digit);
     if (cnn_piece_length(piece) > 1.2 * length || underline || beyond ||
         cnn_piece_squareness(pieces, other) > CNN_SQUARE)
         return false;
@@ -95,6 +95,31 @@ static bool belongs(const cnn_pieces *pieces, int other, int number, bool withou
     bool fragment = small && gap <= 0.2 * length;
     bool overlaps = cnn_box_overlap(&piece->box, &digit->box) > 0.25;
     return fragment || overlaps || (without_lines && gap <= 6);
+}
+
+/* A digit that the border cuts may have a stroke that stands apart, does not touch the border, and
+ * so looks better: the digit's largest piece is the one that is cut. */
+static void prefer_cut(int *number, const cnn_pieces *pieces, const cnn_place *at)
+{
+    const cnn_piece *stroke = &pieces->all[*number];
+    int best = *number, length = cnn_piece_length(stroke);
+    if (touches_side(stroke))
+        return;
+    double least = 0.5 * cnn_rate_piece(pieces, *number, at->map, at->level, 0.0);
+    for (int i = 1; i <= pieces->count; i++) {
+        const cnn_piece *piece = &pieces->all[i];
+        double width = cnn_piece_width(piece) / cnn_piece_width(stroke);
+        if (!cnn_piece_is_cut(piece) || cnn_piece_length(piece) < length || width < 0.6 ||
+            width > 1.7 || cnn_box_gap(&piece->box, &stroke->box) > length / 5 ||
+            !belongs(pieces, *number, i, at->without_lines))
+            continue;
+        double rate = cnn_rate_piece(pieces, i, at->map, at->level, least);
+        if (rate > least) {
+            least = rate;
+            best = i;
+        }
+    }
+    *number = best;
 }
 
 /* What lies within `reach` of the marked pixels is marked, too. */
@@ -248,6 +273,7 @@ cnn_status cnn_cut_out(cnn_plane *ink, int *found, cnn_place at)
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_pieces_find(&pieces, ink, at.level, &at.map->grey));
     CNN_TRY(enter(&number, &pieces, &at));
+    prefer_cut(&number, &pieces, &at);
     CNN_TRY(cut_closer(&pieces, &number, &at, ink));
     CNN_TRY(cnn_allocate(&taken, (size_t)pieces.count + 1, sizeof *taken, "an image's pieces"));
     CNN_TRY(cnn_allocate(&marked, (size_t)ink->width * (size_t)ink->height, sizeof *marked,

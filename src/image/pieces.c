@@ -126,6 +126,16 @@ int cnn_piece_length(const cnn_piece *piece)
     return most(piece->box.width, piece->box.height);
 }
 
+bool cnn_piece_is_cut(const cnn_piece *piece)
+{
+    int sides = 0, touching = 0;
+    for (int i = 0; i < CNN_SIDES; i++) {
+        sides += piece->sides[i] > 0;
+        touching += piece->sides[i];
+    }
+    return sides == 1 && touching <= cnn_piece_length(piece) / 2;
+}
+
 double cnn_piece_width(const cnn_piece *piece)
 {
     return 2.0 * piece->area / piece->outline;

@@ -38,6 +38,9 @@ void cnn_pieces_finish(cnn_pieces *pieces);
 
 /* Its longer side. */
 int cnn_piece_length(const cnn_piece *piece);
+/* Does it go on beyond the picture as a digit does that the border cuts: over one side only, and on
+ * a short way, other than a sheet or a bar? */
+bool cnn_piece_is_cut(const cnn_piece *piece);
 /* The mean width of its strokes, in pixels: one of width w and length l has the area w l and an
  * outline of 2 l. */
 double cnn_piece_width(const cnn_piece *piece);
