@@ -5,11 +5,11 @@
  * Behind it may come a sum with another value z, then ReLU or ReLU6: y = f(norm(x) + z); y tells
  * where f passes a gradient on.
  * What has a number for each channel alone, and the merge of the parts: cl/batchnorm_channels.cl.
- * Layout: (N, H, W, C), plane = H * W. Must be given: C. With defaults: AFFINE 1, 0 where weights
+ * Layout: (N, H, W, C), plane = H * W. Must be given: C, GROUP. With defaults: AFFINE 1, 0 where weights
  * are 1 and biases 0, and not trained; ADD 0, 1 where there is z; FUNCTION 0, 1 for ReLU, 2 for
  * ReLU6. */
-#ifndef C
-#error "C must be given"
+#if !defined(C) || !defined(GROUP)
+#error "C and GROUP must be given"
 #endif
 
 #ifndef AFFINE
@@ -28,15 +28,13 @@
 #include "exact.cl"
 #include "loop.cl"
 
-/* A work-item that sums takes GROUP vectors of channels: on a CPU whole cache lines of a pixel. */
+/* A work-item that sums takes GROUP vectors of channels. */
 #if CNN_CPU
-#define GROUP 4
 #define LANES 16
 typedef float16 vector;
 #define LOAD(row, c) load_wide((row), (c), C)
 #define STORE(value, row, c) store_wide((value), (row), (c), C)
 #else
-#define GROUP 1
 #define LANES 8
 typedef float8 vector;
 #define LOAD(row, c) load_channels((row), (c), C)
@@ -64,7 +62,6 @@ kernel void batchnorm_moments(global float *moments, const global float *x, int 
     const size_t begin = pixels * part / parts, end = pixels * (part + 1) / parts;
     vector mean[GROUP], squares[GROUP];
     float count = 0.0f;
-#pragma unroll
     for (int v = 0; v < GROUP; ++v)
         mean[v] = squares[v] = (vector)0.0f;
     for (size_t first = begin; first < end; first += STRETCH) {
@@ -72,25 +69,20 @@ kernel void batchnorm_moments(global float *moments, const global float *x, int 
         const float more = last - first, total = count + more;
         const float inverse = quotient(1.0f, more), part_of_all = quotient(more, total);
         vector sum[GROUP], deviations[GROUP];
-#pragma unroll
         for (int v = 0; v < GROUP; ++v)
             sum[v] = deviations[v] = (vector)0.0f;
         for (size_t i = first; i < last; ++i)
-#pragma unroll
             for (int v = 0; v < GROUP; ++v)
                 if (IS_THERE(v))
                     sum[v] += LOAD(x + i * C, at + v * LANES);
-#pragma unroll
         for (int v = 0; v < GROUP; ++v)
             sum[v] *= inverse;
         for (size_t i = first; i < last; ++i)
-#pragma unroll
             for (int v = 0; v < GROUP; ++v)
                 if (IS_THERE(v)) {
                     const vector deviation = LOAD(x + i * C, at + v * LANES) - sum[v];
                     deviations[v] = fma(deviation, deviation, deviations[v]);
                 }
-#pragma unroll
         for (int v = 0; v < GROUP; ++v) {
             const vector delta = sum[v] - mean[v];
             mean[v] += delta * part_of_all;
@@ -98,7 +90,6 @@ kernel void batchnorm_moments(global float *moments, const global float *x, int 
         }
         count = total;
     }
-#pragma unroll
     for (int v = 0; v < GROUP; ++v)
         if (IS_THERE(v) && begin < end) {
             STORE(mean[v], moments + part * (2 * C), at + v * LANES);
@@ -149,7 +140,6 @@ kernel void batchnorm_sums(global float *sums, const global float *dy, const glo
     const int at = item % GROUPS * (GROUP * LANES), part = item / GROUPS;
     const size_t begin = pixels * part / parts, end = pixels * (part + 1) / parts;
     vector mean[GROUP], inverse[GROUP], sum[GROUP], product[GROUP];
-#pragma unroll
     for (int v = 0; v < GROUP; ++v) {
         mean[v] = inverse[v] = sum[v] = product[v] = (vector)0.0f;
         if (IS_THERE(v)) {
@@ -158,7 +148,6 @@ kernel void batchnorm_sums(global float *sums, const global float *dy, const glo
         }
     }
     for (size_t i = begin; i < end; ++i)
-#pragma unroll
         for (int v = 0; v < GROUP; ++v)
             if (IS_THERE(v)) {
                 const int c = at + v * LANES;
@@ -168,7 +157,6 @@ kernel void batchnorm_sums(global float *sums, const global float *dy, const glo
                 sum[v] += g;
                 product[v] = fma(g, (LOAD(x + i * C, c) - mean[v]) * inverse[v], product[v]);
             }
-#pragma unroll
     for (int v = 0; v < GROUP; ++v)
         if (IS_THERE(v)) {
             STORE(sum[v], sums + part * (2 * C), at + v * LANES);

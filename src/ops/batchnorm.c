@@ -9,11 +9,13 @@
 /* From MERGE on: those of cl/batchnorm_channels.cl. */
 enum { MOMENTS, APPLY, SUMS, INPUT, SCALE, MERGE, RECALL, REDUCE };
 
-enum { PARTS_ON_CPU = 16, PARTS_ON_GPU = 256, CHANNELS_ON_CPU = 64, CHANNELS_ON_GPU = 8 };
+enum { PARTS_ON_CPU = 16, PARTS_ON_GPU = 256, LANES_ON_CPU = 16, LANES_ON_GPU = 8 };
 
 typedef struct batchnorm_op {
     cnn_op op;
     int parts;      /* stretches of the batch's pixels */
+    int group;      /* vectors of channels that a work-item sums */
+    size_t groups;  /* of a pixel */
     bool adds;      /* the second layer is a sum */
     bool rectifies; /* the last one is ReLU or ReLU6 */
 } batchnorm_op;
@@ -23,6 +25,21 @@ static int function_of(const cnn_op *op)
 {
     cnn_layer_kind last = cnn_op_last_layer(op)->kind;
     return last == CNN_LAYER_RELU ? 1 : last == CNN_LAYER_RELU6 ? 2 : 0;
+}
+
+/* On a CPU a work-item reads all of a pixel, from end to end, where there are enough of them: of a
+ * part of each pixel memory gives half as much. On a GPU work-items side by side share cache lines.
+ */
+static void choose_group(batchnorm_op *norm)
+{
+    enum { MOST = 32 }; /* vectors: sums that stay in a core's first cache */
+    bool on_cpu = norm->op.device->kernel_class == CNN_KERNEL_CPU;
+    size_t channels = (size_t)norm->op.layers[0]->in.c, parts = (size_t)norm->parts;
+    size_t vectors = cnn_divide_up(channels, on_cpu ? LANES_ON_CPU : LANES_ON_GPU);
+    size_t groups = cnn_divide_up((size_t)norm->op.device->info.compute_units, parts);
+    groups = cnn_larger(groups, cnn_divide_up(vectors, MOST));
+    norm->group = on_cpu ? (int)cnn_divide_up(vectors, groups) : 1;
+    norm->groups = cnn_divide_up(vectors, (size_t)norm->group);
 }
 
 static cnn_status init(cnn_op *op)
@@ -37,13 +54,14 @@ static cnn_status init(cnn_op *op)
     cnn_status status = CNN_OK;
     norm->adds = op->layer_count > 1 && op->layers[1]->kind == CNN_LAYER_ADD;
     norm->rectifies = function_of(op) != 0;
-    snprintf(options, sizeof options, "-DC=%d -DAFFINE=%d -DADD=%d -DFUNCTION=%d", layer->in.c,
-             layer->options.norm.affine, norm->adds, function_of(op));
+    norm->parts = cnn_op_parts(op->device, PARTS_ON_CPU, PARTS_ON_GPU);
+    choose_group(norm);
+    snprintf(options, sizeof options, "-DC=%d -DGROUP=%d -DAFFINE=%d -DADD=%d -DFUNCTION=%d",
+             layer->in.c, norm->group, layer->options.norm.affine, norm->adds, function_of(op));
     for (int i = 0; i < MERGE; i++)
         CNN_TRY(cnn_op_add_kernel(op, "batchnorm.cl", options, names[i]));
     for (int i = MERGE; i <= REDUCE; i++)
         CNN_TRY(cnn_op_add_kernel(op, "batchnorm_channels.cl", "", names[i]));
-    norm->parts = cnn_op_parts(op->device, PARTS_ON_CPU, PARTS_ON_GPU);
     op->keeps_input = !op->frozen;
     op->keeps_output = norm->rectifies;
     op->in_place = op->layer_count > 1;
@@ -56,10 +74,7 @@ out:
 
 static size_t part_items(const batchnorm_op *norm)
 {
-    bool on_cpu = norm->op.device->kernel_class == CNN_KERNEL_CPU;
-    size_t channels = (size_t)norm->op.layers[0]->in.c;
-    return (size_t)norm->parts *
-           cnn_divide_up(channels, on_cpu ? CHANNELS_ON_CPU : CHANNELS_ON_GPU);
+    return (size_t)norm->parts * norm->groups;
 }
 
 static size_t pixel_items(const cnn_op *op, const cnn_pass *pass)
