@@ -1,6 +1,7 @@
 """scripts/bench.py and its likes with stand-ins for both sides: turns, ratios, the page that it writes."""
 import json
 import os
+import re
 import shutil
 import sys
 import unittest
@@ -123,6 +124,9 @@ class FineTuning(ScriptCase):
         for split in ("train", "val"):
             os.makedirs(self.path("photos", split))
         self.stand_in("build/src/cli/cnn-cl", """
+import time
+if "--optimizer sgd" in " ".join(sys.argv):
+    time.sleep(0.2 * int(sys.argv[sys.argv.index("--epochs") + 1]))
 if sys.argv[1] == "train":
     print("epoch:[6] loss:[0.1] train_accr:[0.9] val_accr:[0.911].")
     print("epoch:[7] loss:[0.1] train_accr:[0.9] val_accr:[0.9" + ("50" if "--no-cache" in sys.argv else "41") + "].")
@@ -135,10 +139,14 @@ else:
     print("/weights.pth")""")
         result = self.bench(self.path("photos"), "--build", self.path("build"), "--python", python, "--rounds", "1")
         self.assertEqual(result.returncode, 0, result.stderr)
+        seconds = re.search(r"\| cnn-cl, the tutorial's loop, 25 times one epoch \| (\d+\.\d) \| ", result.stdout)
+        self.assertTrue(seconds, result.stdout)
+        self.assertTrue(2.0 < float(seconds[1]) < 50.0, seconds[1])  # of 0.2 s
         for pattern in (r"\| cnn-cl, pictures decoded before \| .* \| 0\.941 \| 1\.0x \| 1\.0x \|",
                         r"\| cnn-cl, decoding them \| .* \| 0\.950 \| ", r"\| PyTorch, features once \| .* \| 0\.930 \| ",
                         r"\| PyTorch's tutorial, 25 times one epoch \| 1000\.0 \| 1750\.0 \| 900 \| - \| "):
             self.assertRegex(result.stdout, pattern)
+
 
 class Ranks(ScriptCase):
     """bench_ranks.py with stand-ins: what is started, and what is judged."""
