@@ -47,7 +47,7 @@ static bool on_checkpoint(void *user)
 
 cnn_status run_go(run *this)
 {
-    cnn_train_callbacks callbacks = {on_epoch, on_progress, on_checkpoint, this};
+    cnn_train_callbacks callbacks = {.on_epoch = on_epoch, .on_progress = on_progress, .on_checkpoint = on_checkpoint, .user = this};
     return cnn_trainer_run(this->trainer, &callbacks);
 }
 

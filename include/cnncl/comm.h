@@ -31,9 +31,10 @@ CNN_API cnn_status cnn_comm_create(cnn_comm **comm);
 /** Ranks of this process, each to be used by a thread of its own: comms (size), to be ended each. Errors:
  * MEMORY. */
 CNN_API cnn_status cnn_crew_create(cnn_comm **comms, int size);
-/** A failed process other than rank 0 hands its message to rank 0, which says it and ends all processes: this one
- * waits for that. It returns where there is nothing to wait for (CNN_OK), or where rank 0 does not take it within the
- * limit: RANK, with this rank's message, to be said here. */
+/** A failed rank other than 0 hands its message to rank 0, which says it and ends all processes: this one waits for
+ * that; a rank of one process, until rank 0 is back from its work. It returns where there is nothing to wait for
+ * (CNN_OK), or where rank 0 does not take it within the limit, and of one process no other rank says so: RANK, with
+ * the rank's message that failed, to be said here. */
 CNN_API cnn_status cnn_comm_hand_over(cnn_comm *comm, const char *message);
 /** Ends the work of this rank. code 0: waits for the others, and frees it. Else the whole job ends, with
  * this exit code; a rank other than 0 hands its message over first. Where there are several processes it

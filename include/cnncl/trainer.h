@@ -195,6 +195,10 @@ typedef struct cnn_train_callbacks {
     bool (*on_progress)(const cnn_progress *progress, void *user); /**< after steps are complete */
     bool (*on_checkpoint)(void *user); /**< when the options say so: call cnn_trainer_save() */
     void *user;                        /**< handed to each */
+    /** Of several devices of a process the first hangs in its driver, so that cnn_trainer_run() does not return, and
+     * has not for as long as a rank is waited for: cnn_error_message() says which. Called from another thread, once;
+     * it may end the process. NULL: a warning of the log. */
+    void (*on_stuck)(cnn_status status, void *user);
 } cnn_train_callbacks;
 
 /** A run of training. */

@@ -207,11 +207,18 @@ static int stop_for_failure(const train_run *run, cnn_status status)
     return code;
 }
 
+/* In another thread: that of the first device hangs, and would hold the folder for ever. */
+static void on_stuck(cnn_status status, void *user)
+{
+    _exit(stop_for_failure(user, status));
+}
+
 static int run_trainer(train_run *run)
 {
     cnn_train_callbacks callbacks = {.on_epoch = on_epoch,
                                      .on_progress = on_progress,
                                      .on_checkpoint = on_checkpoint,
+                                     .on_stuck = on_stuck,
                                      .user = run};
     cli_interrupt_catch(
         "cnn-cl: interrupted again and ended at once; the checkpoint that was saved last "

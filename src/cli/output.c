@@ -216,7 +216,7 @@ void cli_output_hush(void)
 
 void cli_output_speak(void)
 {
-    is_hushed = false;
+    is_hushed = thread_is_hushed = false;
 }
 
 void cli_output_hush_thread(void)

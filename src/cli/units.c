@@ -24,6 +24,10 @@ typedef struct member {
 static int do_work(member *me)
 {
     int code = me->work(me->comm, me->device, me->user);
+    if (code != 0 && cnn_comm_hand_over(me->comm, cli_output_last_failure()) != CNN_OK) {
+        cli_output_speak(); /* rank 0 hangs in its driver, and nothing ends a thread */
+        _exit(cli_fail(code, "%s", cnn_error_message()));
+    }
     cnn_comm_end(me->comm, code, cli_output_last_failure());
     return code;
 }

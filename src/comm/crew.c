@@ -24,6 +24,7 @@ typedef struct crew {
     pthread_cond_t changed;
     int size, members; /* those that are not ended */
     cnn_status failed; /* of one of them */
+    bool heard;        /* by rank 0, or somebody speaks for it */
     char message[CNN_COMM_MESSAGE];
     box *boxes; /* (from, to) */
     int *waits_for; /* (size): each rank, or -1 */
@@ -37,17 +38,24 @@ static int find_late(const crew *all, int peer)
     return peer;
 }
 
-static cnn_status wait_in_time(const cnn_comm *comm, const box *at, box_state state, int peer)
+/* So many seconds from now. */
+static struct timespec find_end(double seconds)
 {
-    crew *all = comm->state;
     struct timespec end;
     clock_gettime(CLOCK_MONOTONIC, &end);
-    end.tv_sec += (time_t)comm->limit;
-    end.tv_nsec += (long)((comm->limit - (double)(time_t)comm->limit) * 1e9);
+    end.tv_sec += (time_t)seconds;
+    end.tv_nsec += (long)((seconds - (double)(time_t)seconds) * 1e9);
     if (end.tv_nsec >= 1000000000) {
         end.tv_sec++;
         end.tv_nsec -= 1000000000;
     }
+    return end;
+}
+
+static cnn_status wait_in_time(const cnn_comm *comm, const box *at, box_state state, int peer)
+{
+    crew *all = comm->state;
+    const struct timespec end = find_end(comm->limit);
     while (at->state != state) {
         if (at->state == COPYING) { /* the data stay until that is done, whatever fails */
             pthread_cond_wait(&all->changed, &all->lock);
@@ -171,6 +179,36 @@ static void abort_crew(cnn_comm *comm, cnn_status status, const char *message)
     pthread_mutex_unlock(&all->lock);
 }
 
+void cnn_crew_hear(cnn_comm *comm)
+{
+    crew *all = comm->state;
+    pthread_mutex_lock(&all->lock);
+    all->heard = true;
+    pthread_cond_broadcast(&all->changed);
+    pthread_mutex_unlock(&all->lock);
+}
+
+/* Rank 0 says it when it is back from what it does, unless that is never over. */
+static cnn_status hand_over(cnn_comm *comm, const char *message)
+{
+    static const double more = 3.0; /* seconds: it may have waited as long */
+    crew *all = comm->state;
+    const struct timespec end = find_end(comm->limit + more);
+    char text[CNN_COMM_MESSAGE];
+    int code = 0;
+    if (comm->rank == 0)
+        return CNN_OK;
+    abort_crew(comm, CNN_ERROR_RANK, message);
+    pthread_mutex_lock(&all->lock);
+    while (!all->heard && code != ETIMEDOUT)
+        code = pthread_cond_timedwait(&all->changed, &all->lock, &end);
+    bool is_heard = all->heard;
+    all->heard = true; /* the others need not */
+    snprintf(text, sizeof text, "%s", all->message);
+    pthread_mutex_unlock(&all->lock);
+    return is_heard ? CNN_OK : cnn_fail(CNN_ERROR_RANK, "%s", text);
+}
+
 static void free_crew(crew *all)
 {
     pthread_cond_destroy(&all->changed);
@@ -185,6 +223,8 @@ static void end(cnn_comm *comm, int code, const char *message)
     crew *all = comm->state;
     if (code != 0)
         abort_crew(comm, CNN_ERROR_STOPPED, message);
+    if (comm->rank == 0)
+        cnn_crew_hear(comm);
     pthread_mutex_lock(&all->lock);
     bool last = --all->members == 0;
     pthread_mutex_unlock(&all->lock);
@@ -192,7 +232,7 @@ static void end(cnn_comm *comm, int code, const char *message)
         free_crew(all);
 }
 
-static const cnn_comm_class crew_class = {send, receive, exchange, abort_crew, end, NULL};
+static const cnn_comm_class crew_class = {send, receive, exchange, abort_crew, end, hand_over};
 
 static cnn_status create_crew(crew **result, int size)
 {

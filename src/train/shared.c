@@ -21,6 +21,7 @@ struct cnn_worker {
     cnn_comm *comm;
     cnn_model *model;
     cnn_trainer *trainer;
+    const cnn_trainer *first; /* the first device's */
     cnn_rank_work work;
     pthread_t thread;
     bool started;
@@ -230,11 +231,27 @@ cnn_status cnn_trainer_create_shared(cnn_trainer **trainer, cnn_comm *comm,
     return status;
 }
 
+/* The first device's thread does not return, which nothing ends; this one says why. */
+static void speak(const cnn_worker *worker, cnn_status status)
+{
+    const cnn_train_callbacks *callbacks = worker->first->callbacks;
+    if (callbacks && callbacks->on_stuck) {
+        callbacks->on_stuck(status, callbacks->user);
+        return;
+    }
+    cnn_log_mute(false);
+    cnn_log(CNN_LOG_WARNING, "%s", cnn_error_message());
+}
+
 static void *work(void *user)
 {
     cnn_worker *worker = user;
     cnn_log_mute(true);
-    (void)worker->work(worker->trainer); /* a failure is told to all */
+    cnn_status status = worker->work(worker->trainer); /* a failure is told to all */
+    if (status != CNN_OK && status != CNN_ERROR_STOPPED)
+        status = cnn_comm_hand_over(worker->comm, cnn_error_message());
+    if (status == CNN_ERROR_RANK)
+        speak(worker, status);
     atomic_store(&worker->over, true);
     return NULL;
 }
@@ -244,6 +261,7 @@ cnn_status cnn_trainer_start_workers(cnn_trainer *trainer, cnn_rank_work each)
     for (int i = 0; i < trainer->worker_count; i++) {
         cnn_worker *worker = &trainer->workers[i];
         worker->work = each;
+        worker->first = trainer;
         atomic_store(&worker->over, false);
         int code = pthread_create(&worker->thread, NULL, work, worker);
         worker->started = code == 0;
@@ -260,6 +278,8 @@ void cnn_trainer_join_workers(cnn_trainer *trainer)
     static const double patience = 10.0; /* seconds: all have met for the last time */
     const struct timespec nap = {.tv_nsec = 1000000};
     double start = cnn_seconds();
+    if (trainer->worker_count > 0)
+        cnn_crew_hear(trainer->comm);
     for (int i = 0; i < trainer->worker_count; i++) {
         cnn_worker *worker = &trainer->workers[i];
         while (worker->started && !atomic_load(&worker->over) && cnn_seconds() - start < patience)

@@ -132,7 +132,7 @@ static bool on_checkpoint(void *user)
 
 static cnn_status run(caller *at)
 {
-    cnn_train_callbacks callbacks = {on_epoch, on_progress, on_checkpoint, at};
+    cnn_train_callbacks callbacks = {.on_epoch = on_epoch, .on_progress = on_progress, .on_checkpoint = on_checkpoint, .user = at};
     at->trainer = make_trainer();
     return cnn_trainer_run(at->trainer, &callbacks);
 }

@@ -9,9 +9,11 @@
  * CNN_FAULT_LIMIT=NAME=N,...       work_group, local, memory, allocation: see fault_limits
  * CNN_FAULT_TWIN=1                 every device appears twice
  * CNN_FAULT_DELAY=N                every call of the kinds enqueue to finish takes N microseconds
+ * CNN_FAULT_HANG=N                 the N-th of them in the process's first thread never returns
  * CNN_FAULT_LOG=FILE               at exit one line: calls by kind, blocking readings of four bytes
  *                                  or more, failures made (a changed reading is one), objects alive
  */
+#define _GNU_SOURCE /* gettid() */
 #include "fault.h"
 
 #include <math.h>
@@ -20,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 fault_limits fault_limit;
 bool fault_twin;
@@ -47,7 +50,7 @@ static struct {
     unsigned long number, perturbed;
     cl_int code; /* 0: the kind's usual one */
     bool onwards;
-    long delay;
+    long delay, hang;
 } plan;
 static unsigned long calls[FAULT_KINDS + 1], failures, readings;
 static long alive[FAULT_OBJECTS];
@@ -139,6 +142,8 @@ void fault_init(void)
         complain("CNN_FAULT_WRONG", text);
     text = getenv("CNN_FAULT_DELAY");
     plan.delay = text ? strtol(text, NULL, 10) : 0;
+    text = getenv("CNN_FAULT_HANG");
+    plan.hang = text ? strtol(text, NULL, 10) : 0;
     fault_twin = getenv("CNN_FAULT_TWIN") != NULL;
 }
 
@@ -152,6 +157,9 @@ cl_int fault_next(fault_kind kind)
     cl_int code = CL_SUCCESS;
     if (plan.delay > 0 && kind >= FAULT_ENQUEUE)
         nanosleep(&(struct timespec){plan.delay / 1000000, plan.delay % 1000000 * 1000}, NULL);
+    if (plan.hang > 0 && kind >= FAULT_ENQUEUE && gettid() == getpid() && --plan.hang == 0)
+        for (;;)
+            pause();
     pthread_mutex_lock(&lock);
     calls[kind]++;
     calls[FAULT_KINDS]++;
