@@ -137,6 +137,17 @@ cnn_status cnn_comm_gather(cnn_comm *comm, void *all, const void *mine, size_t b
     return status;
 }
 
+bool cnn_comm_is_read(const cnn_comm *comm)
+{
+    return comm && comm->class && comm->class->is_read && comm->class->is_read(comm);
+}
+
+void cnn_comm_free_sent(const cnn_comm *comm, void *data)
+{
+    if (!cnn_comm_is_read(comm))
+        free(data);
+}
+
 void cnn_comm_abort(cnn_comm *comm, cnn_status status, const char *message)
 {
     if (comm && comm->size > 1)

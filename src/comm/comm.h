@@ -5,6 +5,7 @@
 #ifndef COMM_COMM_H
 #define COMM_COMM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <cnncl/comm.h>
@@ -26,7 +27,7 @@ typedef struct cnn_exchange {
     size_t out_bytes, in_bytes;
 } cnn_exchange;
 
-/* A way to talk. Both wait until the memory is the caller's again. */
+/* A way to talk. Both wait until the memory is the caller's again, unless they fail. */
 typedef struct cnn_comm_class {
     cnn_status (*send)(cnn_comm *comm, int to, const void *data, size_t bytes);
     cnn_status (*receive)(cnn_comm *comm, int from, void *data, size_t bytes);
@@ -37,6 +38,8 @@ typedef struct cnn_comm_class {
     void (*end)(cnn_comm *comm, int code, const char *message);
     /* A failed rank's to rank 0; NULL: there is nothing to wait for. */
     cnn_status (*hand_over)(cnn_comm *comm, const char *message);
+    /* After a failure: may what was sent still be read? NULL: never. */
+    bool (*is_read)(const cnn_comm *comm);
 } cnn_comm_class;
 
 struct cnn_comm {
@@ -64,6 +67,11 @@ cnn_status cnn_comm_exchange(cnn_comm *comm, const cnn_exchange *what);
 cnn_status cnn_comm_broadcast(cnn_comm *comm, void *data, size_t bytes);
 /* Everyone's to rank 0: all (size, bytes), not looked at elsewhere. */
 cnn_status cnn_comm_gather(cnn_comm *comm, void *all, const void *mine, size_t bytes);
+/* May what this rank sent, in a call that failed, still be read? Its memory stays then: the job ends. comm may be
+ * NULL. */
+bool cnn_comm_is_read(const cnn_comm *comm);
+/* free(), where that is not so. */
+void cnn_comm_free_sent(const cnn_comm *comm, void *data);
 /* This rank has failed: the job ends. */
 void cnn_comm_abort(cnn_comm *comm, cnn_status status, const char *message);
 

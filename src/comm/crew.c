@@ -232,7 +232,7 @@ static void end(cnn_comm *comm, int code, const char *message)
         free_crew(all);
 }
 
-static const cnn_comm_class crew_class = {send, receive, exchange, abort_crew, end, hand_over};
+static const cnn_comm_class crew_class = {send, receive, exchange, abort_crew, end, hand_over, NULL};
 
 static cnn_status create_crew(crew **result, int size)
 {

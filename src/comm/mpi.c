@@ -29,6 +29,7 @@ typedef struct mpi_state {
     failure sent;  /* must stay while it is on its way */
     MPI_Request request;
     bool has_failed, was_handed_over;
+    bool is_read; /* a message that failed is still on its way */
     int waits_for; /* a rank; -1: this one is busy */
 } mpi_state;
 
@@ -209,31 +210,49 @@ static cnn_status start_receive(MPI_Request *request, int from, void *data, size
                  "MPI_Irecv");
 }
 
-/* After a failure the memory is the caller's again; but a message whose sender stands still in the middle of
- * it is never over, and not waited for: the job ends now. */
-static void cancel_receive(MPI_Request *request)
+/* Is the message over, soon? */
+static bool settle(MPI_Request *request)
 {
     static const double patience = 1.0; /* seconds */
     const struct timespec nap = {.tv_nsec = 1000000};
     double start = cnn_seconds();
-    if (*request == MPI_REQUEST_NULL)
-        return;
-    (void)MPI_Cancel(request);
-    for (int over = 0; !over && cnn_seconds() - start < patience;) {
+    int over = *request == MPI_REQUEST_NULL;
+    while (!over && cnn_seconds() - start < patience) {
         (void)MPI_Test(request, &over, MPI_STATUS_IGNORE);
         if (!over)
             nanosleep(&nap, NULL);
     }
+    return over;
+}
+
+/* After a failure the memory is the caller's again; but a message whose sender stands still in the middle of
+ * it is never over, and not waited for: the job ends now. */
+static void cancel_receive(MPI_Request *request)
+{
+    if (*request == MPI_REQUEST_NULL)
+        return;
+    (void)MPI_Cancel(request);
+    (void)settle(request);
+}
+
+/* What another rank takes is not called back. */
+static void leave_send(const cnn_comm *comm, MPI_Request *request)
+{
+    mpi_state *state = comm->state;
+    if (!settle(request))
+        state->is_read = true;
 }
 
 static cnn_status send(cnn_comm *comm, int to, const void *data, size_t bytes)
 {
     cnn_status status = CNN_OK;
     for (size_t done = 0; status == CNN_OK && done < bytes; done += LARGEST) {
-        MPI_Request request;
+        MPI_Request request = MPI_REQUEST_NULL;
         status = start_send(&request, to, data, done, bytes);
         if (status == CNN_OK)
             status = wait_for(comm, &request, to);
+        if (status != CNN_OK)
+            leave_send(comm, &request);
     }
     return status;
 }
@@ -265,8 +284,10 @@ static cnn_status exchange_part(cnn_comm *comm, const cnn_exchange *what, size_t
     if (done < what->out_bytes)
         status = wait_for(comm, &out, what->to);
 out:
-    if (status != CNN_OK)
+    if (status != CNN_OK) {
         cancel_receive(&in);
+        leave_send(comm, &out);
+    }
     return status;
 }
 
@@ -336,7 +357,13 @@ static void end(cnn_comm *comm, int code, const char *message)
     _exit(code);
 }
 
-static const cnn_comm_class mpi_class = {send, receive, exchange, abort_job, end, hand_over};
+static bool is_read(const cnn_comm *comm)
+{
+    const mpi_state *state = comm->state;
+    return state->is_read;
+}
+
+static const cnn_comm_class mpi_class = {send, receive, exchange, abort_job, end, hand_over, is_read};
 
 static int find_local_rank(void)
 {

@@ -37,7 +37,8 @@ void cnn_ranks_destroy(cnn_ranks *ranks)
         return;
     if (ranks->sum.room > 0)
         cnn_buckets_leave(&ranks->buckets, &ranks->sum.values[0]);
-    cnn_sum_finish(&ranks->sum);
+    if (ranks->sum.room == 0 || !cnn_comm_is_read(ranks->comm)) /* of a predictor it may be gone */
+        cnn_sum_finish(&ranks->sum);
     free(ranks->deal);
     free(ranks->room);
     free(ranks->times);
@@ -75,7 +76,7 @@ static cnn_status level(cnn_comm *comm, const cnn_buffer *buffer)
     if (comm->rank > 0)
         CNN_TRY(cnn_buffer_write(buffer, 0, values, buffer->bytes));
 out:
-    free(values);
+    cnn_comm_free_sent(comm, values);
     return status;
 }
 
@@ -293,7 +294,7 @@ cnn_status cnn_ranks_gather(cnn_ranks *ranks, cnn_tally *tally, int *who)
     if (tally->training)
         status = deal_anew(ranks);
 out:
-    free(message);
+    cnn_comm_free_sent(ranks->comm, message);
     free(all);
     return status;
 }

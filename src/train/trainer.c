@@ -268,8 +268,8 @@ void cnn_trainer_destroy(cnn_trainer *trainer)
     }
     if (cnn_abandon_in_child(trainer, trainer->device))
         return;
+    cnn_ranks_destroy(trainer->ranks); /* before its comm */
     cnn_trainer_finish_workers(trainer);
-    cnn_ranks_destroy(trainer->ranks);
     cnn_feed_finish(&trainer->train);
     cnn_feed_finish(&trainer->test);
     cnn_feed_finish(&trainer->val);
