@@ -18,27 +18,48 @@
 #define WEIGHT(c) (AFFINE ? parameters[w_offset + (c)] : 1.0f)
 #define BIAS(c) (AFFINE ? parameters[b_offset + (c)] : 0.0f)
 
-/* saved (n, GROUPS, 2): mean and inverse_std; x (n, PLANE, C). Sums of rows are added up, so that a
- * long one loses little. */
+/* The pixels whose sums are added up one after the other. */
+#define STRETCH 64
+
+/* total + part; *lost is what rounding has added too much, taken from the next part (W. Kahan, "Further
+ * remarks on reducing truncation errors", Comm. ACM 8, 1965). A total that is not finite stays so. */
+static float add_part(float total, float part, float *lost)
+{
+    const float rest = part - *lost, sum = total + rest, error = (sum - total) - rest;
+    *lost = error - error == 0.0f ? error : 0.0f;
+    return sum;
+}
+
+/* saved (n, GROUPS, 2): mean and inverse_std; x (n, PLANE, C). Sums of rows are added up in stretches,
+ * and what those lose is made up for, so that a long one loses little. */
 kernel void groupnorm_moments(global float *saved, const global float *x, float epsilon, int n)
 {
     FOR_EACH (i, (size_t)n * GROUPS) {
         const global float *group = x + i / GROUPS * ((size_t)PLANE * C) + i % GROUPS * CHANNELS;
-        float sum = 0.0f, squares = 0.0f;
-        for (int pixel = 0; pixel < PLANE; ++pixel) {
-            float row = 0.0f;
-            for (int c = 0; c < CHANNELS; ++c)
-                row = plus_in_order(row, group[(size_t)pixel * C + c]);
-            sum = plus_in_order(sum, row);
+        float sum = 0.0f, squares = 0.0f, lost = 0.0f;
+        for (int first = 0; first < PLANE; first += STRETCH) {
+            float part = 0.0f;
+            for (int pixel = first; pixel < min(PLANE, first + STRETCH); ++pixel) {
+                float row = 0.0f;
+                for (int c = 0; c < CHANNELS; ++c)
+                    row = plus_in_order(row, group[(size_t)pixel * C + c]);
+                part = plus_in_order(part, row);
+            }
+            sum = add_part(sum, part, &lost);
         }
         const float mean = quotient(sum, COUNT);
-        for (int pixel = 0; pixel < PLANE; ++pixel) {
-            float row = 0.0f;
-            for (int c = 0; c < CHANNELS; ++c) {
-                const float deviation = group[(size_t)pixel * C + c] - mean;
-                row = fma(deviation, deviation, row);
+        lost = 0.0f;
+        for (int first = 0; first < PLANE; first += STRETCH) {
+            float part = 0.0f;
+            for (int pixel = first; pixel < min(PLANE, first + STRETCH); ++pixel) {
+                float row = 0.0f;
+                for (int c = 0; c < CHANNELS; ++c) {
+                    const float deviation = group[(size_t)pixel * C + c] - mean;
+                    row = fma(deviation, deviation, row);
+                }
+                part = plus_in_order(part, row);
             }
-            squares = plus_in_order(squares, row);
+            squares = add_part(squares, part, &lost);
         }
         saved[2 * i] = mean;
         saved[2 * i + 1] = quotient(1.0f, square_root(quotient(squares, COUNT) + epsilon));
@@ -66,11 +87,16 @@ kernel void groupnorm_sums(global float *channel_sums, const global float *dy,
         const size_t sample = i / C;
         const int c = i % C;
         const global float *of = saved + (sample * GROUPS + c / CHANNELS) * 2;
-        float sum = 0.0f, product = 0.0f;
-        for (int pixel = 0; pixel < PLANE; ++pixel) {
-            const size_t at = (sample * PLANE + pixel) * C + c;
-            sum = plus_in_order(sum, dy[at]);
-            product = fma(dy[at], (x[at] - of[0]) * of[1], product);
+        float sum = 0.0f, product = 0.0f, lost_sum = 0.0f, lost_product = 0.0f;
+        for (int first = 0; first < PLANE; first += STRETCH) {
+            float part = 0.0f, product_part = 0.0f;
+            for (int pixel = first; pixel < min(PLANE, first + STRETCH); ++pixel) {
+                const size_t at = (sample * PLANE + pixel) * C + c;
+                part = plus_in_order(part, dy[at]);
+                product_part = fma(dy[at], (x[at] - of[0]) * of[1], product_part);
+            }
+            sum = add_part(sum, part, &lost_sum);
+            product = add_part(product, product_part, &lost_product);
         }
         channel_sums[sample * (2 * C) + c] = sum;
         channel_sums[sample * (2 * C) + C + c] = product;

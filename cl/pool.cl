@@ -134,21 +134,51 @@ static float divisor(int oy, int ox, int ih, int iw)
     return (float)places(oy * SH - PT, KH, ih, PB) * (float)places(ox * SW - PL, KW, iw, PR);
 }
 
+/* The pixels of a window that are added up one after the other. */
+#define STRETCH 64
+
+/* total + part; *lost is what rounding has added too much, taken from the next part (W. Kahan, "Further
+ * remarks on reducing truncation errors", Comm. ACM 8, 1965). A total that is not finite stays so. */
+static float16 add_part(float16 total, float16 part, float16 *lost)
+{
+    const float16 rest = part - *lost, sum = total + rest, error = (sum - total) - rest;
+    *lost = error - error == (float16)0.0f ? error : (float16)0.0f;
+    return sum;
+}
+
+/* The sums of channels c to c + 15 over rows top to bottom - 1 and columns left to right - 1 of the
+ * plane whose first pixel is `first`; x has `count` values. The mean of a plane of a million pixels is
+ * as good as that of a few. */
+static float16 window_sum(const global float *x, size_t count, size_t first, int top, int bottom,
+                          int left, int right, int iw, int c, int channels)
+{
+    float16 total = (float16)0.0f, part = total, lost = total;
+    int added = 0;
+    for (int iy = top; iy < bottom; ++iy)
+        for (int ix = left; ix < right; ++ix) {
+            part += load_any(x, (first + (size_t)iy * iw + ix) * channels, count, c, channels);
+            if (++added == STRETCH) {
+                total = add_part(total, part, &lost);
+                part = (float16)0.0f;
+                added = 0;
+            }
+        }
+    return add_part(total, part, &lost);
+}
+
 /* y (n, oh, ow, channels) from x (n, ih, iw, channels). */
 kernel void avgpool_forward(global float *restrict y, const global float *restrict x, SIZES, int n)
 {
+    const size_t count = (size_t)n * ih * iw * channels;
     FOR_EACH_PIXEL (sample, oy, ox, n, oh, ow) {
-        const global float *plane = x + (size_t)sample * ih * iw * channels;
-        global float *sum = y + (((size_t)sample * oh + oy) * ow + ox) * channels;
+        const size_t window = (((size_t)sample * oh + oy) * ow + ox) * channels;
+        const size_t first = (size_t)sample * ih * iw;
+        const int top = max(0, oy * SH - PT), bottom = min(ih, oy * SH - PT + KH);
+        const int left = max(0, ox * SW - PL), right = min(iw, ox * SW - PL + KW);
         const float share = quotient(1.0f, divisor(oy, ox, ih, iw));
-        for (int c = 0; c < channels; ++c)
-            sum[c] = 0.0f;
-        for (int iy = max(0, oy * SH - PT); iy < min(ih, oy * SH - PT + KH); ++iy)
-            for (int ix = max(0, ox * SW - PL); ix < min(iw, ox * SW - PL + KW); ++ix)
-                for (int c = 0; c < channels; ++c)
-                    sum[c] += plane[(iy * iw + ix) * channels + c];
-        for (int c = 0; c < channels; ++c)
-            sum[c] *= share;
+        for (int c = 0; c < channels; c += 16)
+            store_wide(window_sum(x, count, first, top, bottom, left, right, iw, c, channels) *
+                           share, y + window, c, channels);
     }
 }
 
@@ -190,20 +220,16 @@ static int stretch_end(int at, int count, int size)
 /* y (n, oh, ow, channels) from x (n, ih, iw, channels). */
 kernel void adaptive_forward(global float *restrict y, const global float *restrict x, SIZES, int n)
 {
+    const size_t count = (size_t)n * ih * iw * channels;
     FOR_EACH_PIXEL (sample, oy, ox, n, oh, ow) {
         const int top = stretch_begin(oy, oh, ih), bottom = stretch_end(oy, oh, ih);
         const int left = stretch_begin(ox, ow, iw), right = stretch_end(ox, ow, iw);
-        const global float *plane = x + (size_t)sample * ih * iw * channels;
-        global float *sum = y + (((size_t)sample * oh + oy) * ow + ox) * channels;
+        const size_t window = (((size_t)sample * oh + oy) * ow + ox) * channels;
+        const size_t first = (size_t)sample * ih * iw;
         const float share = quotient(1.0f, (float)((bottom - top) * (right - left)));
-        for (int c = 0; c < channels; ++c)
-            sum[c] = 0.0f;
-        for (int iy = top; iy < bottom; ++iy)
-            for (int ix = left; ix < right; ++ix)
-                for (int c = 0; c < channels; ++c)
-                    sum[c] += plane[(iy * iw + ix) * channels + c];
-        for (int c = 0; c < channels; ++c)
-            sum[c] *= share;
+        for (int c = 0; c < channels; c += 16)
+            store_wide(window_sum(x, count, first, top, bottom, left, right, iw, c, channels) *
+                           share, y + window, c, channels);
     }
 }
 
