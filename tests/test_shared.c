@@ -72,10 +72,8 @@ START_TEST(any_number_of_devices_gives_the_same)
 }
 END_TEST
 
-/* One slice is the whole batch, on the first device; the others help to evaluate. */
-/* A slice each: the gradients of the later layers are summed while backward is at the earlier ones. */
-/* With a slice a rank; with four, of which the last is added to two sums; with three, which are no node of the
- * tree. */
+/* The gradients of the later layers are summed while backward is at the earlier ones: with a slice a rank; with
+ * four, of which the last is added to two sums; with three, which are no node of the tree, it is not so. */
 START_TEST(a_sum_that_begins_early_is_the_same)
 {
     static const struct {

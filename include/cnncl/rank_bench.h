@@ -18,10 +18,12 @@ typedef struct cnn_rank_bench cnn_rank_bench;
 
 /** Trains on random images and labels of the model's shape, on the ranks that cnn_trainer_create_shared()
  * would have; the model itself is not changed. steps: training steps to measure; 0: as many as take about a second.
- * All ranks call it; *bench is rank 0's, to be destroyed, and NULL elsewhere. Errors: ARGUMENT, those of
+ * All ranks call it; *bench is rank 0's, to be destroyed, and NULL elsewhere. Of callbacks, which may be NULL,
+ * on_stuck alone is called. Errors: ARGUMENT (options that want other steps: val_split, freeze), those of
  * cnn_trainer_create_shared() and cnn_trainer_run(). */
 CNN_API cnn_status cnn_rank_bench_run(cnn_rank_bench **bench, cnn_comm *comm, cnn_device *const *devices,
-                                      int device_count, cnn_model *model, const cnn_train_options *options, int steps);
+                                      int device_count, cnn_model *model, const cnn_train_options *options, int steps,
+                                      const cnn_train_callbacks *callbacks);
 /** Frees it. NULL is no error. */
 CNN_API void cnn_rank_bench_destroy(cnn_rank_bench *bench);
 

@@ -4,7 +4,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/file.h"
 #include "base/plain.h"
 #include "base/status.h"
 #include "base/text.h"
@@ -72,4 +74,21 @@ bool cnn_json_get_uint64(uint64_t *value, const json_t *json)
         return false;
     *value = read;
     return true;
+}
+
+cnn_status cnn_json_write_events(const char *path, json_t *events)
+{
+    const size_t flags = JSON_COMPACT | JSON_REAL_PRECISION(15); /* nanoseconds of some hours */
+    json_t *root = events ? json_pack("{s:s, s:o}", "displayTimeUnit", "ms", "traceEvents", events) : NULL;
+    char *text = root ? cnn_json_dump(root, flags) : NULL;
+    cnn_status status = CNN_OK;
+    if (text) {
+        const cnn_piece pieces[] = {{text, strlen(text)}, {"\n", 1}};
+        status = cnn_file_write_atomic(path, pieces, sizeof pieces / sizeof pieces[0]);
+    } else {
+        status = cnn_fail(CNN_ERROR_MEMORY, "out of memory for a trace");
+    }
+    json_decref(root);
+    free(text);
+    return status;
 }

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/json.h"
 #include "base/status.h"
 #include "bench/bench.h"
@@ -86,20 +85,5 @@ static json_t *make_events(const cnn_bench *bench)
 cnn_status cnn_bench_write_trace(const cnn_bench *bench, const char *path)
 {
     CNN_NEED(bench, path);
-    /* Nanoseconds of some hours. */
-    const size_t flags = JSON_COMPACT | JSON_REAL_PRECISION(15);
-    json_t *root =
-        json_pack("{s:s, s:o}", "displayTimeUnit", "ms", "traceEvents", make_events(bench));
-    char *text = root ? cnn_json_dump(root, flags) : NULL;
-    cnn_status status = CNN_OK;
-    if (!text) {
-        status = cnn_fail(CNN_ERROR_MEMORY, "out of memory for a trace");
-        goto out;
-    }
-    const cnn_piece pieces[] = {{text, strlen(text)}, {"\n", 1}};
-    status = cnn_file_write_atomic(path, pieces, sizeof pieces / sizeof pieces[0]);
-out:
-    json_decref(root);
-    free(text);
-    return status;
+    return cnn_json_write_events(path, make_events(bench));
 }

@@ -1,4 +1,6 @@
 /* bench: the steps of the plan, measured; over ranks the training steps and what they communicate. */
+#include <unistd.h>
+
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "cli/ranks.h"
@@ -22,6 +24,13 @@ static int write_trace(cnn_status status, const cli_options *options)
     return code;
 }
 
+/* In another thread: that of the first device hangs. */
+static void on_stuck(cnn_status status, void *user)
+{
+    (void)user;
+    _exit(cli_check(status));
+}
+
 /* The first rank prints and writes. */
 static int bench_ranks(const cli_session *session, const cli_options *options)
 {
@@ -31,7 +40,8 @@ static int bench_ranks(const cli_session *session, const cli_options *options)
     int code = 0;
     train.seed = options->seed;
     CLI_TRY(cli_check(cnn_rank_bench_run(&bench, cli_ranks_comm(), session->devices, session->device_count,
-                                         session->model, &train, options->steps)));
+                                         session->model, &train, options->steps,
+                                         &(cnn_train_callbacks){.on_stuck = on_stuck})));
     if (cli_ranks_follow())
         return 0;
     CLI_TRY(cli_check((options->json ? cnn_rank_bench_to_json : cnn_rank_bench_to_text)(&text, bench)));

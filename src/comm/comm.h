@@ -55,7 +55,7 @@ cnn_status cnn_comm_allocate(cnn_comm **comm, const cnn_comm_class *class, int r
 void cnn_comm_free(cnn_comm *comm);
 
 /* Rank 0 of this process's is back: it says itself what has failed. */
-void cnn_crew_hear(cnn_comm *comm);
+void cnn_crew_hear(cnn_comm *comm, bool heard);
 
 /* MPI's, where it is built in; mpi.c or mpi_absent.c. */
 cnn_status cnn_mpi_create(cnn_comm **comm, int launched);

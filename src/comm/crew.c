@@ -179,11 +179,11 @@ static void abort_crew(cnn_comm *comm, cnn_status status, const char *message)
     pthread_mutex_unlock(&all->lock);
 }
 
-void cnn_crew_hear(cnn_comm *comm)
+void cnn_crew_hear(cnn_comm *comm, bool heard)
 {
     crew *all = comm->state;
     pthread_mutex_lock(&all->lock);
-    all->heard = true;
+    all->heard = heard;
     pthread_cond_broadcast(&all->changed);
     pthread_mutex_unlock(&all->lock);
 }
@@ -224,7 +224,7 @@ static void end(cnn_comm *comm, int code, const char *message)
     if (code != 0)
         abort_crew(comm, CNN_ERROR_STOPPED, message);
     if (comm->rank == 0)
-        cnn_crew_hear(comm);
+        cnn_crew_hear(comm, true);
     pthread_mutex_lock(&all->lock);
     bool last = --all->members == 0;
     pthread_mutex_unlock(&all->lock);

@@ -211,7 +211,7 @@ static cnn_status start_receive(MPI_Request *request, int from, void *data, size
 }
 
 /* Is the message over, soon? */
-static bool settle(MPI_Request *request)
+static bool settle(const cnn_comm *comm, MPI_Request *request)
 {
     static const double patience = 1.0; /* seconds */
     const struct timespec nap = {.tv_nsec = 1000000};
@@ -219,6 +219,7 @@ static bool settle(MPI_Request *request)
     int over = *request == MPI_REQUEST_NULL;
     while (!over && cnn_seconds() - start < patience) {
         (void)MPI_Test(request, &over, MPI_STATUS_IGNORE);
+        answer_questions(comm); /* this rank does not hang */
         if (!over)
             nanosleep(&nap, NULL);
     }
@@ -227,19 +228,19 @@ static bool settle(MPI_Request *request)
 
 /* After a failure the memory is the caller's again; but a message whose sender stands still in the middle of
  * it is never over, and not waited for: the job ends now. */
-static void cancel_receive(MPI_Request *request)
+static void cancel_receive(const cnn_comm *comm, MPI_Request *request)
 {
     if (*request == MPI_REQUEST_NULL)
         return;
     (void)MPI_Cancel(request);
-    (void)settle(request);
+    (void)settle(comm, request);
 }
 
 /* What another rank takes is not called back. */
 static void leave_send(const cnn_comm *comm, MPI_Request *request)
 {
     mpi_state *state = comm->state;
-    if (!settle(request))
+    if (!settle(comm, request))
         state->is_read = true;
 }
 
@@ -265,7 +266,7 @@ static cnn_status receive(cnn_comm *comm, int from, void *data, size_t bytes)
         CNN_TRY(start_receive(&request, from, data, done, bytes));
         status = wait_for(comm, &request, from);
         if (status != CNN_OK)
-            cancel_receive(&request);
+            cancel_receive(comm, &request);
     }
 out:
     return status;
@@ -285,7 +286,7 @@ static cnn_status exchange_part(cnn_comm *comm, const cnn_exchange *what, size_t
         status = wait_for(comm, &out, what->to);
 out:
     if (status != CNN_OK) {
-        cancel_receive(&in);
+        cancel_receive(comm, &in);
         leave_send(comm, &out);
     }
     return status;

@@ -54,7 +54,7 @@ typedef struct cnn_chain {
     const cnn_layer *layers[CNN_OP_MAX_LAYERS]; /* of a network that outlives the op */
     bool wants_gradient; /* of the input: something that is trained stands before it */
     bool frozen;         /* parameters and statistics of a layer are not trained */
-    bool evaluates;      /* it never runs backward: nothing is built for that */
+    bool evaluates;      /* it never runs backward: programs of that alone are not built */
 } cnn_chain;
 
 typedef struct cnn_op cnn_op;

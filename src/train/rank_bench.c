@@ -16,6 +16,7 @@
 /* What a rank knows of the bench. */
 typedef struct measuring {
     cnn_trainer *trainer;
+    const cnn_train_callbacks *callbacks; /* rank 0's */
     cnn_timeline timeline;
     int wanted;     /* steps, which rank 0 says; 0: what takes about a second */
     int steps;      /* that are measured */
@@ -34,7 +35,8 @@ static cnn_status train(const measuring *at, size_t steps)
     size_t most = batches_of(at->trainer);
     cnn_status status = CNN_OK;
     for (size_t done = 0; status == CNN_OK && done < steps; done += most)
-        status = cnn_trainer_train_batches(at->trainer, cnn_smaller(most, steps - done));
+        status = cnn_trainer_train_batches(at->trainer, cnn_smaller(most, steps - done),
+                                           at->callbacks);
     return status;
 }
 
@@ -60,7 +62,7 @@ static int choose_steps(double seconds)
     return seconds > 0.0 ? (int)fmax(FEWEST, fmin(MOST, 1.0 / seconds)) : MOST;
 }
 
-/* Drivers compile at the first launches, and slices are dealt out by what the steps behind those took. */
+/* Drivers compile at the first launches. */
 static cnn_status warm_up(measuring *at)
 {
     enum { FIRST = 4, TIMED = 2 };
@@ -216,9 +218,10 @@ out:
     return status;
 }
 
-static cnn_status lead(cnn_rank_bench *bench, cnn_trainer *trainer, int steps)
+static cnn_status lead(cnn_rank_bench *bench, cnn_trainer *trainer, int steps,
+                       const cnn_train_callbacks *callbacks)
 {
-    measuring at = {.trainer = trainer, .wanted = steps};
+    measuring at = {.trainer = trainer, .callbacks = callbacks, .wanted = steps};
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_trainer_start_workers(trainer, follow));
     CNN_TRY(time_steps(&at));
@@ -269,11 +272,15 @@ static cnn_status check(const cnn_train_options *options, int steps)
 {
     if (steps < 0)
         return cnn_fail(CNN_ERROR_ARGUMENT, "--steps: expected 0 or more, found %d", steps);
+    if (options->val_split > 0.0 || options->freeze[0])
+        return cnn_fail(CNN_ERROR_ARGUMENT, "%s: expected none, a bench trains all layers on all of its images",
+                        options->freeze[0] ? "--freeze" : "--val-split");
     return cnn_train_options_check(options);
 }
 
 cnn_status cnn_rank_bench_run(cnn_rank_bench **bench, cnn_comm *comm, cnn_device *const *devices, int device_count,
-                              cnn_model *model, const cnn_train_options *options, int steps)
+                              cnn_model *model, const cnn_train_options *options, int steps,
+                              const cnn_train_callbacks *callbacks)
 {
     CNN_NEED(bench, devices, model, options);
     cnn_rank_bench *result = NULL;
@@ -289,7 +296,7 @@ cnn_status cnn_rank_bench_run(cnn_rank_bench **bench, cnn_comm *comm, cnn_device
         goto out;
     }
     CNN_TRY(cnn_allocate(&result, 1, sizeof *result, "a bench"));
-    status = lead(result, trainer, steps);
+    status = lead(result, trainer, steps, callbacks);
 out:
     cnn_trainer_destroy(trainer);
     cnn_dataset_destroy(dataset);

@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/json.h"
 #include "base/status.h"
 #include "base/text.h"
@@ -126,16 +125,5 @@ static json_t *make_events(const cnn_rank_bench *bench)
 cnn_status cnn_rank_bench_write_trace(const cnn_rank_bench *bench, const char *path)
 {
     CNN_NEED(bench, path);
-    json_t *root = json_pack("{s:s, s:o}", "displayTimeUnit", "ms", "traceEvents", make_events(bench));
-    char *text = root ? cnn_json_dump(root, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
-    cnn_status status = CNN_OK;
-    if (text) {
-        const cnn_piece pieces[] = {{text, strlen(text)}, {"\n", 1}};
-        status = cnn_file_write_atomic(path, pieces, sizeof pieces / sizeof pieces[0]);
-    } else {
-        status = cnn_fail(CNN_ERROR_MEMORY, "out of memory for a trace");
-    }
-    json_decref(root);
-    free(text);
-    return status;
+    return cnn_json_write_events(path, make_events(bench));
 }

@@ -164,6 +164,8 @@ cnn_status cnn_ranks_sum(cnn_ranks *ranks, cnn_slices *slices, const cnn_cut *cu
         cnn_span range = buckets->ranges[i];
         double begun = cnn_timeline_now(ranks->timeline);
         CNN_TRY(cnn_buckets_settle(&ranks->buckets, i));
+        if (last)
+            cnn_timeline_is_idle(ranks->timeline);
         cnn_timeline_add(ranks->timeline, CNN_TIMELINE_DEVICE, begun, 0);
         double start = cnn_seconds();
         CNN_TRY(cnn_sum_run(&total, last ? orders : NULL, &ranks->sum, ranks->comm, cut,

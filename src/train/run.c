@@ -388,11 +388,11 @@ cnn_status cnn_trainer_run(cnn_trainer *trainer, const cnn_train_callbacks *call
     return end(trainer, status);
 }
 
-cnn_status cnn_trainer_train_batches(cnn_trainer *trainer, size_t batches)
+cnn_status cnn_trainer_train_batches(cnn_trainer *trainer, size_t batches, const cnn_train_callbacks *callbacks)
 {
     cnn_loop *loop = &trainer->loop;
     size_t images = batches * (size_t)trainer->train.batch;
-    begin(trainer, NULL);
+    begin(trainer, callbacks);
     loop->epoch = 0;
     loop->sums = (cnn_loop_sums){0};
     cnn_trainer_shuffle(trainer, loop->epoch);

@@ -258,6 +258,8 @@ static void *work(void *user)
 
 cnn_status cnn_trainer_start_workers(cnn_trainer *trainer, cnn_rank_work each)
 {
+    if (trainer->worker_count > 0)
+        cnn_crew_hear(trainer->comm, false); /* it was, if another run went before */
     for (int i = 0; i < trainer->worker_count; i++) {
         cnn_worker *worker = &trainer->workers[i];
         worker->work = each;
@@ -279,7 +281,7 @@ void cnn_trainer_join_workers(cnn_trainer *trainer)
     const struct timespec nap = {.tv_nsec = 1000000};
     double start = cnn_seconds();
     if (trainer->worker_count > 0)
-        cnn_crew_hear(trainer->comm);
+        cnn_crew_hear(trainer->comm, true);
     for (int i = 0; i < trainer->worker_count; i++) {
         cnn_worker *worker = &trainer->workers[i];
         while (worker->started && !atomic_load(&worker->over) && cnn_seconds() - start < patience)

@@ -46,6 +46,13 @@ void cnn_timeline_watch(cnn_timeline *timeline, cl_event command)
         note_end(command, CL_COMPLETE, timeline); /* what is hidden counts as exposed */
 }
 
+void cnn_timeline_is_idle(cnn_timeline *timeline)
+{
+    double at_work = INFINITY;
+    if (timeline)
+        (void)atomic_compare_exchange_strong(&timeline->idle, &at_work, cnn_seconds());
+}
+
 /* Of what ends now. */
 static double find_exposed(const cnn_timeline *timeline, cnn_timeline_kind kind, double begun, double ended)
 {

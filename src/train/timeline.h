@@ -39,6 +39,8 @@ typedef struct cnn_timeline {
 double cnn_timeline_now(const cnn_timeline *timeline);
 /* The device is idle when this command is over, and now where it is NULL. Nothing where the timeline is NULL. */
 void cnn_timeline_watch(cnn_timeline *timeline, cl_event command);
+/* What is watched was waited for: a driver may wake who waits before it calls back. */
+void cnn_timeline_is_idle(cnn_timeline *timeline);
 /* Something that ends now; begun: of cnn_timeline_now(). Nothing where the timeline is NULL. */
 void cnn_timeline_add(cnn_timeline *timeline, cnn_timeline_kind kind, double begun, size_t bytes);
 /* Waits for what is watched: the device is to be idle. */

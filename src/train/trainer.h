@@ -93,9 +93,9 @@ cnn_status cnn_trainer_whiten(cnn_trainer *trainer);
 /* Computes the rows that the feeds are to have, if they are not there. tick may stop it. Errors:
  * STOPPED, OPENCL, MEMORY. */
 cnn_status cnn_trainer_keep(cnn_trainer *trainer, cnn_tick tick);
-/* Trains on the first so many batches of an epoch, on every rank: a pass without what stands around it. Errors:
- * those of cnn_loop_run(). */
-cnn_status cnn_trainer_train_batches(cnn_trainer *trainer, size_t batches);
+/* Trains on the first so many batches of an epoch, on every rank: a pass without what stands around it. callbacks
+ * may be NULL. Errors: those of cnn_loop_run(). */
+cnn_status cnn_trainer_train_batches(cnn_trainer *trainer, size_t batches, const cnn_train_callbacks *callbacks);
 /* The order of an epoch, into trainer->order. */
 void cnn_trainer_shuffle(cnn_trainer *trainer, int epoch);
 /* Adds an epoch that is over to the history. Errors: MEMORY. */

@@ -1,8 +1,8 @@
 """The driver of the first of two devices of a process hangs: another thread says so, and ends the program.
 
 hangs.py COMMAND LAYER
-    In a training the line names the rank and the command that goes on, which it does; so do evaluations and
-    predictions end.
+    In a training the line names the rank and the command that goes on, which it does; so do an evaluation and a
+    bench end.
 """
 import os
 import shlex
@@ -16,7 +16,8 @@ os.environ.setdefault("CNN_TEST_COMMAND", "cnn-cl")
 from support import environment, make_data  # noqa: E402
 
 COMMAND, LAYER = sys.argv[1], os.path.abspath(sys.argv[2])
-TRAIN = "train --cdims 4,6 --hdims 16 --ydim 4 --epochs 2 --batch 64 --checkpoint-steps 1 --slices 2".split()
+NETWORK = "--cdims 4,6 --hdims 16 --ydim 4".split()
+TRAIN = ["train", *NETWORK, *"--epochs 2 --batch 64 --checkpoint-steps 1 --slices 2".split()]
 LATE = r"^cnn-cl: rank 0 on \S+ \(.+\) did not answer within 1 s: it hangs, or needs a larger --rank-timeout"
 
 
@@ -54,6 +55,14 @@ class Hangs(unittest.TestCase):
         evaluate = ["eval", "--model", self.model("whole"), "--data", self.data, "--batch", "8", *both]
         self.assertEqual(self.run_command(*evaluate).returncode, 0)
         hangs = self.run_command(*evaluate, CNN_FAULT_HANG="40")
+        self.assertEqual((hangs.returncode, hangs.stdout), (1, ""), hangs.stderr)
+        self.assertEqual(len(hangs.stderr.splitlines()), 1, hangs.stderr)
+        self.assertRegex(hangs.stderr, LATE)
+
+    def test_a_bench(self):
+        bench = ["bench", *NETWORK, "--batch", "64", "--steps", "30", "--device", "0,0", "--rank-timeout", "1"]
+        self.assertEqual(self.run_command(*bench).returncode, 0)
+        hangs = self.run_command(*bench, CNN_FAULT_HANG="400")
         self.assertEqual((hangs.returncode, hangs.stdout), (1, ""), hangs.stderr)
         self.assertEqual(len(hangs.stderr.splitlines()), 1, hangs.stderr)
         self.assertRegex(hangs.stderr, LATE)

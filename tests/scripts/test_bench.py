@@ -139,7 +139,7 @@ else:
     print("/weights.pth")""")
         result = self.bench(self.path("photos"), "--build", self.path("build"), "--python", python, "--rounds", "1")
         self.assertEqual(result.returncode, 0, result.stderr)
-        seconds = re.search(r"\| cnn-cl, the tutorial's loop, 25 times one epoch \| (\d+\.\d) \| ", result.stdout)
+        seconds = re.search(r"\| cnn-cl, the tutorial's loop, pictures decoded before, 25 times one epoch \| (\d+\.\d) \| ", result.stdout)
         self.assertTrue(seconds, result.stdout)
         self.assertTrue(2.0 < float(seconds[1]) < 50.0, seconds[1])  # of 0.2 s
         for pattern in (r"\| cnn-cl, pictures decoded before \| .* \| 0\.941 \| 1\.0x \| 1\.0x \|",
