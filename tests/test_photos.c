@@ -441,6 +441,27 @@ START_TEST(the_border_cuts_a_stroke_that_the_others_do_not_touch)
 }
 END_TEST
 
+/* _i: at which height the next digit, of which the border at the right leaves an angle, begins
+ * beside a seven. */
+START_TEST(the_next_digit_is_left_out)
+{
+    enum { BEGIN = 290, END = 330 };
+    static const direction bar = {1.0, 0.0}, leg = {-0.35, 0.94}, up = {0.78, -0.62},
+                           down = {0.78, 0.62};
+    float whole[INPUT], seen[INPUT];
+    int found;
+    for (int i = 0; i < PIXELS; i++)
+        at.values[i] = 240.0f;
+    draw_line(SIDE * 110 + 150, bar, 0.0, 110.0, 18.0);
+    draw_line(SIDE * 110 + 260, leg, -9.0, 160.0, 18.0);
+    convert_part(whole, &found, 0, 20, BEGIN - 8, SIDE - 40);
+    draw_line(SIDE * (120 + 30 * _i) + BEGIN, up, -5.0, 80.0, 12.0);
+    draw_line(SIDE * (120 + 30 * _i) + BEGIN, down, -5.0, 80.0, 12.0);
+    convert_part(seen, &found, 0, 20, END, SIDE - 40);
+    ck_assert_double_gt(likeness(whole, seen), 0.95);
+}
+END_TEST
+
 /* Two digits side by side, the left one larger: that one is read, and both are counted. */
 START_TEST(several_digits_are_counted)
 {
@@ -474,6 +495,7 @@ int main(void)
     tcase_add_loop_test(tests, the_digit_is_found, 0, CONDITIONS);
     tcase_add_loop_test(tests, a_digit_may_touch_every_side, 0, DIGITS);
     tcase_add_loop_test(tests, the_border_cuts_a_stroke_that_the_others_do_not_touch, 0, 6);
+    tcase_add_loop_test(tests, the_next_digit_is_left_out, 0, 3);
     tcase_add_test(tests, several_digits_are_counted);
     return run_suite(suite);
 }

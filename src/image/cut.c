@@ -77,6 +77,17 @@ static bool touches_side(const cnn_piece *piece)
     return piece->sides[0] || piece->sides[1] || piece->sides[2] || piece->sides[3];
 }
 
+/* Does a piece that the border cuts stand apart from another on the way there, as the next digit
+ * does? A stroke of the same digit begins beside it. */
+static bool stands_behind(const cnn_piece *piece, const cnn_piece *other)
+{
+    const cnn_box *a = &piece->box, *b = &other->box;
+    return (piece->sides[0] && a->left + a->width <= b->left) ||
+           (piece->sides[1] && a->top + a->height <= b->top) ||
+           (piece->sides[2] && a->left >= b->left + b->width) ||
+           (piece->sides[3] && a->top >= b->top + b->height);
+}
+
 /* Does another piece belong to the digit's largest, as a stroke that does not touch the others? */
 static bool belongs(const cnn_pieces *pieces, int other, int number, bool without_lines)
 {
@@ -87,7 +98,8 @@ static bool belongs(const cnn_pieces *pieces, int other, int number, bool withou
         return false;
     double slope, slimness = cnn_piece_slimness(&slope, piece);
     bool underline = slimness < 0.08 && piece->box.width > digit->box.width;
-    bool beyond = touches_side(piece) && !cnn_piece_is_cut(piece) && !touches_side(digit);
+    bool beyond = touches_side(piece) && !touches_side(digit) &&
+                  (!cnn_piece_is_cut(piece) || stands_behind(piece, digit));
     if (cnn_piece_length(piece) > 1.2 * length || underline || beyond ||
         cnn_piece_squareness(pieces, other) > CNN_SQUARE)
         return false;
@@ -109,8 +121,9 @@ static void prefer_cut(int *number, const cnn_pieces *pieces, const cnn_place *a
     for (int i = 1; i <= pieces->count; i++) {
         const cnn_piece *piece = &pieces->all[i];
         double width = cnn_piece_width(piece) / cnn_piece_width(stroke);
-        if (!cnn_piece_is_cut(piece) || cnn_piece_length(piece) < length || width < 0.6 ||
-            width > 1.7 || cnn_box_gap(&piece->box, &stroke->box) > length / 5 ||
+        if (!cnn_piece_is_cut(piece) || stands_behind(piece, stroke) ||
+            cnn_piece_length(piece) < length || width < 0.6 || width > 1.7 ||
+            cnn_box_gap(&piece->box, &stroke->box) > length / 5 ||
             !belongs(pieces, *number, i, at->without_lines))
             continue;
         double rate = cnn_rate_piece(pieces, i, at->map, at->level, least);
