@@ -235,6 +235,18 @@ out:
     return status;
 }
 
+cnn_status cnn_comm_send_copy(cnn_comm *comm, int to, const void *data, size_t bytes)
+{
+    void *copy = NULL;
+    cnn_status status = cnn_allocate(&copy, bytes, 1, "what another rank gets");
+    if (status != CNN_OK)
+        return status;
+    memcpy(copy, data, bytes);
+    status = cnn_comm_send(comm, to, copy, bytes);
+    cnn_comm_free_sent(comm, copy);
+    return status;
+}
+
 cnn_status cnn_comm_bring(void **data, size_t *bytes, cnn_comm *comm, int from)
 {
     CNN_NEED(data, bytes, comm);
@@ -245,7 +257,7 @@ cnn_status cnn_comm_bring(void **data, size_t *bytes, cnn_comm *comm, int from)
                         comm->size - 1, from);
     if (comm->rank == from) {
         CNN_TRY(cnn_comm_send(comm, 0, bytes, sizeof *bytes));
-        return *bytes > 0 ? cnn_comm_send(comm, 0, *data, *bytes) : CNN_OK;
+        return *bytes > 0 ? cnn_comm_send_copy(comm, 0, *data, *bytes) : CNN_OK;
     }
     *data = NULL;
     CNN_TRY(cnn_comm_receive(comm, from, bytes, sizeof *bytes));

@@ -61,6 +61,8 @@ void cnn_crew_hear(cnn_comm *comm, bool heard);
 cnn_status cnn_mpi_create(cnn_comm **comm, int launched);
 
 cnn_status cnn_comm_send(cnn_comm *comm, int to, const void *data, size_t bytes);
+/* A copy goes, which stays where the call fails and another rank may still read it: data is the caller's. */
+cnn_status cnn_comm_send_copy(cnn_comm *comm, int to, const void *data, size_t bytes);
 cnn_status cnn_comm_receive(cnn_comm *comm, int from, void *data, size_t bytes);
 cnn_status cnn_comm_exchange(cnn_comm *comm, const cnn_exchange *what);
 /* Rank 0's to all. */

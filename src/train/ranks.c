@@ -246,7 +246,7 @@ cnn_status cnn_ranks_collect(cnn_ranks *ranks, void *things, size_t count, size_
         end = cnn_smaller(end * step, count);
         char *at = (char *)things + begin * bytes;
         if (comm->rank == r && end > begin)
-            status = cnn_comm_send(comm, 0, at, (end - begin) * bytes);
+            status = cnn_comm_send_copy(comm, 0, at, (end - begin) * bytes);
         else if (comm->rank == 0 && end > begin)
             status = cnn_comm_receive(comm, r, at, (end - begin) * bytes);
     }
