@@ -165,7 +165,8 @@ START_TEST(kept_is_what_is_computed_each_time)
     check_epochs(epochs[0], epochs[1]);
     check_frozen(models[0], runs[_i].freeze);
     ck_assert(json_equal(fingerprints[0], fingerprints[1])); /* a resume may go from one to the other */
-    if (runs[_i].freeze[0] == 's' && runs[_i].views <= EPOCHS)
+    /* Views are computed of few images together: less work, but not fewer launches, of so few epochs. */
+    if (runs[_i].freeze[0] == 's' && runs[_i].views == 0)
         ck_assert_uint_lt(launches[1], launches[0]);
     json_decref(fingerprints[0]);
     json_decref(fingerprints[1]);

@@ -114,6 +114,7 @@ class CheckIncludes(ScriptCase):
             ("ocl", "opencl"): {"opencl.h"},
             ("tensor", "clblast"): {"gemm.c"},
             ("picture", "cairo"): None,
+            ("picture", "png"): {"png.c"},
             ("image", "png"): {"png.c"},
             ("image", "jpeglib"): {"jpeg.c"},
             ("image", "jerror"): {"jpeg.c"},
