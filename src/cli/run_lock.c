@@ -27,12 +27,19 @@ static bool set_lock(int file, short type)
     return code == 0;
 }
 
+/* Who holds the lock, as its file says; who has only just taken it has not written that yet, and is
+ * known to the system alone. */
 static void read_owner(char owner[OWNER_SIZE], int file)
 {
+    struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     ssize_t count = pread(file, owner, OWNER_SIZE - 1, 0);
     owner[count > 0 ? count : 0] = '\0';
     owner[strcspn(owner, "\n")] = '\0';
-    if (!*owner)
+    if (*owner)
+        return;
+    if (fcntl(file, F_GETLK, &all) == 0 && all.l_type != F_UNLCK && all.l_pid > 0)
+        snprintf(owner, OWNER_SIZE, "process %ld", (long)all.l_pid);
+    else
         snprintf(owner, OWNER_SIZE, "another process");
 }
 

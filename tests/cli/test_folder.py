@@ -1,4 +1,5 @@
 """The folder of a run: one training at a time in it, and links in the places of its files."""
+import fcntl
 import os
 import re
 import signal
@@ -75,8 +76,14 @@ class Lock(Folder):
         self.assertEqual(second.returncode, 1)
         with second.stderr:
             self.assertRegex(second.stderr.read(),
-                             rf"new: (a training is running there \(process {first.pid}|another)")
+                             rf"new: a training is running there \((process {first.pid}\b|another process\))")
         self.end(first)
+
+    def test_that_does_not_name_its_owner_yet(self):
+        os.mkdir(self.folder + "/early")
+        with open(self.folder + "/early/.cnn-cl.lock", "w", encoding="utf-8") as file:
+            fcntl.lockf(file, fcntl.LOCK_EX)
+            self.assert_locked("early", f"process {os.getpid()}")
 
     def test_of_a_user_who_is_gone(self):
         if os.geteuid() != 0:
