@@ -80,21 +80,39 @@ out:
     return status;
 }
 
+/* Which layers its run froze, per layer; NULL: none. To be freed with free(). */
+static cnn_status match_frozen(bool **frozen, const cnn_checkpoint *checkpoint)
+{
+    const cnn_network *network = checkpoint->network;
+    const char *patterns = checkpoint->options.freeze;
+    if (patterns[0] == '\0')
+        return CNN_OK;
+    cnn_status status =
+        cnn_allocate(frozen, (size_t)network->layer_count, sizeof(bool), "the frozen layers");
+    if (status == CNN_OK)
+        status =
+            cnn_network_match(*frozen, network, patterns, cnn_archive_path(checkpoint->archive));
+    return status;
+}
+
 /* Does the archive hold the tensors of the network that it names? */
 static cnn_status check_tensors(const cnn_checkpoint *checkpoint)
 {
     cnn_model *model = NULL, *best = NULL, *average = NULL;
+    bool *frozen = NULL;
     cnn_state state = {0};
     cnn_status status = CNN_OK;
+    CNN_TRY(match_frozen(&frozen, checkpoint));
     CNN_TRY(cnn_checkpoint_model(&model, checkpoint));
     CNN_TRY(cnn_model_create_network(&best, checkpoint->network, 0));
     if (checkpoint->options.ema > 0.0)
         CNN_TRY(cnn_model_create_network(&average, checkpoint->network, 0));
-    CNN_TRY(cnn_state_init(&state, cnn_optimizer_choose(&checkpoint->options), model,
+    CNN_TRY(cnn_state_init(&state, cnn_optimizer_choose(&checkpoint->options), frozen, model,
                            checkpoint->best_epoch >= 0 ? best : NULL, average));
     CNN_TRY(cnn_state_read(&state, checkpoint->archive));
 out:
     cnn_state_finish(&state);
+    free(frozen);
     cnn_model_destroy(model);
     cnn_model_destroy(best);
     cnn_model_destroy(average);

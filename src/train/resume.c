@@ -50,9 +50,9 @@ static cnn_status take_values(cnn_trainer *trainer, const cnn_checkpoint *checkp
     cnn_judgement *best = &trainer->best;
     cnn_state state = {0};
     cnn_status status = CNN_OK;
-    CNN_TRY(cnn_state_init(&state, optimizer->class, trainer->raw ? trainer->raw : trainer->model,
-                           checkpoint->best_epoch >= 0 ? best->model : NULL,
-                           trainer->raw ? trainer->model : NULL));
+    CNN_TRY(cnn_state_init(
+        &state, optimizer->class, trainer->frozen, trainer->raw ? trainer->raw : trainer->model,
+        checkpoint->best_epoch >= 0 ? best->model : NULL, trainer->raw ? trainer->model : NULL));
     CNN_TRY(cnn_state_read(&state, checkpoint->archive));
     CNN_TRY(cnn_plan_upload(trainer->plan, trainer->model));
     if (trainer->raw)

@@ -154,7 +154,8 @@ cnn_status cnn_trainer_save(cnn_trainer *trainer, const char *path, const char *
         CNN_TRY(cnn_dataset_hash(trainer->data_hash, trainer->dataset));
     CNN_TRY(cnn_trainer_update_model(trainer));
     CNN_TRY(read_raw(trainer));
-    CNN_TRY(cnn_state_init(&state, optimizer->class, trainer->raw ? trainer->raw : trainer->model,
+    CNN_TRY(cnn_state_init(&state, optimizer->class, trainer->frozen,
+                           trainer->raw ? trainer->raw : trainer->model,
                            trainer->best.epoch >= 0 ? trainer->best.model : NULL,
                            trainer->raw ? trainer->model : NULL));
     for (int i = 0; i < optimizer->class->state_count; i++)

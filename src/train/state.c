@@ -17,11 +17,16 @@ static void add(cnn_state *state, const char *prefix, const cnn_tensor_info *ten
     added->values = values;
 }
 
-static void add_optimizer(cnn_state *state, const char *prefix, const cnn_model *model, float *values)
+static void add_optimizer(cnn_state *state, const char *prefix, const bool *frozen,
+                          const cnn_model *model, float *values)
 {
     for (size_t i = 0; i < model->slot_count; i++) {
         const cnn_tensor_info *tensor = &model->slots[i].info;
-        if (tensor->trainable)
+        if (!tensor->trainable)
+            continue;
+        if (frozen && frozen[model->slots[i].layer])
+            state->zeros++;
+        else
             add(state, prefix, tensor, values + ((float *)tensor->values - model->parameters));
     }
 }
@@ -33,7 +38,8 @@ static void add_model(cnn_state *state, const char *prefix, const cnn_model *mod
 }
 
 cnn_status cnn_state_init(cnn_state *state, const cnn_optimizer_class *optimizer,
-                          const cnn_model *model, const cnn_model *best, const cnn_model *average)
+                          const bool *frozen, const cnn_model *model, const cnn_model *best,
+                          const cnn_model *average)
 {
     enum { PARTS = 3 + CNN_OPTIMIZER_STATES }; /* the models, the optimizer's state */
     size_t most = PARTS * model->slot_count, values = model->network->parameter_count;
@@ -45,7 +51,7 @@ cnn_status cnn_state_init(cnn_state *state, const cnn_optimizer_class *optimizer
     CNN_TRY(cnn_allocate(&state->names, most, sizeof *state->names, "a checkpoint"));
     add_model(state, "", model);
     for (int i = 0; i < optimizer->state_count; i++)
-        add_optimizer(state, optimizer->states[i].prefix, model, state->states[i]);
+        add_optimizer(state, optimizer->states[i].prefix, frozen, model, state->states[i]);
     if (best)
         add_model(state, "best.", best);
     if (average)
@@ -65,9 +71,10 @@ void cnn_state_finish(cnn_state *state)
 
 cnn_status cnn_state_read(cnn_state *state, const cnn_archive *archive)
 {
-    if (cnn_archive_count(archive) != state->count)
+    size_t found = cnn_archive_count(archive);
+    if (found != state->count && found != state->count + state->zeros)
         return cnn_fail(CNN_ERROR_DATA, "%s: expected %zu tensors, found %zu",
-                        cnn_archive_path(archive), state->count, cnn_archive_count(archive));
+                        cnn_archive_path(archive), state->count, found);
     for (size_t i = 0; i < state->count; i++) {
         cnn_status status = cnn_archive_check(&state->tensors[i], archive);
         if (status != CNN_OK)

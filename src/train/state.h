@@ -23,17 +23,20 @@ typedef struct cnn_state {
     cnn_tensor_info *tensors;
     char (*names)[CNN_STATE_NAME_SIZE];
     size_t count;
+    size_t zeros; /* tensors of the optimizer's state of frozen layers: not among these, as they
+                     stay zero; checkpoints of earlier versions have them */
 } cnn_state;
 
-/* Those of the model, the optimizer's state (memory of this, zero), and the best model's and the
- * averaged one's unless they are NULL. The models must outlive it. Errors: MEMORY. */
+/* Those of the model, the optimizer's state (memory of this, zero) of layers that are not frozen
+ * (per layer; NULL: none is), and the best model's and the averaged one's unless they are NULL. The
+ * models must outlive it. Errors: MEMORY. */
 cnn_status cnn_state_init(cnn_state *state, const cnn_optimizer_class *optimizer,
-                          const cnn_model *model, const cnn_model *best,
+                          const bool *frozen, const cnn_model *model, const cnn_model *best,
                           const cnn_model *average);
 void cnn_state_finish(cnn_state *state);
 
-/* Copies the values of an archive, whose tensors must be these and no others; all are checked
- * before the first is copied. Errors: DATA. */
+/* Copies the values of an archive, whose tensors must be these and no others but the zeros; all are
+ * checked before the first is copied. Errors: DATA. */
 cnn_status cnn_state_read(cnn_state *state, const cnn_archive *archive);
 
 #endif

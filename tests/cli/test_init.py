@@ -4,6 +4,7 @@ import os
 import struct
 import unittest
 
+from checkpoints import add_zeros
 from support import NETWORK, CommandTest, make_data, read_safetensors
 
 QUICK = ["--epochs", "1", "--batch", "64"]
@@ -105,6 +106,28 @@ class Init(CommandTest):
                 ("lr-scale", "conv*=0", "--lr-scale: expected PATTERN=F, F a finite number above 0, found '0'")):
             self.assert_refused(["train", "-q", "--data", self.three, "--out", "no", *NETWORK, "--" + option, value],
                                 2, pattern)
+
+    def test_the_optimizer_knows_nothing_of_frozen_layers(self):
+        """Their moments stay zero: they are not in a checkpoint, and are read where an earlier version wrote them."""
+        freeze = ["--init", self.first, "--freeze", "conv*,net.linear_09"]
+        self.start("long", *freeze, "--epochs", "2")
+        for optimizer, states in (("adam", ["adam.m.", "adam.v."]), ("sgd", [])):
+            self.start("short", *freeze, "--optimizer", optimizer)
+            path = self.folder + "/short/cnn.ckpt.safetensors"
+            header, _ = read_safetensors(path)
+            found = sorted(name for name in header if name.startswith(("adam.", "sgd.")))
+            self.assertEqual(found, sorted(f"{state}net.linear_11.{part}" for state in states
+                                           for part in ("bias", "weight")))
+            if not states:
+                continue
+            frozen = {state + name: header[name]["shape"] for state in states for name in header
+                      if name.startswith("net.") and "linear_11" not in name}
+            add_zeros(path, frozen)
+            self.run_command("train", "--resume", "--out", "short", "--epochs", "2")
+            self.assertEqual(self.read("short/cnn.safetensors"), self.read("long/cnn.safetensors"))
+            add_zeros(path, {"another": [2]})
+            self.assert_refused(["train", "--resume-from", path, "--out", "new", "--epochs", "3"], 1,
+                                r"cnn\.ckpt\.safetensors: expected \d+ tensors, found \d+")
 
     def test_what_it_refuses(self):
         other = self.folder + "/other"
