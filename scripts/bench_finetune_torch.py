@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""PyTorch's side of scripts/bench_finetune.py: bench_finetune_torch.py features|tutorial DATA [options].
+"""PyTorch's side of scripts/bench_finetune.py: bench_finetune_torch.py features|all|tutorial DATA [options].
 
 features: EfficientNet-Lite0's features of each picture once, then its classifier by Adam.
+all: all layers by SGD as in the recipe finetune_all, batch norms as they are.
 tutorial: one epoch of PyTorch's transfer learning tutorial, all layers by SGD in batches of four.
 Prints a line of JSON.
 """
@@ -19,13 +20,17 @@ from torchvision import datasets, transforms
 
 NORMAL = transforms.Normalize([127 / 255] * 3, [128 / 255] * 3)
 WHOLE = transforms.Compose([transforms.Resize(256), transforms.CenterCrop(224), transforms.ToTensor(), NORMAL])
-CHANGED = transforms.Compose([transforms.RandomResizedCrop(224), transforms.RandomHorizontalFlip(),
-                              transforms.ToTensor(), NORMAL])
+
+
+def changed(least):
+    """Random crops of at least that part of a picture, and mirrors."""
+    return transforms.Compose([transforms.RandomResizedCrop(224, (least, 1)), transforms.RandomHorizontalFlip(),
+                               transforms.ToTensor(), NORMAL])
 
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("mode", choices=["features", "tutorial"])
+    parser.add_argument("mode", choices=["features", "all", "tutorial"])
     parser.add_argument("data")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--epochs", type=int, default=8)
@@ -39,10 +44,13 @@ def make_network(classes):
     return network.to(memory_format=torch.channels_last)
 
 
-def pass_over(network, loader, optimizer=None):
-    """An epoch: the share of right answers."""
-    loss, hits, count = nn.CrossEntropyLoss(), 0, 0
+def pass_over(network, loader, optimizer=None, schedule=None, smoothing=0.0):
+    """An epoch: the share of right answers. With a schedule batch norms stay as they are."""
+    loss, hits, count = nn.CrossEntropyLoss(label_smoothing=smoothing), 0, 0
     network.train(optimizer is not None)
+    for module in network.modules() if schedule else ():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
     with torch.set_grad_enabled(optimizer is not None):
         for x, labels in loader:
             logits = network(x.to(memory_format=torch.channels_last) if x.dim() == 4 else x)
@@ -50,6 +58,8 @@ def pass_over(network, loader, optimizer=None):
                 optimizer.zero_grad()
                 loss(logits, labels).backward()
                 optimizer.step()
+                if schedule:
+                    schedule.step()
             hits += (logits.argmax(1) == labels).sum().item()
             count += len(labels)
     return hits / count
@@ -79,9 +89,29 @@ def run_features(network, options):
     return accuracy
 
 
+def run_all(network, options):
+    head = set(network._fc.parameters())
+    body = [p for name, p in network.named_parameters() if "_bn" not in name and p not in head]
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad = "_bn" not in name
+    optimizer = torch.optim.SGD([{"params": body, "lr": 1e-3}, {"params": list(head)}], 1e-2, 0.9)
+    train = torch.utils.data.DataLoader(datasets.ImageFolder(os.path.join(options.data, "train"), changed(0.5)), 16,
+                                        shuffle=True, num_workers=options.threads)
+    val = torch.utils.data.DataLoader(datasets.ImageFolder(os.path.join(options.data, "val"), WHOLE), 32,
+                                      num_workers=options.threads)
+    steps = len(train)
+    schedule = torch.optim.lr_scheduler.SequentialLR(
+        optimizer, [torch.optim.lr_scheduler.LinearLR(optimizer, 1 / steps, total_iters=steps),
+                    torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, (options.epochs - 1) * steps)], [steps])
+    for _ in range(options.epochs):
+        pass_over(network, train, optimizer, schedule, 0.1)
+        accuracy = pass_over(network, val)
+    return accuracy
+
+
 def run_tutorial(network, options):
     optimizer = torch.optim.SGD(network.parameters(), 1e-3, 0.9)
-    for split, prepare in ("train", CHANGED), ("val", WHOLE):
+    for split, prepare in ("train", changed(0.08)), ("val", WHOLE):
         loader = torch.utils.data.DataLoader(datasets.ImageFolder(os.path.join(options.data, split), prepare), 4,
                                              shuffle=True, num_workers=4)
         accuracy = pass_over(network, loader, optimizer if split == "train" else None)
@@ -100,7 +130,7 @@ def main():
     torch.manual_seed(0)
     network = make_network(len(datasets.ImageFolder(os.path.join(options.data, "train")).classes))
     start, processor = time.monotonic(), processor_seconds()
-    accuracy = (run_features if options.mode == "features" else run_tutorial)(network, options)
+    accuracy = {"features": run_features, "all": run_all, "tutorial": run_tutorial}[options.mode](network, options)
     print(json.dumps({"seconds": time.monotonic() - start, "processor": processor_seconds() - processor,
                       "val_accuracy": accuracy, "torch": torch.__version__,
                       "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))

@@ -223,7 +223,7 @@ const cli_option_row cli_option_rows[] = {
      set_patterns, FIELD(train.whiten), 0, "the name of a layer"},
     {"recompute", NULL, 0, CLI_TRAIN | CLI_RARE, "compute frozen layers in every step, not once",
      set_true, FIELD(train.recompute), 0, NULL},
-    {"recipe", "RECIPE", 0, CLI_TRAIN, "finetune, folder, mnist99, cifar94, or a file of options",
+    {"recipe", "RECIPE", 0, CLI_TRAIN, "finetune, finetune_all, folder, mnist99, cifar94, or a file",
      set_text, FIELD(recipe), 0, "the name of a recipe or the path of a recipe file"},
     {"epochs", "N", 0, CLI_TRAIN, "passes over the training split (default 10)", set_int,
      FIELD(train.epochs), 0, count_or_none_expected},

@@ -64,9 +64,10 @@ class Init(CommandTest):
             file.truncate(2000)
         self.assertRegex(self.start("cut", "--init", onnx, code=1).stderr, r"\Acnn-cl: .*first\.onnx: .*\n\Z")
 
-    def test_the_recipe_wants_its_file(self):
+    def test_the_recipes_want_their_file(self):
         finetune = ["train", "--data", self.three, "--out", "none", "--recipe", "finetune"]
-        self.assert_refused(finetune, 1, r"\Acnn-cl: lite0\.safetensors: cannot be opened")
+        for recipe in (finetune, finetune[:-1] + ["finetune_all"]):
+            self.assert_refused(recipe, 1, r"\Acnn-cl: lite0\.safetensors: cannot be opened")
         # Of a model, neither its network nor its start is the recipe's; what it freezes is.
         self.assert_refused([*finetune, "--model", self.first], 2, "--freeze: expected a pattern of names")
         self.assertFalse(self.exists("none"))

@@ -149,7 +149,7 @@ WRONG = [
     ("params --exact", "--exact: expected --plan with it, without which it does nothing"),
     ("doctor --exact --net lenet5", "--net and --exact exclude each other"),
     ("doctor --exact --batch 4", "--batch and --exact exclude each other"),
-    ("train --recipe nope", "no recipe is called 'nope' in .*: expected cifar94, finetune, folder, mnist99;"),
+    ("train --recipe nope", "no recipe is called 'nope' in .*: expected cifar94, finetune, finetune_all, folder, mnist99;"),
     ("train --recipe ./nope", r"--recipe: \./nope: cannot be opened"),
     ("train --recipe /dev/null", "--recipe: /dev/null: expected a regular file"),
     ("eval --recipe mnist99", "--recipe is no option of the command eval"),
