@@ -118,6 +118,40 @@ def check_forms(cnn_cl, folder):
     print(f"ok: {count} files of torch.save()")
 
 
+TWINS = """input(8,6,6)
+conv_a = Conv2d(8, 3, padding=1)
+conv_b = Conv2d(8, 3, padding=1)
+AdaptiveAvgPool2d(1)
+Flatten()
+fc = Linear(classes)
+"""
+
+
+def check_order(cnn_cl, folder):
+    """Layers of the same shapes under other names: numbers tell them apart, else the order in which they were
+    saved."""
+    with open(os.path.join(folder, "twins.net"), "w", encoding="utf-8") as file:
+        file.write(TWINS)
+    count = 0
+    for first, second, saved in (("one", "two", 0), ("zeta", "alpha", 0), ("second", "first", 0), ("a.x", "a.b", 0),
+                                 ("c2", "c10", 0), ("c2", "c10", 1), ("layer2.0.c", "layer10.1.c", 1)):
+        values = {first: torch.rand(8, 8, 3, 3), second: torch.rand(8, 8, 3, 3)}
+        state = collections.OrderedDict()
+        for name in (second, first) if saved else (first, second):
+            state[name + ".weight"], state[name + ".bias"] = values[name], torch.rand(8)
+        state["out.weight"], state["out.bias"] = torch.rand(5, 8), torch.rand(5)
+        for new in (True, False):
+            torch.save(state, os.path.join(folder, "twins.pt"), _use_new_zipfile_serialization=new)
+            result = subprocess.run([os.path.abspath(cnn_cl), "import", "twins.pt", "twins.safetensors", "--net",
+                                     "./twins.net"], cwd=folder, text=True, capture_output=True)
+            assert result.returncode == 0 and "warning" not in result.stderr, (first, second, result.stderr)
+            tensors, _ = read_safetensors(os.path.join(folder, "twins.safetensors"))
+            assert np.array_equal(tensors["conv_a.weight"], values[first].numpy()), (first, second, saved)
+            assert np.array_equal(tensors["conv_b.weight"], values[second].numpy()), (first, second, saved)
+            count += 1
+    print(f"ok: {count} files whose layers have the same shapes")
+
+
 def refusals(import_files, paths):
     """The status and the message of each file; little memory must do."""
     def limit():
@@ -393,6 +427,7 @@ if __name__ == "__main__":
     torch.manual_seed(1)
     with tempfile.TemporaryDirectory() as scratch:
         check_forms(sys.argv[1], scratch)
+        check_order(sys.argv[1], scratch)
         check_words(sys.argv[2], scratch)
         check_no_sums(sys.argv[2], scratch)
         check_cuts(sys.argv[2], scratch)

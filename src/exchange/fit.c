@@ -1,4 +1,4 @@
-#include "exchange/fit.h"
+#include "exchange/fit_part.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,9 +7,46 @@
 #include "base/memory.h"
 #include "base/status.h"
 
-enum { NAME_SIZE = 512, SHAPE_TEXT = 96 };
+enum { NAME_SIZE = 512 };
 
 static const char family_prefix[] = "net.", counter[] = "num_batches_tracked";
+
+bool cnn_fit_is_source(const cnn_fit *fit, const cnn_model *model, const cnn_raw_tensor *tensor)
+{
+    for (size_t i = 0; i < model->slot_count; i++)
+        if (fit->sources[i] == tensor)
+            return true;
+    return false;
+}
+
+bool cnn_fit_is_missing(const cnn_fit *fit, const cnn_model *model, size_t index)
+{
+    const char *name = model->slots[index].name;
+    const char *dot = strrchr(name, '.');
+    return !fit->sources[index] && !(dot && strcmp(dot + 1, counter) == 0);
+}
+
+/* The file's tensor of a module, "conv1." and "bias". */
+const cnn_raw_tensor *cnn_fit_member(const cnn_state_dict *dict, const cnn_raw_tensor *weight,
+                                     const char *suffix)
+{
+    char name[NAME_SIZE];
+    const char *dot = strrchr(weight->name, '.');
+    int length = dot ? (int)(dot + 1 - weight->name) : 0;
+    int size = snprintf(name, sizeof name, "%.*s%s", length, weight->name, suffix);
+    return size > 0 && (size_t)size < sizeof name ? cnn_state_dict_find(dict, name) : NULL;
+}
+
+bool cnn_fit_has_shape(const cnn_tensor_info *wanted, const cnn_raw_tensor *found)
+{
+    return wanted->rank == found->rank &&
+           memcmp(wanted->shape, found->shape, sizeof(int) * (size_t)wanted->rank) == 0;
+}
+
+bool cnn_fit_suits(const cnn_tensor_info *wanted, const cnn_raw_tensor *found)
+{
+    return cnn_fit_has_shape(wanted, found) || (wanted->rank == 0 && found->count == 1);
+}
 
 /* The slot's name without the part that a Sequential of the notebook's does not have. */
 static const char *stem_of(const cnn_slot *slot)
@@ -68,162 +105,6 @@ static size_t find_prefix(const char **prefix, size_t *length, const cnn_model *
     return best;
 }
 
-static bool is_source(const cnn_fit *fit, const cnn_model *model, const cnn_raw_tensor *tensor)
-{
-    for (size_t i = 0; i < model->slot_count; i++)
-        if (fit->sources[i] == tensor)
-            return true;
-    return false;
-}
-
-static bool is_missing(const cnn_fit *fit, const cnn_model *model, size_t index)
-{
-    const char *name = model->slots[index].name;
-    const char *dot = strrchr(name, '.');
-    return !fit->sources[index] && !(dot && strcmp(dot + 1, counter) == 0);
-}
-
-/* What of the model lacks, as a list. Returns how many; *first is the first. */
-static size_t list_missing(cnn_text *text, const cnn_slot **first, const cnn_fit *fit,
-                           const cnn_model *model)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < model->slot_count; i++) {
-        const cnn_tensor_info *info = &model->slots[i].info;
-        if (!is_missing(fit, model, i))
-            continue;
-        if (count == 0)
-            *first = &model->slots[i];
-        cnn_list_tensor(text, count++, info->name, info->shape, info->rank);
-    }
-    return count;
-}
-
-/* The file's tensor of a module, "conv1." and "bias". */
-static const cnn_raw_tensor *member(const cnn_state_dict *dict, const cnn_raw_tensor *weight,
-                                    const char *suffix)
-{
-    char name[NAME_SIZE];
-    const char *dot = strrchr(weight->name, '.');
-    int length = dot ? (int)(dot + 1 - weight->name) : 0;
-    int size = snprintf(name, sizeof name, "%.*s%s", length, weight->name, suffix);
-    return size > 0 && (size_t)size < sizeof name ? cnn_state_dict_find(dict, name) : NULL;
-}
-
-/* What of the file no slot gets. */
-static size_t list_extra(cnn_text *text, const cnn_raw_tensor **first, const cnn_fit *fit,
-                         const cnn_model *model, const cnn_state_dict *dict)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < dict->count; i++) {
-        const cnn_raw_tensor *tensor = &dict->tensors[i];
-        if (is_source(fit, model, tensor))
-            continue;
-        if (count == 0)
-            *first = tensor;
-        cnn_list_tensor(text, count++, tensor->name, tensor->shape, tensor->rank);
-    }
-    const cnn_raw_tensor *weight = *first ? member(dict, *first, "weight") : NULL;
-    if (weight && !is_source(fit, model, weight))
-        *first = weight; /* tells more than its bias */
-    return count;
-}
-
-static cnn_status fail_missing(const cnn_fit *fit, const cnn_model *model,
-                               const cnn_state_dict *dict)
-{
-    cnn_text missing_text = {0}, extra_text = {0}, problem = {0};
-    char *missing_list = NULL, *extra_list = NULL, *whole = NULL;
-    const cnn_slot *missing = NULL;
-    const cnn_raw_tensor *extra = NULL;
-    size_t missing_count = list_missing(&missing_text, &missing, fit, model);
-    size_t extra_count = list_extra(&extra_text, &extra, fit, model, dict);
-    cnn_status status = cnn_text_take(&missing_list, &missing_text);
-    cnn_status other = cnn_text_take(&extra_list, &extra_text);
-    if (extra)
-        cnn_text_append(&problem, "the network has no such tensor; it has '%s', which is missing",
-                        missing->name);
-    else
-        cnn_text_append(&problem, "expected it in the file, it is missing");
-    if (missing_count + extra_count > 1 + (extra != NULL)) {
-        cnn_text_append(&problem, " (%zu missing: %s", missing_count, missing_list);
-        if (extra)
-            cnn_text_append(&problem, "; %zu of the file fit nowhere: %s", extra_count, extra_list);
-        cnn_text_append(&problem, ")");
-    }
-    cnn_status last = cnn_text_take(&whole, &problem);
-    status = status != CNN_OK ? status : other != CNN_OK ? other : last;
-    if (status == CNN_OK)
-        status = cnn_archive_fail(dict->path, extra ? extra->name : missing->name, whole);
-    free(missing_list);
-    free(extra_list);
-    free(whole);
-    return status;
-}
-
-static bool has_shape(const cnn_tensor_info *wanted, const cnn_raw_tensor *found)
-{
-    return wanted->rank == found->rank &&
-           memcmp(wanted->shape, found->shape, sizeof(int) * (size_t)wanted->rank) == 0;
-}
-
-bool cnn_fit_suits(const cnn_tensor_info *wanted, const cnn_raw_tensor *found)
-{
-    return has_shape(wanted, found) || (wanted->rank == 0 && found->count == 1);
-}
-
-/* What has another shape, the first in words and the first few as two lists. */
-static cnn_status fail_shapes(const cnn_fit *fit, const cnn_model *model, const char *path)
-{
-    char texts[2][SHAPE_TEXT], *lists[2] = {NULL, NULL}, *whole = NULL;
-    cnn_text expected = {0}, found = {0}, problem = {0};
-    const cnn_raw_tensor *first = NULL;
-    size_t count = 0;
-    for (size_t i = 0; i < model->slot_count; i++) {
-        const cnn_tensor_info *info = &model->slots[i].info;
-        const cnn_raw_tensor *source = fit->sources[i];
-        if (!source || cnn_fit_suits(info, source))
-            continue;
-        if (count == 0) {
-            first = source;
-            cnn_shape_to_text(texts[0], SHAPE_TEXT, info->shape, info->rank);
-            cnn_shape_to_text(texts[1], SHAPE_TEXT, source->shape, source->rank);
-        }
-        cnn_list_tensor(&expected, count, info->name, info->shape, info->rank);
-        cnn_list_tensor(&found, count++, source->name, source->shape, source->rank);
-    }
-    cnn_status statuses[] = {cnn_text_take(&lists[0], &expected), cnn_text_take(&lists[1], &found),
-                             CNN_OK};
-    cnn_text_append(&problem, "shape: expected %s, found %s", texts[0], texts[1]);
-    if (count > 1)
-        cnn_text_append(&problem, " (%zu tensors have other shapes: expected %s; found %s)", count,
-                        lists[0] ? lists[0] : "", lists[1] ? lists[1] : "");
-    statuses[2] = cnn_text_take(&whole, &problem);
-    cnn_status status = statuses[0] ? statuses[0] : statuses[1] ? statuses[1] : statuses[2];
-    if (status == CNN_OK && first)
-        status = cnn_archive_fail(path, first->name, whole);
-    free(lists[0]);
-    free(lists[1]);
-    free(whole);
-    return status;
-}
-
-/* All that the model needs is there, with its shape. */
-static cnn_status check(cnn_fit *fit, const cnn_model *model, const cnn_state_dict *dict)
-{
-    size_t used = 0;
-    for (size_t i = 0; i < model->slot_count; i++) {
-        if (is_missing(fit, model, i))
-            return fail_missing(fit, model, dict);
-        used += fit->sources[i] != NULL;
-    }
-    for (size_t i = 0; i < model->slot_count; i++)
-        if (fit->sources[i] && !cnn_fit_suits(&model->slots[i].info, fit->sources[i]))
-            return fail_shapes(fit, model, dict->path);
-    fit->extra_count = dict->count - used;
-    return CNN_OK;
-}
-
 bool cnn_fit_is_exact(const cnn_model *model, const cnn_state_dict *dict)
 {
     const char *prefix;
@@ -239,6 +120,18 @@ bool cnn_fit_is_exact(const cnn_model *model, const cnn_state_dict *dict)
         used += found != NULL;
     }
     return used == dict->count;
+}
+
+bool cnn_fit_has_most(const cnn_model *model, const cnn_state_dict *dict)
+{
+    const char *prefix;
+    size_t length, count = 0;
+    find_prefix(&prefix, &length, model, dict);
+    for (size_t i = 0; i < model->slot_count; i++) {
+        const cnn_raw_tensor *found = find(dict, prefix, length, &model->slots[i]);
+        count += found && cnn_fit_suits(&model->slots[i].info, found);
+    }
+    return 2 * count > model->slot_count;
 }
 
 const cnn_raw_tensor *cnn_fit_find(const cnn_model *model, size_t slot, const cnn_state_dict *dict)
@@ -262,27 +155,75 @@ static bool layer_fits(const cnn_model *model, size_t first, size_t last,
 {
     for (size_t i = first; i < last; i++) {
         const cnn_slot *slot = &model->slots[i];
-        const cnn_raw_tensor *found = member(dict, weight, suffix_of(slot->name));
-        if (found ? !has_shape(&slot->info, found) && slot->info.rank > 0
+        const cnn_raw_tensor *found = cnn_fit_member(dict, weight, suffix_of(slot->name));
+        if (found ? !cnn_fit_has_shape(&slot->info, found) && slot->info.rank > 0
                   : strcmp(suffix_of(slot->name), counter) != 0)
             return false;
     }
     return true;
 }
 
+/* "layer1.0.conv1" and "layer2.1.conv1", but not "layer1.0.conv1" and "layer1.0.down1". */
+static bool differ_in_numbers(const char *a, const char *b)
+{
+    static const char digits[] = "0123456789";
+    while (*a && *b) {
+        size_t one = strspn(a, digits), other = strspn(b, digits);
+        if ((one > 0) != (other > 0) || (one == 0 && *a != *b))
+            return false;
+        a += one > 0 ? one : 1;
+        b += one > 0 ? other : 1;
+    }
+    return *a == *b;
+}
+
+/* The next module in natural order that fits slots first to last - 1 and none has yet, from *at on.
+ */
+static const cnn_raw_tensor *next_module(size_t *at, const cnn_fit *fit, const cnn_model *model,
+                                         size_t first, size_t last, const cnn_state_dict *dict)
+{
+    while (*at < dict->count) {
+        const cnn_raw_tensor *weight = &dict->tensors[(*at)++];
+        if (strcmp(suffix_of(weight->name), "weight") == 0 &&
+            !cnn_fit_is_source(fit, model, weight) && layer_fits(model, first, last, dict, weight))
+            return weight;
+    }
+    return NULL;
+}
+
+/* The one of those that fit, as cnn_fit_init() has it; *told is false where names alone decide. */
+static const cnn_raw_tensor *choose_module(bool *told, const cnn_fit *fit, const cnn_model *model,
+                                           size_t first, size_t last, const cnn_state_dict *dict)
+{
+    const cnn_raw_tensor *chosen = NULL, *earliest = NULL, *module;
+    size_t at = 0;
+    *told = true;
+    while ((module = next_module(&at, fit, model, first, last, dict))) {
+        if (!chosen)
+            chosen = earliest = module;
+        *told = *told && differ_in_numbers(chosen->name, module->name);
+        if (module->order < earliest->order)
+            earliest = module;
+    }
+    if (*told || earliest->order == 0)
+        return chosen;
+    *told = true;
+    at = 0;
+    do
+        module = next_module(&at, fit, model, first, last, dict);
+    while (!differ_in_numbers(earliest->name, module->name));
+    return module;
+}
+
 /* Gives a layer's slots the first module that fits. */
 static void take_module(cnn_fit *fit, const cnn_model *model, size_t first, size_t last,
                         const cnn_state_dict *dict)
 {
-    for (size_t j = 0; j < dict->count; j++) {
-        const cnn_raw_tensor *weight = &dict->tensors[j];
-        if (strcmp(suffix_of(weight->name), "weight") != 0 || is_source(fit, model, weight) ||
-            !layer_fits(model, first, last, dict, weight))
-            continue;
-        for (size_t i = first; i < last; i++)
-            fit->sources[i] = member(dict, weight, suffix_of(model->slots[i].name));
-        return;
-    }
+    bool told;
+    const cnn_raw_tensor *weight = choose_module(&told, fit, model, first, last, dict);
+    for (size_t i = first; weight && i < last; i++)
+        fit->sources[i] = cnn_fit_member(dict, weight, suffix_of(model->slots[i].name));
+    fit->guess_count += !told;
 }
 
 static void match_shapes(cnn_fit *fit, const cnn_model *model, const cnn_state_dict *dict)
@@ -299,14 +240,18 @@ static void match_shapes(cnn_fit *fit, const cnn_model *model, const cnn_state_d
 cnn_status cnn_fit_has_shapes(bool *fits, const cnn_model *model, const cnn_state_dict *dict)
 {
     cnn_fit fit = {0};
-    size_t used = 0;
+    const char *prefix;
+    size_t length, used = 0;
+    *fits = false;
+    if (find_prefix(&prefix, &length, model, dict) > 0)
+        return CNN_OK;
     cnn_status status =
         cnn_allocate(&fit.sources, model->slot_count, sizeof *fit.sources, dict->path);
     *fits = status == CNN_OK;
     if (status == CNN_OK)
         match_shapes(&fit, model, dict);
     for (size_t i = 0; *fits && i < model->slot_count; i++) {
-        *fits = !is_missing(&fit, model, i);
+        *fits = !cnn_fit_is_missing(&fit, model, i);
         used += fit.sources[i] != NULL;
     }
     *fits = *fits && used == dict->count;
@@ -331,6 +276,12 @@ static void log_matches(const cnn_fit *fit, const cnn_model *model, const cnn_st
         return;
     cnn_log(CNN_LOG_INFO, "%s: names of another network, matched by the chain of shapes: %s",
             dict->path, list);
+    if (fit->guess_count > 0)
+        cnn_log(
+            CNN_LOG_WARNING,
+            "%s: %zu of these layers could have another's values, of the same shapes: the order "
+            "of the file's names decided; names as `params` lists them settle it",
+            dict->path, fit->guess_count);
     free(list);
 }
 
@@ -339,7 +290,7 @@ static void log_extra(const cnn_fit *fit, const cnn_model *model, const cnn_stat
     cnn_text text = {0};
     char *list;
     const cnn_raw_tensor *first = NULL;
-    size_t count = list_extra(&text, &first, fit, model, dict);
+    size_t count = cnn_fit_list_extra(&text, &first, fit, model, dict);
     if (cnn_text_take(&list, &text) != CNN_OK)
         return;
     cnn_log(CNN_LOG_INFO, "%s: %zu tensor%s not the network's, left out: %s", dict->path, count,
@@ -362,7 +313,7 @@ cnn_status cnn_fit_init(cnn_fit *fit, const cnn_model *model, const cnn_state_di
             fit->sources[i] = find(dict, prefix, length, &model->slots[i]);
     else
         match_shapes(fit, model, dict);
-    status = check(fit, model, dict);
+    status = cnn_fit_check(fit, model, dict);
     if (status == CNN_OK && fit->by_shape)
         log_matches(fit, model, dict);
     if (status == CNN_OK && fit->extra_count > 0)

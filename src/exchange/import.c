@@ -107,16 +107,25 @@ out:
     return status;
 }
 
-/* What keeps it from being a network of the family, and the preset whose shapes it has. */
+/* What keeps it from being a network of the family, and the preset whose shapes it has, or most
+ * names of, with which more is said. */
 static cnn_status fail_family(const cnn_state_dict *dict, const cnn_import_options *options)
 {
+    static const struct {
+        cnn_preset_match match;
+        const char *said;
+    } matches[] = {{CNN_PRESET_SHAPES, "its shapes are"},
+                   {CNN_PRESET_MOST, "most of its names and shapes are"}};
     char *preset = NULL, message[MESSAGE_SIZE];
     cnn_network *other = NULL;
+    size_t i = 0;
     snprintf(message, sizeof message, "%s", cnn_error_message());
-    cnn_status status = cnn_find_preset(&other, &preset, dict, options, true);
+    cnn_status status = cnn_find_preset(&other, &preset, dict, options, matches[i].match);
+    if (status == CNN_OK && !preset)
+        status = cnn_find_preset(&other, &preset, dict, options, matches[++i].match);
     if (status == CNN_OK && preset)
-        status = cnn_fail(CNN_ERROR_DATA, "%s; its shapes are those of --net %s: give that", message,
-                          preset);
+        status = cnn_fail(CNN_ERROR_DATA, "%s; %s those of --net %s: give that", message,
+                          matches[i].said, preset);
     else if (status == CNN_OK)
         status = cnn_fail(CNN_ERROR_DATA, "%s", message);
     cnn_network_destroy(other);
@@ -131,7 +140,7 @@ static cnn_status infer(import_target *target, const cnn_state_dict *dict,
     char *preset = NULL;
     cnn_config config;
     cnn_status status = CNN_OK;
-    CNN_TRY(cnn_find_preset(&target->network, &preset, dict, options, false));
+    CNN_TRY(cnn_find_preset(&target->network, &preset, dict, options, CNN_PRESET_EXACT));
     if (target->network) {
         const int *input = cnn_network_input(target->network);
         target->preset = true;
@@ -246,7 +255,7 @@ static cnn_status fail_fit(const cnn_network *network, const cnn_state_dict *dic
                                         xdim[0], xdim[1], xdim[2])
                              : CNN_ERROR_DATA;
     cnn_import_options_init(&open);
-    cnn_status status = cnn_find_preset(&other, &preset, dict, &open, false);
+    cnn_status status = cnn_find_preset(&other, &preset, dict, &open, CNN_PRESET_EXACT);
     if (status == CNN_OK)
         status =
             cnn_fail(CNN_ERROR_DATA, "%s (with --net %s --xdim %d,%d,%d --ydim %d%s%s)", message,

@@ -87,7 +87,7 @@ cnn_status cnn_named_network(cnn_network **network, const cnn_state_dict *dict,
 }
 
 static cnn_status try_preset(cnn_network **network, const char *name, const cnn_state_dict *dict,
-                             const cnn_import_options *options, bool by_shape)
+                             const cnn_import_options *options, cnn_preset_match match)
 {
     char *path = NULL;
     cnn_model *model = NULL;
@@ -96,10 +96,11 @@ static cnn_status try_preset(cnn_network **network, const char *name, const cnn_
     CNN_TRY(cnn_network_preset(&path, name));
     CNN_TRY(build(network, path, dict, options));
     CNN_TRY(cnn_model_describe(&model, *network));
-    if (by_shape)
+    if (match == CNN_PRESET_SHAPES)
         CNN_TRY(cnn_fit_has_shapes(&fits, model, dict));
     else
-        fits = cnn_fit_is_exact(model, dict);
+        fits = match == CNN_PRESET_EXACT ? cnn_fit_is_exact(model, dict)
+                                         : cnn_fit_has_most(model, dict);
 out:
     if (!fits) {
         cnn_network_destroy(*network);
@@ -112,7 +113,7 @@ out:
 
 /* A preset that cannot be, with this input say, does not fit. */
 cnn_status cnn_find_preset(cnn_network **network, char **preset, const cnn_state_dict *dict,
-                           const cnn_import_options *options, bool by_shape)
+                           const cnn_import_options *options, cnn_preset_match match)
 {
     char *names[CNN_MAX_PRESETS];
     cnn_import_options open = *options; /* that the ydim is another is said later */
@@ -123,7 +124,7 @@ cnn_status cnn_find_preset(cnn_network **network, char **preset, const cnn_state
     *preset = NULL;
     for (size_t i = 0; i < count; i++) {
         if (!*network && status != CNN_ERROR_MEMORY)
-            status = try_preset(network, names[i], dict, &open, by_shape);
+            status = try_preset(network, names[i], dict, &open, match);
         if (*network && !*preset)
             *preset = names[i];
         else

@@ -10,10 +10,15 @@
 cnn_status cnn_named_network(cnn_network **network, const cnn_state_dict *dict,
                              const cnn_import_options *options);
 
-/* The first preset that has exactly the file's tensors; NULL for none. *preset is its name, to be
- * freed with free(). With the options' xdim and name, and
- * the file's width. by_shape: names do not matter. Errors: MEMORY. */
+typedef enum cnn_preset_match {
+    CNN_PRESET_EXACT,  /* the file's tensors are its, by name and with their shapes */
+    CNN_PRESET_SHAPES, /* by shape, and no name is one of its */
+    CNN_PRESET_MOST    /* most of its tensors are there */
+} cnn_preset_match;
+
+/* The first preset that matches; NULL for none. *preset is its name, to be freed with free(). With
+ * the options' xdim and name, and the file's width. Errors: MEMORY. */
 cnn_status cnn_find_preset(cnn_network **network, char **preset, const cnn_state_dict *dict,
-                           const cnn_import_options *options, bool by_shape);
+                           const cnn_import_options *options, cnn_preset_match match);
 
 #endif

@@ -72,6 +72,7 @@ static cnn_status add(cnn_state_dict *dict, cnn_pickle *pickle, const cnn_pickle
         return cnn_fail_memory(strlen(text), dict->path);
     CNN_TRY(cnn_state_dict_own(dict, copy));
     raw.name = copy;
+    raw.order = dict->count + 1;
     raw.values = tensor->view.storage->bytes + tensor->view.offset * raw.dtype->size;
     status = cnn_state_dict_add(dict, &raw);
 out:

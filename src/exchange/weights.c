@@ -175,7 +175,7 @@ static cnn_status refuse(const taking *at)
     list_left(&left, at);
     CNN_TRY(cnn_text_take(&wanted, &fresh));
     CNN_TRY(cnn_text_take(&found, &left));
-    CNN_TRY(cnn_find_preset(&other, &preset, at->dict, &open, false));
+    CNN_TRY(cnn_find_preset(&other, &preset, at->dict, &open, CNN_PRESET_EXACT));
     status = cnn_fail(CNN_ERROR_DATA,
                       "%s: expected tensors with names and shapes of the network %s (%s), found "
                       "none among its %zu (%s)%s%s",

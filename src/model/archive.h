@@ -38,6 +38,7 @@ typedef struct cnn_raw_tensor {
     size_t strides[CNN_RAW_RANK]; /* values from one place of an axis to the next */
     size_t count;
     const unsigned char *values;
+    size_t order; /* from 1, in a file that has its tensors as its network was made; 0: it has not */
 } cnn_raw_tensor;
 
 typedef struct cnn_archive cnn_archive;

@@ -164,6 +164,45 @@ class Import(Exchange):
         self.refuse("; its shapes are those of --net mnist_example: give that")
         self.run_command("import", self.source, self.model, "--net", "mnist_example")
 
+    def mnist_example(self, **names):
+        """Tensors of that preset, its modules under other names."""
+        return {f"{names.get(module, module)}.{kind}": ("F32", shape[:1] if kind == "bias" else shape)
+                for module, shape in {"conv1": [32, 1, 3, 3], "conv2": [64, 32, 3, 3], "fc1": [128, 9216],
+                                      "fc2": [10, 128]}.items() for kind in ("weight", "bias")}
+
+    def test_names_the_preset_of_most_names(self):
+        """The advice is one that says more, not one that is refused as the shapes' would be."""
+        tensors = self.mnist_example(fc2="head")
+        write(self.source, tensors)
+        self.refuse("; most of its names and shapes are those of --net mnist_example: give that$")
+        self.refuse(r"'head\.weight': the network has no such tensor; it has 'fc2\.weight', which is missing "
+                    r"\(2 missing: fc2\.weight \(10, 128\), fc2\.bias \(10,\); 2 of the file fit nowhere: ",
+                    "--net", "mnist_example")
+        tensors.pop("fc1.bias")
+        tensors["conv1.weight"] = ("F32", [32, 1, 5, 5])
+        tensors["a.weight"] = ("F32", [7, 3])
+        write(self.source, tensors)
+        self.refuse(r"'a\.weight': the network has no such tensor; it has 'fc1\.bias', which is missing \(3 missing: "
+                    r"fc1\.bias \(128,\), .*; 3 of the file fit nowhere: a\.weight \(7, 3\), .*\); 1 of another shape: "
+                    r"expected conv1\.weight \(32, 1, 3, 3\); found conv1\.weight \(32, 1, 5, 5\)",
+                    "--net", "mnist_example")
+
+    def test_says_where_only_names_tell_layers_apart(self):
+        net = self.folder + "/twins.net"
+        with open(net, "w", encoding="utf-8") as file:
+            file.write("input(8,6,6)\nconv_a = Conv2d(8, 3, padding=1)\nconv_b = Conv2d(8, 3, padding=1)\n"
+                       "AdaptiveAvgPool2d(1)\nFlatten()\nfc = Linear(classes)\n")
+        for names, guesses in ((("second", "first"), 1), (("c2", "c10"), 0), (("a.0.c", "a.1.c"), 0)):
+            write(self.source, {f"{name}.{kind}": ("F32", [8] if kind == "bias" else [8, 8, 3, 3])
+                                for name in names for kind in ("weight", "bias")} |
+                  {"out.weight": ("F32", [5, 8]), "out.bias": ("F32", [5])})
+            said = self.run_command("import", self.source, self.model, "--net", net).stderr
+            self.assertIn(" -> conv_b, out -> fc", said)
+            self.assertEqual(said.count("warning: "), guesses, said)
+            if guesses:
+                self.assertRegex(said, r"1 of these layers could have another's values, of the same shapes: the order "
+                                       r"of the file's names decided; names as `params` lists them settle it")
+
     def test_names_the_network(self):
         write(self.source, shapes())
         result = self.run_command("import", self.source, self.model, "--name", "theirs")
