@@ -342,6 +342,22 @@ static void log_conversions(const cnn_fit *fit, const cnn_model *model, const ch
                 fit->sources[last]->dtype->name);
 }
 
+/* PyTorch loads them, too; what a batch norm makes of them is not a number. */
+static void warn_of_variances(const cnn_tensor_info *info, const char *path)
+{
+    const float *values = info->values;
+    size_t at = 0;
+    if (strcmp(suffix_of(info->name), "running_var") != 0)
+        return;
+    while (at < info->count && values[at] >= 0.0f)
+        at++;
+    if (at < info->count)
+        cnn_log(CNN_LOG_WARNING,
+                "%s: %s: expected variances of 0 or more, found %g: what the network "
+                "gives may not be a number",
+                path, info->name, (double)values[at]);
+}
+
 cnn_status cnn_fit_copy(cnn_model *model, const cnn_fit *fit, const char *path)
 {
     cnn_status status = CNN_OK;
@@ -356,6 +372,7 @@ cnn_status cnn_fit_copy(cnn_model *model, const cnn_fit *fit, const char *path)
             CNN_TRY(cnn_raw_to_float(info->values, source, path));
         if (!cnn_tensor_is_finite(info))
             return cnn_archive_fail(path, source->name, "expected finite values, found inf or NaN");
+        warn_of_variances(info, path);
     }
     log_conversions(fit, model, path);
 out:

@@ -246,6 +246,8 @@ static cnn_status fail_fit(const cnn_network *network, const cnn_state_dict *dic
                            const cnn_import_options *options)
 {
     const int *xdim = cnn_network_input(network);
+    bool named = options->network && !options->name && cnn_network_is_preset(options->network);
+    const char *given = named ? cnn_network_name(network) : options->network;
     cnn_import_options open;
     cnn_network *other = NULL;
     char *preset = NULL, message[MESSAGE_SIZE];
@@ -259,7 +261,7 @@ static cnn_status fail_fit(const cnn_network *network, const cnn_state_dict *dic
     if (status == CNN_OK)
         status =
             cnn_fail(CNN_ERROR_DATA, "%s (with --net %s --xdim %d,%d,%d --ydim %d%s%s)", message,
-                     options->network, xdim[0], xdim[1], xdim[2], cnn_network_classes(network),
+                     given, xdim[0], xdim[1], xdim[2], cnn_network_classes(network),
                      preset ? "; the file has the tensors of --net " : "", preset ? preset : "");
     cnn_network_destroy(other);
     free(preset);

@@ -370,13 +370,13 @@ bool cnn_onnx_is(const char *path)
 {
     unsigned char head[CNN_SIGNATURE_BYTES];
     size_t length = strlen(path), size = 0;
-    if (length > 5 && strcmp(path + length - 5, ".onnx") == 0)
-        return true;
     FILE *file = fopen(path, "rb");
     if (file) {
         size = fread(head, 1, sizeof head, file);
         fclose(file);
     }
     const cnn_signature *signature = cnn_signature_find(head, size);
-    return signature && strcmp(signature->name, "ONNX") == 0;
+    if (signature) /* what it is tells more than what it is called */
+        return strcmp(signature->name, "ONNX") == 0;
+    return length > 5 && strcmp(path + length - 5, ".onnx") == 0;
 }

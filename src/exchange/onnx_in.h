@@ -236,7 +236,7 @@ cnn_status cnn_onnx_plan_simple(int *base, onnx_reader *reader, const onnx_node 
 /* The network, and a model of it with the tensors' values. */
 cnn_status cnn_onnx_build(cnn_model **model, onnx_reader *reader, int output);
 
-/* Is it such a file, by its name or by how it begins? */
+/* Is it such a file, by how it begins, or where that tells nothing by its name? */
 bool cnn_onnx_is(const char *path);
 /* A model of an ONNX file. Errors: FILE, DATA (the node, its operator, what was expected),
  * MEMORY. */

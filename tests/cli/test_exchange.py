@@ -187,6 +187,25 @@ class Import(Exchange):
                     r"expected conv1\.weight \(32, 1, 3, 3\); found conv1\.weight \(32, 1, 5, 5\)",
                     "--net", "mnist_example")
 
+    def test_what_it_is_tells_more_than_its_name(self):
+        write(self.folder + "/theirs.onnx", self.mnist_example())
+        said = self.run_command("import", self.folder + "/theirs.onnx", self.model).stderr
+        self.assertIn("names and shapes are those of --net mnist_example", said)
+        self.assertNotIn("warning", said)
+
+    def test_variances_below_zero(self):
+        net = self.folder + "/norm.net"
+        with open(net, "w", encoding="utf-8") as file:
+            file.write("input(1,4,4)\nconv = Conv2d(2, 3, padding=1)\nbn = BatchNorm2d()\nFlatten()\nfc = Linear(classes)\n")
+        tensors = {"conv.weight": ("F32", [2, 1, 3, 3]), "conv.bias": ("F32", [2]), "fc.weight": ("F32", [3, 32]),
+                   "fc.bias": ("F32", [3]), **{f"bn.{kind}": ("F32", [2]) for kind in
+                                               ("weight", "bias", "running_mean", "running_var")}}
+        for fill, warnings in ((b"\xbf", 1), (b"\0", 0), (b"?", 0)):
+            write(self.source, tensors, fill=fill)
+            said = self.run_command("import", self.source, self.model, "--net", net).stderr
+            self.assertEqual(len(re.findall(r"warning: .*bn\.running_var: expected variances of 0 or more, found -1\.4", said)),
+                             warnings, said)
+
     def test_says_where_only_names_tell_layers_apart(self):
         net = self.folder + "/twins.net"
         with open(net, "w", encoding="utf-8") as file:
