@@ -177,8 +177,7 @@ static bool differ_in_numbers(const char *a, const char *b)
     return *a == *b;
 }
 
-/* The next module in natural order that fits slots first to last - 1 and none has yet, from *at on.
- */
+/* The next module in natural order, from *at on, that fits slots first to last - 1 and is free. */
 static const cnn_raw_tensor *next_module(size_t *at, const cnn_fit *fit, const cnn_model *model,
                                          size_t first, size_t last, const cnn_state_dict *dict)
 {
@@ -215,7 +214,7 @@ static const cnn_raw_tensor *choose_module(bool *told, const cnn_fit *fit, const
     return module;
 }
 
-/* Gives a layer's slots the first module that fits. */
+/* Gives a layer's slots the module that choose_module() finds, if any. */
 static void take_module(cnn_fit *fit, const cnn_model *model, size_t first, size_t last,
                         const cnn_state_dict *dict)
 {
