@@ -3,6 +3,7 @@ there."""
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -136,7 +137,9 @@ class Devices(RankTest):
         self.check_bench(alone, 1, 3)
         self.assertEqual(alone["communication_milliseconds"], 0)
         text = self.run_command(*self.bench("--device", "0,0", "--batchnorm")).stdout
-        self.assertRegex(text, r"(?m)^ +1 +\d+\.\d{3} ms +\d+\.\d{3} ms +\d+\.\d%  rank 1 on ")
+        dealt = re.findall(r"(?m)^ +(\d+) +\d+\.\d{3} ms +\d+\.\d{3} ms +\d+\.\d%  rank ([01]) on ", text)
+        self.assertEqual([rank for _, rank in dealt], ["0", "1"], text)
+        self.assertEqual(sum(int(slices) for slices, _ in dealt), 2, text)  # by time: on a busy machine not one each
         self.assertRegex(text, r"Batch 12 over 2 ranks, means of 10 training steps, \d+\.\d{3} ms each \(\d+ images/s\)")
 
     def test_what_of_the_bench_is_for_one_is_refused(self):
