@@ -246,8 +246,8 @@ static cnn_status fail_fit(const cnn_network *network, const cnn_state_dict *dic
                            const cnn_import_options *options)
 {
     const int *xdim = cnn_network_input(network);
-    bool named = options->network && !options->name && cnn_network_is_preset(options->network);
-    const char *given = named ? cnn_network_name(network) : options->network;
+    const char *given = options->network;
+    char name[CNN_MAX_NAME];
     cnn_import_options open;
     cnn_network *other = NULL;
     char *preset = NULL, message[MESSAGE_SIZE];
@@ -256,6 +256,10 @@ static cnn_status fail_fit(const cnn_network *network, const cnn_state_dict *dic
         return options->xdim ? cnn_fail(CNN_ERROR_DATA, "%s (with --xdim %d,%d,%d)", message,
                                         xdim[0], xdim[1], xdim[2])
                              : CNN_ERROR_DATA;
+    if (cnn_network_is_preset(given)) {
+        cnn_name_of_file(name, given);
+        given = name;
+    }
     cnn_import_options_init(&open);
     cnn_status status = cnn_find_preset(&other, &preset, dict, &open, CNN_PRESET_EXACT);
     if (status == CNN_OK)

@@ -37,8 +37,7 @@ static int find_width(const cnn_model *model, const cnn_state_dict *dict)
     return good ? found->shape[0] : 0;
 }
 
-/* "nets/mine.net" is called "mine". */
-static void name_of(char name[CNN_MAX_NAME], const char *path)
+void cnn_name_of_file(char name[CNN_MAX_NAME], const char *path)
 {
     static const char ending[] = ".net";
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
@@ -58,7 +57,7 @@ static cnn_status build(cnn_network **network, const char *path, const cnn_state
     cnn_network *first = NULL;
     cnn_model *model = NULL;
     cnn_status status = CNN_OK;
-    name_of(name, path);
+    cnn_name_of_file(name, path);
     const char *chosen = options->name ? options->name : name;
     if (options->xdim)
         memcpy(given.input, options->xdim, sizeof given.input);

@@ -10,6 +10,9 @@
 cnn_status cnn_named_network(cnn_network **network, const cnn_state_dict *dict,
                              const cnn_import_options *options);
 
+/* "nets/mine.net" is called "mine". */
+void cnn_name_of_file(char name[CNN_MAX_NAME], const char *path);
+
 typedef enum cnn_preset_match {
     CNN_PRESET_EXACT,  /* the file's tensors are its, by name and with their shapes */
     CNN_PRESET_SHAPES, /* by shape, and no name is one of its */

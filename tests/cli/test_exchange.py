@@ -184,7 +184,8 @@ class Import(Exchange):
         write(self.source, tensors)
         self.refuse(r"'a\.weight': the network has no such tensor; it has 'fc1\.bias', which is missing \(3 missing: "
                     r"fc1\.bias \(128,\), .*; 3 of the file fit nowhere: a\.weight \(7, 3\), .*\); 1 of another shape: "
-                    r"expected conv1\.weight \(32, 1, 3, 3\); found conv1\.weight \(32, 1, 5, 5\)",
+                    r"expected conv1\.weight \(32, 1, 3, 3\); found conv1\.weight \(32, 1, 5, 5\) "
+                    r"\(with --net mnist_example --xdim 1,28,28 --ydim 10\)$",
                     "--net", "mnist_example")
 
     def test_what_it_is_tells_more_than_its_name(self):
