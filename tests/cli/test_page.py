@@ -34,13 +34,8 @@ class Driver:
     """WebDriver over HTTP, as far as it is needed."""
 
     def __init__(self, width, height, dark=False):
-        self.process = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE,
-                                        stderr=subprocess.DEVNULL, text=True)
+        self.start()
         self.profile = tempfile.mkdtemp(prefix="cnn-cl-chromium-")
-        for line in self.process.stdout:
-            if "started successfully on port" in line:
-                self.base = "http://127.0.0.1:%d" % int(line.split("port")[-1].strip(" .\n"))
-                break
         phone = {"deviceMetrics": {"width": width, "height": height, "pixelRatio": 2.0,
                                    "touch": True, "mobile": True}} if width < 600 else None
         arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
@@ -55,6 +50,21 @@ class Driver:
             "browserName": "chrome", "goog:chromeOptions": options,
             "goog:loggingPrefs": {"browser": "ALL"}}}})
         self.session = "/session/" + answer["sessionId"]
+
+    def start(self):
+        """chromedriver wants one port of IPv4 and IPv6, and ends where another program is faster: then it is asked again."""
+        said = []
+        for _ in range(5):
+            self.process = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE,
+                                            stderr=subprocess.STDOUT, text=True)
+            for line in self.process.stdout:
+                said.append(line)
+                if "started successfully on port" in line:
+                    self.base = "http://127.0.0.1:%d" % int(line.split("port")[-1].strip(" .\n"))
+                    return
+            self.process.stdout.close()
+            said.append(f"exit status {self.process.wait(SECONDS)}\n")
+        raise AssertionError("chromedriver named no port:\n" + "".join(said))
 
     def call(self, method, path, body=None):
         data = json.dumps(body).encode() if body is not None else None
