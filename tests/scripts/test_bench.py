@@ -3,6 +3,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 import unittest
 
@@ -192,6 +193,114 @@ print(json.dumps({{"images_per_second": {speeds!r}[1 if two else 0 if threads ==
         result = self.run_script(sys.executable, os.path.join(SCRIPTS, "bench_ranks.py"), PATH=self.bin)
         self.assertEqual(result.returncode, 1)
         self.assertIn("expected mpirun, found none: run scripts/setup.sh --mpi", result.stderr)
+
+
+class Hosts(ScriptCase):
+    """bench_hosts.py with stand-ins: what hosts are made of, what is started on them, the model beside it."""
+
+    def setUp(self):
+        super().setUp()
+        self.link_commands("python3", "sleep", "sh")
+
+    def bench(self, *arguments, ip='echo ip "$@" >> "$LOG"\nshift 3\ncase $1 in mpirun) exec "$@" ;; esac'):
+        self.write("build/tests/slow_link", '#!/bin/sh\necho link "$@" >> "$LOG"\necho ready\nexec sleep 600\n', executable=True)
+        self.write("build/tests/rank_sums", '#!/bin/sh\necho "2 ranks, $1 floats: median $(($1 / 10000)).500 ms, least 1 ms"\n',
+                   executable=True)
+        self.write("build/src/cli/cnn-cl", f"""#!{sys.executable}
+import json
+print(json.dumps({{"milliseconds": 20.0, "exposed_milliseconds": 2.0, "exposed_share": 0.1, "bytes": 500000}}))""", executable=True)
+        self.command("ip", ip)
+        self.command("unshare", "exit 0")
+        self.command("mpirun", 'while [ "${1#/}" = "$1" ] || [ "${1%agent}" != "$1" ]; do shift; done\nexec "$@"')
+        self.write("log", "")
+        return self.run_script(sys.executable, os.path.join(SCRIPTS, "bench_hosts.py"), "--build", self.path("build"), "--rounds", "1",
+                               *arguments, PATH=self.bin, LOG=self.path("log"))
+
+    def test_model(self):
+        page = self.write("page.md", "# Mine\n")
+        result = self.bench("--links", "1000:200", "--hosts", "4", "--output", page)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        # 6 messages: of 120 KB (0.96 ms) and 0.23 ms; of 2 MB (16 ms) and 0.23 ms
+        self.assertIn("| no limit, 0 ms | 12.5 | - | 200.5 | - |", result.stdout)
+        self.assertIn("| 1 Gbit/s, 0.2 ms | 12.5 | 7.1 | 200.5 | 97.4 |", result.stdout)
+        # 18 ms and 6 of 125 KB (1 ms)
+        self.assertIn("| 1 Gbit/s, 0.2 ms | the notebook's, 256 | 20.0 | 19.4 | 25.4 | 10.0% |", result.stdout)
+        self.assertIn("<!-- bench.sh hosts begins -->\n20", self.read("page.md"))
+        log = self.read("log").splitlines()
+        names = "cnncl1 cnncl2 cnncl3 cnncl4"
+        self.assertEqual([line for line in log if line.startswith("link")], [f"link 0 0 {names}", f"link 1000 200 {names}"])
+        self.assertEqual(sum(" netns add " in line for line in log), 8)
+        self.assertEqual(sum(" netns del " in line for line in log), 8)
+        self.assertTrue(any("--batch 1024" in line and "mpirun --host 10.213.0.1,10.213.0.2,10.213.0.3,10.213.0.4 -n 4" in line
+                            for line in log), log)
+
+    def test_settings_of_mpi(self):
+        result = self.bench("--links", "1000:200", "--mca", "btl_tcp_eager_limit=9000000")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("--mca btl_tcp_eager_limit 9000000", self.read("log"))
+
+    def test_what_is_refused(self):
+        for arguments, message in ((["--hosts", "1"], "--hosts: expected 2 to 16, found 1"),
+                                   (["--links", "fast"], "--links: expected MBIT:MICROSECONDS,..., found 'fast'"),
+                                   (["--mca", "x"], "--mca: expected NAME=VALUE, found 'x'")):
+            result = self.bench(*arguments)
+            self.assertEqual(result.returncode, 2)
+            self.assertIn(message, result.stderr)
+        result = self.bench(ip='echo "ip: not permitted" >&2\nexit 1')
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("bench_hosts.py: ip netns add cnn-cl-", result.stderr)
+        self.assertIn("ip: not permitted", result.stderr)
+
+
+@unittest.skipUnless(os.geteuid() == 0 and os.access("/dev/net/tun", os.W_OK) and shutil.which("ip"), "root makes hosts")
+class Link(unittest.TestCase):
+    """tests/slow_link between two namespaces: bytes and the delay take their time."""
+
+    ECHO = """import socket
+listener = socket.create_server(("0.0.0.0", 7007))
+print("ready", flush=True)
+link, _ = listener.accept()
+link.sendall(link.recv(1))
+count = 0
+while count < 1000000:
+    count += len(link.recv(65536))
+link.sendall(b"!")"""
+    CALL = """import socket, sys, time
+link = socket.create_connection(("10.214.0.2", 7007), timeout=60)
+times = [time.monotonic()]
+for data in (b"?", bytes(1000000)):
+    link.sendall(data)
+    assert link.recv(1)
+    times.append(time.monotonic())
+print(times[1] - times[0], times[2] - times[1])"""
+
+    def test_times(self):
+        program = os.path.join(os.environ["CNN_TEST_BUILD_DIR"], "tests", "slow_link")
+        names = [f"cnn-cl-t{os.getpid()}-{i}" for i in (1, 2)]
+        devices = [f"ct{os.getpid()}-{i}" for i in (1, 2)]
+        link = subprocess.Popen([program, "80", "20000", *devices], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(link.stdout.close)
+        self.addCleanup(link.wait)
+        self.addCleanup(link.terminate)
+        self.assertEqual(link.stdout.readline(), "ready\n")
+        for i, name in enumerate(names):
+            made = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True, check=False)
+            if made.returncode:
+                self.skipTest(made.stderr.strip())
+            self.addCleanup(subprocess.run, ["ip", "netns", "del", name], check=False)
+            for words in (["link", "set", devices[i], "netns", name], ["-n", name, "addr", "add", f"10.214.0.{i + 1}/24", "dev", devices[i]],
+                          ["-n", name, "link", "set", devices[i], "up"]):
+                subprocess.run(["ip", *words], check=True)
+        echo = subprocess.Popen(["ip", "netns", "exec", names[1], sys.executable, "-c", self.ECHO], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(echo.stdout.close)
+        self.addCleanup(echo.wait)
+        self.addCleanup(echo.kill)
+        self.assertEqual(echo.stdout.readline(), "ready\n")
+        said = subprocess.run(["ip", "netns", "exec", names[0], sys.executable, "-c", self.CALL], capture_output=True, text=True,
+                              check=True, timeout=120).stdout
+        there_and_back, million = map(float, said.split())
+        self.assertTrue(0.04 <= there_and_back < 1.0, said)  # two delays
+        self.assertTrue(0.14 <= million < 5.0, said)  # 100 ms of bytes, and two delays
 
 
 if __name__ == "__main__":
