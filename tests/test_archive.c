@@ -264,7 +264,11 @@ START_TEST(believes_no_header_length)
     assert_message_has("header length: expected at most 2, found 3");
     scratch_write(&at, "archive", huge, sizeof huge);
     ck_assert_int_eq(cnn_archive_read(&archive, scratch_path(&at, "archive")), CNN_ERROR_DATA);
-    assert_message_has("found 18446744073709551615");
+    assert_message_has(
+        "expected a saved model (safetensors), found a file that starts with the bytes ff ff");
+    scratch_write(&at, "archive", "import numpy\n", 13);
+    ck_assert_int_eq(cnn_archive_read(&archive, scratch_path(&at, "archive")), CNN_ERROR_DATA);
+    assert_message_has("found text that starts with 'import numpy'");
 }
 END_TEST
 

@@ -120,8 +120,10 @@ static const struct {
     uint8_t value;
     const char *part;
 } bad_headers[] = {
-    {0, 1, "magic: expected an IDX file, which starts with the bytes 00 00, found 01 00"},
-    {1, 0x8b, "found 00 8b"},
+    {0, 1,
+     "magic: expected an IDX file, which starts with the bytes 00 00, found a file that starts "
+     "with the bytes 01 00"},
+    {1, 0x8b, "found a file that starts with the bytes 00 8b"},
     {2, 0x0d, "element type: expected 0x08 (unsigned byte), found 0x0d"},
     {3, 1, "dimensions: expected 3 to 4 (images), found 1"},
     {3, 255, "dimensions: expected 3 to 4 (images), found 255"},

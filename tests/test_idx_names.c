@@ -206,6 +206,34 @@ START_TEST(emnist_is_turned_upright)
 }
 END_TEST
 
+START_TEST(emnist_is_turned_upright_alone_and_in_tables)
+{
+    const char name[] = "EMNIST-digits-test-images-idx3-ubyte";
+    const char table[] = "7,1,2,3,4\n9,1,2,3,4\n7,1,2,3,4\n9,1,2,3,4\n7,1,2,3,4\n9,1,2,3,4\n";
+    const uint8_t turned[] = {0, 3, 1, 4, 2, 5}, turned_rows[] = {1, 3, 2, 4, 1, 3, 2, 4};
+    cnn_images *images;
+    cnn_dataset *dataset;
+    char *path;
+    write_images(name, 1);
+    ck_assert_int_eq(cnn_path_join(&path, at.folder, name), CNN_OK);
+    ck_assert_int_eq(cnn_images_load(&images, path), CNN_OK);
+    const cnn_image image = cnn_images_get(images, 0);
+    ck_assert_int_eq(image.shape[1], WIDTH);
+    ck_assert_int_eq(image.shape[2], HEIGHT);
+    ck_assert_mem_eq(image.pixels, turned, sizeof turned);
+    cnn_images_destroy(images);
+    free(path);
+    nested_write(&at, "tables/emnist-balanced-train.csv", table, sizeof table - 1);
+    ck_assert_int_eq(cnn_path_join(&path, at.folder, "tables/emnist-balanced-train.csv"), CNN_OK);
+    assert_loads(&dataset, path);
+    ck_assert_mem_eq(cnn_dataset_images(dataset, CNN_SPLIT_TRAIN), turned_rows, sizeof turned_rows);
+    cnn_dataset_destroy(dataset);
+    free(path);
+    ck_assert_ptr_nonnull(
+        strstr(lines, "emnist-balanced-train.csv: EMNIST stores its images transposed"));
+}
+END_TEST
+
 START_TEST(what_is_there_instead_is_named)
 {
     nested_write(&at, "cats/1.txt", "x", 1);
@@ -249,6 +277,7 @@ int main(void)
                         (int)(sizeof label_types / sizeof label_types[0]));
     tcase_add_loop_test(tests, a_label_beyond_the_limits_is_refused, 0, 5);
     tcase_add_test(tests, emnist_is_turned_upright);
+    tcase_add_test(tests, emnist_is_turned_upright_alone_and_in_tables);
     tcase_add_test(tests, what_is_there_instead_is_named);
     tcase_add_loop_test(tests, other_names_are_not_taken, 0,
                         (int)(sizeof no_names / sizeof no_names[0]));

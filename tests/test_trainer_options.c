@@ -38,6 +38,35 @@ static void check_refused(const cnn_config *config, const cnn_dataset *data,
     cnn_model_destroy(model);
 }
 
+/* What is above 0 may be 0 for the device, or infinite, with the factor of a layer or of the
+ * schedule. */
+START_TEST(rates_are_those_of_float32)
+{
+    const struct {
+        double lr, factor;
+        const char *scale, *part;
+    } cases[] = {
+        {1e-30, 0.0, "linear_*=1e-30", "--lr times --lr-scale: expected a rate that is not 0"},
+        {1e20, 0.0, "conv2d_00=2,linear_*=1e30",
+         "--lr-scale: expected a rate that is not infinite"},
+        {1e-20, 1e-30, "", "--lr at the end of --schedule: expected a rate that is not 0"},
+        {1e20, 1e30, "", "--schedule: expected a rate that is not infinite"}};
+    cnn_config config = train_config(false, 0.0);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        cnn_train_options options = train_options();
+        options.epochs = 2;
+        options.lr = cases[i].lr;
+        snprintf(options.lr_scale, sizeof options.lr_scale, "%s", cases[i].scale);
+        if (cases[i].factor > 0.0)
+            options.schedule = (cnn_rate_schedule){.kind = CNN_SCHEDULE_STEP,
+                                                   .milestones = {1},
+                                                   .milestone_count = 1,
+                                                   .factor = cases[i].factor};
+        check_refused(&config, dataset, &options, CNN_ERROR_ARGUMENT, cases[i].part);
+    }
+}
+END_TEST
+
 START_TEST(options_are_checked)
 {
     cnn_config config = train_config(false, 0.0);
@@ -56,6 +85,14 @@ START_TEST(options_are_checked)
         options = good;
         options.lr = rates[i];
         check_refused(&config, dataset, &options, CNN_ERROR_ARGUMENT, "lr");
+    }
+    for (int kind = -3; kind <= 99; kind += 102) {
+        options = good;
+        options.optimizer = (cnn_optimizer_kind)kind;
+        check_refused(&config, dataset, &options, CNN_ERROR_ARGUMENT, "--optimizer: expected ");
+        options = good;
+        options.schedule.kind = (cnn_schedule_kind)kind;
+        check_refused(&config, dataset, &options, CNN_ERROR_ARGUMENT, "--schedule: expected ");
     }
 }
 END_TEST
@@ -177,6 +214,7 @@ int main(void)
     TCase *tests = add_device_case(suite, "options");
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, options_are_checked);
+    tcase_add_test(tests, rates_are_those_of_float32);
     tcase_add_test(tests, a_data_set_that_does_not_fit_is_refused);
     tcase_add_test(tests, numbers_are_those_of_float32);
     tcase_add_test(tests, pieces_are_in_the_json);

@@ -284,7 +284,8 @@ static size_t text_length(const uint8_t *data, size_t size)
     size_t line = size;
     for (size_t i = 0; i < size; i++) {
         bool blank = data[i] == '\n' || data[i] == '\r';
-        if (data[i] < ' ' && !blank && data[i] != '\t')
+        if ((data[i] < ' ' && !blank && data[i] != '\t') ||
+            data[i] >= 0xfe) /* no UTF-8 has these */
             return 0;
         line = blank && i < line ? i : line;
     }

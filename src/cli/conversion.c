@@ -7,7 +7,16 @@
 
 #include "cli/output.h"
 
-enum { DIGITS = 10, SIDE = 28 };
+enum { LEAST_SIDE = 20, SIDE = 28, MOST_SIDE = 32, MOST_CLASSES = 62 /* EMNIST's */ };
+
+/* A part of the digits, with letters, larger, or in three equal planes: --digits serves all of
+ * these. */
+static bool may_be_digits(const cnn_network *network)
+{
+    const int *xdim = cnn_network_input(network);
+    return xdim[1] == xdim[2] && xdim[1] >= LEAST_SIDE && xdim[1] <= MOST_SIDE &&
+           cnn_network_classes(network) <= MOST_CLASSES;
+}
 
 cli_conversion cli_conversion_choose(const cnn_model *model, const cli_options *options)
 {
@@ -17,8 +26,7 @@ cli_conversion cli_conversion_choose(const cnn_model *model, const cli_options *
     cli_conversion conversion = {.size = 1,
                                  .digits = options->digits || (knows && !options->no_preprocess),
                                  .digits_asked = options->digits,
-                                 .may_be_digits = xdim[0] == 1 && xdim[1] == SIDE && xdim[2] == SIDE &&
-                                                  cnn_network_classes(network) == DIGITS};
+                                 .may_be_digits = may_be_digits(network)};
     conversion.fitted = cnn_model_is_of_pictures(model, &conversion.fit) && !options->digits;
     if (options->fit_given) {
         conversion.fitted = true;
@@ -46,19 +54,19 @@ static cnn_status fit(float *values, const cli_conversion *conversion, const cnn
 void cli_conversion_say(const cli_conversion *conversion)
 {
     const int *shape = conversion->shape;
+    const char *hint =
+        conversion->may_be_digits ? "; --digits converts handwritten digits as MNIST's were" : "";
     if (conversion->digits)
         cli_info("pictures are converted as MNIST's digits were (%s): the ink alone, white on "
                  "black, centred%s",
                  conversion->digits_asked ? "--digits" : "the model was trained on such",
                  conversion->digits_asked ? "" : "; --no-preprocess only scales them");
     else if (conversion->fitted)
-        cli_info("pictures are fitted to %d x %d x %d as in training, unless --fit says otherwise",
-                 shape[0], shape[1], shape[2]);
+        cli_info(
+            "pictures are fitted to %d x %d x %d as in training, unless --fit says otherwise%s",
+            shape[0], shape[1], shape[2], shape[1] == SIDE ? hint : "");
     else
-        cli_info("pictures are only scaled to %d x %d x %d%s", shape[0], shape[1], shape[2],
-                 conversion->may_be_digits
-                     ? "; --digits converts handwritten digits as MNIST's were"
-                     : "");
+        cli_info("pictures are only scaled to %d x %d x %d%s", shape[0], shape[1], shape[2], hint);
 }
 
 cnn_status cli_conversion_apply(float *values, char warning[CLI_WARNING_SIZE],

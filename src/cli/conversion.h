@@ -13,7 +13,7 @@ typedef struct cli_conversion {
     bool digits_asked; /* by the user: then also images that fit as they are */
     bool fitted;       /* as the pictures that it was trained on */
     cnn_picture_fit fit;
-    bool may_be_digits; /* 1 x 28 x 28, ten classes */
+    bool may_be_digits; /* a small square, few classes */
 } cli_conversion;
 
 /* --digits, --no-preprocess, and what the model was trained on. */

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "data/csv.h"
 #include "data/place.h"
+#include "image/idx.h"
 
 enum { BUFFER_SIZE = 1 << 17, MOST_LINE = 1 << 24, FIRST_LINE = 1 << 14, MOST_SIDE = 2048 };
 
@@ -274,6 +275,10 @@ cnn_status cnn_csv_read(cnn_source **source, const char *path)
     if (table.label == table.columns)
         goto out;
     const int shape[3] = {1, table.side, table.side};
+    if (cnn_is_emnist(path)) {
+        CNN_TRY(cnn_images_turn(table.images, table.count, (size_t)table.side, (size_t)table.side));
+        cnn_images_tell_turned(path);
+    }
     status = cnn_source_from_memory(source, shape, table.count, table.images, table.labels);
     table.images = NULL;
     table.labels = NULL;

@@ -48,11 +48,14 @@ bool cnn_dataset_is_like_mnist(const cnn_dataset *dataset)
         return false;
     const int *shape = cnn_dataset_shape(dataset);
     size_t count = cnn_dataset_count(dataset, CNN_SPLIT_TRAIN), made_so = 0, seen = 0;
-    const uint8_t *pixels = cnn_dataset_images(dataset, CNN_SPLIT_TRAIN);
-    if (shape[0] != 1 || shape[1] != SIDE || shape[2] != SIDE || count == 0 || !pixels ||
+    uint8_t pixels[SIDE * SIDE];
+    if (shape[0] != 1 || shape[1] != SIDE || shape[2] != SIDE || count == 0 ||
         cnn_dataset_class_count(dataset) > CLASSES)
         return false;
-    for (size_t i = 0; i < count; i += 1 + count / LOOKED_AT, seen++)
-        made_so += is_made_so(pixels + i * SIDE * SIDE);
+    for (size_t i = 0; i < count; i += 1 + count / LOOKED_AT, seen++) {
+        if (cnn_dataset_read(pixels, dataset, CNN_SPLIT_TRAIN, i) != CNN_OK)
+            return false; /* training will say what is damaged */
+        made_so += is_made_so(pixels);
+    }
     return (double)made_so >= most_of * (double)seen;
 }

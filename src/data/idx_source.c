@@ -51,29 +51,14 @@ static cnn_status take_labels(uint16_t **labels, const cnn_idx *idx, const char 
     return status;
 }
 
-/* EMNIST's images are stored column by column (Cohen et al., 2017: as MATLAB has them). */
-static bool is_transposed(const cnn_idx_set *set)
+static cnn_status turn(cnn_idx *images)
 {
-    static const char prefix[] = "emnist";
-    return cnn_starts_with_ignoring_case(set->prefix, prefix);
-}
-
-static cnn_status transpose(cnn_idx *images)
-{
-    size_t height = images->shape[images->rank - 2], width = images->shape[images->rank - 1];
-    size_t plane = height * width;
-    uint8_t *turned = NULL;
-    cnn_status status = cnn_allocate(&turned, plane, 1, "an image");
-    for (size_t at = 0; status == CNN_OK && at < images->size; at += plane) {
-        uint8_t *image = images->values + at;
-        for (size_t y = 0; y < height; y++)
-            for (size_t x = 0; x < width; x++)
-                turned[x * height + y] = image[y * width + x];
-        memcpy(image, turned, plane);
-    }
-    images->shape[images->rank - 2] = (uint32_t)width;
-    images->shape[images->rank - 1] = (uint32_t)height;
-    free(turned);
+    uint32_t *height = &images->shape[images->rank - 2], *width = &images->shape[images->rank - 1];
+    size_t plane = (size_t)*height * *width;
+    cnn_status status = cnn_images_turn(images->values, images->size / plane, *height, *width);
+    uint32_t side = *height;
+    *height = *width;
+    *width = side;
     return status;
 }
 
@@ -87,8 +72,8 @@ static cnn_status open_split(cnn_sources *sources, cnn_split split, const cnn_id
     int shape[3] = {1};
     CNN_TRY(cnn_idx_read(&labels, label_path, 1, 2));
     CNN_TRY(cnn_idx_read(&images, image_path, 3, 4));
-    if (is_transposed(set))
-        CNN_TRY(transpose(&images));
+    if (cnn_is_emnist(set->prefix))
+        CNN_TRY(turn(&images));
     for (int axis = 1; axis < images.rank; axis++)
         shape[axis + 3 - images.rank] = (int)images.shape[axis];
     CNN_TRY(check_shape(shape, sources->splits[CNN_SPLIT_TRAIN], image_path, set));
@@ -184,9 +169,8 @@ static void tell(const cnn_idx_set *set, const char *folder, const cnn_site *sit
 {
     if (site->kind == CNN_SITE_FOLDER && strcmp(folder, site->path) != 0)
         cnn_log(CNN_LOG_INFO, "the IDX files are those in %s", folder);
-    if (is_transposed(set))
-        cnn_log(CNN_LOG_INFO, "%s: EMNIST stores its images transposed: they are turned upright",
-                set->prefix);
+    if (cnn_is_emnist(set->prefix))
+        cnn_images_tell_turned(set->prefix);
 }
 
 static cnn_status open_set(cnn_sources *sources, const cnn_idx_set *set, const char *folder)

@@ -251,6 +251,7 @@ static cnn_status describe_pixels(char **text, const onnx_reader *reader)
     cnn_status status = CNN_OK;
     int channels = reader->shape.c;
     CNN_TRY(cnn_normalization_init(&given, reader->options->normalization, channels, "--mean"));
+    cnn_normalization_warn(&given);
     for (int i = 0; i < 2 * channels; i++) {
         int c = i % channels;
         char number[40];

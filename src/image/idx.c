@@ -11,6 +11,7 @@
 #include <zlib.h>
 
 #include "base/memory.h"
+#include "base/signature.h"
 #include "base/status.h"
 #include "base/text.h"
 
@@ -146,13 +147,29 @@ static cnn_status check_type(uint8_t code, const char *path, int high)
                     high < IMAGE_RANK ? " or another type of whole numbers" : "", code);
 }
 
-static cnn_status check_magic(const uint8_t magic[MAGIC_SIZE], const char *path, int low, int high)
+/* What is known is named: a file that is no IDX file, or what a gzipped one holds. */
+static cnn_status fail_magic(const uint8_t magic[MAGIC_SIZE], const char *path)
 {
-    if (magic[0] != 0 || magic[1] != 0)
+    char found[CNN_SIGNATURE_TEXT];
+    uint8_t head[CNN_SIGNATURE_BYTES];
+    gzFile file = gzopen(path, "rbe");
+    int size = file ? gzread(file, head, sizeof head) : 0;
+    if (file)
+        gzclose(file);
+    if (size < MAGIC_SIZE || memcmp(head, magic, MAGIC_SIZE) != 0)
         return cnn_fail(CNN_ERROR_DATA,
                         "%s: magic: expected an IDX file, which starts with the bytes 00 00, "
                         "found %02x %02x",
                         path, magic[0], magic[1]);
+    return cnn_fail(CNN_ERROR_DATA,
+                    "%s: magic: expected an IDX file, which starts with the bytes 00 00, found %s",
+                    path, cnn_signature_found(found, head, (size_t)size));
+}
+
+static cnn_status check_magic(const uint8_t magic[MAGIC_SIZE], const char *path, int low, int high)
+{
+    if (magic[0] != 0 || magic[1] != 0)
+        return fail_magic(magic, path);
     if (magic[3] >= low && magic[3] <= high)
         return check_type(magic[2], path, high);
     if (high < IMAGE_RANK)
@@ -252,6 +269,33 @@ int64_t cnn_idx_label(const cnn_idx *idx, size_t index)
     for (size_t i = 0; i < width; i++)
         value = value * 256 + at[i];
     return value;
+}
+
+bool cnn_is_emnist(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return cnn_starts_with_ignoring_case(slash ? slash + 1 : path, "emnist");
+}
+
+cnn_status cnn_images_turn(uint8_t *images, size_t count, size_t height, size_t width)
+{
+    size_t plane = height * width;
+    uint8_t *turned = NULL;
+    cnn_status status = cnn_allocate(&turned, plane, 1, "an image");
+    for (size_t i = 0; status == CNN_OK && i < count; i++) {
+        uint8_t *image = images + i * plane;
+        for (size_t y = 0; y < height; y++)
+            for (size_t x = 0; x < width; x++)
+                turned[x * height + y] = image[y * width + x];
+        memcpy(image, turned, plane);
+    }
+    free(turned);
+    return status;
+}
+
+void cnn_images_tell_turned(const char *path)
+{
+    cnn_log(CNN_LOG_INFO, "%s: EMNIST stores its images transposed: they are turned upright", path);
 }
 
 void cnn_idx_finish(cnn_idx *idx)

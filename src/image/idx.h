@@ -28,6 +28,14 @@ typedef struct cnn_idx {
 cnn_status cnn_idx_read(cnn_idx *idx, const char *path, int low, int high);
 void cnn_idx_finish(cnn_idx *idx);
 
+/* EMNIST's images are stored column by column (Cohen et al., 2017: as MATLAB has them). Is a file
+ * or a set of this name one of its? */
+bool cnn_is_emnist(const char *path);
+/* Turns images of bytes, (count, H, W), to (count, W, H), in place. Errors: MEMORY. */
+cnn_status cnn_images_turn(uint8_t *images, size_t count, size_t height, size_t width);
+/* Says that the images of path were turned. */
+void cnn_images_tell_turned(const char *path);
+
 /* A sample's label: the first of its columns. */
 int64_t cnn_idx_label(const cnn_idx *idx, size_t index);
 

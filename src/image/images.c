@@ -119,7 +119,7 @@ cnn_status cnn_decode_picture(cnn_picture *picture, const cnn_encoded *from)
 cnn_status cnn_images_decode(cnn_images **images, const void *data, size_t size, const char *source,
                              size_t pixel_limit)
 {
-    CNN_NEED(images, source);
+    CNN_NEED(images, data, source);
     *images = NULL;
     cnn_images *result = NULL;
     cnn_picture picture = {0};
@@ -154,9 +154,19 @@ static cnn_status load_idx(cnn_images **images, const char *path)
         result->shape[axis + 3 - idx.rank] = (int)idx.shape[axis];
     result->pixels = idx.values;
     idx.values = NULL;
+    if (cnn_is_emnist(path)) {
+        int height = result->shape[1], width = result->shape[2];
+        CNN_TRY(cnn_images_turn(result->pixels, idx.size / ((size_t)height * (size_t)width),
+                                (size_t)height, (size_t)width));
+        result->shape[1] = width;
+        result->shape[2] = height;
+        cnn_images_tell_turned(path);
+    }
     *images = result;
+    result = NULL;
 out:
     cnn_idx_finish(&idx);
+    cnn_images_destroy(result);
     return status;
 }
 

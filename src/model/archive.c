@@ -2,11 +2,13 @@
 #include "model/archive.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "base/memory.h"
@@ -234,6 +236,16 @@ static bool find_other(const cnn_signature **other, const char *path)
            strcmp((*other)->name, "safetensors") != 0;
 }
 
+static cnn_status fail_other(FILE *file, const char *path)
+{
+    char found[CNN_SIGNATURE_TEXT];
+    unsigned char head[CNN_SIGNATURE_BYTES];
+    rewind(file);
+    size_t size = fread(head, 1, sizeof head, file);
+    return cnn_fail(CNN_ERROR_DATA, "%s: expected a saved model (safetensors), found %s", path,
+                    cnn_signature_found(found, head, size));
+}
+
 /* The length of the header, and the size of the values behind it. */
 static cnn_status read_lengths(size_t *length, cnn_archive *archive, FILE *file)
 {
@@ -256,6 +268,8 @@ static cnn_status read_lengths(size_t *length, cnn_archive *archive, FILE *file)
         return cnn_fail(CNN_ERROR_DATA, "%s: expected a saved model (safetensors), found %s%s",
                         archive->path, other->text,
                         other->group == CNN_SIGNATURE_NETWORK ? import_hint : "");
+    if (declared > UINT32_MAX) /* no header is so long: these are not its bytes */
+        return fail_other(file, archive->path);
     if (declared > limit)
         return cnn_fail(CNN_ERROR_DATA,
                         "%s: header length: expected at most %llu, found %llu; it is truncated or "
@@ -310,9 +324,15 @@ static cnn_status read_archive(cnn_archive **archive, const char *path, bool sea
     cnn_status status = CNN_OK;
     cnn_archive *result = NULL;
     cnn_text text = {0};
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        return cnn_fail(CNN_ERROR_FILE, "%s: cannot be opened: %s", path, strerror(errno));
+    /* O_NONBLOCK: a pipe is refused below, and must not be waited for here. */
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    FILE *file = descriptor >= 0 ? fdopen(descriptor, "rb") : NULL;
+    if (!file) {
+        int error = errno;
+        if (descriptor >= 0)
+            close(descriptor);
+        return cnn_fail(CNN_ERROR_FILE, "%s: cannot be opened: %s", path, strerror(error));
+    }
     cnn_text_append(&text, "%s", path);
     CNN_TRY(cnn_allocate(&result, 1, sizeof *result, path));
     CNN_TRY(cnn_text_take(&result->path, &text));

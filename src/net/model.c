@@ -222,6 +222,14 @@ uint64_t cnn_model_parameter_count(const cnn_model *model)
 cnn_status cnn_model_set_normalization(cnn_model *model, const char *text)
 {
     CNN_NEED(model);
+    cnn_status status = cnn_model_keep_normalization(model, text);
+    if (status == CNN_OK)
+        cnn_normalization_warn(&model->normalization);
+    return status;
+}
+
+cnn_status cnn_model_keep_normalization(cnn_model *model, const char *text)
+{
     cnn_normalization normalization;
     cnn_status status =
         cnn_normalization_init(&normalization, text, model->network->input[0], "normalisation");

@@ -158,4 +158,7 @@ cnn_status cnn_preset_file(char **path, const char *name);
 /* Writes "net.conv2d_00.weight (32, 1, 3, 3)"-like text of a shape, "(32, 1, 3, 3)". */
 void cnn_shape_to_text(char *buffer, size_t size, const int *shape, int rank);
 
+/* cnn_model_set_normalization() without its warning, for what has been set before. */
+cnn_status cnn_model_keep_normalization(cnn_model *model, const char *text);
+
 #endif

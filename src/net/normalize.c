@@ -129,6 +129,20 @@ out:
     return status;
 }
 
+void cnn_normalization_warn(const cnn_normalization *normalization)
+{
+    for (int i = 0; i < 2 * normalization->channels; i++)
+        if (normalization->means[i] > 1.0f) {
+            cnn_log(CNN_LOG_WARNING,
+                    "normalisation: pixels go from 0 to 1, and a %s of %g was given: numbers of "
+                    "pixels from 0 "
+                    "to 255 are to be divided by 255",
+                    i < normalization->channels ? "mean" : "deviation",
+                    (double)normalization->means[i]);
+            return;
+        }
+}
+
 /* Of a channel's values: sums of integers, exact in any order. */
 typedef struct sums {
     uint64_t sum, squares;

@@ -26,7 +26,7 @@ typedef struct option_row {
     size_t offset;
     option_kind kind;
     option_rule rule;
-    bool added;                   /* older checkpoints do not have it */
+    bool added;                    /* older checkpoints do not have it */
     const cnn_option_words *words; /* of WORDS */
 } option_row;
 
@@ -164,6 +164,45 @@ static cnn_status check_whole(int value, const char *flag, int low)
     return cnn_fail(CNN_ERROR_ARGUMENT, "%s: expected %d or more, found %d", flag, low, value);
 }
 
+static cnn_status check_kinds(const cnn_train_options *options)
+{
+    const int optimizer = (int)options->optimizer, schedule = (int)options->schedule.kind;
+    if (optimizer < 0 || optimizer > (int)CNN_OPTIMIZER_SGD)
+        return cnn_fail(CNN_ERROR_ARGUMENT, "--optimizer: expected %s, found number %d",
+                        cnn_optimizer_words.expected, optimizer);
+    if (schedule < 0 || schedule > (int)CNN_SCHEDULE_ONECYCLE)
+        return cnn_fail(CNN_ERROR_ARGUMENT, "--schedule: expected %s, found number %d",
+                        cnn_schedule_words.expected, schedule);
+    return CNN_OK;
+}
+
+/* A rate that the device's numbers cannot hold trains for nothing, or is not finite. */
+static cnn_status check_rate(double rate, const char *flag)
+{
+    if ((float)rate > 0.0f && isfinite((float)rate))
+        return CNN_OK;
+    return cnn_fail(CNN_ERROR_ARGUMENT, "%s: expected a rate that is not %s in float32, found %g",
+                    flag, (float)rate > 0.0f ? "infinite" : "0", rate);
+}
+
+/* Of each "PATTERN=F"; what is none is told where patterns are matched. */
+static cnn_status check_scales(const cnn_train_options *options)
+{
+    cnn_status status = CNN_OK;
+    for (const char *at = options->lr_scale; *at && status == CNN_OK;) {
+        char entry[CNN_MAX_PATTERNS];
+        double factor;
+        size_t length = strcspn(at, ",");
+        snprintf(entry, sizeof entry, "%.*s", (int)length, at);
+        const char *equals = strrchr(entry, '=');
+        if (equals && cnn_parse_double(&factor, equals + 1) && (float)factor > 0.0f &&
+            isfinite((float)factor))
+            status = check_rate(options->lr * factor, "--lr times --lr-scale");
+        at += length + (at[length] == ',');
+    }
+    return status;
+}
+
 /* Every epoch of a schedule is one of the run. */
 static cnn_status check_schedule(const cnn_train_options *options)
 {
@@ -180,8 +219,9 @@ static cnn_status check_schedule(const cnn_train_options *options)
         return CNN_OK;
     if (schedule->milestone_count < 1 || schedule->milestone_count > CNN_MAX_MILESTONES ||
         !(schedule->factor > 0.0) || !isfinite(schedule->factor))
-        return cnn_fail(CNN_ERROR_ARGUMENT, "--schedule: expected 1 to %d epochs and a factor above "
-                                            "0, found others",
+        return cnn_fail(CNN_ERROR_ARGUMENT,
+                        "--schedule: expected 1 to %d epochs and a factor above "
+                        "0, found others",
                         CNN_MAX_MILESTONES);
     for (int i = 0; i < schedule->milestone_count; i++) {
         int epoch = schedule->milestones[i];
@@ -192,7 +232,8 @@ static cnn_status check_schedule(const cnn_train_options *options)
                             options->epochs - 1, options->epochs, epoch);
         before = epoch;
     }
-    return CNN_OK;
+    return check_rate(options->lr * pow(schedule->factor, schedule->milestone_count),
+                      "--lr at the end of --schedule");
 }
 
 /* Options that mean nothing without another. */
@@ -241,7 +282,9 @@ cnn_status cnn_train_options_check(const cnn_train_options *options)
     CNN_TRY(check_whole(options->checkpoint_steps, "--checkpoint-steps", 0));
     CNN_TRY(check_whole(options->sentinel, "--sentinel", 0));
     CNN_TRY(check_whole(options->views, "--views", 0));
+    CNN_TRY(check_kinds(options));
     CNN_TRY(check_numbers(options));
+    CNN_TRY(check_scales(options));
     CNN_TRY(check_together(options));
     CNN_TRY(cnn_augment_check(&options->augment, NULL));
     status = check_schedule(options);

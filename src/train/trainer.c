@@ -52,8 +52,8 @@ static cnn_status init_feeds(cnn_trainer *trainer)
     CNN_TRY(init_feed(&trainer->test, trainer, CNN_SPLIT_TEST));
     CNN_TRY(init_feed(&trainer->val, trainer, CNN_SPLIT_VAL));
     if (trainer->keeps && cnn_trainer_view_count(trainer) > 0)
-        CNN_TRY(cnn_allocate(&trainer->views, (size_t)cnn_trainer_view_count(trainer), sizeof(cnn_feed),
-                             "the views"));
+        CNN_TRY(cnn_allocate(&trainer->views, (size_t)cnn_trainer_view_count(trainer),
+                             sizeof(cnn_feed), "the views"));
     for (int i = 0; trainer->views && i < cnn_trainer_view_count(trainer); i++)
         CNN_TRY(init_feed(&trainer->views[i], trainer, CNN_SPLIT_TRAIN));
 out:
@@ -111,8 +111,8 @@ static cnn_status balance(cnn_trainer *trainer)
         there += counts[labels[trainer->held_count > 0 ? trainer->members[i] : i]]++ == 0;
     for (size_t c = 0; c < classes; c++)
         if (counts[c] > 0)
-            trainer->weights[c] = (float)((double)trainer->train_count / (double)there /
-                                          (double)counts[c]);
+            trainer->weights[c] =
+                (float)((double)trainer->train_count / (double)there / (double)counts[c]);
 out:
     free(counts);
     return status;
@@ -128,8 +128,8 @@ static cnn_status shape_loss(cnn_trainer *trainer)
     for (int i = 0; trainer->views && i < cnn_trainer_view_count(trainer); i++)
         trainer->views[i].weights = trainer->weights;
     if (trainer->weights || options->label_smoothing > 0.0 || options->augment.mixup > 0.0)
-        status = cnn_softmax_shape(&trainer->plan->softmax, options->label_smoothing,
-                                   trainer->weights);
+        status =
+            cnn_softmax_shape(&trainer->plan->softmax, options->label_smoothing, trainer->weights);
 out:
     return status;
 }
@@ -155,8 +155,8 @@ static cnn_status create_plan(cnn_trainer *trainer)
                                 .fuse = trainer->options.fuse,
                                 .frozen = trainer->frozen,
                                 .part = trainer->keeps ? CNN_PART_REST : CNN_PART_WHOLE,
-                                .slots = cnn_larger(cnn_divide_up(most, batch),
-                                                    steps * (size_t)slices),
+                                .slots =
+                                    cnn_larger(cnn_divide_up(most, batch), steps * (size_t)slices),
                                 .whole = (int)batch,
                                 .slices = slices,
                                 .trained = &trainer->options};
@@ -184,7 +184,7 @@ static cnn_status allocate_copies(cnn_trainer *trainer)
     CNN_TRY(cnn_model_describe(&trainer->best.model, network));
     CNN_TRY(cnn_model_allocate(trainer->best.model));
     CNN_TRY(cnn_model_set_data(trainer->best.model, trainer->dataset));
-    CNN_TRY(cnn_model_set_normalization(trainer->best.model, trainer->model->normalization.text));
+    CNN_TRY(cnn_model_keep_normalization(trainer->best.model, trainer->model->normalization.text));
     CNN_TRY(cnn_model_set_start(trainer->best.model, trainer->model->start));
 out:
     return status;

@@ -101,6 +101,20 @@ class Pictures(CommandTest):
                                 env=environment(CNN_CL_CACHE_DIR=cache, CNN_CL_DATA_MEMORY="0"))
         self.assertIn("stream from there", done.stderr)
 
+    def test_digits_are_known_where_they_stream(self):
+        """Pictures made as MNIST's are, that are not held in memory."""
+        ring = bytes(250 if (4 <= x < 24 and 4 <= y < 24) and not (8 <= x < 20 and 8 <= y < 20) else 0
+                     for y in range(28) for x in range(28))
+        for name in "0123456789":
+            os.makedirs(self.path(f"some/{name}"))
+            for i in range(3):
+                with open(self.path(f"some/{name}/{i}.pgm"), "wb") as file:
+                    file.write(b"P5 28 28 255\n" + ring)
+        self.run_command("train", "--data", "some", "--xdim", "1,28,28", "--cdims", "none", "--hdims", "4", "--epochs", "1",
+                         "--batch", "4", "--out", "run", env=environment(CNN_CL_DATA_MEMORY="0"))
+        done = self.run_command("predict", "--model", "run/cnn.safetensors", "some/0/0.pgm")
+        self.assertIn("pictures are converted as MNIST's digits were", done.stderr)
+
     def test_size_wins_over_a_network_file(self):
         with open(self.path("own.net"), "w", encoding="ascii") as file:
             file.write("input(3, 12, 12)\nAdaptiveAvgPool2d(2)\nFlatten()\nfc = Linear(classes)\n")

@@ -132,7 +132,10 @@ static bool on_checkpoint(void *user)
 
 static cnn_status run(caller *at)
 {
-    cnn_train_callbacks callbacks = {.on_epoch = on_epoch, .on_progress = on_progress, .on_checkpoint = on_checkpoint, .user = at};
+    cnn_train_callbacks callbacks = {.on_epoch = on_epoch,
+                                     .on_progress = on_progress,
+                                     .on_checkpoint = on_checkpoint,
+                                     .user = at};
     at->trainer = make_trainer();
     return cnn_trainer_run(at->trainer, &callbacks);
 }
@@ -217,6 +220,8 @@ static void misuse_options(void)
     CHECK(cnn_predictor_create(&predictor, device, model, 0, true) == CNN_ERROR_ARGUMENT);
     CHECK(cnn_predictor_create(&predictor, device, model, 2, true) == CNN_OK);
     expect_argument(cnn_predictor_run(NULL, predictor, NULL, 3), "cnn_predictor_run: ");
+    cnn_images *images;
+    expect_argument(cnn_images_decode(&images, NULL, 8, "a picture", 0), "cnn_images_decode: ");
     OK(cnn_predictor_run(NULL, predictor, NULL, 0));
     cnn_predictor_destroy(predictor);
 }
@@ -262,7 +267,8 @@ static void fork_with_handles(void)
     pid_t child = fork();
     if (child == 0) {
         use_in_child(trainer, predictor);
-        /* Not exit(): a search for leaks would look for the parent's threads, which are not here. */
+        /* Not exit(): a search for leaks would look for the parent's threads, which are not here.
+         */
         _exit(0);
     }
     CHECK(child > 0 && waitpid(child, &status, 0) == child);
