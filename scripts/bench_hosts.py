@@ -14,6 +14,7 @@ import platform
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,8 +23,8 @@ import bench
 import bench_ranks
 
 BEGIN, END = "<!-- bench.sh hosts begins -->", "<!-- bench.sh hosts ends -->"
-NETWORK, DEVICE = "10.213.0", "cnncl%d"
-NAME = f"cnn-cl-{os.getpid()}-%d"
+NETWORK = "10.213.0"
+NAME, DEVICE = f"cnn-cl-{os.getpid()}-%d", f"cnn{os.getpid()}-%d"
 MBIT = 1e6 / 8.0 / 1e3  # bytes a millisecond
 LINKS = [(0, 0), (1000, 0), (1000, 100), (1000, 1000), (10000, 0), (10000, 100), (10000, 1000)]  # Mbit/s, microseconds
 SUMS = {"480 KB": 120000, "8,000 KB": 2000000}  # floats
@@ -183,6 +184,7 @@ def describe(options, arguments):
 
 def main(arguments):
     options = parse(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was made goes, too
     results = {}
     with tempfile.TemporaryDirectory(prefix="cnn-cl-hosts-") as folder:
         agent = os.path.join(folder, "agent")

@@ -1,8 +1,9 @@
-/* slow_link MBIT MICROSECONDS NAME NAME...: carries IPv4 packets between TUN devices of these names, which it makes
- * with addresses of its caller's choice: the I-th NAME (from 1) gets what is sent to any address that ends in I. A
- * device sends at most MBIT million bits a second (0: no limit), and each packet takes so many microseconds more.
- * Prints "ready"; goes on until it is ended. Root alone may make such devices, which may then be moved to other
- * network namespaces: so hosts with a link between them stand on one machine, also where its kernel has no netem
+/* slow_link MBIT MICROSECONDS NAME NAME...: carries IPv4 packets between TUN devices of these
+ * names, which it makes with addresses of its caller's choice: the I-th NAME (from 1) gets what is
+ * sent to any address that ends in I. A device sends at most MBIT million bits a second (0: no
+ * limit), and each packet takes so many microseconds more. Prints "ready"; goes on until it is
+ * ended. Root alone may make such devices, which may then be moved to other network namespaces: so
+ * hosts with a link between them stand on one machine, also where its kernel has no netem
  * (scripts/bench_hosts.py). */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -70,7 +71,8 @@ static void take(struct host *host, double nanoseconds_per_byte, int64_t delay)
         int64_t now = nanoseconds();
         if (!packet)
             fail("packet");
-        host->free_at = (now > host->free_at ? now : host->free_at) + (int64_t)((double)size * nanoseconds_per_byte);
+        host->free_at = (now > host->free_at ? now : host->free_at) +
+                        (int64_t)((double)size * nanoseconds_per_byte);
         *packet = (struct packet){.due = host->free_at + delay, .size = (size_t)size};
         memcpy(packet->bytes, buffer, (size_t)size);
         *host->last = packet;
@@ -86,8 +88,11 @@ static int64_t give(struct host *from, const struct host *hosts, int count)
         from->first = packet->next;
         if (!from->first)
             from->last = &from->first;
-        int to = packet->size >= IPV4_HEADER && packet->bytes[0] >> 4 == 4 ? packet->bytes[LAST_OF_DESTINATION] : 0;
-        if (to >= 1 && to <= count && write(hosts[to - 1].tun, packet->bytes, packet->size) < 0 && errno != EIO)
+        int to = packet->size >= IPV4_HEADER && packet->bytes[0] >> 4 == 4
+                     ? packet->bytes[LAST_OF_DESTINATION]
+                     : 0;
+        if (to >= 1 && to <= count && write(hosts[to - 1].tun, packet->bytes, packet->size) < 0 &&
+            errno != EIO)
             fail("write"); /* EIO: the device is down still */
         free(packet);
     }

@@ -49,6 +49,7 @@ START_TEST(rates_are_those_of_float32)
         {1e-30, 0.0, "linear_*=1e-30", "--lr times --lr-scale: expected a rate that is not 0"},
         {1e20, 0.0, "conv2d_00=2,linear_*=1e30",
          "--lr-scale: expected a rate that is not infinite"},
+        {1e-20, 1e-20, "linear_*=1e-10", "at the end of --schedule: expected a rate that is not 0"},
         {1e-20, 1e-30, "", "--lr at the end of --schedule: expected a rate that is not 0"},
         {1e20, 1e30, "", "--schedule: expected a rate that is not infinite"}};
     cnn_config config = train_config(false, 0.0);

@@ -9,13 +9,13 @@
 
 enum { LEAST_SIDE = 20, SIDE = 28, MOST_SIDE = 32, MOST_CLASSES = 62 /* EMNIST's */ };
 
-/* A part of the digits, with letters, larger, or in three equal planes: --digits serves all of
- * these. */
+/* A part of the digits, with letters, or larger; or in three equal planes, as grey pictures of a
+ * folder are read. */
 static bool may_be_digits(const cnn_network *network)
 {
     const int *xdim = cnn_network_input(network);
-    return xdim[1] == xdim[2] && xdim[1] >= LEAST_SIDE && xdim[1] <= MOST_SIDE &&
-           cnn_network_classes(network) <= MOST_CLASSES;
+    return (xdim[0] == 1 || xdim[1] == SIDE) && xdim[1] == xdim[2] && xdim[1] >= LEAST_SIDE &&
+           xdim[1] <= MOST_SIDE && cnn_network_classes(network) <= MOST_CLASSES;
 }
 
 cli_conversion cli_conversion_choose(const cnn_model *model, const cli_options *options)

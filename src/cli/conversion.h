@@ -13,7 +13,7 @@ typedef struct cli_conversion {
     bool digits_asked; /* by the user: then also images that fit as they are */
     bool fitted;       /* as the pictures that it was trained on */
     cnn_picture_fit fit;
-    bool may_be_digits; /* a small square, few classes */
+    bool may_be_digits; /* a small square, no more classes than letters */
 } cli_conversion;
 
 /* --digits, --no-preprocess, and what the model was trained on. */

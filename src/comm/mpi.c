@@ -38,7 +38,7 @@ typedef struct mpi_state {
     failure sent;  /* must stay while it is on its way */
     MPI_Request request;
     bool has_failed, was_handed_over;
-    bool is_read; /* a message that failed is still on its way */
+    bool is_read;  /* a message that failed is still on its way, from memory or to it */
     int waits_for; /* a rank; -1: this one is busy */
 } mpi_state;
 
@@ -91,8 +91,9 @@ static void answer_questions(const cnn_comm *comm)
     int there = 0;
     MPI_Status from;
     while (MPI_Iprobe(MPI_ANY_SOURCE, QUESTION, MPI_COMM_WORLD, &there, &from) == MPI_SUCCESS &&
-           there && MPI_Recv(NULL, 0, MPI_BYTE, from.MPI_SOURCE, QUESTION, MPI_COMM_WORLD,
-                             MPI_STATUS_IGNORE) == MPI_SUCCESS)
+           there &&
+           MPI_Recv(NULL, 0, MPI_BYTE, from.MPI_SOURCE, QUESTION, MPI_COMM_WORLD,
+                    MPI_STATUS_IGNORE) == MPI_SUCCESS)
         (void)MPI_Send(&state->waits_for, 1, MPI_INT, from.MPI_SOURCE, ANSWER, MPI_COMM_WORLD);
 }
 
@@ -126,10 +127,12 @@ static cnn_status ask(int *next, const cnn_comm *comm, int peer)
     MPI_Request request;
     int done = 0, answer = -1;
     *next = -1;
-    cnn_status status = check(MPI_Send(NULL, 0, MPI_BYTE, peer, QUESTION, MPI_COMM_WORLD), "MPI_Send");
+    cnn_status status =
+        check(MPI_Send(NULL, 0, MPI_BYTE, peer, QUESTION, MPI_COMM_WORLD), "MPI_Send");
     if (status != CNN_OK)
         return status;
-    status = check(MPI_Irecv(&answer, 1, MPI_INT, peer, ANSWER, MPI_COMM_WORLD, &request), "MPI_Irecv");
+    status =
+        check(MPI_Irecv(&answer, 1, MPI_INT, peer, ANSWER, MPI_COMM_WORLD, &request), "MPI_Irecv");
     while (status == CNN_OK && !done && cnn_seconds() - start < patience) {
         status = check(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Test");
         if (status == CNN_OK && !done)
@@ -160,46 +163,9 @@ out:
     return status;
 }
 
-/* Gives way at first, then naps: the cores have other work. */
-static cnn_status wait_in_time(const cnn_comm *comm, MPI_Request *request, int peer)
-{
-    static const double busy = 1e-3, look_every = 0.05;
-    const struct timespec nap = {.tv_nsec = 50000};
-    double start = cnn_seconds(), looked = start;
-    for (;;) {
-        int done = 0;
-        cnn_status status = check(MPI_Test(request, &done, MPI_STATUS_IGNORE), "MPI_Test");
-        if (status != CNN_OK || done)
-            return status;
-        double now = cnn_seconds();
-        if (now - start < busy)
-            sched_yield();
-        else
-            nanosleep(&nap, NULL);
-        if (now - looked < look_every)
-            continue;
-        looked = now;
-        status = look_around(comm, peer);
-        if (status != CNN_OK)
-            return status;
-        if (now - start > comm->limit)
-            return fail_late(comm, peer);
-    }
-}
-
-static cnn_status wait_for(const cnn_comm *comm, MPI_Request *request, int peer)
-{
-    mpi_state *state = comm->state;
-    state->waits_for = peer;
-    cnn_status status = wait_in_time(comm, request, peer);
-    /* One that gave up waited to its end, for those who ask next. */
-    if (status == CNN_OK)
-        state->waits_for = -1;
-    return status;
-}
-
-/* Bytes on their way to another rank, or from it, in chunks. What is sent without asking whether the receiver is
- * there must not be large: it may be kept at both ends. What is asked for waits behind the chunks under way. */
+/* Bytes on their way to another rank, or from it, in chunks: what is sent unasked must not be
+ * large, as a receiver that is not there yet keeps it a second time, and what is asked for waits
+ * behind the chunks under way. */
 typedef struct stream {
     char *data;
     size_t bytes;
@@ -221,9 +187,10 @@ static cnn_status start_chunks(stream *s)
         size_t begin = s->started * CHUNK, left = s->bytes - begin;
         int size = left < CHUNK ? (int)left : CHUNK;
         MPI_Request *request = &s->requests[s->started % WINDOW];
-        code = s->is_sent
-                   ? MPI_Isend(s->data + begin, size, MPI_BYTE, s->peer, DATA, MPI_COMM_WORLD, request)
-                   : MPI_Irecv(s->data + begin, size, MPI_BYTE, s->peer, DATA, MPI_COMM_WORLD, request);
+        code = s->is_sent ? MPI_Isend(s->data + begin, size, MPI_BYTE, s->peer, DATA,
+                                      MPI_COMM_WORLD, request)
+                          : MPI_Irecv(s->data + begin, size, MPI_BYTE, s->peer, DATA,
+                                      MPI_COMM_WORLD, request);
         s->started += code == MPI_SUCCESS;
     }
     return check(code, s->is_sent ? "MPI_Isend" : "MPI_Irecv");
@@ -235,21 +202,52 @@ static cnn_status test_chunks(stream *s)
     int done = 1;
     cnn_status status = CNN_OK;
     while (status == CNN_OK && done && s->over < s->started) {
-        status = check(MPI_Test(&s->requests[s->over % WINDOW], &done, MPI_STATUS_IGNORE), "MPI_Test");
+        status =
+            check(MPI_Test(&s->requests[s->over % WINDOW], &done, MPI_STATUS_IGNORE), "MPI_Test");
         s->over += status == CNN_OK && done;
     }
     return status;
 }
 
-static cnn_status wait_for_chunk(const cnn_comm *comm, stream *s)
+/* Both ways at once: either starts what it can as soon as something of it is over. Gives way at
+ * first, then naps: the cores have other work. The limit is that of the time in which nothing
+ * moves. */
+static cnn_status move_streams(const cnn_comm *comm, stream *in, stream *out)
 {
-    cnn_status status = wait_for(comm, &s->requests[s->over % WINDOW], s->peer);
-    s->over += status == CNN_OK;
+    static const double busy = 1e-3, look_every = 0.05; /* seconds */
+    const struct timespec nap = {.tv_nsec = 50000};
+    mpi_state *state = comm->state;
+    double moved = cnn_seconds(), looked = moved;
+    cnn_status status = CNN_OK;
+    while (!is_over(in) || !is_over(out)) {
+        size_t before = in->over + out->over;
+        state->waits_for = is_over(in) ? out->peer : in->peer;
+        CNN_TRY(start_chunks(in));
+        CNN_TRY(start_chunks(out));
+        CNN_TRY(test_chunks(in));
+        CNN_TRY(test_chunks(out));
+        double now = cnn_seconds();
+        if (in->over + out->over > before)
+            moved = now;
+        else if (now - moved < busy)
+            sched_yield();
+        else
+            nanosleep(&nap, NULL);
+        if (now - looked < look_every)
+            continue;
+        looked = now;
+        CNN_TRY(look_around(comm, state->waits_for));
+        if (now - moved > comm->limit)
+            CNN_TRY(fail_late(comm, state->waits_for));
+    }
+    /* One that gave up waited to its end, for those who ask next. */
+    state->waits_for = -1;
+out:
     return status;
 }
 
-/* After a failure the memory is the caller's again: are the chunks over, soon? A message whose sender stands still in
- * the middle of it is never over, and not waited for: the job ends now. */
+/* After a failure: are the chunks over, soon? A message whose sender stands still in the middle of
+ * it is never over, and not waited for: the job ends now. */
 static bool settle(const cnn_comm *comm, stream *s)
 {
     static const double patience = 1.0; /* seconds */
@@ -264,28 +262,21 @@ static bool settle(const cnn_comm *comm, stream *s)
     return s->over == s->started;
 }
 
+/* What another rank takes is not called back; what it may still write keeps its memory, too. */
 static void leave(cnn_comm *comm, stream *in, stream *out)
 {
     mpi_state *state = comm->state;
     for (size_t i = in->over; i < in->started; i++)
-        (void)MPI_Cancel(&in->requests[i % WINDOW]);
-    (void)settle(comm, in);
-    if (!settle(comm, out)) /* what another rank takes is not called back */
-        state->is_read = true;
+        if (in->requests[i % WINDOW] != MPI_REQUEST_NULL)
+            (void)MPI_Cancel(&in->requests[i % WINDOW]);
+    bool is_left = !settle(comm, in);
+    is_left |= !settle(comm, out);
+    state->is_read |= is_left;
 }
 
-/* Both ways at once. */
 static cnn_status run_streams(cnn_comm *comm, stream *in, stream *out)
 {
-    cnn_status status = CNN_OK;
-    while (!is_over(in) || !is_over(out)) {
-        CNN_TRY(start_chunks(in));
-        CNN_TRY(start_chunks(out));
-        CNN_TRY(wait_for_chunk(comm, is_over(in) ? out : in));
-        CNN_TRY(test_chunks(in));
-        CNN_TRY(test_chunks(out));
-    }
-out:
+    cnn_status status = move_streams(comm, in, out);
     if (status != CNN_OK)
         leave(comm, in, out);
     return status;
@@ -294,7 +285,8 @@ out:
 static cnn_status exchange(cnn_comm *comm, const cnn_exchange *what)
 {
     stream in = {.data = what->in, .bytes = what->in_bytes, .peer = what->from};
-    stream out = {.data = (char *)what->out, .bytes = what->out_bytes, .peer = what->to, .is_sent = true};
+    stream out = {
+        .data = (char *)what->out, .bytes = what->out_bytes, .peer = what->to, .is_sent = true};
     return run_streams(comm, &in, &out);
 }
 
@@ -371,7 +363,8 @@ static bool is_read(const cnn_comm *comm)
     return state->is_read;
 }
 
-static const cnn_comm_class mpi_class = {send, receive, exchange, abort_job, end, hand_over, is_read};
+static const cnn_comm_class mpi_class = {send, receive,   exchange, abort_job,
+                                         end,  hand_over, is_read};
 
 static int find_local_rank(void)
 {
@@ -385,8 +378,10 @@ static int find_local_rank(void)
     return rank;
 }
 
-/* Over TCP Open MPI asks whether the receiver is there before it sends more than 64 KiB: two more latencies, and more
- * where the question waits behind what is under way the same way (docs/scaling.md). What the user sets stands. */
+/* Over TCP Open MPI asks whether the receiver is there before it sends more than 64 KiB: two more
+ * latencies, and more where the question waits behind what is under way the same way
+ * (docs/scaling.md). What mpirun or the environment says stands; it comes before the site's files.
+ */
 static void send_unasked(void)
 {
     char bytes[24];

@@ -80,7 +80,7 @@ cnn_status cnn_model_describe_file(cnn_model **model, const cnn_config *config, 
 
 cnn_status cnn_model_normalize_file(cnn_model *model, const char *text, const char *path)
 {
-    cnn_status status = cnn_model_set_normalization(model, text);
+    cnn_status status = cnn_model_keep_normalization(model, text);
     if (status == CNN_ERROR_ARGUMENT)
         status =
             cnn_fail(CNN_ERROR_DATA, "%s: " CNN_NORMALIZE_KEY ": %s", path, cnn_error_message());

@@ -17,10 +17,10 @@ typedef struct cnn_normalization {
 /* From "MEANS:STDS", numbers with commas between them, one for all channels or one for each;
  * "imagenet" are those of ImageNet; "none" and NULL are none. source names the text in messages.
  * Errors: ARGUMENT, MEMORY. */
-/* Says where a number is more than any of pixels from 0 to 1 can be. */
-void cnn_normalization_warn(const cnn_normalization *normalization);
 cnn_status cnn_normalization_init(cnn_normalization *normalization, const char *text, int channels,
                                   const char *source);
+/* Says where a number is more than any of pixels from 0 to 1 can be. */
+void cnn_normalization_warn(const cnn_normalization *normalization);
 /* The means and deviations of a data set's training images; a deviation of 0 is taken as 1. Errors:
  * DATA (there are none), MEMORY. */
 cnn_status cnn_normalization_measure(cnn_normalization *normalization, const cnn_dataset *dataset);

@@ -188,6 +188,9 @@ static cnn_status check_rate(double rate, const char *flag)
 /* Of each "PATTERN=F"; what is none is told where patterns are matched. */
 static cnn_status check_scales(const cnn_train_options *options)
 {
+    const cnn_rate_schedule *schedule = &options->schedule;
+    bool steps = schedule->kind == CNN_SCHEDULE_STEP;
+    double end = options->lr * (steps ? pow(schedule->factor, schedule->milestone_count) : 1.0);
     cnn_status status = CNN_OK;
     for (const char *at = options->lr_scale; *at && status == CNN_OK;) {
         char entry[CNN_MAX_PATTERNS];
@@ -197,7 +200,9 @@ static cnn_status check_scales(const cnn_train_options *options)
         const char *equals = strrchr(entry, '=');
         if (equals && cnn_parse_double(&factor, equals + 1) && (float)factor > 0.0f &&
             isfinite((float)factor))
-            status = check_rate(options->lr * factor, "--lr times --lr-scale");
+            status =
+                check_rate(end * factor, steps ? "--lr times --lr-scale at the end of --schedule"
+                                               : "--lr times --lr-scale");
         at += length + (at[length] == ',');
     }
     return status;
@@ -284,10 +289,10 @@ cnn_status cnn_train_options_check(const cnn_train_options *options)
     CNN_TRY(check_whole(options->views, "--views", 0));
     CNN_TRY(check_kinds(options));
     CNN_TRY(check_numbers(options));
-    CNN_TRY(check_scales(options));
     CNN_TRY(check_together(options));
     CNN_TRY(cnn_augment_check(&options->augment, NULL));
-    status = check_schedule(options);
+    CNN_TRY(check_schedule(options));
+    status = check_scales(options);
 out:
     return status;
 }

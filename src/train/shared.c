@@ -142,7 +142,7 @@ static cnn_status create_worker(cnn_worker *worker, const cnn_trainer *first, cn
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_model_create_network(&worker->model, model->network, 0));
     cnn_trainer_copy_model(worker->model, model);
-    CNN_TRY(cnn_model_set_normalization(worker->model, model->normalization.text));
+    CNN_TRY(cnn_model_keep_normalization(worker->model, model->normalization.text));
     CNN_TRY(cnn_model_set_start(worker->model, model->start));
     cnn_log_mute(true); /* it is told once */
     status = cnn_trainer_create_rank(&worker->trainer, worker->comm, device, worker->model,
