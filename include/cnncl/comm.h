@@ -25,20 +25,23 @@ CNN_API const char *cnn_comm_library(void);
 CNN_API int cnn_comm_launched(int *rank);
 
 /** This process among those that the launcher started: rank 0 of 1 where there is none. Once in a
- * process, in its main thread. Errors: ARGUMENT (there are several, and the library was built without
- * MPI, or with another one than the launcher's), MEMORY. */
+ * process, in its main thread, before others read the environment: what Open MPI sends unasked is
+ * set there (OMPI_MCA_btl_tcp_eager_limit), where it is not set. Errors: ARGUMENT (there are
+ * several, and the library was built without MPI, or with another one than the launcher's), MEMORY.
+ */
 CNN_API cnn_status cnn_comm_create(cnn_comm **comm);
-/** Ranks of this process, each to be used by a thread of its own: comms (size), to be ended each. Errors:
- * MEMORY. */
+/** Ranks of this process, each to be used by a thread of its own: comms (size), to be ended each.
+ * Errors: MEMORY. */
 CNN_API cnn_status cnn_crew_create(cnn_comm **comms, int size);
-/** A failed rank other than 0 hands its message to rank 0, which says it and ends all processes: this one waits for
- * that; a rank of one process, until rank 0 is back from its work. It returns where there is nothing to wait for
- * (CNN_OK), or where rank 0 does not take it within the limit, and of one process no other rank says so: RANK, with
- * the rank's message that failed, to be said here. */
+/** A failed rank other than 0 hands its message to rank 0, which says it and ends all processes:
+ * this one waits for that; a rank of one process, until rank 0 is back from its work. It returns
+ * where there is nothing to wait for (CNN_OK), or where rank 0 does not take it within the limit,
+ * and of one process no other rank says so: RANK, with the rank's message that failed, to be said
+ * here. */
 CNN_API cnn_status cnn_comm_hand_over(cnn_comm *comm, const char *message);
-/** Ends the work of this rank. code 0: waits for the others, and frees it. Else the whole job ends, with
- * this exit code; a rank other than 0 hands its message over first. Where there are several processes it
- * does not return then. NULL is no error. */
+/** Ends the work of this rank. code 0: waits for the others, and frees it. Else the whole job ends,
+ * with this exit code; a rank other than 0 hands its message over first. Where there are several
+ * processes it does not return then. NULL is no error. */
 CNN_API void cnn_comm_end(cnn_comm *comm, int code, const char *message);
 
 /** From 0; 0 for NULL. */
@@ -52,12 +55,14 @@ CNN_API int cnn_comm_local_rank(const cnn_comm *comm);
  * NULL: of those that are made from now on, the devices of one process, too. */
 CNN_API void cnn_comm_set_limit(cnn_comm *comm, double seconds);
 
-/** Is what every rank has the same as rank 0's? what names it. All ranks call it; NULL is one alone. Errors, on all ranks:
- * ARGUMENT, with the rank that differs, what is expected and what was found, and the advice; RANK. */
+/** Is what every rank has the same as rank 0's? what names it. All ranks call it; NULL is one
+ * alone. Errors, on all ranks: ARGUMENT, with the rank that differs, what is expected and what was
+ * found, and the advice; RANK. */
 CNN_API cnn_status cnn_comm_compare(cnn_comm *comm, const char *what, const char *value,
                                     const char *advice);
-/** Brings what a rank other than 0 has to rank 0: both call it. *data (*bytes) is that rank's own; on rank
- * 0 it is allocated here, to be freed with free(), and NULL after a failure. Errors: MEMORY, RANK. */
+/** Brings what a rank other than 0 has to rank 0: both call it. *data (*bytes) is that rank's own;
+ * on rank 0 it is allocated here, to be freed with free(), and NULL after a failure. Errors:
+ * MEMORY, RANK. */
 CNN_API cnn_status cnn_comm_bring(void **data, size_t *bytes, cnn_comm *comm, int from);
 
 #ifdef __cplusplus

@@ -131,8 +131,9 @@ out:
 
 void cnn_normalization_warn(const cnn_normalization *normalization)
 {
+    const float doubtful = 4.0f; /* of pixels from 0 to 255 they are tens */
     for (int i = 0; i < 2 * normalization->channels; i++)
-        if (normalization->means[i] > 1.0f) {
+        if (normalization->means[i] > doubtful) {
             cnn_log(CNN_LOG_WARNING,
                     "normalisation: pixels go from 0 to 1, and a %s of %g was given: numbers of "
                     "pixels from 0 "

@@ -19,7 +19,7 @@ typedef struct cnn_normalization {
  * Errors: ARGUMENT, MEMORY. */
 cnn_status cnn_normalization_init(cnn_normalization *normalization, const char *text, int channels,
                                   const char *source);
-/* Says where a number is more than any of pixels from 0 to 1 can be. */
+/* Says where a number is far above what pixels from 0 to 1 give. */
 void cnn_normalization_warn(const cnn_normalization *normalization);
 /* The means and deviations of a data set's training images; a deviation of 0 is taken as 1. Errors:
  * DATA (there are none), MEMORY. */

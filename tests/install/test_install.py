@@ -25,8 +25,9 @@ HANDS_OFF = set("""printf vprintf dprintf vdprintf puts putchar perror stdout st
     syslog vsyslog signal sigaction sigprocmask pthread_sigmask setlocale setenv putenv unsetenv
     clearenv chdir fchdir umask srand srandom system popen fork __assert_fail""".split())
 # The doctor loads drivers, which may crash, in a child process: what it does there is the child's.
-# A rank that failed ends with all others; kill(process, 0) asks whether one lives.
-OF_RANKS = {"_exit", "kill"}
+# A rank that failed ends with all others; kill(process, 0) asks whether one lives; MPI takes settings from the
+# environment alone, when it begins.
+OF_RANKS = {"_exit", "kill", "setenv"}
 IN_A_CHILD = {"fork", "kill", "setenv", "_exit"}
 WHERE_IT_IS = {"CNN_CL_KERNEL_DIR": None, "LD_LIBRARY_PATH": None, "PKG_CONFIG_PATH": None}
 
