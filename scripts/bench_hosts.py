@@ -7,10 +7,8 @@ Each host has one rank of one thread. The sums and steps over a link without lim
 """
 import argparse
 import contextlib
-import datetime
 import json
 import os
-import platform
 import re
 import shlex
 import shutil
@@ -175,13 +173,6 @@ def tabulate(options, results):
     return lines
 
 
-def describe(options, arguments):
-    cpu = bench.read_field("/proc/cpuinfo", r"^model name\s*: (.*)$") or platform.machine()
-    words = shlex.join(["scripts/bench.sh", "hosts", *(bench.tell_path(word) for word in arguments)])
-    return (f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}, {cpu}, {os.cpu_count()} CPUs, {options.hosts} hosts, "
-            f"`{words}`: the best of {options.rounds} rounds (of sums, their medians of 30).")
-
-
 def main(arguments):
     options = parse(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was made goes, too
@@ -194,7 +185,9 @@ def main(arguments):
         for link in options.all_links:
             with hosts(link, options):
                 results[link] = measure(options, agent, link)
-    text = "\n".join([describe(options, arguments), "", *tabulate(options, results)])
+    heading = (f"{bench_ranks.describe_run('hosts', arguments)}, {options.hosts} hosts: the best of {options.rounds} rounds "
+               "(of sums, their medians of 30).")
+    text = "\n".join([heading, "", *tabulate(options, results)])
     print(text)
     if options.output:
         bench.write_page(options.output, text, BEGIN, END)

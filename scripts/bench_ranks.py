@@ -91,17 +91,17 @@ def judge(best):
             (f"exposed communication below {MOST_EXPOSED:.0%} of a step", f"{exposed:.1%}", exposed < MOST_EXPOSED)]
 
 
-def describe(options, arguments):
+def describe_run(name, arguments):
+    """When, where and by which command."""
     cpu = bench.read_field("/proc/cpuinfo", r"^model name\s*: (.*)$") or platform.machine()
-    words = shlex.join(["scripts/bench.sh", "ranks", *(bench.tell_path(word) for word in arguments)])
-    return (f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}, {cpu}, {os.cpu_count()} CPUs, `{words}`: images/s of the "
-            f"best of {options.rounds} rounds, in turn.")
+    words = shlex.join(["scripts/bench.sh", name, *(bench.tell_path(word) for word in arguments)])
+    return f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}, {cpu}, {os.cpu_count()} CPUs, `{words}`"
 
 
 def main(arguments):
     options = parse(arguments)
     results = {network: measure(network, options) for network in NETWORKS}
-    lines = [describe(options, arguments), "",
+    lines = [f"{describe_run('ranks', arguments)}: images/s of the best of {options.rounds} rounds, in turn.", "",
              "| network, images a rank | one rank | 2 ranks | two programs at once | one program, two threads |",
              "| --- | ---: | ---: | ---: | ---: |"]
     for network, best in results.items():

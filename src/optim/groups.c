@@ -69,8 +69,7 @@ static cnn_status scale_layer(cnn_groups *groups, const cnn_layer *layer, float 
     return status;
 }
 
-/* "PATTERN=F": the pattern, without what is behind it. */
-static cnn_status split(double *factor, char *entry)
+cnn_status cnn_scale_split(double *factor, char *entry)
 {
     static const cnn_range above_zero = {0.0, INFINITY, false,
                                          "PATTERN=F, F a finite number above 0"};
@@ -87,7 +86,7 @@ static cnn_status scale_matched(cnn_groups *groups, const cnn_network *network, 
     bool *matched = NULL;
     double factor = 1.0;
     cnn_status status = CNN_OK;
-    CNN_TRY(split(&factor, entry));
+    CNN_TRY(cnn_scale_split(&factor, entry));
     CNN_TRY(cnn_allocate(&matched, (size_t)network->layer_count, sizeof *matched, "the rates"));
     CNN_TRY(cnn_network_match(matched, network, entry, "--lr-scale"));
     for (int l = 0; l < network->layer_count; l++)

@@ -44,13 +44,15 @@ typedef struct cnn_groups {
     float factors[256][2]; /* of the rate: 0 leaves it as it is; of the decay */
 } cnn_groups;
 
-/* Decay for all weights, and for biases and norms too where options say so; frozen layers (per layer;
- * NULL: none) stay as they are. Errors: MEMORY. */
+/* Decay for all weights, and for biases and norms too where options say so; frozen layers (per
+ * layer; NULL: none) stay as they are. Errors: MEMORY. */
 cnn_status cnn_groups_init(cnn_groups *groups, const cnn_network *network, const bool *frozen,
                            const cnn_train_options *options);
-/* Gives `count` parameters from `offset` on other factors. Errors: ARGUMENT (more groups than a byte
- * tells apart). */
+/* Gives `count` parameters from `offset` on other factors. Errors: ARGUMENT (more groups than a
+ * byte tells apart). */
 cnn_status cnn_groups_set(cnn_groups *groups, size_t offset, size_t count, float rate, float decay);
+/* Of "PATTERN=F" the factor; the pattern is left in entry. Errors: ARGUMENT. */
+cnn_status cnn_scale_split(double *factor, char *entry);
 /* What --lr-scale says, "PATTERN=F,PATTERN=F": layers that are not frozen get that factor of the
  * rate; of several patterns that fit one the last counts. Errors: ARGUMENT (a pattern that fits no
  * layer, no number), MEMORY. */
@@ -70,17 +72,17 @@ struct cnn_optimizer {
     cnn_buffer groups, factors;              /* cnn_groups; none where all parameters are alike */
     cnn_kernel squares, root;                /* for clipping */
     size_t parts;
-    cnn_buffer sums, norm; /* (parts), (1) */
+    cnn_buffer sums, norm;          /* (parts), (1) */
     double ema;                     /* the decay of the average; 0: none */
     cnn_kernel follow;              /* averages the statistics */
     cnn_buffer average, statistics; /* averages: (count), (statistic_count) */
     size_t statistic_count;
-    cnn_kernel add;        /* for batches in pieces */
-    cnn_buffer sum;        /* (count) of their gradients; none unless cnn_optimizer_init_sum() */
+    cnn_kernel add; /* for batches in pieces */
+    cnn_buffer sum; /* (count) of their gradients; none unless cnn_optimizer_init_sum() */
 };
 
-/* options NULL: Adam. The gradients of frozen layers (per layer; NULL: none) are zero. Start from {0};
- * finish after a failure, too. Errors: KERNEL, MEMORY, OPENCL. */
+/* options NULL: Adam. The gradients of frozen layers (per layer; NULL: none) are zero. Start from
+ * {0}; finish after a failure, too. Errors: KERNEL, MEMORY, OPENCL. */
 cnn_status cnn_optimizer_init(cnn_optimizer *optimizer, cnn_device *device,
                               const cnn_network *network, const bool *frozen,
                               const cnn_train_options *options);

@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "net/network.h"
+#include "optim/optimizer.h"
 #include "optim/rate.h"
 #include "optim/words.h"
 #include "plan/plan.h"
@@ -185,7 +186,7 @@ static cnn_status check_rate(double rate, const char *flag)
                     flag, (float)rate > 0.0f ? "infinite" : "0", rate);
 }
 
-/* Of each "PATTERN=F"; what is none is told where patterns are matched. */
+/* Of each "PATTERN=F". */
 static cnn_status check_scales(const cnn_train_options *options)
 {
     const cnn_rate_schedule *schedule = &options->schedule;
@@ -197,9 +198,8 @@ static cnn_status check_scales(const cnn_train_options *options)
         double factor;
         size_t length = strcspn(at, ",");
         snprintf(entry, sizeof entry, "%.*s", (int)length, at);
-        const char *equals = strrchr(entry, '=');
-        if (equals && cnn_parse_double(&factor, equals + 1) && (float)factor > 0.0f &&
-            isfinite((float)factor))
+        status = cnn_scale_split(&factor, entry);
+        if (status == CNN_OK)
             status =
                 check_rate(end * factor, steps ? "--lr times --lr-scale at the end of --schedule"
                                                : "--lr times --lr-scale");
