@@ -11,6 +11,11 @@ static const struct {
 } refusals[] = {
     {"", "some.net:1: expected at least one layer, found none"},
     {"# nothing\n\ninput()\n", "some.net:3: expected at least one layer, found none"},
+    /* numbers that are 0 on a device */
+    {HEAD "Scale(1e-60)", "some.net:2: factor: expected a number from -1e+30 to 1e+30, found "
+                          "'1e-60', which is 0 in float32"},
+    {HEAD "Dropout2d(p=1e-50)", "some.net:2: p: expected a number from 0 to 0.9999999404, found "
+                                "'1e-50', which is 0 in float32"},
     /* words */
     {HEAD "Conv2d 3", "some.net:2: expected '(' or '=', found '3'"},
     {HEAD "x = = ReLU()", "some.net:2: expected a kind of layer, found '='"},

@@ -101,7 +101,8 @@ START_TEST(turns_are_turns)
         sum += angle;
     }
     double end = 30.0 * 3.14159265358979 / 180.0;
-    ck_assert(least >= -end - 1e-6 && least < -0.98 * end && most <= end + 1e-6 && most > 0.98 * end);
+    ck_assert(least >= -end - 1e-6 && least < -0.98 * end && most <= end + 1e-6 &&
+              most > 0.98 * end);
     ck_assert(fabs(sum / DRAWS) < 0.05 * end);
 }
 END_TEST
@@ -156,7 +157,14 @@ END_TEST
 START_TEST(the_text_is_read_and_written)
 {
     static const char *const texts[] = {
-        "none", "flip", "shift=2", "crop=0.6:1", "rotate=10", "color=0.3", "cutout=8", "mixup=0.2",
+        "none",
+        "flip",
+        "shift=2",
+        "crop=0.6:1",
+        "rotate=10",
+        "color=0.3",
+        "cutout=8",
+        "mixup=0.2",
         "flip,shift=2,crop=0.6:1,rotate=10,color=0.3,cutout=8,mixup=0.2",
         "crop=0.3333333333333333:0.3333333333333333",
     };
@@ -175,10 +183,11 @@ END_TEST
 START_TEST(other_text_is_refused)
 {
     static const char *const texts[] = {
-        "", "flop", "flip,", ",flip", "flip,flip", "flip=1", "shift", "shift=", "shift=0", "shift=-1",
-        "shift=1.5", "shift=70000", "crop=0.5", "crop=1:0.5", "crop=0:1", "crop=0.5:1.1",
-        "rotate=181", "rotate=nan", "rotate=0", "color=1.5", "color=1e-60", "cutout=x", "mixup=inf",
-        "mixup=2e6", "none,flip", "flip shift=2",
+        "",          "flop",         "flip,",       ",flip",        "flip,flip",  "flip=1",
+        "shift",     "shift=",       "shift=0",     "shift=-1",     "shift=1.5",  "shift=70000",
+        "crop=0.5",  "crop=1:0.5",   "crop=0:1",    "crop=0.5:1.1", "rotate=181", "rotate=nan",
+        "rotate=0",  "color=1.5",    "color=1e-60", "cutout=x",     "mixup=inf",  "mixup=2e6",
+        "none,flip", "flip shift=2",
     };
     cnn_train_options options;
     cnn_train_options_init(&options);
@@ -195,9 +204,21 @@ START_TEST(impossible_numbers_are_refused)
 {
     const int shape[] = {1, H, W};
     const cnn_augmentation wrong[] = {
-        {.shift = -1},     {.shift = H},      {.crop_low = 0.5},  {.crop_high = 0.5},
-        {.rotate = 200.0}, {.rotate = NAN},   {.color = -0.1},    {.cutout = -2},
-        {.mixup = -1.0},   {.mixup = 1e300},  {.crop_low = NAN, .crop_high = 1.0},
+        {.shift = -1},
+        {.shift = H},
+        {.crop_low = 0.5},
+        {.crop_high = 0.5},
+        {.rotate = 200.0},
+        {.rotate = NAN},
+        {.color = -0.1},
+        {.cutout = -2},
+        {.mixup = -1.0},
+        {.mixup = 1e300},
+        {.crop_low = NAN, .crop_high = 1.0},
+        {.mixup = 1e-60},
+        {.rotate = 1e-60},
+        {.crop_low = 1e-60, .crop_high = 1.0},
+        {.color = 1e-60},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         ck_assert_int_eq(cnn_augment_check(&wrong[i], shape), CNN_ERROR_ARGUMENT);

@@ -153,6 +153,17 @@ static const struct {
 } label_types[] = {{0x08, 1, 1}, {0x09, 1, 1}, {0x0b, 2, 1}, {0x0c, 4, 1},
                    {0x0c, 4, 8}, {0x08, 1, 3}, {0x0b, 2, 2}};
 
+START_TEST(what_is_left_out_is_told)
+{
+    write_layout(0);
+    ck_assert_ptr_null(strstr(lines, "left out"));
+    write_images("test-images-idx3-ubyte", 1);
+    assert_is_set(at.folder);
+    ck_assert_ptr_nonnull(strstr(lines, ": t10k-images.idx3-ubyte is taken for the test images, "
+                                        "test-images-idx3-ubyte is left out"));
+}
+END_TEST
+
 START_TEST(labels_may_be_wide_and_have_columns)
 {
     uint8_t type = label_types[_i].type, width = label_types[_i].width;
@@ -234,6 +245,24 @@ START_TEST(emnist_is_turned_upright_alone_and_in_tables)
 }
 END_TEST
 
+/* Below folders, too; a file that --data takes itself is named as such. */
+START_TEST(what_lies_deeper_is_named)
+{
+    nested_write(&at, "a/b/c/d.heic",
+                 "\0\0\0\x18"
+                 "ftypheic",
+                 12);
+    assert_refused(at.folder,
+                   "found 1 folder (a), of which a/b/c/d.heic is a HEIC picture: convert");
+    nested_write(&at, "x.npz",
+                 "PK\3\4"
+                 "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+                 "\5\0\0\0a.npy",
+                 35);
+    assert_refused(at.folder, "of which x.npz is arrays of NumPy's (npz): name the file itself");
+}
+END_TEST
+
 START_TEST(what_is_there_instead_is_named)
 {
     nested_write(&at, "cats/1.txt", "x", 1);
@@ -273,12 +302,14 @@ int main(void)
     tcase_add_loop_test(tests, each_missing_file_is_named, 0, CNN_IDX_NEEDED);
     tcase_add_test(tests, a_file_comes_before_a_folder_of_its_name);
     tcase_add_test(tests, one_of_several_sets_is_named);
+    tcase_add_test(tests, what_is_left_out_is_told);
     tcase_add_loop_test(tests, labels_may_be_wide_and_have_columns, 0,
                         (int)(sizeof label_types / sizeof label_types[0]));
     tcase_add_loop_test(tests, a_label_beyond_the_limits_is_refused, 0, 5);
     tcase_add_test(tests, emnist_is_turned_upright);
     tcase_add_test(tests, emnist_is_turned_upright_alone_and_in_tables);
     tcase_add_test(tests, what_is_there_instead_is_named);
+    tcase_add_test(tests, what_lies_deeper_is_named);
     tcase_add_loop_test(tests, other_names_are_not_taken, 0,
                         (int)(sizeof no_names / sizeof no_names[0]));
     suite_add_tcase(suite, tests);

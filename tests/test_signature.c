@@ -1,5 +1,6 @@
 /* What a file is, by its first bytes: a row for each format, as its own tools write it. */
 #include <stdio.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/signature.h"
@@ -64,6 +65,19 @@ static const struct {
     {AT("\x08\x08\x12\x07pytorch\x1a"), "ONNX"},
     {AT("\x08\x08:\xff\x01"), "ONNX"},
     {AT("\0\0\x08\3\0\0\0\1"), "IDX"},
+    {AT("\0\0\x0b\2\0\0\0\1\0\0\0\4\x20\0\x18\0\x18\0\0\0"), "IDX"},
+    {AT("\0\0\2\0\0\0\0\0\0\0\0\0\4\0\4\0\x18\0"), "TGA"},
+    {AT("\5\1\x09\0\0\0\1\x18\0\0\0\0\4\0\4\0\x08\0"), "TGA"},
+    {AT("\0\0\2\0\0\0\0\0\0\0\0\0\0\0\4\0\x18\0"), NULL},
+    {AT("qoif\0\0\0\4\0\0\0\4\3\0"), "QOI"},
+    {AT("II*\0\x10\0\0\0CR\2\0"), "raw"},
+    {AT("II*\0\x10\0\0\0\x0c\0"), "TIFF"},
+    {AT("\0\0\0\x18"
+        "ftypcrx "),
+     "raw"},
+    {AT("PK\3\4\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x0a\0\0\0jit/data/0"),
+     "PyTorch program"},
+    {AT("PK\3\4\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x0b\0\0\0config.json"), "Keras"},
     {AT("\x1f\x8b\x08\0"), "gzip"},
     {AT("version https://git-lfs.github.com/spec/v1\n"), "Git LFS"},
     {AT("label,pixel0,pixel1\n"), NULL},
@@ -90,8 +104,10 @@ START_TEST(reads_no_byte_too_many)
         char *data = malloc(size + (size == 0)), text[CNN_SIGNATURE_TEXT];
         ck_assert_ptr_nonnull(data);
         memcpy(data, files[_i].data, size);
-        ck_assert_ptr_nonnull(cnn_signature_found(text, data, size));
-        ck_assert(strlen(text) > 3);
+        for (int wanted = 0; wanted <= CNN_WANTED_TENSORS; wanted++) {
+            ck_assert_ptr_nonnull(cnn_signature_found(text, data, size, (cnn_wanted)wanted));
+            ck_assert(strlen(text) > 3);
+        }
         free(data);
     }
 }
@@ -122,11 +138,40 @@ START_TEST(says_what_was_found)
         {AT("RIFF\x24\0\0\0WEBPVP8 "), "a WebP picture"},
         {AT("\xff\x0a"),
          "a JPEG XL picture; convert it: djxl FILE FILE.png (Debian's package libjxl-tools)"},
-        {AT("\x93NUMPY\1\0"), "an array of NumPy's (npy)"},
+        {AT("\x93NUMPY\1\0"), "an array of NumPy's (npy); save its pictures as PNG files, with "
+                              "PIL.Image.fromarray(ARRAY).save(FILE.png), say"},
     };
     char text[CNN_SIGNATURE_TEXT];
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        ck_assert_str_eq(cnn_signature_found(text, cases[i].data, cases[i].size), cases[i].text);
+        ck_assert_str_eq(
+            cnn_signature_found(text, cases[i].data, cases[i].size, CNN_WANTED_PICTURE),
+            cases[i].text);
+}
+END_TEST
+
+/* Whatever holds data, tensors or a picture of another format comes with the way to what is wanted.
+ */
+START_TEST(says_how_to_convert)
+{
+    static const bool has_way[][CNN_WANTED_TENSORS + 1] = {
+        /* of a group, to a picture, data, a model, tensors */
+        [CNN_SIGNATURE_PICTURE] = {false, true, false, false},
+        [CNN_SIGNATURE_OTHER_PICTURE] = {true, true, false, false},
+        [CNN_SIGNATURE_NETWORK] = {true, true, true, true},
+        [CNN_SIGNATURE_ARRAYS] = {true, true, false, false},
+        [CNN_SIGNATURE_ARCHIVE] = {true, true, true, true},
+    };
+    const cnn_signature *found = cnn_signature_find(files[_i].data, files[_i].size);
+    if (!found || found->group == CNN_SIGNATURE_OTHER ||
+        strcmp(found->text, "an empty zip archive") == 0)
+        return;
+    for (int wanted = 0; wanted <= CNN_WANTED_TENSORS; wanted++) {
+        char text[CNN_SIGNATURE_TEXT];
+        cnn_signature_found(text, files[_i].data, files[_i].size, (cnn_wanted)wanted);
+        if (has_way[found->group][wanted])
+            ck_assert_msg(strstr(text, "; ") != NULL, "wanted %d: %s", wanted, text);
+        ck_assert_uint_lt(strlen(text), CNN_SIGNATURE_TEXT - 1);
+    }
 }
 END_TEST
 
@@ -154,6 +199,7 @@ int main(void)
     suite_add_tcase(suite, tests);
     tcase_add_loop_test(tests, names_what_it_knows, 0, FILES);
     tcase_add_loop_test(tests, reads_no_byte_too_many, 0, FILES);
+    tcase_add_loop_test(tests, says_how_to_convert, 0, FILES);
     tcase_add_test(tests, a_tar_archive_is_known_by_what_stands_far_behind);
     tcase_add_test(tests, says_what_was_found);
     tcase_add_test(tests, reads_files);

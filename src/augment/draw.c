@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "base/number.h"
 #include "base/philox.h"
 #include "base/real.h"
 #include "base/status.h"
@@ -49,10 +50,22 @@ cnn_status cnn_augment_check(const cnn_augmentation *options, const int shape[3]
         {options->cutout >= 0, "cutout", "0 pixels or more"},
         {is_within(options->mixup, 0.0, 1e6), "mixup", "a number from 0 to 1000000"},
     };
+    const struct {
+        double value;
+        const char *name;
+    } numbers[] = {{options->crop_low, "crop"},
+                   {options->rotate, "rotate"},
+                   {options->color, "color"},
+                   {options->mixup, "mixup"}};
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
         if (!rules[i].is_right)
             return cnn_fail(CNN_ERROR_ARGUMENT, "--augment: %s: expected %s, found another value",
                             rules[i].name, rules[i].expected);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        if (!cnn_fits_float(numbers[i].value))
+            return cnn_fail(CNN_ERROR_ARGUMENT,
+                            "--augment: %s: expected a number that is not 0 in float32, found %g",
+                            numbers[i].name, numbers[i].value);
     return check_shift(options, shape);
 }
 

@@ -87,16 +87,32 @@ cnn_status cnn_file_read_open(void **data, size_t *size, int file, const char *p
     return status;
 }
 
-cnn_status cnn_file_read(void **data, size_t *size, const char *path, size_t limit)
+static cnn_status open_and_read(void **data, size_t *size, const char *path, size_t limit,
+                                bool is_regular)
 {
+    struct stat info;
     *data = NULL;
     *size = 0;
-    int file = open(path, O_RDONLY | O_CLOEXEC);
+    /* O_NONBLOCK: a pipe is refused, not waited for. */
+    int file = open(path, O_RDONLY | O_CLOEXEC | (is_regular ? O_NONBLOCK : 0));
     if (file < 0)
         return cnn_fail(CNN_ERROR_FILE, "%s: cannot be opened: %s", path, strerror(errno));
-    cnn_status status = cnn_file_read_open(data, size, file, path, limit);
+    cnn_status status =
+        is_regular && fstat(file, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)
+            ? cnn_fail(CNN_ERROR_FILE, "%s: expected a regular file", path)
+            : cnn_file_read_open(data, size, file, path, limit);
     close(file);
     return status;
+}
+
+cnn_status cnn_file_read(void **data, size_t *size, const char *path, size_t limit)
+{
+    return open_and_read(data, size, path, limit, true);
+}
+
+cnn_status cnn_file_read_stream(void **data, size_t *size, const char *path, size_t limit)
+{
+    return open_and_read(data, size, path, limit, false);
 }
 
 static bool write_all(int file, const char *data, size_t size)

@@ -10,6 +10,9 @@
 /* Reads a whole file of at most limit bytes into memory (terminated by a zero byte that is not
  * counted); to be freed with free(). Errors: FILE, DATA (longer than limit), MEMORY. */
 cnn_status cnn_file_read(void **data, size_t *size, const char *path, size_t limit);
+/* The same of a pipe, too: of what the user names, who may write "<(command)" there. It is waited
+ * for. */
+cnn_status cnn_file_read_stream(void **data, size_t *size, const char *path, size_t limit);
 /* The same of a file that is open; it stays so. */
 cnn_status cnn_file_read_open(void **data, size_t *size, int file, const char *path, size_t limit);
 

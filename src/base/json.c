@@ -79,7 +79,8 @@ bool cnn_json_get_uint64(uint64_t *value, const json_t *json)
 cnn_status cnn_json_write_events(const char *path, json_t *events)
 {
     const size_t flags = JSON_COMPACT | JSON_REAL_PRECISION(15); /* nanoseconds of some hours */
-    json_t *root = events ? json_pack("{s:s, s:o}", "displayTimeUnit", "ms", "traceEvents", events) : NULL;
+    json_t *root =
+        events ? json_pack("{s:s, s:o}", "displayTimeUnit", "ms", "traceEvents", events) : NULL;
     char *text = root ? cnn_json_dump(root, flags) : NULL;
     cnn_status status = CNN_OK;
     if (text) {

@@ -23,8 +23,8 @@ json_t *cnn_json_string(const char *text);
 
 /* A number that JSON's integers, which end at 2^63 - 1, do not hold is a string. */
 json_t *cnn_json_uint64(uint64_t value);
-/* Writes Chrome trace events ("Trace Event Format", Google) to path, atomically; takes the array. Errors: FILE,
- * MEMORY (also where events is NULL). */
+/* Writes Chrome trace events ("Trace Event Format", Google) to path, atomically; takes the array.
+ * Errors: FILE, MEMORY (also where events is NULL). */
 cnn_status cnn_json_write_events(const char *path, json_t *events);
 /* What cnn_json_uint64() made; false, and *value as it was, for anything else. */
 bool cnn_json_get_uint64(uint64_t *value, const json_t *json);

@@ -13,13 +13,18 @@ static bool is_in(const cnn_range *range, double value)
            value < range->high;
 }
 
+bool cnn_fits_float(double value)
+{
+    return isfinite((float)value) && ((float)value != 0.0f || value == 0.0);
+}
+
 static cnn_status check(const cnn_range *range, double value, const char *option, const char *found)
 {
     double rounded = (double)(float)value;
     if (!is_in(range, value))
         return cnn_fail(CNN_ERROR_ARGUMENT, "--%s: expected %s, found %s", option, range->expected,
                         found);
-    if (!is_in(range, rounded) || (rounded == 0.0 && value != 0.0))
+    if (!is_in(range, rounded) || !cnn_fits_float(value))
         return cnn_fail(CNN_ERROR_ARGUMENT, "--%s: expected %s, found %s, which is %g in float32",
                         option, range->expected, found, rounded);
     return CNN_OK;

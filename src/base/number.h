@@ -13,6 +13,9 @@ typedef struct cnn_range {
     const char *expected; /* "a number in [0, 1)" */
 } cnn_range;
 
+/* Is it the same kind of number in float32, in which devices compute: finite, and 0 only where it
+ * is 0 itself? */
+bool cnn_fits_float(double value);
 /* Devices compute in float32. A value is refused by its double, and by its float32: one that is not
  * zero must not become zero there, nor infinite, nor leave the range. Errors: ARGUMENT, naming the
  * option, what was expected and found. */

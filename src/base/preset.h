@@ -7,8 +7,8 @@
 #include <cnncl/error.h>
 
 typedef struct cnn_preset_kind {
-    const char *what;                        /* "network" */
-    const char *ending;                      /* ".net" */
+    const char *what;                         /* "network" */
+    const char *ending;                       /* ".net" */
     const char *build, *relative, *installed; /* as cnn_installed_folder() */
 } cnn_preset_kind;
 

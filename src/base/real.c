@@ -4,7 +4,8 @@
 
 /* pi / 2 and log 2, each with what its double leaves out; products of the first part, of 33 and 32
  * bits, with small integers are exact. */
-static const double half_pi_high = 1.57079632673412561417e+00, half_pi_low = 6.07710050650619224932e-11;
+static const double half_pi_high = 1.57079632673412561417e+00,
+                    half_pi_low = 6.07710050650619224932e-11;
 static const double log2_high = 6.93147180369123816490e-01, log2_low = 1.90821492927058770002e-10;
 
 /* Taylor's series of sine (first 1) or cosine (first 0) for |x| of at most pi / 4. */

@@ -13,6 +13,7 @@
 #define CONVERT "convert it: "
 #define MAGICK CONVERT "convert FILE FILE.png (Debian's package imagemagick)"
 #define HEIF CONVERT "heif-convert FILE FILE.png (Debian's package libheif-examples)"
+#define RAW CONVERT "darktable-cli FILE FILE.png (Debian's package darktable)"
 #define UNPACK "unpack it and name what is inside"
 
 typedef bool check(const uint8_t *data, size_t size);
@@ -47,9 +48,19 @@ static bool is_torch(const uint8_t *data, size_t size)
            first_name_has(data, size, "/.format_version");
 }
 
+/* torch.jit.save() and torch.export.save() write a program beside the tensors. */
+static bool is_torch_program(const uint8_t *data, size_t size)
+{
+    return first_name_has(data, size, "/data/") || first_name_has(data, size, "/code/") ||
+           first_name_has(data, size, "/archive_format") ||
+           first_name_has(data, size, "serialized_exported_program.json");
+}
+
 static bool is_keras(const uint8_t *data, size_t size)
 {
-    return first_name_has(data, size, "metadata.json");
+    return first_name_has(data, size, "metadata.json") ||
+           first_name_has(data, size, "config.json") ||
+           first_name_has(data, size, "model.weights.h5");
 }
 
 /* Of a pickle the version follows, and an opcode. Before PyTorch 1.6 torch.save() wrote a number of
@@ -86,6 +97,30 @@ static bool is_onnx(const uint8_t *data, size_t size)
 static bool is_bmp(const uint8_t *data, size_t size)
 {
     return size >= 14 && memcmp(data + 6, (uint8_t[4]){0}, 4) == 0;
+}
+
+/* "CR" behind the first offset: Canon's raw files are TIFF by their first bytes. */
+static bool is_canon_raw(const uint8_t *data, size_t size)
+{
+    return size >= 10 && data[8] == 'C' && data[9] == 'R';
+}
+
+/* No bytes of its own: a type of image, with a colour map where it says so, a size, a depth. */
+static bool is_tga(const uint8_t *data, size_t size)
+{
+    if (size < 18)
+        return false;
+    unsigned type = data[2] & ~8U, depth = data[16]; /* 8: run lengths */
+    return data[1] == (type == 1) && type >= 1 && type <= 3 && (data[12] | data[13]) != 0 &&
+           (data[14] | data[15]) != 0 && data[17] < 64 &&
+           (depth == 8 || depth == 15 || depth == 16 || depth == 24 || depth == 32);
+}
+
+/* A version, run lengths or none, bits of a plane's pixel. */
+static bool is_pcx(const uint8_t *data, size_t size)
+{
+    return size >= 128 && data[1] <= 5 && data[2] <= 1 &&
+           (data[3] == 1 || data[3] == 2 || data[3] == 4 || data[3] == 8);
 }
 
 static bool is_idx(const uint8_t *data, size_t size)
@@ -143,12 +178,21 @@ static const struct row {
 #undef HEIC
     {AT(4, "ftypavif"), NULL, {"AVIF", "an AVIF picture", CNN_SIGNATURE_OTHER_PICTURE, HEIF}},
     {AT(4, "ftypavis"), NULL, {"AVIF", "an AVIF picture", CNN_SIGNATURE_OTHER_PICTURE, HEIF}},
+    {AT(4, "ftypcrx "), NULL, {"raw", "a camera's raw picture", CNN_SIGNATURE_OTHER_PICTURE, RAW}},
     {AT(4, "ftyp"),
      NULL,
      {"MP4", "a video", CNN_SIGNATURE_OTHER,
       "ffmpeg -i FILE -frames:v 1 FILE.png takes its first picture"}},
     {AT(0, "BM"), is_bmp, {"BMP", "a BMP picture", CNN_SIGNATURE_PICTURE, NULL}},
     {AT(0, "GIF8"), NULL, {"GIF", "a GIF picture", CNN_SIGNATURE_PICTURE, NULL}},
+    {AT(0, "II*\0"),
+     is_canon_raw,
+     {"raw", "a camera's raw picture", CNN_SIGNATURE_OTHER_PICTURE, RAW}},
+    {AT(0, "FUJIFILMCCD-RAW"),
+     NULL,
+     {"raw", "a camera's raw picture", CNN_SIGNATURE_OTHER_PICTURE, RAW}},
+    {AT(0, "IIRO"), NULL, {"raw", "a camera's raw picture", CNN_SIGNATURE_OTHER_PICTURE, RAW}},
+    {AT(0, "IIU\0"), NULL, {"raw", "a camera's raw picture", CNN_SIGNATURE_OTHER_PICTURE, RAW}},
     {AT(0, "II*\0"), NULL, {"TIFF", "a TIFF picture", CNN_SIGNATURE_PICTURE, NULL}},
     {AT(0, "MM\0*"), NULL, {"TIFF", "a TIFF picture", CNN_SIGNATURE_PICTURE, NULL}},
     {AT(0, "II+\0"), NULL, {"TIFF", "a TIFF picture", CNN_SIGNATURE_PICTURE, NULL}},
@@ -172,6 +216,8 @@ static const struct row {
      {"PSD", "a Photoshop picture", CNN_SIGNATURE_OTHER_PICTURE,
       CONVERT "convert 'FILE[0]' FILE.png (Debian's package imagemagick)"}},
     {AT(0, "\0\0\1\0"), NULL, {"ICO", "an icon (ICO)", CNN_SIGNATURE_OTHER_PICTURE, MAGICK}},
+    {AT(0, "qoif"), NULL, {"QOI", "a QOI picture", CNN_SIGNATURE_OTHER_PICTURE, MAGICK}},
+    {AT(0, "\x0a"), is_pcx, {"PCX", "a PCX picture", CNN_SIGNATURE_OTHER_PICTURE, MAGICK}},
     {AT(0, "v/1\1"), NULL, {"EXR", "an OpenEXR picture", CNN_SIGNATURE_OTHER_PICTURE, MAGICK}},
     {AT(128, "DICM"),
      NULL,
@@ -190,6 +236,10 @@ static const struct row {
     {AT(0, "<?xml"), is_svg, {"SVG", "an SVG drawing", CNN_SIGNATURE_OTHER_PICTURE, MAGICK}},
     {AT(0, "PK\3\4"), is_npz, {"npz", "arrays of NumPy's (npz)", CNN_SIGNATURE_ARRAYS, NULL}},
     {AT(0, "PK\3\4"), is_torch, {"PyTorch", "a file of torch.save()", CNN_SIGNATURE_NETWORK, NULL}},
+    {AT(0, "PK\3\4"),
+     is_torch_program,
+     {"PyTorch program", "a program of PyTorch's (torch.jit or torch.export)",
+      CNN_SIGNATURE_NETWORK, NULL}},
     {AT(0, "PK\3\4"), is_keras, {"Keras", "a network of Keras's", CNN_SIGNATURE_NETWORK, NULL}},
     {AT(0, "PK\3\4"), NULL, {"zip", "a zip archive", CNN_SIGNATURE_ARCHIVE, UNPACK}},
     {AT(0, "PK\5\6"), NULL, {"zip", "an empty zip archive", CNN_SIGNATURE_ARCHIVE, NULL}},
@@ -212,6 +262,7 @@ static const struct row {
     {AT(0, "\x80"), is_pickle, {"pickle", "a pickle of Python's", CNN_SIGNATURE_ARRAYS, NULL}},
     {AT(0, "\x08"), is_onnx, {"ONNX", "an ONNX network", CNN_SIGNATURE_NETWORK, NULL}},
     {AT(0, "\0\0"), is_idx, {"IDX", "an IDX file", CNN_SIGNATURE_ARRAYS, NULL}},
+    {AT(0, ""), is_tga, {"TGA", "a TGA picture", CNN_SIGNATURE_OTHER_PICTURE, MAGICK}},
     {AT(0, "\x1f\x8b"), NULL, {"gzip", "a gzipped file", CNN_SIGNATURE_ARCHIVE, UNPACK}},
     {AT(0, "BZh"), NULL, {"bzip2", "a bzip2 file", CNN_SIGNATURE_ARCHIVE, UNPACK}},
     {AT(0, "\xfd"
@@ -292,16 +343,18 @@ static size_t text_length(const uint8_t *data, size_t size)
     return line;
 }
 
-const char *cnn_signature_found(char text[CNN_SIGNATURE_TEXT], const void *data, size_t size)
+const char *cnn_signature_found(char text[CNN_SIGNATURE_TEXT], const void *data, size_t size,
+                                cnn_wanted wanted)
 {
     enum { SHOWN = 32 };
     const cnn_signature *found = cnn_signature_find(data, size);
+    const char *conversion = found ? cnn_signature_conversion(found, wanted) : NULL;
     const uint8_t *bytes = data;
     char start[SHOWN + 1] = "", quoted[CNN_QUOTE_SIZE];
     size_t length = text_length(bytes, size < CNN_SIGNATURE_BYTES ? size : CNN_SIGNATURE_BYTES);
     if (found)
-        snprintf(text, CNN_SIGNATURE_TEXT, "%s%s%s", found->text, found->conversion ? "; " : "",
-                 found->conversion ? found->conversion : "");
+        snprintf(text, CNN_SIGNATURE_TEXT, "%s%s%s", found->text, conversion ? "; " : "",
+                 conversion ? conversion : "");
     else if (size == 0)
         snprintf(text, CNN_SIGNATURE_TEXT, "an empty file");
     else if (length > 0)

@@ -28,7 +28,8 @@ bool cnn_are_given(const char *function, const char *names, const void *const *p
 
 void cnn_log(cnn_log_level level, const char *format, ...) CNN_PRINTF(2, 3);
 
-/* From now on the log has nothing of this thread, or all again: of devices that do alike one tells. */
+/* From now on the log has nothing of this thread, or all again: of devices that do alike one tells.
+ */
 void cnn_log_mute(bool mute);
 
 /* In a function with `cnn_status status = CNN_OK;` and an `out:` label that cleans up. */

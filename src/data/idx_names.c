@@ -8,7 +8,17 @@
 #include "base/status.h"
 #include "base/text.h"
 
-enum { PLAIN = 0, GZIPPED = 100, RANK = 10, USUAL = 0, UNUSUAL = 1, MOST_RANK = 4 };
+enum {
+    /* what makes a name's order */
+    PLAIN = 0,
+    DOTTED = 2,
+    RANK = 10, /* a dimension */
+    GZIPPED = 100,
+    NESTED = 1000,
+    USUAL = 0,
+    UNUSUAL = 10000, /* before all else: images and labels are of one split */
+    MOST_RANK = 4
+};
 
 static const struct split_name {
     const char *name;
@@ -54,7 +64,7 @@ static bool parse_end(cnn_idx_name *parsed, const char *at)
     for (size_t i = 0; !typed && i < sizeof types / sizeof types[0]; i++)
         typed = skip(&at, types[i]);
     bool packed = skip(&at, ".gz");
-    parsed->order += (packed ? GZIPPED : PLAIN) + RANK * parsed->rank + 2 * dot;
+    parsed->order += (packed ? GZIPPED : PLAIN) + RANK * parsed->rank + (dot ? DOTTED : 0);
     return typed && *at == '\0';
 }
 
@@ -89,11 +99,28 @@ bool cnn_idx_name_parse(cnn_idx_name *parsed, const char *name)
     return false;
 }
 
+/* Of files named for different splits (t10k and test) one is left out: other images, perhaps. */
+static void tell_rival(const cnn_idx_set *set, const cnn_idx_name *parsed, const char *folder,
+                       const char *name)
+{
+    int order = set->orders[parsed->role];
+    char quoted[2][CNN_QUOTE_SIZE];
+    if (parsed->role % 2 != CNN_IDX_IMAGES || order / UNUSUAL == parsed->order / UNUSUAL)
+        return;
+    const char *slash = strrchr(set->paths[parsed->role], '/');
+    const char *other = slash ? slash + 1 : set->paths[parsed->role];
+    bool wins = parsed->order < order;
+    cnn_log(CNN_LOG_INFO, "%s: %s is taken for the test images, %s is left out", folder,
+            cnn_quote(quoted[0], wins ? name : other), cnn_quote(quoted[1], wins ? other : name));
+}
+
 /* A file for a role; it takes the place of one that is less usual. */
 static cnn_status add(cnn_idx_set *set, const cnn_idx_name *parsed, const char *folder,
                       const char *name)
 {
     char **place = &set->paths[parsed->role];
+    if (*place)
+        tell_rival(set, parsed, folder, name);
     if (*place && set->orders[parsed->role] <= parsed->order)
         return CNN_OK;
     set->found += *place == NULL;
@@ -107,7 +134,6 @@ static cnn_status add(cnn_idx_set *set, const cnn_idx_name *parsed, const char *
 static cnn_status add_nested(cnn_idx_set *set, const cnn_idx_name *outer, const char *folder,
                              const char *name)
 {
-    enum { NESTED = 1000 };
     cnn_listing listing = {0};
     char *path = NULL;
     cnn_status status = CNN_OK;

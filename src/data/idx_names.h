@@ -15,8 +15,8 @@ typedef struct cnn_idx_name {
     char prefix[CNN_IDX_PREFIX_SIZE]; /* "" where the name begins with the split's */
     int role;
     int rank; /* after "idx" */
-    /* Of names for the same: the lowest is what a user means. Plain before gzipped, then the rank,
-     * then what is usual. */
+    /* Of names for the same: the lowest is what a user means. What is usual, then plain before
+     * gzipped, then the rank. */
     int order;
 } cnn_idx_name;
 

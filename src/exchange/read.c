@@ -23,7 +23,8 @@ static bool is_torch_zip(const unsigned char head[HEAD_SIZE], size_t size)
 {
     const cnn_signature *signature = cnn_signature_find(head, size);
     return signature &&
-           (strcmp(signature->name, "PyTorch") == 0 || strcmp(signature->name, "zip") == 0);
+           (strcmp(signature->name, "PyTorch") == 0 ||
+            strcmp(signature->name, "PyTorch program") == 0 || strcmp(signature->name, "zip") == 0);
 }
 
 static bool is_pickle(const unsigned char head[HEAD_SIZE], size_t size)
@@ -48,31 +49,11 @@ static const struct {
     {is_json, cnn_read_shards},
 };
 
-/* How formats of others become one that is read, by the name of their signature. */
-static const struct {
-    const char *name, *conversion;
-} conversions[] = {
-    {"npz", ": python3 -c \"import sys, numpy, safetensors.numpy as s; "
-            "s.save_file(dict(numpy.load(sys.argv[1])), sys.argv[2])\" FILE FILE.safetensors"},
-    {"ONNX", ": cnn-cl import FILE FILE.safetensors makes a model of it"},
-    {"HDF5", ": load it where it was made and save its tensors, in PyTorch's shapes, with "
-             "safetensors.numpy.save_file()"},
-    {"Keras", ": load it where it was made and save its tensors, in PyTorch's shapes, with "
-              "safetensors.numpy.save_file()"},
-    {"tar", " (PyTorch before 0.2 saved such, too: load and save it with a later one)"},
-};
-
 static cnn_status fail_format(const char *path, const unsigned char *head, size_t size)
 {
     char found[CNN_SIGNATURE_TEXT];
-    const char *conversion = "";
-    const cnn_signature *signature = cnn_signature_find(head, size);
-    for (size_t i = 0; signature && i < sizeof conversions / sizeof conversions[0]; i++)
-        if (strcmp(signature->name, conversions[i].name) == 0)
-            conversion = conversions[i].conversion;
-    return cnn_fail(CNN_ERROR_DATA,
-                    "%s: expected safetensors or a file of torch.save(), found %s%s", path,
-                    cnn_signature_found(found, head, size), conversion);
+    return cnn_fail(CNN_ERROR_DATA, "%s: expected safetensors or a file of torch.save(), found %s",
+                    path, cnn_signature_found(found, head, size, CNN_WANTED_TENSORS));
 }
 
 /* The first bytes of the file. */

@@ -163,7 +163,7 @@ static cnn_status fail_magic(const uint8_t magic[MAGIC_SIZE], const char *path)
                         path, magic[0], magic[1]);
     return cnn_fail(CNN_ERROR_DATA,
                     "%s: magic: expected an IDX file, which starts with the bytes 00 00, found %s",
-                    path, cnn_signature_found(found, head, (size_t)size));
+                    path, cnn_signature_found(found, head, (size_t)size, CNN_WANTED_DATA));
 }
 
 static cnn_status check_magic(const uint8_t magic[MAGIC_SIZE], const char *path, int low, int high)

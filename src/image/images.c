@@ -113,7 +113,7 @@ cnn_status cnn_decode_picture(cnn_picture *picture, const cnn_encoded *from)
                         from->source, cnn_image_formats());
     return cnn_fail(CNN_ERROR_DATA, "%s: expected a picture (%s) or an IDX file, found %s",
                     from->source, cnn_image_formats(),
-                    cnn_signature_found(found, from->data, from->size));
+                    cnn_signature_found(found, from->data, from->size, CNN_WANTED_PICTURE));
 }
 
 cnn_status cnn_images_decode(cnn_images **images, const void *data, size_t size, const char *source,
@@ -176,7 +176,7 @@ cnn_status cnn_images_load(cnn_images **images, const char *path)
     void *data = NULL;
     size_t size;
     *images = NULL;
-    cnn_status status = cnn_file_read(&data, &size, path, FILE_LIMIT);
+    cnn_status status = cnn_file_read_stream(&data, &size, path, FILE_LIMIT);
     if (status != CNN_OK)
         return status;
     if (is_gzip(data, size) || is_idx(data, size))

@@ -227,13 +227,12 @@ static cnn_status read_bytes(void *bytes, size_t size, FILE *file, const char *p
     return cnn_fail(CNN_ERROR_DATA, "%s: truncated while it was read", path);
 }
 
-static const char import_hint[] = ": see 'cnn-cl import --help'";
-
 /* Is it a file of another format, that can be named? */
-static bool find_other(const cnn_signature **other, const char *path)
+static bool is_other(const char *path)
 {
-    return cnn_signature_read(other, path) == CNN_OK && *other &&
-           strcmp((*other)->name, "safetensors") != 0;
+    const cnn_signature *other;
+    return cnn_signature_read(&other, path) == CNN_OK && other &&
+           strcmp(other->name, "safetensors") != 0;
 }
 
 static cnn_status fail_other(FILE *file, const char *path)
@@ -243,7 +242,7 @@ static cnn_status fail_other(FILE *file, const char *path)
     rewind(file);
     size_t size = fread(head, 1, sizeof head, file);
     return cnn_fail(CNN_ERROR_DATA, "%s: expected a saved model (safetensors), found %s", path,
-                    cnn_signature_found(found, head, size));
+                    cnn_signature_found(found, head, size, CNN_WANTED_MODEL));
 }
 
 /* The length of the header, and the size of the values behind it. */
@@ -251,7 +250,6 @@ static cnn_status read_lengths(size_t *length, cnn_archive *archive, FILE *file)
 {
     struct stat info;
     uint64_t declared;
-    const cnn_signature *other;
     if (fstat(fileno(file), &info) != 0 || !S_ISREG(info.st_mode))
         return cnn_fail(CNN_ERROR_FILE, "%s: expected a regular file", archive->path);
     uint64_t size = (uint64_t)info.st_size;
@@ -264,11 +262,8 @@ static cnn_status read_lengths(size_t *length, cnn_archive *archive, FILE *file)
         return status;
     size -= CNN_ARCHIVE_LENGTH_SIZE;
     uint64_t limit = size < CNN_ARCHIVE_HEADER_LIMIT ? size : CNN_ARCHIVE_HEADER_LIMIT;
-    if (declared > limit && find_other(&other, archive->path))
-        return cnn_fail(CNN_ERROR_DATA, "%s: expected a saved model (safetensors), found %s%s",
-                        archive->path, other->text,
-                        other->group == CNN_SIGNATURE_NETWORK ? import_hint : "");
-    if (declared > UINT32_MAX) /* no header is so long: these are not its bytes */
+    /* No header is so long: these are not its bytes. */
+    if (declared > UINT32_MAX || (declared > limit && is_other(archive->path)))
         return fail_other(file, archive->path);
     if (declared > limit)
         return cnn_fail(CNN_ERROR_DATA,

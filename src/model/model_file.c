@@ -61,7 +61,8 @@ static cnn_status read_network(cnn_network **network, const cnn_archive *archive
         return cnn_fail(CNN_ERROR_DATA,
                         "%s: expected the metadata " CNN_CONFIG_KEY
                         " with the network's options, found "
-                        "none: this file was not written by cnn-cl",
+                        "none: this file was not written by cnn-cl; cnn-cl import makes a model of "
+                        "others' tensors",
                         path);
     return cnn_network_restore(network, json, cnn_archive_metadata(archive, CNN_NETWORK_KEY), path);
 }

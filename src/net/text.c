@@ -268,7 +268,7 @@ cnn_status cnn_network_from_file(cnn_network **network, const char *name, const 
     void *data = NULL;
     size_t size;
     *network = NULL;
-    cnn_status status = cnn_file_read(&data, &size, path, CNN_TEXT_LIMIT);
+    cnn_status status = cnn_file_read_stream(&data, &size, path, CNN_TEXT_LIMIT);
     if (status == CNN_ERROR_DATA) /* too long: the argument is wrong */
         status = cnn_fail(CNN_ERROR_ARGUMENT, "%s", cnn_error_message());
     if (status == CNN_OK)

@@ -1,6 +1,7 @@
 /* Arguments: what they come to in a scope, and a layer's options from them. */
 #include <string.h>
 
+#include "base/number.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "net/text_reader.h"
@@ -149,7 +150,7 @@ static bool set_number(void *at, const cnn_value *value, const cnn_argument *arg
     double number;
     copy_element(text, value, 0);
     if (value->count != 1 || value->elements[0].quoted || !cnn_parse_double(&number, text) ||
-        number < argument->low || number > argument->high)
+        number < argument->low || number > argument->high || !cnn_fits_float(number))
         return false;
     *(double *)at = number;
     return true;
@@ -190,6 +191,16 @@ static void append_value(cnn_text *text, const cnn_value *value)
     cnn_text_append(text, value->is_tuple ? ")" : "'");
 }
 
+/* Is it a number that becomes 0 on the device? */
+static bool is_lost(const cnn_argument *argument, const cnn_value *value)
+{
+    char text[NUMBER_SIZE];
+    double number;
+    copy_element(text, value, 0);
+    return argument->type == CNN_ARGUMENT_NUMBER && cnn_parse_double(&number, text) &&
+           number != 0.0 && (float)number == 0.0f;
+}
+
 static cnn_status fail_value(const cnn_text_reader *reader, uint32_t line,
                              const cnn_argument *argument, const cnn_value *value)
 {
@@ -202,6 +213,8 @@ static cnn_status fail_value(const cnn_text_reader *reader, uint32_t line,
                         argument->words[i].word);
     cnn_text_append(&text, ", found ");
     append_value(&text, value);
+    if (is_lost(argument, value))
+        cnn_text_append(&text, ", which is 0 in float32");
     cnn_status status = cnn_text_fail(reader, line, "%s", text.data ? text.data : argument->name);
     cnn_text_finish(&text);
     return status;

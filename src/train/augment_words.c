@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "augment/augment.h"
+#include "base/number.h"
 #include "base/plain.h"
 #include "base/text.h"
 
@@ -79,7 +80,7 @@ static void write_words(char text[CNN_WORDS_SIZE], const cnn_train_options *opti
 
 static bool read_number(double *value, const char *text)
 {
-    return cnn_parse_double(value, text) && *value > 0.0 && (float)*value > 0.0f;
+    return cnn_parse_double(value, text) && *value > 0.0 && cnn_fits_float(*value);
 }
 
 static bool read_pixels(int *value, const char *text)

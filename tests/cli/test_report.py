@@ -142,6 +142,19 @@ class Refused(Trained):
         self.write("run/cnn.safetensors", "no model")
         self.refuse(r"run/cnn\.safetensors")
 
+    def test_pipes_in_their_place(self):
+        """They are refused, not waited for."""
+        for ending in ".run.json", ".metrics.csv":
+            with self.subTest(ending):
+                path = f"{self.folder}/run/cnn{ending}"
+                content = self.read(path)
+                os.unlink(path)
+                os.mkfifo(path)
+                self.assert_refused(["report", "run"], 1, "expected a regular file")
+                os.unlink(path)
+                with open(path, "wb") as file:
+                    file.write(content)
+
     def test_what_was_named_and_is_not_there(self):
         self.refuse("absent", "--data", "absent")
         self.refuse("absent", "--model", "absent")
