@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
 """Compiles every program that the library builds for some networks as OpenCL C 1.2 with clang, for
 no device: without any extension, a double among them, and without a warning. A kernel file that
-none of the networks wants is a failure, too: check_kernels_with_clang.py KERNELS PROGRAM"""
+none of the networks wants is a failure, too. What cl/builtins.cl declares makes the same code as
+clang's own header. The 32-bit target and that comparison take one program of each kernel file, class and
+exactness; with CNN_TEST_SWEEP=all, every one: check_kernels_with_clang.py KERNELS PROGRAM"""
 
+import os
 import pathlib
 import re
 import shutil
@@ -16,6 +19,10 @@ WARNINGS = ["-Werror", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wdouble-p
 # A program has the functions of all its includes, and calls those it wants.
 WARNINGS += ["-Wno-unused-function"]
 
+# What pocl hands to clang, with the header and without it.
+WITH_HEADER = ["-include", "opencl-c.h"]
+WITHOUT = ["-include", "opencl-c-base.h", "-D_OPENCL_H_", "-DOWN_BUILTINS"]
+
 KERNEL = re.compile(r"^kernel void \w+\(", re.MULTILINE)
 
 
@@ -26,24 +33,45 @@ def compile_with_clang(path, options, target):
     return done.stderr if done.returncode else ""
 
 
+def code_of(path, options, built_ins):
+    """LLVM's code before any optimisation, or what clang said."""
+    command = ["clang", "-x", "cl", "-cl-std=CL1.2", "-w", "-target", "spir64-unknown-unknown", "-cl-no-stdinc",
+               *built_ins, "-S", "-emit-llvm", "-Xclang", "-disable-llvm-passes", "-o", "-", *options, path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout if done.returncode == 0 else done.stderr
+
+
+def has_same_code(path, options):
+    own, header = (code_of(path, options, built_ins) for built_ins in (WITHOUT, WITH_HEADER))
+    return "define " in own and own == header
+
+
 def main():
     kernels, program = sys.argv[1:3]
     if shutil.which("clang") is None:
         print("skipped: no clang")
         return 77
+    sweep = os.environ.get("CNN_TEST_SWEEP") == "all"
     with tempfile.TemporaryDirectory() as folder:
         listed = subprocess.run([program, folder], stdout=subprocess.PIPE, text=True, check=True)
         programs = {}
         for line in listed.stdout.splitlines():
             name, file, *options = line.split()
+            options = [word for word in options if word not in WITHOUT]
             programs[file, *options] = pathlib.Path(folder, name)
-        failed = 0
+        failed, compared = 0, set()
         for (file, *options), path in programs.items():
-            for target in TARGETS:
+            variant = file, "-DCNN_CPU=1" in options, "-DEXACT" in options
+            is_first = sweep or variant not in compared
+            compared.add(variant)
+            for target in TARGETS[:len(TARGETS) if is_first else 1]:
                 report = compile_with_clang(path, options, target)
                 failed += bool(report)
                 if report:
                     print(f"{file}, {' '.join(options)}, {target}:\n{report}")
+            if is_first and not has_same_code(path, options):
+                failed += 1
+                print(f"{file}, {' '.join(options)}: another code with what cl/builtins.cl declares")
     wanted = {file.name for file in pathlib.Path(kernels).glob("*.cl") if KERNEL.search(file.read_text())}
     missing = wanted - {file for file, *_ in programs}
     print(f"{len(programs)} programs of {len(wanted)} kernel files, {failed} diagnosed; "

@@ -62,6 +62,26 @@ START_TEST(each_file_is_expanded_once_and_lines_stay_right)
 }
 END_TEST
 
+/* pocl has our declarations of built-in functions, and its own where a kernel calls another one, or
+ * where they are no OpenCL C: here there are none. */
+START_TEST(built_in_functions_are_the_drivers_where_ours_do_not_do)
+{
+    bool pocl = strcmp(device->info.platform_name, "Portable Computing Language") == 0;
+    char ours[1024];
+    cnn_kernel kernel;
+    ck_assert(device->own_builtins == pocl);
+    snprintf(ours, sizeof ours, "%s/cl", getenv("CNN_TEST_SOURCE_DIR"));
+    setenv("CNN_CL_KERNEL_DIR", ours, 1);
+    assert_ok(cnn_kernel_init(&kernel, device, "flatten.cl", "", "flatten_forward"));
+    cnn_kernel_finish(&kernel);
+    ck_assert(device->own_builtins == pocl);
+    setenv("CNN_CL_KERNEL_DIR", kernels, 1);
+    assert_ok(cnn_kernel_init(&kernel, device, "sum.cl", "-DGAIN=2.0f", "sum"));
+    cnn_kernel_finish(&kernel);
+    ck_assert(!device->own_builtins);
+}
+END_TEST
+
 START_TEST(a_missing_file_is_named)
 {
     char *source;
@@ -337,6 +357,7 @@ int main(int argc, char **argv)
     tcase_add_checked_fixture(tests, open_device, close_device);
     tcase_add_test(tests, each_file_is_expanded_once_and_lines_stay_right);
     tcase_add_test(tests, a_missing_file_is_named);
+    tcase_add_test(tests, built_in_functions_are_the_drivers_where_ours_do_not_do);
     tcase_add_test(tests, a_build_error_has_file_options_and_log);
     tcase_add_test(tests, a_missing_kernel_and_long_names_are_refused);
     tcase_add_test(tests, programs_are_built_once_for_each_file_and_options);

@@ -52,6 +52,7 @@ static cnn_status open_device(cnn_device *device, const cnn_device_entry *entry)
     device->platform = entry->platform;
     device->id = entry->id;
     device->info = entry->info;
+    device->own_builtins = strcmp(device->info.platform_name, "Portable Computing Language") == 0;
     find_lanes(device);
     cnn_status status = choose_kernel_class(device);
     if (status != CNN_OK)
@@ -164,12 +165,12 @@ static cnn_status check_floats(const cnn_device *device)
         "clGetDeviceInfo", device);
     for (size_t i = 0; status == CNN_OK && i < sizeof wanted / sizeof wanted[0]; i++)
         if (!(has & wanted[i].bit))
-            status = cnn_fail(CNN_ERROR_DEVICE,
-                              "--exact: expected a device whose floats have %s, found %s (%d:%d), "
-                              "whose driver says that they do not: take another device, or leave it "
-                              "out",
-                              wanted[i].name, device->info.name, device->info.platform,
-                              device->info.device);
+            status = cnn_fail(
+                CNN_ERROR_DEVICE,
+                "--exact: expected a device whose floats have %s, found %s (%d:%d), "
+                "whose driver says that they do not: take another device, or leave it "
+                "out",
+                wanted[i].name, device->info.name, device->info.platform, device->info.device);
     return status;
 }
 

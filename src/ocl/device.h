@@ -30,7 +30,8 @@ struct cnn_device {
     struct cnn_guards *guards;                     /* puts zones around buffers; mostly NULL */
     double build_seconds;                          /* that building programs has taken so far */
     bool told_compiling; /* the log has said that kernels are being compiled */
-    bool exact; /* what is built from now on is as cnn_device_use_exact() says */
+    bool own_builtins;   /* programs declare built-in functions themselves: cl/builtins.cl */
+    bool exact;          /* what is built from now on is as cnn_device_use_exact() says */
     const char *advice;  /* what to do where memory does not suffice; NULL: what helps anywhere */
 };
 

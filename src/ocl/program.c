@@ -16,7 +16,7 @@
 struct cnn_program_cache {
     struct cnn_program_cache *next;
     cl_program program;
-    char key[]; /* folder, file and options, a newline after each */
+    char key[]; /* folder, file, options and what else they follow from, a newline after each */
 };
 
 /* The driver's log as one line, empty where there is none; to be freed with free(). NULL where
@@ -53,42 +53,66 @@ static void tell_compiling(cnn_device *device, double seconds)
             device->info.name);
 }
 
-static cnn_status build(cl_program *program, cnn_device *device, const char *source,
-                        const char *file, const char *options)
+/* What every program is built with, then what the caller asks. */
+static cnn_status full_options(char **full, const cnn_device *device, const char *options)
 {
-    cl_int code;
-    *program = clCreateProgramWithSource(device->context, 1, &source, NULL, &code);
-    cnn_status status = cnn_opencl_check(code, "clCreateProgramWithSource", device);
+    cnn_text text = {0};
+    cnn_text_append(&text, "-cl-std=CL1.2 -w -DCNN_CPU=%d%s%s%s%s",
+                    device->kernel_class == CNN_KERNEL_CPU,
+                    device->own_builtins ? " -D_OPENCL_H_ -DOWN_BUILTINS" : "",
+                    device->exact ? " -DEXACT" : "", *options ? " " : "", options);
+    return cnn_text_take(full, &text);
+}
+
+/* code is clBuildProgram()'s, or why there was no program to build. */
+static cnn_status build_once(cl_program *program, cl_int *code, cnn_device *device,
+                             const char *source, const char *file, const char *full)
+{
+    *program = clCreateProgramWithSource(device->context, 1, &source, NULL, code);
+    cnn_status status = cnn_opencl_check(*code, "clCreateProgramWithSource", device);
     if (status != CNN_OK)
         return status;
     double start = cnn_seconds();
-    code = clBuildProgram(*program, 1, &device->id, options, NULL, NULL);
+    *code = clBuildProgram(*program, 1, &device->id, full, NULL, NULL);
     double seconds = cnn_seconds() - start;
     device->build_seconds += seconds;
     tell_compiling(device, seconds);
     char *log = read_log(*program, device->id);
     const char *shown = log && *log ? log : "(empty)";
-    if (code != CL_SUCCESS) {
+    if (*code != CL_SUCCESS) {
         status = cnn_fail(
             CNN_ERROR_KERNEL, "%s does not build on %s: %s (%d); options: %s; the driver's log: %s",
-            file, device->info.name, cnn_opencl_error_name(code), code, options, shown);
+            file, device->info.name, cnn_opencl_error_name(*code), *code, full, shown);
         clReleaseProgram(*program);
         *program = NULL;
     } else {
-        cnn_log(CNN_LOG_DEBUG, "built %s, options %s%s%s", file, options, log && *log ? ": " : "",
+        cnn_log(CNN_LOG_DEBUG, "built %s, options %s%s%s", file, full, log && *log ? ": " : "",
                 log ? log : "");
     }
     free(log);
     return status;
 }
 
-/* What every program is built with, then what the caller asks. */
-static cnn_status full_options(char **full, const cnn_device *device, const char *options)
+/* A compiler that does not take our declarations of built-in functions has its own from then on. */
+static cnn_status build(cl_program *program, cnn_device *device, const char *source,
+                        const char *file, const char *options)
 {
-    cnn_text text = {0};
-    cnn_text_append(&text, "-cl-std=CL1.2 -w -DCNN_CPU=%d%s%s%s", device->kernel_class == CNN_KERNEL_CPU,
-                    device->exact ? " -DEXACT" : "", *options ? " " : "", options);
-    return cnn_text_take(full, &text);
+    cl_int code = CL_SUCCESS;
+    char *full = NULL;
+    cnn_status status = CNN_OK;
+    CNN_TRY(full_options(&full, device, options));
+    status = build_once(program, &code, device, source, file, full);
+    if (code == CL_BUILD_PROGRAM_FAILURE && device->own_builtins) {
+        cnn_log(CNN_LOG_DEBUG, "%s: once more, with the driver's built-in functions",
+                cnn_error_message());
+        device->own_builtins = false;
+        free(full);
+        CNN_TRY(full_options(&full, device, options));
+        status = build_once(program, &code, device, source, file, full);
+    }
+out:
+    free(full);
+    return status;
 }
 
 static cnn_status remember(cnn_device *device, const char *key, cl_program program)
@@ -110,13 +134,13 @@ static cnn_status get_program(cl_program *program, cnn_device *device, const cha
                               const char *options)
 {
     cnn_status status = CNN_OK;
-    char *folder = NULL, *full = NULL, *key = NULL, *source = NULL;
+    char *folder = NULL, *key = NULL, *source = NULL;
     cl_program built = NULL;
     cnn_text text = {0};
 
     CNN_TRY(cnn_kernel_folder(&folder));
-    CNN_TRY(full_options(&full, device, options));
-    cnn_text_append(&text, "%s\n%s\n%s\n", folder, file, full);
+    cnn_text_append(&text, "%s\n%s\n%s\n%d\n%d\n", folder, file, options, device->kernel_class,
+                    device->exact);
     CNN_TRY(cnn_text_take(&key, &text));
     for (struct cnn_program_cache *row = device->programs; row; row = row->next) {
         if (strcmp(row->key, key) == 0) {
@@ -125,7 +149,7 @@ static cnn_status get_program(cl_program *program, cnn_device *device, const cha
         }
     }
     CNN_TRY(cnn_source_load(&source, folder, file));
-    CNN_TRY(build(&built, device, source, file, full));
+    CNN_TRY(build(&built, device, source, file, options));
     CNN_TRY(remember(device, key, built));
     *program = built;
     built = NULL;
@@ -135,7 +159,6 @@ out:
         clReleaseProgram(built);
     free(source);
     free(key);
-    free(full);
     free(folder);
     return status;
 }

@@ -117,6 +117,18 @@ out:
     return status;
 }
 
+/* A folder of kernels may do without: compilers know the functions, too. */
+static cnn_status expand_builtins(struct expansion *expansion)
+{
+    static const char name[] = "builtins.cl";
+    char *path;
+    cnn_status status = cnn_path_join(&path, expansion->folder, name);
+    if (status == CNN_OK && cnn_file_exists(path))
+        status = expand(expansion, name, NULL, 0);
+    free(path);
+    return status;
+}
+
 cnn_status cnn_source_load(char **source, const char *folder, const char *file)
 {
     *source = NULL;
@@ -127,10 +139,11 @@ cnn_status cnn_source_load(char **source, const char *folder, const char *file)
     expansion->folder = folder;
     /* Compilers make one operation of a * b + c else, where they can. */
     cnn_text_append(&expansion->text, "#ifdef EXACT\n#pragma OPENCL FP_CONTRACT OFF\n#endif\n");
-    if (strlen(file) >= MAX_NAME)
+    status = expand_builtins(expansion);
+    if (status == CNN_OK && strlen(file) >= MAX_NAME)
         status = cnn_fail(CNN_ERROR_KERNEL, "%s: a kernel file's name is at most %d characters",
                           file, MAX_NAME - 1);
-    else
+    if (status == CNN_OK)
         status = expand(expansion, file, NULL, 0);
     if (status == CNN_OK)
         status = cnn_text_take(source, &expansion->text);
