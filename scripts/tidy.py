@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """clang-tidy on each .c file below src/, a process for each processor: tidy.py BUILD_DIR [deep]
 
-Its analyzer ends a function after 50,000 states; "deep": after 225,000, as it does by itself, which takes three times as
+Its analyzer ends a function after 15,000 states; "deep": after 225,000, as it does by itself, which takes five times as
 long. What passed is remembered in BUILD_DIR/lint-passed, and is left out as long as all stays that clang-tidy sees: the
 file, what it includes (as Ninja found), how it is compiled, .clang-tidy, and clang-tidy itself. Prints what it
 finds, and fails where that is anything."""
@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 
-SHALLOWER = ("-Xclang", "-analyzer-config", "-Xclang", "max-nodes=50000")
+SHALLOWER = ("-Xclang", "-analyzer-config", "-Xclang", "max-nodes=15000")
 
 
 def output_of(*command):
