@@ -56,9 +56,10 @@ static cnn_status find_known(struct known *known, const cnn_listing *listing, co
                              int depth)
 {
     cnn_status status = CNN_OK;
-    for (size_t i = 0; status == CNN_OK && !known->signature && i < 2 * listing->count; i++) {
-        const cnn_entry *entry = &listing->entries[i % listing->count];
-        bool folders = i >= listing->count;
+    const size_t count = listing->count;
+    for (size_t i = 0; status == CNN_OK && !known->signature && i < 2 * count; i++) {
+        bool folders = i >= count;
+        const cnn_entry *entry = &listing->entries[folders ? i - count : i];
         cnn_listing below = {0};
         char *path = NULL;
         if (entry->is_folder != folders || (folders && depth == 0))

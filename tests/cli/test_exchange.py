@@ -293,8 +293,8 @@ class Import(Exchange):
                 file.write(content)
             self.refuse("theirs: .*safetensors")
         for content, pattern in (
-                (b"\x89HDF\r\n\x1a\n" + bytes(8), "found an HDF5 file .*: load it where it was made"),
-                (b"PK\3\4" + bytes(22) + b"\5\0\0\0a.npy", r"found arrays of NumPy's \(npz\): python3 -c "),
+                (b"\x89HDF\r\n\x1a\n" + bytes(8), "found an HDF5 file .*; load it where it was made"),
+                (b"PK\3\4" + bytes(22) + b"\5\0\0\0a.npy", r"found arrays of NumPy's \(npz\); python3 -c "),
                 (b"RIFF\0\0\0\0WEBPVP8 ", "found a WebP picture"),
                 (b"<!DOCTYPE html>", "found a page of the web .*download"), (b"", "found an empty file"),
                 (b"hello", "found text that starts with 'hello'"),

@@ -29,8 +29,8 @@ def network_of(seed):
 
 def is_optimised(seed):
     """Kernels that are not optimised are built in a third of the time, and once for right and wrong devices. Of the
-    few, every tenth is built as its users have it: those with two convolutions."""
-    return bool(MANY) or seed % 10 == 1
+    few, one is built as its users have it: the first with two convolutions."""
+    return bool(MANY) or seed == 1
 
 
 def write_data(folder, network):
