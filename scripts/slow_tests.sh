@@ -11,7 +11,7 @@
 #   sweeps    each shape and network of the tests of kernels and plans, where scripts/test.sh has some; kernels
 #             for GPUs optimised, too
 #   exact     the published bits of --exact, on each driver, with kernels of both classes
-#   lint      clang-tidy, whose analyzer follows paths as far as it does by itself
+#   lint      clang-tidy, whose analyzer follows paths as far as it does by itself; each program of kernels in clang
 #   sanitize  all tests of modules, devices and commands under AddressSanitizer and UBSan, on pocl
 # Without names: all. BUILD_DIR is the build folder, build/ without it.
 set -eu
@@ -68,6 +68,8 @@ for name in $names; do
                 lenet5,mnist_example,resnet20,mobilenet_v2,efficientnet_lite0,resnet18 || [ $? = 77 ]
             python3 "$root/tests/check_onnx_in.py" "$build/src/cli/cnn-cl" "$build/tests/import_files" \
                 "$build/tests/plain_network" all || [ $? = 77 ]
+            python3 "$root/tests/check_import.py" "$build/src/cli/cnn-cl" "$build/tests/model_logits" \
+                "$build/tests/network_tensors" "$root/data/nets" || [ $? = 77 ]
             ;;
         sweeps)
             run_sweeps cpu ops plan plan_rules norm_block conv_evaluation gpu_blocks micro_batch sentinel ref_points
@@ -83,6 +85,8 @@ for name in $names; do
             ;;
         lint)
             "$root/scripts/lint.sh" --deep "$build"
+            CNN_TEST_SWEEP=all meson test -C "$build" --no-rebuild --print-errorlogs --timeout-multiplier 5 \
+                'kernels as OpenCL C 1.2'
             ;;
         sanitize)
             "$root/tests/sanitize.sh" "$root" "$build/tests/sanitize" all

@@ -2,8 +2,8 @@
 """Compiles every program that the library builds for some networks as OpenCL C 1.2 with clang, for
 no device: without any extension, a double among them, and without a warning. A kernel file that
 none of the networks wants is a failure, too. What cl/builtins.cl declares makes the same code as
-clang's own header. The 32-bit target and that comparison take one program of each kernel file, class and
-exactness; with CNN_TEST_SWEEP=all, every one: check_kernels_with_clang.py KERNELS PROGRAM"""
+clang's own header. The 32-bit target and that comparison take one program of each kernel file, class, exactness
+and function; with CNN_TEST_SWEEP=all, every one: check_kernels_with_clang.py KERNELS PROGRAM"""
 
 import os
 import pathlib
@@ -14,7 +14,7 @@ import sys
 import tempfile
 
 # What takes an address for 32 bits is told apart from what takes it for 64.
-TARGETS = ["spir-unknown-unknown", "spir64-unknown-unknown"]
+TARGETS = ["spir64-unknown-unknown", "spir-unknown-unknown"]
 WARNINGS = ["-Werror", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wdouble-promotion", "-Wundef"]
 # A program has the functions of all its includes, and calls those it wants.
 WARNINGS += ["-Wno-unused-function"]
@@ -61,7 +61,7 @@ def main():
             programs[file, *options] = pathlib.Path(folder, name)
         failed, compared = 0, set()
         for (file, *options), path in programs.items():
-            variant = file, "-DCNN_CPU=1" in options, "-DEXACT" in options
+            variant = file, *(word for word in options if re.match("-D(CNN_CPU|EXACT|FUNCTION|KIND)", word))
             is_first = sweep or variant not in compared
             compared.add(variant)
             for target in TARGETS[:len(TARGETS) if is_first else 1]:

@@ -161,6 +161,9 @@ START_TEST(what_is_left_out_is_told)
     assert_is_set(at.folder);
     ck_assert_ptr_nonnull(strstr(lines, ": t10k-images.idx3-ubyte is taken for the test images, "
                                         "test-images-idx3-ubyte is left out"));
+    /* images of one and labels of the other are no pair */
+    ck_assert_int_eq(remove(scratch_path(&at, "t10k-images.idx3-ubyte")), 0);
+    assert_refused(at.folder, "expected test images and labels that belong together");
 }
 END_TEST
 

@@ -358,8 +358,8 @@ static double likeness(const float *a, const float *b)
     return most;
 }
 
-/* Every second digit in each condition; one under AddressSanitizer, which takes three times as
- * long. */
+/* Every second digit in each condition. Under AddressSanitizer, which takes three times as long,
+ * one: for its memory, and not for what is seen in it. */
 #ifdef __SANITIZE_ADDRESS__
 enum { STEP = DIGITS, TRIED = 1, ENOUGH = 0 };
 #else

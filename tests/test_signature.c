@@ -1,6 +1,6 @@
 /* What a file is, by its first bytes: a row for each format, as its own tools write it. */
-#include <stdio.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/signature.h"
@@ -75,6 +75,13 @@ static const struct {
     {AT("\0\0\0\x18"
         "ftypcrx "),
      "raw"},
+    {AT("PK\3\4\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x16\0\0\0mnist/data/train/0.png"),
+     "zip"},
+    {AT("PK\3\4\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x11\0\0\0repo/code/main.py"), "zip"},
+    {AT("PK\3\4\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x11\0\0\0model/config.json"), "zip"},
+    {AT("FUJIFILMCCD-RAW 0201"), "raw"},
+    {AT("IIRO\x08\0\0\0"), "raw"},
+    {AT("IIU\0\x18\0\0\0"), "raw"},
     {AT("PK\3\4\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x0a\0\0\0jit/data/0"),
      "PyTorch program"},
     {AT("PK\3\4\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x0b\0\0\0config.json"), "Keras"},

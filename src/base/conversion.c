@@ -31,6 +31,7 @@ static const struct row {
     {CNN_WANTED_PICTURE, CNN_SIGNATURE_NETWORK, "HDF5", ARRAYS_TO_PICTURES},
     {CNN_WANTED_PICTURE, CNN_SIGNATURE_NETWORK, NULL, IS_MODEL},
 
+    {CNN_WANTED_DATA, CNN_SIGNATURE_ARRAYS, "npz", "name the file itself"},
     {CNN_WANTED_DATA, CNN_SIGNATURE_ARRAYS, "IDX", "name the folder that has all of them"},
     {CNN_WANTED_DATA, CNN_SIGNATURE_ARRAYS, NULL, ARRAYS_TO_DATA},
     {CNN_WANTED_DATA, CNN_SIGNATURE_NETWORK, "HDF5", ARRAYS_TO_DATA},
@@ -39,8 +40,8 @@ static const struct row {
      "cnn-cl predict reads one; name the folder that has a folder of pictures for each class"},
 
     {CNN_WANTED_MODEL, CNN_SIGNATURE_ARRAYS, "npz", NPZ_TO_TENSORS ", and then cnn-cl import"},
-    {CNN_WANTED_MODEL, CNN_SIGNATURE_ARRAYS, "pickle", IMPORT},
-    {CNN_WANTED_MODEL, CNN_SIGNATURE_ARRAYS, "IDX", IS_DATA},
+    {CNN_WANTED_MODEL, CNN_SIGNATURE_ARRAYS, "pickle", TO_TENSORS ", then cnn-cl import"},
+    {CNN_WANTED_MODEL, CNN_SIGNATURE_ARRAYS, "IDX", "--data takes the folder of all of them"},
     {CNN_WANTED_MODEL, CNN_SIGNATURE_ARRAYS, "npy", TO_TENSORS ", then cnn-cl import"},
     {CNN_WANTED_MODEL, CNN_SIGNATURE_ARRAYS, "MATLAB", TO_TENSORS ", then cnn-cl import"},
     {CNN_WANTED_MODEL, CNN_SIGNATURE_NETWORK, "PyTorch", IMPORT},
@@ -51,12 +52,10 @@ static const struct row {
     {CNN_WANTED_MODEL, CNN_SIGNATURE_NETWORK, NULL, TO_TENSORS ", then cnn-cl import"},
 
     {CNN_WANTED_TENSORS, CNN_SIGNATURE_ARRAYS, "npz", NPZ_TO_TENSORS},
-    {CNN_WANTED_TENSORS, CNN_SIGNATURE_ARRAYS, "IDX", IS_DATA},
+    {CNN_WANTED_TENSORS, CNN_SIGNATURE_ARRAYS, "IDX", "--data takes the folder of all of them"},
     {CNN_WANTED_TENSORS, CNN_SIGNATURE_ARRAYS, "npy", TO_TENSORS},
     {CNN_WANTED_TENSORS, CNN_SIGNATURE_ARRAYS, "MATLAB", TO_TENSORS},
     {CNN_WANTED_TENSORS, CNN_SIGNATURE_NETWORK, "ONNX", IMPORT},
-    {CNN_WANTED_TENSORS, CNN_SIGNATURE_NETWORK, "PyTorch program",
-     "save the weights alone: torch.save(model.state_dict(), FILE)"},
     {CNN_WANTED_TENSORS, CNN_SIGNATURE_NETWORK, NULL, TO_TENSORS},
     {CNN_WANTED_TENSORS, CNN_SIGNATURE_ARCHIVE, "tar",
      "unpack it and name what is inside (PyTorch before 0.2 saved such, too: load and save it with "

@@ -48,19 +48,37 @@ static bool is_torch(const uint8_t *data, size_t size)
            first_name_has(data, size, "/.format_version");
 }
 
-/* torch.jit.save() and torch.export.save() write a program beside the tensors. */
+/* Of a zip archive's first name, without its folder: is it this, or does it begin with it? */
+static bool first_name_is(const uint8_t *data, size_t size, const char *name, bool whole)
+{
+    if (size < 30)
+        return false;
+    size_t length = (size_t)(data[26] | data[27] << 8), wanted = strlen(name);
+    const uint8_t *first = data + 30, *slash;
+    if (length > size - 30)
+        return false;
+    slash = name[0] == '/' ? memchr(first, '/', length) : first;
+    if (!slash)
+        return false;
+    length -= (size_t)(slash - first);
+    return length >= wanted && memcmp(slash, name, wanted) == 0 && (!whole || length == wanted);
+}
+
+/* torch.jit.save() and torch.export.save() write a program beside the tensors: NAME/data/0,
+ * NAME/code/__torch__... */
 static bool is_torch_program(const uint8_t *data, size_t size)
 {
-    return first_name_has(data, size, "/data/") || first_name_has(data, size, "/code/") ||
-           first_name_has(data, size, "/archive_format") ||
-           first_name_has(data, size, "serialized_exported_program.json");
+    return first_name_is(data, size, "/data/0", true) ||
+           first_name_is(data, size, "/code/__torch__", false) ||
+           first_name_is(data, size, "/archive_format", true) ||
+           first_name_is(data, size, "serialized_exported_program.json", true);
 }
 
 static bool is_keras(const uint8_t *data, size_t size)
 {
-    return first_name_has(data, size, "metadata.json") ||
-           first_name_has(data, size, "config.json") ||
-           first_name_has(data, size, "model.weights.h5");
+    return first_name_is(data, size, "metadata.json", true) ||
+           first_name_is(data, size, "config.json", true) ||
+           first_name_is(data, size, "model.weights.h5", true);
 }
 
 /* Of a pickle the version follows, and an opcode. Before PyTorch 1.6 torch.save() wrote a number of

@@ -16,7 +16,7 @@ enum {
     GZIPPED = 100,
     NESTED = 1000,
     USUAL = 0,
-    UNUSUAL = 10000, /* before all else: images and labels are of one split */
+    UNUSUAL = 10000, /* before all else: see check_pair() */
     MOST_RANK = 4
 };
 
@@ -241,6 +241,19 @@ void cnn_idx_set_finish(cnn_idx_set *set)
     *set = (cnn_idx_set){0};
 }
 
+/* Test images of "t10k" and labels of "test" belong to different images. */
+static cnn_status check_pair(const cnn_idx_set *set, const char *folder)
+{
+    const int images = 2 * (int)CNN_SPLIT_TEST + CNN_IDX_IMAGES;
+    const int labels = 2 * (int)CNN_SPLIT_TEST + CNN_IDX_LABELS;
+    if (set->orders[images] / UNUSUAL == set->orders[labels] / UNUSUAL)
+        return CNN_OK;
+    return cnn_fail(CNN_ERROR_FILE,
+                    "%s: expected test images and labels that belong together, found %s and %s: "
+                    "complete one pair, or remove it",
+                    folder, set->paths[images], set->paths[labels]);
+}
+
 cnn_status cnn_idx_set_check(const cnn_idx_set *set, const char *folder)
 {
     static const char *const wanted[CNN_IDX_NEEDED] = {
@@ -253,5 +266,5 @@ cnn_status cnn_idx_set_check(const cnn_idx_set *set, const char *folder)
                             "%s: expected the four IDX files of a data set, but %s%s%s (or "
                             "%s%s%s.gz) is missing",
                             folder, set->prefix, dash, wanted[i], set->prefix, dash, wanted[i]);
-    return CNN_OK;
+    return check_pair(set, folder);
 }

@@ -50,6 +50,12 @@ static void look_at_file(struct known *known, char **path)
     }
 }
 
+/* Hidden folders, and what macOS packs beside, hold no data. */
+static bool is_passed(const cnn_entry *entry)
+{
+    return entry->is_folder && (entry->name[0] == '.' || strcmp(entry->name, "__MACOSX") == 0);
+}
+
 /* Files before folders, and not deep: links may lead around. Folders that cannot be read are passed
  * over. */
 static cnn_status find_known(struct known *known, const cnn_listing *listing, const char *folder,
@@ -62,7 +68,7 @@ static cnn_status find_known(struct known *known, const cnn_listing *listing, co
         const cnn_entry *entry = &listing->entries[folders ? i - count : i];
         cnn_listing below = {0};
         char *path = NULL;
-        if (entry->is_folder != folders || (folders && depth == 0))
+        if (entry->is_folder != folders || (folders && depth == 0) || is_passed(entry))
             continue;
         status = cnn_path_join(&path, folder, entry->name);
         if (status == CNN_OK && !folders)
@@ -75,12 +81,6 @@ static cnn_status find_known(struct known *known, const cnn_listing *listing, co
     return status;
 }
 
-/* Does --data take the file itself? */
-static bool is_data(const cnn_signature *signature)
-{
-    return strcmp(signature->name, "npz") == 0;
-}
-
 /* What the first known file is, and what to do with it. */
 static cnn_status append_known(cnn_text *text, const cnn_site *site)
 {
@@ -91,8 +91,6 @@ static cnn_status append_known(cnn_text *text, const cnn_site *site)
     if (status == CNN_OK && known.signature) {
         const char *name = known.path + strlen(site->path);
         const char *conversion = cnn_signature_conversion(known.signature, CNN_WANTED_DATA);
-        if (is_data(known.signature))
-            conversion = "name the file itself";
         cnn_text_append(text, ", of which %s is %s%s%s", cnn_quote(quoted, name + (*name == '/')),
                         known.signature->text, conversion ? ": " : "",
                         conversion ? conversion : "");

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/memory.h"
 #include "base/plain.h"
@@ -371,7 +372,8 @@ bool cnn_onnx_is(const char *path)
 {
     unsigned char head[CNN_SIGNATURE_BYTES];
     size_t length = strlen(path), size = 0;
-    FILE *file = fopen(path, "rb");
+    struct stat info; /* a pipe would be waited for */
+    FILE *file = stat(path, &info) == 0 && S_ISREG(info.st_mode) ? fopen(path, "rb") : NULL;
     if (file) {
         size = fread(head, 1, sizeof head, file);
         fclose(file);

@@ -60,6 +60,8 @@ static cnn_status fail_format(const char *path, const unsigned char *head, size_
 static cnn_status read_head(unsigned char head[HEAD_SIZE], size_t *size, const char *path)
 {
     struct stat info;
+    if (stat(path, &info) == 0 && S_ISFIFO(info.st_mode)) /* opening it would wait */
+        return cnn_fail(CNN_ERROR_FILE, "%s: expected a regular file, found a pipe", path);
     FILE *file = fopen(path, "rb");
     if (!file)
         return cnn_fail(CNN_ERROR_FILE, "%s: cannot be opened: %s", path, strerror(errno));

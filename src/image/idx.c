@@ -161,9 +161,14 @@ static cnn_status fail_magic(const uint8_t magic[MAGIC_SIZE], const char *path)
                         "%s: magic: expected an IDX file, which starts with the bytes 00 00, "
                         "found %02x %02x",
                         path, magic[0], magic[1]);
+    /* A gzipped picture may be for `predict`: no way to a data set is told of it. */
+    const cnn_signature *signature = cnn_signature_find(head, (size_t)size);
+    bool picture = signature && signature->group == CNN_SIGNATURE_PICTURE;
     return cnn_fail(CNN_ERROR_DATA,
                     "%s: magic: expected an IDX file, which starts with the bytes 00 00, found %s",
-                    path, cnn_signature_found(found, head, (size_t)size, CNN_WANTED_DATA));
+                    path,
+                    cnn_signature_found(found, head, (size_t)size,
+                                        picture ? CNN_WANTED_PICTURE : CNN_WANTED_DATA));
 }
 
 static cnn_status check_magic(const uint8_t magic[MAGIC_SIZE], const char *path, int low, int high)

@@ -197,8 +197,8 @@ static bool is_lost(const cnn_argument *argument, const cnn_value *value)
     char text[NUMBER_SIZE];
     double number;
     copy_element(text, value, 0);
-    return argument->type == CNN_ARGUMENT_NUMBER && cnn_parse_double(&number, text) &&
-           number != 0.0 && (float)number == 0.0f;
+    return argument->type == CNN_ARGUMENT_NUMBER && value->count == 1 &&
+           cnn_parse_double(&number, text) && number != 0.0 && (float)number == 0.0f;
 }
 
 static cnn_status fail_value(const cnn_text_reader *reader, uint32_t line,

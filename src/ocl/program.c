@@ -109,6 +109,7 @@ static cnn_status build(cl_program *program, cnn_device *device, const char *sou
         free(full);
         CNN_TRY(full_options(&full, device, options));
         status = build_once(program, &code, device, source, file, full);
+        device->own_builtins = status != CNN_OK; /* they were not what was wrong */
     }
 out:
     free(full);
