@@ -27,13 +27,23 @@ static bool contains(const uint8_t *data, size_t size, const char *part)
     return false;
 }
 
-/* The name of a zip archive's first file: its length is at 26, itself at 30. */
+/* The name of a zip archive's first file, as far as it is there: its length is at 26, itself at 30.
+ */
+static size_t first_name(const uint8_t **name, const uint8_t *data, size_t size)
+{
+    enum { AT = 30 };
+    if (size < AT)
+        return 0;
+    size_t length = (size_t)(data[26] | data[27] << 8), room = size - AT;
+    *name = data + AT;
+    return length < room ? length : room;
+}
+
 static bool first_name_has(const uint8_t *data, size_t size, const char *part)
 {
-    if (size < 30)
-        return false;
-    size_t length = (size_t)(data[26] | data[27] << 8), room = size - 30;
-    return contains(data + 30, length < room ? length : room, part);
+    const uint8_t *name = NULL;
+    size_t length = first_name(&name, data, size);
+    return length > 0 && contains(name, length, part);
 }
 
 static bool is_npz(const uint8_t *data, size_t size)
@@ -48,20 +58,17 @@ static bool is_torch(const uint8_t *data, size_t size)
            first_name_has(data, size, "/.format_version");
 }
 
-/* Of a zip archive's first name, without its folder: is it this, or does it begin with it? */
-static bool first_name_is(const uint8_t *data, size_t size, const char *name, bool whole)
+/* Is the first name this, or does it begin with it? Its first folder is left out for "/...". */
+static bool first_name_is(const uint8_t *data, size_t size, const char *wanted, bool whole)
 {
-    if (size < 30)
+    const uint8_t *name = NULL;
+    size_t length = first_name(&name, data, size), wanted_length = strlen(wanted);
+    const uint8_t *start = length > 0 && wanted[0] == '/' ? memchr(name, '/', length) : name;
+    if (!start)
         return false;
-    size_t length = (size_t)(data[26] | data[27] << 8), wanted = strlen(name);
-    const uint8_t *first = data + 30, *slash;
-    if (length > size - 30)
-        return false;
-    slash = name[0] == '/' ? memchr(first, '/', length) : first;
-    if (!slash)
-        return false;
-    length -= (size_t)(slash - first);
-    return length >= wanted && memcmp(slash, name, wanted) == 0 && (!whole || length == wanted);
+    length -= (size_t)(start - name);
+    return length >= wanted_length && memcmp(start, wanted, wanted_length) == 0 &&
+           (!whole || length == wanted_length);
 }
 
 /* torch.jit.save() and torch.export.save() write a program beside the tensors: NAME/data/0,

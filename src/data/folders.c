@@ -26,7 +26,7 @@ enum { SPLIT_FOLDERS = sizeof split_folders / sizeof split_folders[0] };
 /* A folder on the way: hidden ones hold no class. */
 static bool is_class(const cnn_entry *entry)
 {
-    return entry->is_folder && entry->name[0] != '.' && strcmp(entry->name, "__MACOSX") != 0;
+    return entry->is_folder && !cnn_entry_is_hidden(entry);
 }
 
 /* The split that a folder's name says, in any case; -1: none. */

@@ -68,6 +68,11 @@ void cnn_listing_finish(cnn_listing *listing)
     *listing = (cnn_listing){0};
 }
 
+bool cnn_entry_is_hidden(const cnn_entry *entry)
+{
+    return entry->is_folder && (entry->name[0] == '.' || strcmp(entry->name, "__MACOSX") == 0);
+}
+
 const cnn_entry *cnn_listing_find(const cnn_listing *listing, const char *name)
 {
     const cnn_entry wanted = {.name = (char *)name};

@@ -26,6 +26,8 @@ typedef struct cnn_listing {
  * leads nowhere, is a file here: opening it says why it cannot be read. Errors: FILE, MEMORY. */
 cnn_status cnn_listing_read(cnn_listing *listing, const char *folder);
 void cnn_listing_finish(cnn_listing *listing);
+/* A folder whose name begins with a dot, or what macOS packs beside: no data is in it. */
+bool cnn_entry_is_hidden(const cnn_entry *entry);
 /* The entry of a name; NULL where there is none. */
 const cnn_entry *cnn_listing_find(const cnn_listing *listing, const char *name);
 

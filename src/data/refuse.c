@@ -50,12 +50,6 @@ static void look_at_file(struct known *known, char **path)
     }
 }
 
-/* Hidden folders, and what macOS packs beside, hold no data. */
-static bool is_passed(const cnn_entry *entry)
-{
-    return entry->is_folder && (entry->name[0] == '.' || strcmp(entry->name, "__MACOSX") == 0);
-}
-
 /* Files before folders, and not deep: links may lead around. Folders that cannot be read are passed
  * over. */
 static cnn_status find_known(struct known *known, const cnn_listing *listing, const char *folder,
@@ -68,7 +62,7 @@ static cnn_status find_known(struct known *known, const cnn_listing *listing, co
         const cnn_entry *entry = &listing->entries[folders ? i - count : i];
         cnn_listing below = {0};
         char *path = NULL;
-        if (entry->is_folder != folders || (folders && depth == 0) || is_passed(entry))
+        if (entry->is_folder != folders || (folders && depth == 0) || cnn_entry_is_hidden(entry))
             continue;
         status = cnn_path_join(&path, folder, entry->name);
         if (status == CNN_OK && !folders)
