@@ -25,10 +25,11 @@ try:
 except ImportError:
     onnxruntime = None
 
-from onnx_file import field, graph, model, node, tensor, value
+from onnx_file import TYPES, field, graph, model, node, tensor, value
 
 TOLERANCE = 1e-4
 MEMORY = 1 << 30  # bytes
+KINDS = {"tensor(uint8)": "u1", "tensor(int32)": "i4", "tensor(float)": "f4"}  # onnxruntime's names
 draw = np.random.default_rng(3)
 
 
@@ -45,11 +46,11 @@ PIXELS = np.array([0.1, 0.2, 0.3], "f4").reshape(3, 1, 1)
 ONES = np.ones(4, "f4")
 
 
-def build(nodes, tensors=None, opset=17, dims=("n", 3, 8, 7), forms=None, inputs=(), output=("n", 2)):
+def build(nodes, tensors=None, opset=17, dims=("n", 3, 8, 7), forms=None, inputs=(), output=("n", 2), kind="f4"):
     """The nodes between c and e; the tensors beside w, b, v and u."""
     everything = {"w": W, "b": B, "v": V, "u": U, **(tensors or {})}
     parts = [tensor(name, array, (forms or {}).get(name, "raw")) for name, array in everything.items()]
-    return model(graph(nodes, parts, [value("x", dims), *inputs], [value("y", output)]), opset)
+    return model(graph(nodes, parts, [value("x", dims, TYPES[kind]), *inputs], [value("y", output)]), opset)
 
 
 def middle(*nodes, **options):
@@ -151,6 +152,16 @@ TAKEN = [
     ("one channel, last", build([node("Reshape", "x,t", "p"), node("Conv", "p,k,b", "e", "conv"), *END], dims=("n", 8, 7, 1),
                                 tensors={"t": np.array([-1, 1, 8, 7]), "k": random(4, 1, 3, 3)}),
      r"input\(1, 8, 7\)\nconv = Conv2d\(4, 3\)\n" + TAIL),
+    *[(f"{label}, pixels to 255", build([node("Cast", "x", "f0", to=1), node(op, "f0,m", "q"),
+                                         node("Conv", "q,w,b", "e", "conv"), *END], tensors={"m": number}, kind=kind), HEAD + TAIL)
+      for label, kind, op, number in (("bytes divided", "u1", "Div", np.float32(255)),
+                                      ("bytes normalised", "u1", "Sub", 255 * PIXELS),
+                                      ("integers divided", "i4", "Div", 100 * PIXELS),
+                                      ("floats divided", "f4", "Mul", np.float32(1 / 127.5)))],
+    ("bytes as they are, pixels to 255", build([node("Cast", "x", "f0", to=1), node("Conv", "f0,w,b", "e", "conv"), *END],
+                                               kind="u1"), HEAD + TAIL),
+    ("sigmoid at the end", build([CONV, node("GlobalAveragePool", "c", "g"), node("Flatten", "g", "f"),
+                                  node("Gemm", "f,v,u", "l", "last", transB=1), node("Sigmoid", "l", "y")]), HEAD + TAIL),
     ("pixels normalised", build([node("Sub", "x,m", "p"), node("Div", "p,s", "q"), node("Conv", "q,w,b", "e", "conv"),
                                  *END], tensors={"m": PIXELS, "s": 2 * PIXELS}), HEAD + TAIL),
     ("values in fields, one by one, of half and of double", middle(after("a", "Relu"), forms={"w": "typed", "b": "loose", "v": "typed"},
@@ -166,6 +177,9 @@ TAKEN = [
 ]
 # what is refused, and what the line says
 REFUSED = [
+    (build([CONV, node("GlobalAveragePool", "c", "g"), node("Flatten", "g", "f"), node("Gemm", "f,v,u", "l", transB=1),
+            node("Sigmoid", "l", "y")], tensors={"v": random(1, 4), "u": random(1)}, output=("n", 1)),
+     r"an output for each class, found one output alone"),
     (middle(after("a", "LSTM")), r"node 'a' \(LSTM\): no kind of layer computes this operator"),
     (middle(after("a", "Relu", domain="com.microsoft")), r"node 'a' \(Relu\): operators of the domain 'com.microsoft'"),
     (middle(after("a", "Mish")), r"node 'a' \(Mish\): no kind"),
@@ -222,7 +236,11 @@ def compare(plain_network, folder, path, saved, label):
     taken = session.get_inputs()[0]
     batch = taken.shape[0] if isinstance(taken.shape[0], int) else 3
     x = draw.uniform(0, 1, (batch, *taken.shape[1:])).astype("f4")
-    theirs = session.run(None, {taken.name: x})[0].reshape(batch, -1)
+    if label.endswith("pixels to 255"):
+        whole = np.round(255 * x)
+        x = whole / 255
+    given = whole.astype(KINDS[taken.type]) if label.endswith("pixels to 255") else x
+    theirs = session.run(None, {taken.name: given})[0].reshape(batch, -1)
     if label.endswith("last"):
         x = x.transpose(0, 3, 1, 2)
     images, logits = os.path.join(folder, "x"), os.path.join(folder, "y")
@@ -233,6 +251,8 @@ def compare(plain_network, folder, path, saved, label):
         ours = ours - np.log(np.exp(ours).sum(1, keepdims=True))
     elif np.allclose(theirs.sum(1), 1, atol=1e-4) and (theirs > 0).all():
         ours = np.exp(ours) / np.exp(ours).sum(1, keepdims=True)
+    elif label.startswith("sigmoid"):
+        ours = 1 / (1 + np.exp(-ours))
     difference = np.linalg.norm(ours - theirs) / np.linalg.norm(theirs)
     assert difference <= TOLERANCE, f"{label}: logits are off by {difference}"
 

@@ -177,6 +177,8 @@ static cnn_status find_network(import_target *target, const cnn_state_dict *dict
         CNN_TRY(infer(target, dict, options));
     }
     int classes = cnn_network_classes(target->network);
+    if (classes == 1 && !json)
+        return cnn_exchange_fail_one_output(dict->path);
     if (options->ydim && options->ydim != classes)
         return cnn_fail(CNN_ERROR_ARGUMENT,
                         "--ydim: expected %d, the width of the network's output, found %d", classes,

@@ -13,6 +13,7 @@
 #include "base/signature.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "exchange/exchange.h"
 #include "model/format.h"
 #include "net/network.h"
 
@@ -221,6 +222,18 @@ out:
     return status;
 }
 
+/* One for each class: probabilities are a softmax's here, as one class is the answer. */
+static void leave_sigmoid_out(int *base, const onnx_reader *reader)
+{
+    if (reader->is_own || *base == 0 || cnn_onnx_layer(reader, *base)->kind != CNN_LAYER_SIGMOID)
+        return;
+    *base = cnn_onnx_layer(reader, *base)->inputs[0];
+    cnn_log(CNN_LOG_INFO,
+            "%s: the Sigmoid at its end is left out: the model gives logits, of which one class is "
+            "told (softmax), not each by itself",
+            reader->path);
+}
+
 /* The plan's value that the output is: logits. */
 static cnn_status find_output(int *base, onnx_reader *reader)
 {
@@ -239,7 +252,44 @@ static cnn_status find_output(int *base, onnx_reader *reader)
     value->soft = -1;
     CNN_TRY(cnn_onnx_vector(base, &hwc, reader, &end, reader->output));
     if (hwc.c > 0)
-        status = cnn_onnx_fail(reader, &end, "expected (batch, classes)");
+        return cnn_onnx_fail(reader, &end, "expected (batch, classes)");
+    leave_sigmoid_out(base, reader);
+    if (cnn_onnx_shape(reader, *base).c == 1)
+        return cnn_exchange_fail_one_output(reader->path);
+out:
+    return status;
+}
+
+/* But for roundings, is it what was there before? */
+static bool leaves_pixels(const onnx_reader *reader)
+{
+    const float rounding = 0x1p-20f;
+    bool same = true;
+    for (int c = 0; c < reader->shape.c; c++)
+        same =
+            same && fabsf(reader->scale[c] - 1.0f) < rounding && fabsf(reader->shift[c]) < rounding;
+    return same;
+}
+
+/* Are its pixels numbers from 0 to 255? Where they are divided by so much, they are. */
+static bool takes_large_pixels(const onnx_reader *reader)
+{
+    const float least_deviation = 16.0f; /* far above those of pixels from 0 to 1 */
+    bool large = reader->scale != NULL;
+    for (int c = 0; large && c < reader->shape.c; c++)
+        large = reader->scale[c] > 0.0f && reader->scale[c] <= 1.0f / least_deviation;
+    return reader->whole_numbers || large;
+}
+
+/* The plan's pixels are from 0 to 1. */
+static cnn_status count_from_zero_to_one(onnx_reader *reader)
+{
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_onnx_scale_pixels(reader, (float)UINT8_MAX));
+    cnn_log(CNN_LOG_INFO, "%s: pixels from 0 to 255 are assumed, as %s", reader->path,
+            reader->whole_numbers ? "its input is of whole numbers" : "it divides them by so much");
+    if (leaves_pixels(reader))
+        reader->scale = reader->shift = NULL;
 out:
     return status;
 }
@@ -278,16 +328,20 @@ out:
     return status;
 }
 
-static cnn_status normalize(cnn_model *model, const onnx_reader *reader)
+static cnn_status normalize(cnn_model *model, onnx_reader *reader)
 {
     char *text = NULL;
     cnn_status status = CNN_OK;
+    bool given = reader->options->normalization != NULL;
+    bool large = !given && takes_large_pixels(reader);
+    if (large)
+        CNN_TRY(count_from_zero_to_one(reader));
     if (reader->scale) {
         CNN_TRY(describe_pixels(&text, reader));
         CNN_TRY(cnn_model_normalize_file(model, text, reader->path));
-    } else if (reader->options->normalization) {
+    } else if (given) {
         CNN_TRY(cnn_model_set_normalization(model, reader->options->normalization));
-    } else if (!reader->is_own) {
+    } else if (!reader->is_own && !large) {
         cnn_log(CNN_LOG_INFO,
                 "%s: pixels from 0 to 1 are assumed: --normalize keeps another normalisation",
                 reader->path);

@@ -98,6 +98,7 @@ typedef struct onnx_reader {
     int input, output;
     int64_t batch; /* of the input; 0: open */
     cnn_shape shape;
+    bool whole_numbers;   /* its pixels are: from 0 to 255, in the plan's values from 0 to 1 */
     float *scale, *shift; /* (C): pixels times scale plus shift; NULL */
 } onnx_reader;
 
@@ -209,6 +210,8 @@ onnx_function cnn_onnx_find_function(double parameters[2], const char **problem,
  * first: the constant is the first operand. */
 cnn_status cnn_onnx_affine(bool *done, onnx_reader *reader, onnx_node *node, int index,
                            onnx_tensor *constant, bool first);
+/* Pixels are multiplied with a factor before all else. Errors: MEMORY, DATA. */
+cnn_status cnn_onnx_scale_pixels(onnx_reader *reader, float factor);
 /* line[0] x + line[1] of each value of the input: part of its layer, where nobody else reads it
  * (alone), else a layer. */
 cnn_status cnn_onnx_plan_line(int *base, onnx_reader *reader, const onnx_node *node, int input,

@@ -109,6 +109,17 @@ out:
     return status;
 }
 
+cnn_status cnn_onnx_scale_pixels(onnx_reader *reader, float factor)
+{
+    cnn_status status = CNN_OK;
+    CNN_TRY(fill(&reader->scale, reader, reader->shape.c, 1.0f));
+    CNN_TRY(fill(&reader->shift, reader, reader->shape.c, 0.0f));
+    for (int c = 0; c < reader->shape.c; c++)
+        reader->scale[c] *= factor;
+out:
+    return status;
+}
+
 /* Which of the constant's axes is the channels'? -1: it is another shape; its axes end where the
  * value's do. */
 static bool fits_channels(const onnx_value *value, const onnx_tensor *constant, int count)

@@ -18,7 +18,8 @@ enum { OPSET_DOMAIN = 1, OPSET_VERSION = 2 };
 enum { GRAPH_NODE = 1, GRAPH_NAME = 2, GRAPH_TENSOR = 5, GRAPH_INPUT = 11, GRAPH_OUTPUT = 12 };
 enum { GRAPH_SPARSE = 15 };
 enum { NODE_INPUT = 1, NODE_OUTPUT = 2, NODE_NAME = 3, NODE_OP = 4, NODE_DOMAIN = 7 };
-enum { VALUE_NAME = 1, VALUE_TYPE = 2, TYPE_TENSOR = 1, TENSOR_SHAPE = 2, SHAPE_DIM = 1 };
+enum { VALUE_NAME = 1, VALUE_TYPE = 2, TYPE_TENSOR = 1, SHAPE_DIM = 1 };
+enum { TENSOR_ELEMENT = 1, TENSOR_SHAPE = 2 };
 enum { DIM_VALUE = 1 };
 enum { ENTRY_KEY = 1, ENTRY_VALUE = 2 };
 
@@ -155,6 +156,28 @@ static cnn_status read_dims(int64_t dims[CNN_RAW_RANK], int *rank, const onnx_re
     return CNN_OK;
 }
 
+/* Are its elements integers? By the numbers of onnx.proto's TensorProto.DataType. */
+static bool has_whole_numbers(cnn_bytes value)
+{
+    enum {
+        UINT8 = 2,
+        INT8 = 3,
+        UINT16 = 4,
+        INT16 = 5,
+        INT32 = 6,
+        INT64 = 7,
+        UINT32 = 12,
+        UINT64 = 13
+    };
+    static const uint32_t path[] = {VALUE_TYPE, TYPE_TENSOR, TENSOR_ELEMENT};
+    cnn_field field = {.bytes = value};
+    for (size_t i = 0; i < sizeof path / sizeof path[0]; i++)
+        if (!cnn_field_find(&field, field.bytes, path[i]))
+            return false;
+    return (field.integer >= UINT8 && field.integer <= INT64) || field.integer == UINT32 ||
+           field.integer == UINT64;
+}
+
 /* An input or output that is no initialiser: one of each. */
 static cnn_status read_end(int *index, onnx_reader *reader, cnn_bytes message, bool is_input)
 {
@@ -177,6 +200,7 @@ static cnn_status read_end(int *index, onnx_reader *reader, cnn_bytes message, b
     if (!is_input)
         return CNN_OK;
     value->made = true;
+    reader->whole_numbers = has_whole_numbers(message);
     status = read_dims(value->dims, &value->rank, reader, message);
 out:
     return status;

@@ -12,3 +12,12 @@ cnn_status cnn_exchange_check_finite(const cnn_model *model, const char *path)
                 model->slots[i].name);
     return CNN_OK;
 }
+
+cnn_status cnn_exchange_fail_one_output(const char *path)
+{
+    return cnn_fail(CNN_ERROR_DATA,
+                    "%s: expected a network with an output for each class, found one output alone, "
+                    "as for a sigmoid: give its last layer two, the first with weights and bias of "
+                    "zeros, the second with its own (torch.cat([torch.zeros_like(w), w]))",
+                    path);
+}
