@@ -52,6 +52,12 @@ static const struct {
      "Dropout(p=0.5)\nLinear(2)",
      "input(4, 1, 1)\nDropout(p=0.25)\nLeakyReLU(negative_slope=-0.001)\nScale(1e+02)\n"
      "BatchNorm2d(eps=0.001, momentum=0.01)\nDropout()\nLinear(2)\n"},
+    /* what changes no number is left out */
+    {"input(4, 2, 2)\nReLU(inplace=True)\nReLU6(false)\nLeakyReLU(0.1, True)\n"
+     "SiLU(inplace=true)\nHardswish(True)\nDropout(0.25, inplace=False)\nDropout2d(inplace=True)\n"
+     "Flatten(1)\nLinear(2)\nReLU()\nFlatten(start_dim=1, end_dim=-1)\nLinear(2)",
+     "input(4, 2, 2)\nReLU()\nReLU6()\nLeakyReLU(negative_slope=0.1)\nSiLU()\nHardswish()\n"
+     "Dropout(p=0.25)\nDropout2d()\nFlatten()\nLinear(2)\nReLU()\nFlatten()\nLinear(2)\n"},
     /* what a line reads */
     {"input(4, 2, 2)\na = ReLU()\nTanh()\ns = Add(a)\nb = SiLU() <- input\nMul(b) <- s\nFlatten()\n"
      "Linear(2)",
@@ -135,7 +141,10 @@ static const struct {
      {{0}, 1000, {0}},
      "input(9, 9, 9)\nFlatten()\nLinear(1000)\n",
      false},
-    {"Flatten()\nLinear(classes)", {{0}, -1, {0}}, "classes: expected a number above 0, found -1", true},
+    {"Flatten()\nLinear(classes)",
+     {{0}, -1, {0}},
+     "classes: expected a number above 0, found -1",
+     true},
     {"Flatten()\nLinear(classes)",
      {{1, 0, 1}, 1, {0}},
      "input: expected channels, height and width from 1 to 65535, found 0",
@@ -183,9 +192,13 @@ END_TEST
 static void check_same(const cnn_network *a, const cnn_network *b, const char *what)
 {
     static const size_t sizes[] = {
-        [CNN_ARGUMENT_INT] = sizeof(int),         [CNN_ARGUMENT_PAIR] = 2 * sizeof(int),
-        [CNN_ARGUMENT_PADDING] = 4 * sizeof(int), [CNN_ARGUMENT_BOOL] = sizeof(bool),
-        [CNN_ARGUMENT_NUMBER] = sizeof(double),   [CNN_ARGUMENT_CHOICE] = sizeof(bool),
+        [CNN_ARGUMENT_INT] = sizeof(int),
+        [CNN_ARGUMENT_PAIR] = 2 * sizeof(int),
+        [CNN_ARGUMENT_PADDING] = 4 * sizeof(int),
+        [CNN_ARGUMENT_BOOL] = sizeof(bool),
+        [CNN_ARGUMENT_NUMBER] = sizeof(double),
+        [CNN_ARGUMENT_CHOICE] = sizeof(bool),
+        [CNN_ARGUMENT_MOOT] = 0,
     };
     ck_assert_msg(a->layer_count == b->layer_count, "%s: layers", what);
     ck_assert_mem_eq(a->input, b->input, sizeof a->input);
@@ -317,9 +330,13 @@ static const struct {
     int classes;
     size_t parameters;
 } presets[] = {
-    {"lenet5", 10, 61706},           {"mnist_example", 10, 1199882},
-    {"cifar94", 10, 1530144},        {"resnet20", 10, 272474},        {"resnet18", 1000, 11689512},
-    {"mobilenet_v2", 1000, 3504872}, {"efficientnet_lite0", 1000, 4652008},
+    {"lenet5", 10, 61706},
+    {"mnist_example", 10, 1199882},
+    {"cifar94", 10, 1530144},
+    {"resnet20", 10, 272474},
+    {"resnet18", 1000, 11689512},
+    {"mobilenet_v2", 1000, 3504872},
+    {"efficientnet_lite0", 1000, 4652008},
 };
 
 START_TEST(reads_the_presets)

@@ -10,7 +10,10 @@ static const cnn_argument leaky_arguments[] = {
      -1e30,
      1e30,
      {{0}}},
+    CNN_INPLACE,
 };
+
+static const cnn_argument plain_arguments[] = {CNN_INPLACE};
 
 static const cnn_argument gelu_arguments[] = {
     {"approximate",
@@ -44,6 +47,8 @@ const cnn_layer_class cnn_relu_layer = {
     .torch_name = "relu",
     .least_inputs = 1,
     .most_inputs = 1,
+    .arguments = plain_arguments,
+    .argument_count = 1,
     .set_output = cnn_layer_keep_shape,
     .forward_flops = one_flop,
 };
@@ -53,6 +58,8 @@ const cnn_layer_class cnn_relu6_layer = {
     .torch_name = "relu6",
     .least_inputs = 1,
     .most_inputs = 1,
+    .arguments = plain_arguments,
+    .argument_count = 1,
     .set_output = cnn_layer_keep_shape,
     .forward_flops = one_flop,
 };
@@ -62,6 +69,8 @@ const cnn_layer_class cnn_silu_layer = {
     .torch_name = "silu",
     .least_inputs = 1,
     .most_inputs = 1,
+    .arguments = plain_arguments,
+    .argument_count = 1,
     .set_output = cnn_layer_keep_shape,
     .forward_flops = many_flops,
 };
@@ -71,6 +80,8 @@ const cnn_layer_class cnn_hardswish_layer = {
     .torch_name = "hardswish",
     .least_inputs = 1,
     .most_inputs = 1,
+    .arguments = plain_arguments,
+    .argument_count = 1,
     .set_output = cnn_layer_keep_shape,
     .forward_flops = few_flops,
 };
@@ -99,7 +110,7 @@ const cnn_layer_class cnn_leakyrelu_layer = {
     .least_inputs = 1,
     .most_inputs = 1,
     .arguments = leaky_arguments,
-    .argument_count = 1,
+    .argument_count = sizeof leaky_arguments / sizeof leaky_arguments[0],
     .set_output = cnn_layer_keep_shape,
     .forward_flops = one_flop,
 };

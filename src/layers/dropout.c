@@ -12,6 +12,7 @@ static const cnn_argument arguments[] = {
      0,
      1.0 - 0x1p-24,
      {{0}}},
+    CNN_INPLACE,
 };
 
 uint32_t cnn_dropout_threshold(double p)
@@ -31,7 +32,7 @@ const cnn_layer_class cnn_dropout_layer = {
     .least_inputs = 1,
     .most_inputs = 1,
     .arguments = arguments,
-    .argument_count = 1,
+    .argument_count = sizeof arguments / sizeof arguments[0],
     .set_output = cnn_layer_keep_shape,
     .forward_flops = forward_flops,
 };
@@ -42,7 +43,7 @@ const cnn_layer_class cnn_dropout2d_layer = {
     .least_inputs = 1,
     .most_inputs = 1,
     .arguments = arguments,
-    .argument_count = 1,
+    .argument_count = sizeof arguments / sizeof arguments[0],
     .set_output = cnn_layer_keep_shape,
     .forward_flops = forward_flops,
 };

@@ -7,7 +7,7 @@ enum { MAX_GROUPS = 1 << 20 };
 
 static const cnn_argument arguments[] = {
     {"num_groups", CNN_ARGUMENT_INT, AT(groups), true, 0, 1, MAX_GROUPS, {{0}}},
-    {"eps", CNN_ARGUMENT_NUMBER, AT(eps), false, 1e-5, 0, 1e30, {{0}}},
+    {"eps", CNN_ARGUMENT_NUMBER, AT(eps), false, 1e-5, 0, CNN_MAX_EPS, {{0}}},
     {"affine", CNN_ARGUMENT_BOOL, AT(affine), false, 1, 0, 1, {{0}}},
 };
 

@@ -66,6 +66,8 @@ static void set_default(cnn_layer_options *options, const cnn_argument *argument
     case CNN_ARGUMENT_NUMBER:
         *(double *)at = argument->fallback;
         break;
+    case CNN_ARGUMENT_MOOT:
+        break;
     }
 }
 

@@ -98,6 +98,9 @@ typedef union cnn_layer_options {
     struct {
         double factor;
     } scale;
+    struct {
+        int first, last; /* axes */
+    } flatten;
 } cnn_layer_options;
 
 /* A trainable tensor of a layer. */
@@ -136,7 +139,8 @@ typedef enum cnn_argument_type {
     CNN_ARGUMENT_PADDING, /* an int, a pair, (top, left, bottom, right), or a word: int[4] */
     CNN_ARGUMENT_BOOL,    /* true or false */
     CNN_ARGUMENT_NUMBER,  /* a double */
-    CNN_ARGUMENT_CHOICE   /* one of two words: bool, true for the second */
+    CNN_ARGUMENT_CHOICE,  /* one of two words: bool, true for the second */
+    CNN_ARGUMENT_MOOT     /* true or false, which changes no number: not stored */
 } cnn_argument_type;
 
 /* A keyword that stands for a number in one argument, or the words of a choice. */
@@ -155,6 +159,21 @@ typedef struct cnn_argument {
     double low, high; /* the range of each number, both included */
     cnn_argument_word words[2];
 } cnn_argument;
+
+/* Below 1: a larger one is PyTorch's number of features, which follows from the input here. */
+#define CNN_MAX_EPS 0.99
+
+/* PyTorch's, of kinds that may write over what they read: where values lie is the plan's business.
+ */
+#define CNN_INPLACE                                                                                \
+    {                                                                                              \
+        "inplace", CNN_ARGUMENT_MOOT, 0, false, 0, 0, 1,                                           \
+        {                                                                                          \
+            {                                                                                      \
+                0                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
+    }
 
 /* One row per kind: the table that a new kind of layer joins. */
 typedef struct cnn_layer_class {
@@ -214,8 +233,8 @@ static inline cnn_shape cnn_layer_input(const cnn_layer *layer, int input)
     return layer->shapes ? layer->shapes[input] : layer->in;
 }
 
-/* A square kernel at stride 1 without dilation or groups, as many zeros on every side, fewer than the
- * kernel has rows, and a bias. */
+/* A square kernel at stride 1 without dilation or groups, as many zeros on every side, fewer than
+ * the kernel has rows, and a bias. */
 bool cnn_conv_is_square(const cnn_layer *layer);
 /* And these zeros are ksize / 2: the convolution of the family. */
 bool cnn_conv_is_plain(const cnn_layer *layer);

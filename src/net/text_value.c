@@ -144,6 +144,13 @@ static bool set_bool(void *at, const cnn_value *value, const cnn_argument *argum
     return false;
 }
 
+static bool set_moot(void *at, const cnn_value *value, const cnn_argument *argument)
+{
+    bool either;
+    (void)at;
+    return set_bool(&either, value, argument);
+}
+
 static bool set_number(void *at, const cnn_value *value, const cnn_argument *argument)
 {
     char text[NUMBER_SIZE];
@@ -178,6 +185,7 @@ static const struct {
     [CNN_ARGUMENT_BOOL] = {set_bool, "true or false", false},
     [CNN_ARGUMENT_NUMBER] = {set_number, "a number", true},
     [CNN_ARGUMENT_CHOICE] = {set_choice, "", false},
+    [CNN_ARGUMENT_MOOT] = {set_moot, "true or false", false},
 };
 
 /* As it would be written. */

@@ -10,9 +10,13 @@
 #include "net/text_reader.h"
 
 static const size_t sizes[] = {
-    [CNN_ARGUMENT_INT] = sizeof(int),         [CNN_ARGUMENT_PAIR] = 2 * sizeof(int),
-    [CNN_ARGUMENT_PADDING] = 4 * sizeof(int), [CNN_ARGUMENT_BOOL] = sizeof(bool),
-    [CNN_ARGUMENT_NUMBER] = sizeof(double),   [CNN_ARGUMENT_CHOICE] = sizeof(bool),
+    [CNN_ARGUMENT_INT] = sizeof(int),
+    [CNN_ARGUMENT_PAIR] = 2 * sizeof(int),
+    [CNN_ARGUMENT_PADDING] = 4 * sizeof(int),
+    [CNN_ARGUMENT_BOOL] = sizeof(bool),
+    [CNN_ARGUMENT_NUMBER] = sizeof(double),
+    [CNN_ARGUMENT_CHOICE] = sizeof(bool),
+    [CNN_ARGUMENT_MOOT] = 0,
 };
 
 /* Would the layer have this option if the argument were left out? A default may follow from other
@@ -75,6 +79,8 @@ static void append_value(cnn_text *text, const cnn_layer *layer, const cnn_argum
         break;
     case CNN_ARGUMENT_CHOICE:
         cnn_text_append(text, "%s", argument->words[*(const bool *)at ? 1 : 0].word);
+        break;
+    case CNN_ARGUMENT_MOOT:
         break;
     }
 }
