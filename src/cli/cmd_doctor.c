@@ -1,11 +1,13 @@
 /* doctor: what the OpenCL loader sees, and whether the devices compute right. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/commands.h"
 #include "cli/network.h"
 #include "cli/option_rows.h"
 #include "cli/output.h"
+#include "cli/ranks.h"
 #include "cli/session.h"
 
 typedef struct doctor_run {
@@ -125,7 +127,8 @@ static void begin_exact_json(doctor_run *run, const cnn_device_info *info)
 {
     const struct {
         const char *key, *value;
-    } rows[] = {{"device", info->name}, {"platform", info->platform_name}, {"driver", info->driver}};
+    } rows[] = {
+        {"device", info->name}, {"platform", info->platform_name}, {"driver", info->driver}};
     cli_print("%s\n  {", run->exact_devices++ ? "," : "");
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         cli_print("%s\"%s\": ", i > 0 ? ", " : "", rows[i].key);
@@ -198,22 +201,39 @@ static int check_device(doctor_run *run, size_t index)
     return code;
 }
 
-/* The one that is chosen, or all: one that fails does not keep the others from their turn. */
+/* Those that --device names, or the default. */
+static int check_chosen(doctor_run *run)
+{
+    const char *selectors[CLI_MAX_DEVICES] = {NULL}, *wanted = run->options->device;
+    const char *usual = getenv("CNN_CL_DEVICE");
+    if (!wanted && usual &&
+        strchr(usual, ',')) /* of one alone, the library says where it is from */
+        wanted = usual;
+    char *text = wanted ? cli_concatenate((const char *[]){wanted, NULL}) : NULL;
+    size_t chosen[CLI_MAX_DEVICES] = {0};
+    int count = text ? cli_devices_split(selectors, CLI_MAX_DEVICES, text) : 0, code = 0;
+    count = count > 0 ? count : 1;
+    for (int i = 0; code == 0 && i < count; i++)
+        code = cli_check(cnn_device_list_pick(&chosen[i], run->list, selectors[i]));
+    for (int i = 0; code == 0 && i < count; i++)
+        code = check_device(run, chosen[i]);
+    free(text);
+    return code;
+}
+
+/* Those that are chosen, or all: one that fails does not keep the others from their turn. */
 static int check_devices(doctor_run *run)
 {
-    size_t first, end;
     int code = 0;
     if (!cnn_doctor_can_list(run->doctor))
         return cli_fail(CLI_EXIT_DEVICE, "the drivers crash when they are asked for devices: see "
                                          "the findings of 'cnn-cl doctor'");
     CLI_TRY(cli_check(cnn_device_list_create(&run->list)));
-    CLI_TRY(cli_check(cnn_device_list_pick(&first, run->list, run->options->device)));
-    end = first + 1;
-    if (run->options->all_devices) {
-        first = 0;
-        end = cnn_device_list_count(run->list);
-    }
-    for (size_t i = first; i < end; i++) {
+    if (!run->options->all_devices)
+        return check_chosen(run);
+    size_t usual; /* that CNN_CL_DEVICE names is to be there */
+    CLI_TRY(cli_check(cnn_device_list_pick(&usual, run->list, NULL)));
+    for (size_t i = 0; i < cnn_device_list_count(run->list); i++) {
         int failed = check_device(run, i);
         code = code == 0 ? failed : code;
     }
@@ -253,11 +273,11 @@ static int check_exact(const cli_options *options)
         for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++)
             is_allowed = is_allowed || strcmp(cli_option_rows[row].name, allowed[i]) == 0;
         if (!is_allowed)
-            return cli_fail(
-                CLI_EXIT_USAGE,
-                "--%s and --exact exclude each other: doctor --exact trains its own networks: leave "
-                "one out",
-                cli_option_rows[row].name);
+            return cli_fail(CLI_EXIT_USAGE,
+                            "--%s and --exact exclude each other: doctor --exact trains its own "
+                            "networks: leave "
+                            "one out",
+                            cli_option_rows[row].name);
     }
     return 0;
 }

@@ -28,7 +28,7 @@ out:
 }
 
 /* No part of the list is empty, and none would be left out. */
-static int check_list(const char *text)
+static int check_list(const char *text, const char *option)
 {
     size_t length = strlen(text);
     int parts = 1;
@@ -36,10 +36,10 @@ static int check_list(const char *text)
         parts += *at == ',';
     if (text[0] == ',' || text[length - 1] == ',' || strstr(text, ",,"))
         return cli_fail(CLI_EXIT_USAGE,
-                        "--device: expected devices with commas between them (0,1), found '%s'",
+                        "%s: expected devices with commas between them (0,1), found '%s'", option,
                         text);
     if (parts > CLI_MAX_DEVICES)
-        return cli_fail(CLI_EXIT_USAGE, "--device: expected at most %d devices, found %d",
+        return cli_fail(CLI_EXIT_USAGE, "%s: expected at most %d devices, found %d", option,
                         CLI_MAX_DEVICES, parts);
     return 0;
 }
@@ -48,13 +48,14 @@ int cli_session_find_device(const cli_options *options)
 {
     const char *selectors[CLI_MAX_DEVICES];
     char *text = copy_wanted(options);
-    int code = text ? check_list(text) : 0;
+    const char *option = options->device ? "--device" : "CNN_CL_DEVICE";
+    int code = text ? check_list(text, option) : 0;
     int count = code == 0 ? cli_devices_split(selectors, CLI_MAX_DEVICES, text) : 0;
     if (count > 1 && !cli_ranks_may_share(options))
         code = cli_fail(CLI_EXIT_USAGE,
-                        "--device: expected one device, found a list of %d: train, eval, predict and "
+                        "%s: expected one device, found a list of %d: train, eval, predict and "
                         "bench (of training) alone take several",
-                        count);
+                        option, count);
     int mine = cnn_comm_local_rank(cli_ranks_comm());
     if (code == 0 && count > 0)
         code = cnn_comm_size(cli_ranks_comm()) > 1 ? check_each(&selectors[mine % count], 1)

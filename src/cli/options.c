@@ -123,6 +123,19 @@ static void set_decay(cli_options *options)
         options->train.weight_decay = adamw_decay;
 }
 
+/* What the command line does not say is the recipe's. */
+static int fail_training(const cli_options *options, cnn_status status)
+{
+    const char *message = cnn_error_message();
+    size_t length = strncmp(message, "--", 2) == 0 ? strcspn(message + 2, ": ") : 0;
+    for (int i = 0; cli_option_rows[i].name; i++)
+        if (options->of_recipe[i] && strlen(cli_option_rows[i].name) == length &&
+            strncmp(cli_option_rows[i].name, message + 2, length) == 0)
+            return cli_fail(cli_exit_code(status), "%s, as the recipe has it: give --%s", message,
+                            cli_option_rows[i].name);
+    return cli_check(status);
+}
+
 /* What goes on from a checkpoint takes its model and its files from there. */
 static int check_training(cli_options *options)
 {
@@ -131,7 +144,8 @@ static int check_training(cli_options *options)
         return cli_fail(CLI_EXIT_USAGE,
                         "--model and --resume exclude each other, the model is the checkpoint's: "
                         "leave one out");
-    if (options->init && (resumes || options->model))
+    bool starts = options->init && !(resumes && options->of_recipe[cli_option_find("init")]);
+    if (starts && (resumes || options->model))
         return cli_fail(CLI_EXIT_USAGE,
                         "--init and --%s exclude each other, the values are the %s's: leave one "
                         "out",
@@ -147,7 +161,8 @@ static int check_training(cli_options *options)
     if (resumes || !options->command || !(options->command->groups & (CLI_TRAIN | CLI_UPDATE)))
         return 0;
     set_decay(options);
-    return cli_check(cnn_train_options_check(&options->train));
+    cnn_status status = cnn_train_options_check(&options->train);
+    return status == CNN_OK ? 0 : fail_training(options, status);
 }
 
 /* The library checks the same of a network that comes from a file. */
@@ -248,10 +263,11 @@ static int check_alone(const cli_options *options)
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (rows[i].is_alone && cli_option_is_given(options, rows[i].option))
-            return cli_fail(CLI_EXIT_USAGE,
-                            "--%s: expected --%s with it, without which it does nothing: give that, "
-                            "or leave --%s out",
-                            rows[i].option, rows[i].with, rows[i].option);
+            return cli_fail(
+                CLI_EXIT_USAGE,
+                "--%s: expected --%s with it, without which it does nothing: give that, "
+                "or leave --%s out",
+                rows[i].option, rows[i].with, rows[i].option);
     return 0;
 }
 

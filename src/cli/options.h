@@ -67,7 +67,8 @@ struct cli_options {
     bool quiet, verbose;
     bool json;
 
-    bool given[CLI_MAX_OPTIONS]; /* by row of the table */
+    bool given[CLI_MAX_OPTIONS];     /* by row of the table */
+    bool of_recipe[CLI_MAX_OPTIONS]; /* by a recipe, not by the command line */
 
     const char *model; /* NULL for a fresh network */
     const char *init;  /* the file whose weights it starts from; NULL: none */
@@ -77,11 +78,11 @@ struct cli_options {
     bool name_given, xdim_given, ydim_given, dropout_given;
     const char *network_given; /* a network option other than name that was given, else NULL */
 
-    const char *data; /* NULL for the usual places */
-    const char *recipe; /* NULL for none */
+    const char *data;          /* NULL for the usual places */
+    const char *recipe;        /* NULL for none */
     const char *untold_recipe; /* taken without being asked for; NULL for none */
-    char *recipe_text;  /* its options point into it */
-    const char *out;  /* NULL for runs/NAME */
+    char *recipe_text;         /* its options point into it */
+    const char *out;           /* NULL for runs/NAME */
     bool no_clobber;
     bool resume;
     const char *resume_from; /* NULL for the folder of the run */
@@ -96,8 +97,8 @@ struct cli_options {
     bool plan, print;
     int steps; /* 0: as many as take about a second */
     bool evaluation;
-    const char *trace;  /* NULL for none */
-    const char *format; /* of an export; NULL: as the output's name ends */
+    const char *trace;      /* NULL for none */
+    const char *format;     /* of an export; NULL: as the output's name ends */
     const char *mean, *std; /* of an import; NULL: not given */
     const char *normalize;  /* none, data, imagenet, MEANS:STDS; NULL: as the model says */
     bool no_bench;

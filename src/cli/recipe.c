@@ -44,6 +44,19 @@ static int read_text(cli_options *options, const char *path)
     return 0;
 }
 
+/* What describes a network of the family. */
+static const char *const family[] = {"cdims", "hdims", "ksize",  "batchnorm",
+                                     "xdim",  "ydim",  "dropout"};
+enum { FAMILY = sizeof family / sizeof family[0] };
+
+static bool is_of_family(const char *name)
+{
+    for (int i = 0; i < FAMILY; i++)
+        if (strcmp(family[i], name) == 0)
+            return true;
+    return false;
+}
+
 /* Options that a recipe gives for another one, which the command line gives in its place. */
 static bool is_moot(const bool *given, const char *name)
 {
@@ -58,6 +71,8 @@ static bool is_moot(const bool *given, const char *name)
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
         if (strcmp(pairs[i][1], name) == 0 && given[cli_option_find(pairs[i][0])])
             return true;
+    if (is_of_family(name) && given[cli_option_find("model")])
+        return true;
     return given[cli_option_find(name)];
 }
 
@@ -72,7 +87,7 @@ static bool is_refused(const cli_option_row *row)
                            CLI_MODEL | CLI_NETWORK));
 }
 
-/* "--name value", "name value" or "name=value"; given: by the command line. */
+/* "--name value", "name value" or "name = value"; given: by the command line. */
 static int take_line(cli_options *options, char *line, const bool *given, const char *where)
 {
     char *name = line + strspn(line, "-");
@@ -80,6 +95,8 @@ static int take_line(cli_options *options, char *line, const bool *given, const 
     if (*value)
         *value++ = '\0';
     value += strspn(value, " \t");
+    if (*value == '=')
+        value += 1 + strspn(value + 1, " \t");
     int index = cli_option_find(name);
     if (index < 0 || is_refused(&cli_option_rows[index]))
         return cli_fail(CLI_EXIT_USAGE,
@@ -93,7 +110,7 @@ static int take_line(cli_options *options, char *line, const bool *given, const 
         return cli_fail(CLI_EXIT_USAGE, "%s: --%s takes no value, found '%s'", where, name, value);
     if (is_moot(given, name))
         return 0;
-    options->given[index] = true;
+    options->given[index] = options->of_recipe[index] = true;
     return cli_option_take(options, row, row->argument ? value : NULL, where);
 }
 
@@ -118,7 +135,10 @@ static int take_lines(cli_options *options, const char *path)
     bool given[CLI_MAX_OPTIONS];
     int code = 0, number = 1;
     memcpy(given, options->given, sizeof given);
-    for (char *line = options->recipe_text, *next; code == 0 && line; line = next, number++) {
+    char *first = options->recipe_text;
+    if (strncmp(first, "\xef\xbb\xbf", 3) == 0) /* some editors begin UTF-8 files with it */
+        first += 3;
+    for (char *line = first, *next; code == 0 && line; line = next, number++) {
         char where[512];
         next = strchr(line, '\n');
         if (next)
@@ -131,12 +151,31 @@ static int take_lines(cli_options *options, const char *path)
     return code;
 }
 
+void cli_recipe_forget(cli_options *options)
+{
+    for (int i = 0; cli_option_rows[i].name; i++)
+        options->given[i] = options->given[i] && !options->of_recipe[i];
+    if (!cli_option_is_given(options, "net"))
+        options->net = NULL;
+    if (!cli_option_is_given(options, "init"))
+        options->init = NULL;
+    if (!cli_option_is_given(options, "normalize"))
+        options->normalize = NULL;
+    options->fit_given = cli_option_is_given(options, "fit");
+    if (!cli_option_is_given(options, "size"))
+        options->prepare.height = options->prepare.width = 0;
+    options->network_given = NULL;
+    for (int i = 0; i < FAMILY; i++)
+        if (cli_option_is_given(options, family[i]))
+            options->network_given = family[i];
+}
+
 /* Options that say nothing of the network, its training or the preparation of pictures. */
 static bool is_beside(const cli_option_row *row)
 {
     static const char *const names[] = {
-        "data",     "out",          "name",        "no-clobber",  "log-json", "checkpoint-every",
-        "stream",   "trust-device", "skip-broken", "no-cache",    "help",     "checkpoint-steps",
+        "data",     "out",          "name",        "no-clobber", "log-json", "checkpoint-every",
+        "stream",   "trust-device", "skip-broken", "no-cache",   "help",     "checkpoint-steps",
         "sentinel",
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)

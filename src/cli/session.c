@@ -46,14 +46,15 @@ static int check_fit(const cnn_network *network, const cnn_dataset *dataset,
                         "%s: expected images of %d,%d,%d, found %d,%d,%d in %s: %s",
                         who ? who : "--xdim", input[0], input[1], input[2], shape[0], shape[1],
                         shape[2], cnn_dataset_source(dataset),
-                        model ? "give the --data it was trained on"
-                        : net ? "give --xdim, or data of that shape"
-                              : "leave --xdim out");
+                        model                        ? "give the --data it was trained on"
+                        : net && options->xdim_given ? "give --size, or data of that shape"
+                        : net                        ? "give --xdim, or data of that shape"
+                                                     : "leave --xdim out");
     if (found > classes)
         return cli_fail(CLI_EXIT_FAILURE,
                         "%s: expected labels below ydim %d, found label %d in %s: %s",
                         who ? who : "--ydim", classes, found - 1, cnn_dataset_source(dataset),
-                        model   ? "give the --data it was trained on"
+                        model   ? "give the --data (and --labels) it was trained on"
                         : fixed ? "its last layer is to be Linear(classes)"
                                 : "give a larger --ydim");
     return 0;
@@ -157,6 +158,12 @@ static int check_judge(const cli_session *session, const cli_options *options)
 {
     size_t apart = cnn_dataset_count(session->dataset, CNN_SPLIT_VAL);
     bool asked = options->train.val_split > 0.0;
+    bool trains = options->command->groups & CLI_TRAIN;
+    if (!trains && cli_option_is_given(options, "val-split") && apart == 0)
+        return cli_fail(CLI_EXIT_USAGE,
+                        "--val-split: %s has test images, which judge: what a training held out of "
+                        "the others is evaluated while it trains: leave the option out",
+                        cnn_dataset_source(session->dataset));
     if (asked && apart > 0 && cnn_dataset_held_out(session->dataset) == 0.0)
         return cli_fail(CLI_EXIT_USAGE,
                         "--val-split: %s has a validation split of its own: leave the option out",
@@ -260,8 +267,8 @@ int cli_session_admit_device(const cli_session *session, const cli_options *opti
     cnn_train_options trained = options->train; /* a batch is no larger than the split */
     if (count > 0 && (size_t)trained.batch > count)
         trained.batch = (int)count;
-    if (trained.micro_batch > trained.batch)
-        trained.micro_batch = trained.batch;
+    if (trained.micro_batch >= trained.batch) /* whole batches */
+        trained.micro_batch = 0;
     int ranks = cnn_comm_size(cli_ranks_comm());
     if (trained.slices == 0) /* one a rank */
         trained.slices = ranks > 1 ? ranks : session->device_count;

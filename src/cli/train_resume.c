@@ -8,6 +8,7 @@
 #include "cli/network.h"
 #include "cli/output.h"
 #include "cli/ranks.h"
+#include "cli/recipe.h"
 #include "cli/train_run.h"
 
 /* An option and the field that it sets. */
@@ -83,44 +84,61 @@ static void take_fields(void *target, const void *source, const field *fields,
 }
 
 /* A network of a text: its nodes are the checkpoint's, and its name. */
-static void take_network(cli_options *options, const cnn_network *network)
+static void take_network(train_run *run, const cnn_network *network)
 {
+    cli_options *options = run->options;
     if (!options->net)
         options->network = network;
     if (!cli_option_is_given(options, "name") && !options->net)
         snprintf(options->config.name, sizeof options->config.name, "%s",
                  cnn_network_name(network));
+    memcpy(run->xdim, options->config.xdim, sizeof run->xdim);
     memcpy(options->config.xdim, cnn_network_input(network), sizeof options->config.xdim);
 }
 
-/* How the pictures were prepared, but for what the command line says. */
-static void take_preparation(cli_options *options, const cnn_checkpoint *checkpoint)
+/* What was said once more, and otherwise. */
+static int contradicts(const train_run *run, const char *option, const char *then, const char *now)
 {
-    cnn_data_options *prepare = &options->prepare, before = *prepare;
-    cnn_checkpoint_data_options(prepare, checkpoint);
-    if (options->fit_given)
-        prepare->fit = before.fit;
-    prepare->coarse_labels = prepare->coarse_labels || before.coarse_labels;
-    prepare->skip_broken = prepare->skip_broken || before.skip_broken;
-    prepare->no_cache = before.no_cache;
+    return cli_fail(CLI_EXIT_FAILURE,
+                    "--%s: expected %s as in %s, found %s: leave it out, or train afresh without "
+                    "--resume",
+                    option, then, run->checkpoint_path, now);
 }
 
-static void take_options(train_run *run)
+/* How the pictures were prepared; another fit is refused with the data. */
+static int take_preparation(const train_run *run)
 {
     cli_options *options = run->options;
+    cnn_data_options *prepare = &options->prepare, before = *prepare;
+    cnn_checkpoint_data_options(prepare, run->checkpoint);
+    if (options->fit_given)
+        prepare->fit = before.fit;
+    if (cli_option_is_given(options, "labels") && prepare->coarse_labels != before.coarse_labels)
+        return contradicts(run, "labels", prepare->coarse_labels ? "coarse" : "fine",
+                           before.coarse_labels ? "coarse" : "fine");
+    prepare->skip_broken = prepare->skip_broken || before.skip_broken;
+    prepare->no_cache = before.no_cache;
+    return 0;
+}
+
+static int take_options(train_run *run)
+{
+    cli_options *options = run->options;
+    cli_recipe_forget(options);
     take_fields(&options->train, cnn_checkpoint_options(run->checkpoint), train_fields, options);
     const cnn_network *network = cnn_checkpoint_network(run->checkpoint);
     const cnn_config *family = cnn_network_config(network);
     if (family)
         take_fields(&options->config, family, config_fields, options);
     else
-        take_network(options, network);
+        take_network(run, network);
     options->seed = options->train.seed;
     options->xdim_given = options->ydim_given = true;
-    take_preparation(options, run->checkpoint);
+    int code = take_preparation(run);
     const char *data = cnn_checkpoint_data(run->checkpoint);
     if (!options->data && strcmp(data, "memory") != 0)
         options->data = data;
+    return code;
 }
 
 static bool is_there(const char *path)
@@ -206,8 +224,7 @@ static int load(train_run *run, const char *path)
     if (status != CNN_OK)
         return refuse(run, path, status);
     run->checkpoint_path = path;
-    take_options(run);
-    return 0;
+    return take_options(run);
 }
 
 /* --model without --name: the run is called as the model is. */
@@ -224,8 +241,8 @@ out:
     return code;
 }
 
-/* Where nothing says what the run is called, and the folder has none of the usual name: the one that it
- * has. */
+/* Where nothing says what the run is called, and the folder has none of the usual name: the one
+ * that it has. */
 static int take_other_run(train_run *run)
 {
     cli_options *options = run->options;
@@ -288,14 +305,40 @@ out:
     return code;
 }
 
+/* Of a family's options, the shapes of input and output may be said once more of any network. */
+static int check_family(const train_run *run)
+{
+    static const char *const others[] = {"cdims", "hdims", "ksize", "batchnorm", "dropout"};
+    const cli_options *options = run->options;
+    const int *input = cnn_network_input(options->network), *xdim = run->xdim;
+    int classes = cnn_network_classes(options->network);
+    char then[48], now[48];
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (cli_option_is_given(options, others[i]))
+            return cli_fail(CLI_EXIT_FAILURE,
+                            "--%s: the network is that of %s, which such options do not describe: "
+                            "leave it out, or train afresh without --resume",
+                            others[i], run->checkpoint_path);
+    snprintf(then, sizeof then, "%d,%d,%d", input[0], input[1], input[2]);
+    snprintf(now, sizeof now, "%d,%d,%d", xdim[0], xdim[1], xdim[2]);
+    if (cli_option_is_given(options, "xdim") && strcmp(then, now) != 0)
+        return contradicts(run, "xdim", then, now);
+    snprintf(then, sizeof then, "%d", classes);
+    snprintf(now, sizeof now, "%d", options->config.ydim);
+    if (cli_option_is_given(options, "ydim") && classes != options->config.ydim)
+        return contradicts(run, "ydim", then, now);
+    return 0;
+}
+
 /* What the options say now, the checkpoint's where they say nothing. */
 static int make_network(cnn_network **network, const train_run *run)
 {
     const cli_options *options = run->options;
     char *text = NULL;
     int code = 0;
-    if (options->net || !options->network || options->network_given)
+    if (options->net || !options->network)
         return cli_network_create(network, options, run->session.dataset);
+    CLI_TRY(check_family(run));
     CLI_TRY(cli_check(cnn_network_to_text(&text, options->network)));
     CLI_TRY(cli_check(
         cnn_network_from_text(network, options->config.name, text, run->checkpoint_path, NULL)));

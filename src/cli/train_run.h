@@ -31,14 +31,15 @@ typedef struct train_run {
     cnn_trainer *trainer;
     cnn_metrics *metrics;
     train_files files;
-    char *found; /* the folder of a run that was found there: options->out; NULL: none */
-    cli_run_lock lock;       /* of their folder */
-    bool keeps_previous;     /* the checkpoint that is there is good, and this run's */
-    bool made_checkpoint;    /* one at least, since the program was started */
-    int saved;               /* index of the epoch whose model was saved last */
-    cnn_progress progress;   /* the last that was told */
-    cnn_status failed;       /* of a callback; CNN_OK: none */
-    char failure[1024];      /* why */
+    int xdim[3];           /* that the command line gave, where it did */
+    char *found;           /* the folder of a run that was found there: options->out; NULL: none */
+    cli_run_lock lock;     /* of their folder */
+    bool keeps_previous;   /* the checkpoint that is there is good, and this run's */
+    bool made_checkpoint;  /* one at least, since the program was started */
+    int saved;             /* index of the epoch whose model was saved last */
+    cnn_progress progress; /* the last that was told */
+    cnn_status failed;     /* of a callback; CNN_OK: none */
+    char failure[1024];    /* why */
     const char *lost_output; /* why standard output cannot be written; NULL: it can */
 } train_run;
 
@@ -51,8 +52,8 @@ int cli_train_files_check(const train_files *files, bool no_clobber);
 /* Removes temporary files that a program which was killed left of them. */
 void cli_train_files_clean(const train_files *files);
 
-/* The name of the only run that has a checkpoint in the folder `path`, to be freed; NULL: there is none. Refuses
- * several. */
+/* The name of the only run that has a checkpoint in the folder `path`, to be freed; NULL: there is
+ * none. Refuses several. */
 int cli_train_only_run(char **name, const char *path);
 
 /* Finds what there is to go on from, reads it, names the run's files, and takes the options that

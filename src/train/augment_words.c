@@ -149,6 +149,7 @@ static bool read_words(cnn_train_options *options, const char *text)
 
 const cnn_option_words cnn_augment_words = {
     "none, or of flip, shift=PIXELS, crop=LOW:HIGH (parts of the area, at most 1), rotate=DEGREES "
-    "(at most 180), color=S (at most 1), cutout=PIXELS and mixup=ALPHA some, each once, with commas "
+    "(at most 180), color=S (at most 1), cutout=PIXELS and mixup=ALPHA some, each once, with "
+    "commas "
     "between them",
     write_words, read_words};

@@ -39,9 +39,8 @@ static cnn_status read_labels(cnn_shown *shown, uint16_t *labels, const cnn_plan
     cnn_status status =
         cnn_buffer_read(labels, &plan->labels, 0, (pass->mixed ? 2 : 1) * batch * sizeof *labels);
     for (size_t i = 0; status == CNN_OK && i < n; i++)
-        shown[i] = (cnn_shown){.label = labels[i],
-                               .other = labels[pass->mixed ? batch + i : i],
-                               .part = pass->part};
+        shown[i] = (cnn_shown){
+            .label = labels[i], .other = labels[pass->mixed ? batch + i : i], .part = pass->part};
     return status;
 }
 

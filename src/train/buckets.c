@@ -28,7 +28,8 @@ static void append(cnn_buckets *buckets, size_t begin, size_t end, int ready)
 /* Where layers begin, from the last one on. */
 void cnn_buckets_init(cnn_buckets *buckets, const cnn_plan *plan)
 {
-    static const size_t least = 65536 / sizeof(float); /* of fewer the messages cost more than they carry */
+    static const size_t least =
+        65536 / sizeof(float); /* of fewer the messages cost more than they carry */
     const cnn_network *network = plan->network;
     size_t end = network->parameter_count;
     *buckets = (cnn_buckets){.device = plan->device, .parameters = network->parameter_count};
@@ -97,8 +98,10 @@ cnn_status cnn_buckets_hold(cnn_buckets *buckets, const cnn_buffer *sum)
     cnn_held *held = &buckets->held[buckets->held_count];
     cnn_status status = CNN_OK;
     if (!held->values)
-        CNN_TRY(cnn_allocate(&held->values, buckets->parameters, sizeof(float), "the sums of slices"));
-    status = cnn_buffer_read_part_async(&held->event, held->values, sum, 0, buckets->parameters * sizeof(float));
+        CNN_TRY(
+            cnn_allocate(&held->values, buckets->parameters, sizeof(float), "the sums of slices"));
+    status = cnn_buffer_read_part_async(&held->event, held->values, sum, 0,
+                                        buckets->parameters * sizeof(float));
     buckets->held_count += status == CNN_OK;
 out:
     return status;

@@ -1,5 +1,5 @@
-/* The sum over ranks in ranges: those of the network's later layers are read and summed while backward is still
- * at the earlier ones. */
+/* The sum over ranks in ranges: those of the network's later layers are read and summed while
+ * backward is still at the earlier ones. */
 #ifndef TRAIN_BUCKETS_H
 #define TRAIN_BUCKETS_H
 
@@ -17,12 +17,13 @@ typedef struct cnn_held {
 
 /* Start from {0}. */
 typedef struct cnn_buckets {
-    int count;                            /* of the ranges, in the order in which they are summed */
-    cnn_span ranges[CNN_BUCKETS_MOST];   /* the same on all ranks; the one that begins at 0 is the last */
-    int ready[CNN_BUCKETS_MOST];          /* the plan's step behind whose backward it is whole; -1: none */
-    cl_event events[CNN_BUCKETS_MOST];    /* of reads under way */
-    float *values;                        /* where they go; NULL: everything was read when it was given */
-    cnn_held held[CNN_TREE_LEVELS];       /* (held_count) that a range is added to, in this order */
+    int count; /* of the ranges, in the order in which they are summed */
+    cnn_span
+        ranges[CNN_BUCKETS_MOST]; /* the same on all ranks; the one that begins at 0 is the last */
+    int ready[CNN_BUCKETS_MOST];  /* the plan's step behind whose backward it is whole; -1: none */
+    cl_event events[CNN_BUCKETS_MOST]; /* of reads under way */
+    float *values;                  /* where they go; NULL: everything was read when it was given */
+    cnn_held held[CNN_TREE_LEVELS]; /* (held_count) that a range is added to, in this order */
     int held_count;
     size_t parameters;
     const cnn_device *device;
@@ -33,7 +34,8 @@ void cnn_buckets_init(cnn_buckets *buckets, const cnn_plan *plan);
 /* Waits for what is under way. */
 cnn_status cnn_buckets_finish(cnn_buckets *buckets);
 
-/* Waits, and frees. Where that fails, the memory that is still written to is left behind: *values is NULL then. */
+/* Waits, and frees. Where that fails, the memory that is still written to is left behind: *values
+ * is NULL then. */
 void cnn_buckets_leave(cnn_buckets *buckets, float **values);
 
 /* From now on this slice's gradients go to values as they become ready. */

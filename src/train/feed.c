@@ -217,7 +217,8 @@ static double weigh(const cnn_feed *feed, const uint32_t *order, size_t begin)
     return sum;
 }
 
-/* Contrast goes about an image's own mean. streamed (n + 1 samples): NULL where they are resident. */
+/* Contrast goes about an image's own mean. streamed (n + 1 samples): NULL where they are resident.
+ */
 static void set_greys(cnn_augment_draw *draws, const cnn_feed *feed, const places *at,
                       const uint8_t *streamed)
 {
@@ -243,7 +244,8 @@ static cnn_status draw(cnn_augment_draw **draws, cnn_feed *feed, cnn_plan *plan,
     return cnn_augment_draw_pass(draws, &plan->augment, pass, &view);
 }
 
-/* The plan's input and labels of these places of a source; of a streamed one those that were sent. */
+/* The plan's input and labels of these places of a source; of a streamed one those that were sent.
+ */
 static cnn_status put(cnn_feed *feed, cnn_plan *plan, const cnn_gather_source *source,
                       const places *at, const uint8_t *streamed, cnn_pass *pass)
 {

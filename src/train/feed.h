@@ -24,18 +24,18 @@ typedef struct cnn_feed {
     cnn_split split;
     int batch, piece; /* samples of a batch, and the most of a pass */
     bool streaming;
-    bool mirrored;                       /* streamed images come with left and right swapped */
-    int view;                            /* images come as this view of them; -1: as they are, and in
-                                            training changed anew */
-    uint32_t *samples;                   /* (piece + 1) room for a view's places */
-    size_t sample;                       /* bytes of one */
-    const uint32_t *given_order;         /* the caller's, while it is the order; or host_order */
-    const float *weights;                /* of each class, for training; NULL: none */
-    uint8_t *rows;                       /* they, where they are rows: the feed's own */
-    size_t count;                        /* samples of a pass: the whole split or a part of it */
-    bool ordered;                        /* an order was set; else the samples come as they lie */
-    uint32_t *host_order;                /* streaming: (count) */
-    cnn_buffer images, labels, order;    /* resident: (count) samples, (count), (count) */
+    bool mirrored;                    /* streamed images come with left and right swapped */
+    int view;                         /* images come as this view of them; -1: as they are, and in
+                                         training changed anew */
+    uint32_t *samples;                /* (piece + 1) room for a view's places */
+    size_t sample;                    /* bytes of one */
+    const uint32_t *given_order;      /* the caller's, while it is the order; or host_order */
+    const float *weights;             /* of each class, for training; NULL: none */
+    uint8_t *rows;                    /* they, where they are rows: the feed's own */
+    size_t count;                     /* samples of a pass: the whole split or a part of it */
+    bool ordered;                     /* an order was set; else the samples come as they lie */
+    uint32_t *host_order;             /* streaming: (count) */
+    cnn_buffer images, labels, order; /* resident: (count) samples, (count), (count) */
     cnn_feed_slot slots[CNN_FEED_SLOTS]; /* streaming */
     int next_slot;
 } cnn_feed;

@@ -47,8 +47,8 @@ typedef struct loop_run {
 static size_t count_complete(const loop_run *run)
 {
     const cnn_feed *feed = run->loop->feed;
-    size_t pieces = run->parts > 1 ? run->parts
-                                   : cnn_divide_up((size_t)feed->batch, (size_t)feed->piece);
+    size_t pieces =
+        run->parts > 1 ? run->parts : cnn_divide_up((size_t)feed->batch, (size_t)feed->piece);
     size_t known = run->loop->sums.steps, paced = run->first + run->pace.complete / pieces;
     const cnn_ranks *ranks = run->loop->ranks;
     if (ranks && run->loop->training) /* each step is waited for */
@@ -182,8 +182,8 @@ static cnn_status run_slices(loop_run *run, cnn_pass *pass, size_t index)
     bool may_overlap = ranks && cnn_ranks_may_overlap(ranks);
     if (ranks)
         CNN_TRY(cnn_ranks_begin(ranks, plan));
-    CNN_TRY(cnn_slices_begin(&plan->slices, &cut, &plan->statistics,
-                             ranks ? cnn_ranks_give : NULL, ranks));
+    CNN_TRY(cnn_slices_begin(&plan->slices, &cut, &plan->statistics, ranks ? cnn_ranks_give : NULL,
+                             ranks));
     for (int slice = begin; slice < end; slice++) {
         if (cnn_cut_begin(&cut, slice) == cnn_cut_begin(&cut, slice + 1))
             continue;
@@ -198,7 +198,8 @@ static cnn_status run_slices(loop_run *run, cnn_pass *pass, size_t index)
     CNN_TRY(cnn_slices_end(&plan->slices));
     if (!ranks)
         return CNN_OK;
-    if (!overlaps && cut.samples == cnn_feed_batch_size(run->loop->feed, 0)) /* not of a short one, the last */
+    if (!overlaps &&
+        cut.samples == cnn_feed_batch_size(run->loop->feed, 0)) /* not of a short one, the last */
         cnn_ranks_note(ranks, end - begin, cnn_seconds() - start); /* it was waited for */
     give_orders(run);
     status = cnn_ranks_sum(ranks, &plan->slices, &cut);
@@ -250,14 +251,12 @@ static cnn_status fail_not_finite(const loop_run *run, const cnn_tally *tally, i
     char epoch[48] = "";
     if (loop->epoch >= 0)
         snprintf(epoch, sizeof epoch, "epoch %d, ", loop->epoch);
-    return cnn_fail(CNN_ERROR_ARITHMETIC,
-                    "%s%sthe loss is not finite (%g) in %s%s step %d of %zu: %s",
-                    who >= 0 ? loop->ranks->comm->places[who].text : "", who >= 0 ? ": " : "", loss,
-                    epoch, loop->training ? "training" : "evaluation",
-                    tally->bad / (int)run->parts + 1, run->steps,
-                    loop->step > 0 || loop->training
-                        ? "lower the learning rate (--lr)"
-                        : "the model's values are beyond float's range");
+    return cnn_fail(
+        CNN_ERROR_ARITHMETIC, "%s%sthe loss is not finite (%g) in %s%s step %d of %zu: %s",
+        who >= 0 ? loop->ranks->comm->places[who].text : "", who >= 0 ? ": " : "", loss, epoch,
+        loop->training ? "training" : "evaluation", tally->bad / (int)run->parts + 1, run->steps,
+        loop->step > 0 || loop->training ? "lower the learning rate (--lr)"
+                                         : "the model's values are beyond float's range");
 }
 
 /* The loss of a step, of number `at` of those that were read: the sum of its parts'. */
@@ -390,9 +389,8 @@ cnn_status cnn_loop_run(cnn_loop *loop)
 {
     loop_run run = {
         .loop = loop, .first = loop->sums.steps, .steps = cnn_feed_batch_count(loop->feed)};
-    run.parts = loop->training && loop->plan->options.slices > 0
-                    ? (size_t)loop->plan->options.slices
-                    : 1;
+    run.parts =
+        loop->training && loop->plan->options.slices > 0 ? (size_t)loop->plan->options.slices : 1;
     size_t slots = run.steps * run.parts;
     cnn_status status = CNN_OK;
     cnn_pace_init(&run.pace, loop->plan->device);

@@ -36,8 +36,8 @@ typedef struct cnn_loop {
     cnn_sentinel *sentinel; /* of training; NULL: none */
     cnn_timeline *timeline; /* of a bench; NULL: none */
     bool training;
-    int epoch;         /* for messages; -1 where there is none */
-    const char *phase; /* of cnn_progress */
+    int epoch;                        /* for messages; -1 where there is none */
+    const char *phase;                /* of cnn_progress */
     const cnn_train_options *options; /* of training */
     size_t epoch_steps;               /* of training */
     uint64_t seed;

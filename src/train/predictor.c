@@ -4,8 +4,8 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "train/predictions.h"
-#include "train/ranks.h"
 #include "train/predictor.h"
+#include "train/ranks.h"
 
 enum { SLOTS_AT_FIRST = 64 };
 
@@ -201,8 +201,7 @@ cnn_status cnn_predictor_share(cnn_predictor *predictor, cnn_comm *comm, const c
 cnn_status cnn_model_compare(const cnn_model *model, cnn_comm *comm, const cnn_device *device)
 {
     CNN_NEED(model, comm, device);
-    return cnn_comm_size(comm) == 1 ? CNN_OK
-                                    : cnn_ranks_compare(comm, device, model, NULL, NULL);
+    return cnn_comm_size(comm) == 1 ? CNN_OK : cnn_ranks_compare(comm, device, model, NULL, NULL);
 }
 
 cnn_status cnn_predictor_evaluate(cnn_evaluation *evaluation, cnn_predictor *predictor,

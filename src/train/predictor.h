@@ -11,7 +11,7 @@ struct cnn_predictor {
     const cnn_model *model;
     int batch;
     cnn_plan *plan;
-    float *pixels; /* (batch, H, W, C) */
+    float *pixels;    /* (batch, H, W, C) */
     cnn_ranks *ranks; /* that share evaluations; NULL: none do */
     cnn_tta tta;
     float *mirrored; /* (batch, classes): logits of the mirrors; NULL without CNN_TTA_FLIP */
@@ -19,7 +19,8 @@ struct cnn_predictor {
 };
 
 /* The classes' logits (n, classes) become the logarithms of the mean of their probabilities and
- * those of the mirrors' logits: softmax gives that mean, and the largest stays the most probable. */
+ * those of the mirrors' logits: softmax gives that mean, and the largest stays the most probable.
+ */
 void cnn_tta_mean(float *logits, const float *mirrored, size_t n, size_t classes);
 
 /* cnn_predictor_evaluate_samples() with CNN_TTA_FLIP; predictions may be NULL. */

@@ -35,8 +35,8 @@ static cnn_status train(const measuring *at, size_t steps)
     size_t most = batches_of(at->trainer);
     cnn_status status = CNN_OK;
     for (size_t done = 0; status == CNN_OK && done < steps; done += most)
-        status = cnn_trainer_train_batches(at->trainer, cnn_smaller(most, steps - done),
-                                           at->callbacks);
+        status =
+            cnn_trainer_train_batches(at->trainer, cnn_smaller(most, steps - done), at->callbacks);
     return status;
 }
 
@@ -136,8 +136,8 @@ out:
     return status;
 }
 
-/* Seconds of each step that a rank communicated, and of it what was exposed: (steps + 1) each, for what lies behind
- * the last. */
+/* Seconds of each step that a rank communicated, and of it what was exposed: (steps + 1) each, for
+ * what lies behind the last. */
 static void add_up(double *all, double *exposed, const cnn_rank_bench *bench, int rank)
 {
     const cnn_timeline *timeline = &bench->timelines[rank];
@@ -237,8 +237,8 @@ out:
 }
 
 /* Some batches of them: as many as are steps, or fit in a moderate part of a device's memory. */
-static cnn_status make_dataset(cnn_dataset **dataset, const cnn_network *network, const cnn_train_options *options,
-                               int steps)
+static cnn_status make_dataset(cnn_dataset **dataset, const cnn_network *network,
+                               const cnn_train_options *options, int steps)
 {
     enum { MOST_BATCHES = 64, MOST_BYTES = 1 << 25 };
     const cnn_shape shape = cnn_network_input_shape(network);
@@ -273,14 +273,15 @@ static cnn_status check(const cnn_train_options *options, int steps)
     if (steps < 0)
         return cnn_fail(CNN_ERROR_ARGUMENT, "--steps: expected 0 or more, found %d", steps);
     if (options->val_split > 0.0 || options->freeze[0])
-        return cnn_fail(CNN_ERROR_ARGUMENT, "%s: expected none, a bench trains all layers on all of its images",
+        return cnn_fail(CNN_ERROR_ARGUMENT,
+                        "%s: expected none, a bench trains all layers on all of its images",
                         options->freeze[0] ? "--freeze" : "--val-split");
     return cnn_train_options_check(options);
 }
 
-cnn_status cnn_rank_bench_run(cnn_rank_bench **bench, cnn_comm *comm, cnn_device *const *devices, int device_count,
-                              cnn_model *model, const cnn_train_options *options, int steps,
-                              const cnn_train_callbacks *callbacks)
+cnn_status cnn_rank_bench_run(cnn_rank_bench **bench, cnn_comm *comm, cnn_device *const *devices,
+                              int device_count, cnn_model *model, const cnn_train_options *options,
+                              int steps, const cnn_train_callbacks *callbacks)
 {
     CNN_NEED(bench, devices, model, options);
     cnn_rank_bench *result = NULL;
@@ -290,7 +291,8 @@ cnn_status cnn_rank_bench_run(cnn_rank_bench **bench, cnn_comm *comm, cnn_device
     *bench = NULL;
     CNN_TRY(check(options, steps));
     CNN_TRY(make_dataset(&dataset, model->network, options, steps));
-    CNN_TRY(cnn_trainer_create_shared(&trainer, comm, devices, device_count, model, dataset, options));
+    CNN_TRY(
+        cnn_trainer_create_shared(&trainer, comm, devices, device_count, model, dataset, options));
     if (cnn_comm_rank(trainer->comm) > 0) {
         status = follow(trainer);
         goto out;

@@ -1,4 +1,5 @@
-/* The bench of ranks as a table for people, as JSON, and as Chrome trace events ("Trace Event Format", Google). */
+/* The bench of ranks as a table for people, as JSON, and as Chrome trace events ("Trace Event
+ * Format", Google). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,9 +19,11 @@ static double share(const cnn_rank_bench_summary *summary, double milliseconds)
     return summary->milliseconds > 0.0 ? milliseconds / summary->milliseconds : 0.0;
 }
 
-static void append_times(cnn_text *text, const cnn_rank_bench_summary *summary, double communication, double exposed)
+static void append_times(cnn_text *text, const cnn_rank_bench_summary *summary,
+                         double communication, double exposed)
 {
-    cnn_text_append(text, " %10.3f ms %7.3f ms %5.1f%%  ", communication, exposed, 100.0 * share(summary, exposed));
+    cnn_text_append(text, " %10.3f ms %7.3f ms %5.1f%%  ", communication, exposed,
+                    100.0 * share(summary, exposed));
 }
 
 cnn_status cnn_rank_bench_to_text(char **text, const cnn_rank_bench *bench)
@@ -37,22 +40,26 @@ cnn_status cnn_rank_bench_to_text(char **text, const cnn_rank_bench *bench)
         cnn_text_append(&buffer, "%s\n", row->rank);
     }
     cnn_text_append(&buffer, "%6s", "");
-    append_times(&buffer, summary, summary->communication_milliseconds, summary->exposed_milliseconds);
+    append_times(&buffer, summary, summary->communication_milliseconds,
+                 summary->exposed_milliseconds);
     cnn_text_append(&buffer, "in each step on the rank that has least\n");
     cnn_text_append(&buffer,
-                    "\nBatch %d over %d rank%s, means of %d training steps, %.3f ms each (%.0f images/s); %s to sum.\n"
-                    "Communication is the sums over ranks, of gradients and of losses, with the waits for slower "
+                    "\nBatch %d over %d rank%s, means of %d training steps, %.3f ms each (%.0f "
+                    "images/s); %s to sum.\n"
+                    "Communication is the sums over ranks, of gradients and of losses, with the "
+                    "waits for slower "
                     "ranks; exposed is what of it went on while the device had nothing to do.\n",
                     summary->batch, summary->ranks, summary->ranks == 1 ? "" : "s", summary->steps,
-                    summary->milliseconds, images_per_second(summary), cnn_format_bytes(bytes, summary->bytes));
+                    summary->milliseconds, images_per_second(summary),
+                    cnn_format_bytes(bytes, summary->bytes));
     return cnn_text_take(text, &buffer);
 }
 
 static json_t *row_to_json(const cnn_rank_bench_row *row)
 {
-    return json_pack("{s:o, s:i, s:f, s:f}", "rank", cnn_json_string(row->rank), "slices", row->slices,
-                     "communication_milliseconds", row->communication_milliseconds, "exposed_milliseconds",
-                     row->exposed_milliseconds);
+    return json_pack("{s:o, s:i, s:f, s:f}", "rank", cnn_json_string(row->rank), "slices",
+                     row->slices, "communication_milliseconds", row->communication_milliseconds,
+                     "exposed_milliseconds", row->exposed_milliseconds);
 }
 
 cnn_status cnn_rank_bench_to_json(char **json, const cnn_rank_bench *bench)
@@ -66,10 +73,11 @@ cnn_status cnn_rank_bench_to_json(char **json, const cnn_rank_bench *bench)
             rows = NULL;
         }
     return cnn_json_to_text(
-        json, json_pack("{s:i, s:i, s:i, s:i, s:I, s:f, s:f, s:f, s:f, s:f, s:o}", "ranks", summary->ranks, "batch",
-                        summary->batch, "slices", summary->slices, "steps", summary->steps, "bytes",
-                        (json_int_t)summary->bytes, "milliseconds", summary->milliseconds, "images_per_second",
-                        images_per_second(summary), "communication_milliseconds", summary->communication_milliseconds,
+        json, json_pack("{s:i, s:i, s:i, s:i, s:I, s:f, s:f, s:f, s:f, s:f, s:o}", "ranks",
+                        summary->ranks, "batch", summary->batch, "slices", summary->slices, "steps",
+                        summary->steps, "bytes", (json_int_t)summary->bytes, "milliseconds",
+                        summary->milliseconds, "images_per_second", images_per_second(summary),
+                        "communication_milliseconds", summary->communication_milliseconds,
                         "exposed_milliseconds", summary->exposed_milliseconds, "exposed_share",
                         share(summary, summary->exposed_milliseconds), "rows", rows));
 }
@@ -87,8 +95,8 @@ static const struct {
 
 static json_t *name_of(int rank, int thread, const char *what, const char *name)
 {
-    return json_pack("{s:s, s:s, s:i, s:i, s:{s:o}}", "name", what, "ph", "M", "pid", rank + 1, "tid", thread, "args",
-                     "name", cnn_json_string(name));
+    return json_pack("{s:s, s:s, s:i, s:i, s:{s:o}}", "name", what, "ph", "M", "pid", rank + 1,
+                     "tid", thread, "args", "name", cnn_json_string(name));
 }
 
 static json_t *event_to_json(const cnn_timeline_event *event, int rank)
@@ -96,11 +104,11 @@ static json_t *event_to_json(const cnn_timeline_event *event, int rank)
     static const double micro = 1e6;
     json_t *arguments = json_pack("{s:I}", "step", (json_int_t)event->step);
     if (event->kind == CNN_TIMELINE_SUM)
-        json_object_update_new(arguments, json_pack("{s:I, s:f}", "bytes", (json_int_t)event->bytes, "exposed",
-                                                    micro * event->exposed));
-    return json_pack("{s:s, s:s, s:f, s:f, s:i, s:i, s:o}", "name", kinds[event->kind].name, "ph", "X", "ts",
-                     micro * event->begun, "dur", micro * (event->ended - event->begun), "pid", rank + 1, "tid",
-                     kinds[event->kind].thread, "args", arguments);
+        json_object_update_new(arguments, json_pack("{s:I, s:f}", "bytes", (json_int_t)event->bytes,
+                                                    "exposed", micro * event->exposed));
+    return json_pack("{s:s, s:s, s:f, s:f, s:i, s:i, s:o}", "name", kinds[event->kind].name, "ph",
+                     "X", "ts", micro * event->begun, "dur", micro * (event->ended - event->begun),
+                     "pid", rank + 1, "tid", kinds[event->kind].thread, "args", arguments);
 }
 
 /* NULL where memory is out. */
@@ -109,12 +117,16 @@ static json_t *make_events(const cnn_rank_bench *bench)
     json_t *events = json_array();
     int failed = !events;
     for (int r = 0; r < bench->summary.ranks; r++) {
-        failed |= json_array_append_new(events, name_of(r, STEPS_THREAD, "process_name", bench->rows[r].rank));
+        failed |= json_array_append_new(
+            events, name_of(r, STEPS_THREAD, "process_name", bench->rows[r].rank));
         failed |= json_array_append_new(events, name_of(r, STEPS_THREAD, "thread_name", "steps"));
-        failed |= json_array_append_new(events, name_of(r, DEVICE_THREAD, "thread_name", "waits for the device"));
-        failed |= json_array_append_new(events, name_of(r, TALK_THREAD, "thread_name", "communication"));
+        failed |= json_array_append_new(
+            events, name_of(r, DEVICE_THREAD, "thread_name", "waits for the device"));
+        failed |=
+            json_array_append_new(events, name_of(r, TALK_THREAD, "thread_name", "communication"));
         for (size_t i = 0; i < bench->timelines[r].count; i++)
-            failed |= json_array_append_new(events, event_to_json(&bench->timelines[r].events[i], r));
+            failed |=
+                json_array_append_new(events, event_to_json(&bench->timelines[r].events[i], r));
     }
     if (!failed)
         return events;

@@ -172,7 +172,8 @@ cnn_status cnn_ranks_sum(cnn_ranks *ranks, cnn_slices *slices, const cnn_cut *cu
                             ranks->deal, range));
         if (cnn_buckets_are_read(buckets)) /* else the device was at work meanwhile */
             ranks->summing += cnn_seconds() - start;
-        cnn_timeline_add(ranks->timeline, CNN_TIMELINE_SUM, start, (range.end - range.begin) * sizeof(float));
+        cnn_timeline_add(ranks->timeline, CNN_TIMELINE_SUM, start,
+                         (range.end - range.begin) * sizeof(float));
     }
     ranks->buckets.values = NULL;
     ranks->collect = orders[0] != 0.0f;

@@ -156,11 +156,12 @@ static void tell_ranks(const cnn_trainer *trainer, double before)
     const cnn_ranks *ranks = trainer->ranks;
     double seconds = trainer->loop.sums.seconds - before;
     if (ranks && seconds > 0.0)
-        cnn_log(CNN_LOG_DEBUG,
-                "the sums of %.3g MiB over %d ranks took %.1f%% of %.2f s, with the waits for slower "
-                "ranks; %.1f%% on the rank that waited least: communication that nothing hides",
-                (double)ranks->sum.count * sizeof(float) * 0x1p-20, ranks->comm->size,
-                100.0 * ranks->summing / seconds, seconds, 100.0 * ranks->exposed / seconds);
+        cnn_log(
+            CNN_LOG_DEBUG,
+            "the sums of %.3g MiB over %d ranks took %.1f%% of %.2f s, with the waits for slower "
+            "ranks; %.1f%% on the rank that waited least: communication that nothing hides",
+            (double)ranks->sum.count * sizeof(float) * 0x1p-20, ranks->comm->size,
+            100.0 * ranks->summing / seconds, seconds, 100.0 * ranks->exposed / seconds);
 }
 
 /* What is left of the epoch's pass. */
@@ -378,7 +379,8 @@ cnn_status cnn_trainer_run(cnn_trainer *trainer, const cnn_train_callbacks *call
         return status;
     begin(trainer, callbacks);
     status = run_all(trainer);
-    trainer->blames_device = status == CNN_ERROR_ARITHMETIC && cnn_sentinel_is_verdict(cnn_error_message());
+    trainer->blames_device =
+        status == CNN_ERROR_ARITHMETIC && cnn_sentinel_is_verdict(cnn_error_message());
     /* A stopped run keeps the steps that it made; the reason to stop stays the message. */
     if (status == CNN_ERROR_STOPPED) {
         cnn_status copied = cnn_trainer_update_model(trainer);
@@ -388,7 +390,8 @@ cnn_status cnn_trainer_run(cnn_trainer *trainer, const cnn_train_callbacks *call
     return end(trainer, status);
 }
 
-cnn_status cnn_trainer_train_batches(cnn_trainer *trainer, size_t batches, const cnn_train_callbacks *callbacks)
+cnn_status cnn_trainer_train_batches(cnn_trainer *trainer, size_t batches,
+                                     const cnn_train_callbacks *callbacks)
 {
     cnn_loop *loop = &trainer->loop;
     size_t images = batches * (size_t)trainer->train.batch;

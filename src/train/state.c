@@ -7,6 +7,8 @@
 #include "base/memory.h"
 #include "base/status.h"
 
+static const char best_prefix[] = "best.", average_prefix[] = "ema.";
+
 static void add(cnn_state *state, const char *prefix, const cnn_tensor_info *tensor, void *values)
 {
     cnn_tensor_info *added = &state->tensors[state->count];
@@ -53,11 +55,25 @@ cnn_status cnn_state_init(cnn_state *state, const cnn_optimizer_class *optimizer
     for (int i = 0; i < optimizer->state_count; i++)
         add_optimizer(state, optimizer->states[i].prefix, frozen, model, state->states[i]);
     if (best)
-        add_model(state, "best.", best);
+        add_model(state, best_prefix, best);
     if (average)
-        add_model(state, "ema.", average);
+        add_model(state, average_prefix, average);
 out:
     return status;
+}
+
+int cnn_state_prefixes(const char *prefixes[CNN_STATE_PREFIXES])
+{
+    int count = 0;
+    prefixes[count++] = best_prefix;
+    prefixes[count++] = average_prefix;
+    for (int kind = 0; kind <= CNN_OPTIMIZER_SGD; kind++) {
+        cnn_train_options options = {.optimizer = (cnn_optimizer_kind)kind, .momentum = 0.5};
+        const cnn_optimizer_class *class = cnn_optimizer_choose(&options);
+        for (int i = 0; i < class->state_count && count < CNN_STATE_PREFIXES; i++)
+            prefixes[count++] = class->states[i].prefix;
+    }
+    return count;
 }
 
 void cnn_state_finish(cnn_state *state)

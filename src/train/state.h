@@ -27,6 +27,11 @@ typedef struct cnn_state {
                      stay zero; checkpoints of earlier versions have them */
 } cnn_state;
 
+enum { CNN_STATE_PREFIXES = 8 };
+/* What a checkpoint puts before the names of tensors that it keeps beside the model's, of any
+ * optimizer. Returns how many, at most CNN_STATE_PREFIXES. */
+int cnn_state_prefixes(const char *prefixes[CNN_STATE_PREFIXES]);
+
 /* Those of the model, the optimizer's state (memory of this, zero) of layers that are not frozen
  * (per layer; NULL: none is), and the best model's and the averaged one's unless they are NULL. The
  * models must outlive it. Errors: MEMORY. */

@@ -54,7 +54,8 @@ void cnn_timeline_is_idle(cnn_timeline *timeline)
 }
 
 /* Of what ends now. */
-static double find_exposed(const cnn_timeline *timeline, cnn_timeline_kind kind, double begun, double ended)
+static double find_exposed(const cnn_timeline *timeline, cnn_timeline_kind kind, double begun,
+                           double ended)
 {
     double idle = atomic_load(&timeline->idle);
     if (kind == CNN_TIMELINE_TALLY) /* the device was waited for before */
@@ -71,12 +72,13 @@ void cnn_timeline_add(cnn_timeline *timeline, cnn_timeline_kind kind, double beg
         timeline->failed = true;
         return;
     }
-    timeline->events[timeline->count++] = (cnn_timeline_event){.begun = begun - timeline->origin,
-                                                               .ended = ended - timeline->origin,
-                                                               .kind = kind,
-                                                               .step = timeline->step,
-                                                               .bytes = bytes,
-                                                               .exposed = find_exposed(timeline, kind, begun, ended)};
+    timeline->events[timeline->count++] =
+        (cnn_timeline_event){.begun = begun - timeline->origin,
+                             .ended = ended - timeline->origin,
+                             .kind = kind,
+                             .step = timeline->step,
+                             .bytes = bytes,
+                             .exposed = find_exposed(timeline, kind, begun, ended)};
     timeline->step += kind == CNN_TIMELINE_STEP;
 }
 

@@ -1,4 +1,5 @@
-/* When a rank did what in its steps, for the bench: kept where there is a timeline, and asked for nowhere else. */
+/* When a rank did what in its steps, for the bench: kept where there is a timeline, and asked for
+ * nowhere else. */
 #ifndef TRAIN_TIMELINE_H
 #define TRAIN_TIMELINE_H
 
@@ -26,10 +27,10 @@ typedef struct cnn_timeline_event {
 
 /* Start from {0}. */
 typedef struct cnn_timeline {
-    double origin;          /* of cnn_seconds() */
-    size_t step;            /* the one under way */
-    _Atomic double idle;    /* since when the device is, of cnn_seconds(); infinity: it is at work */
-    atomic_int watched;     /* commands that are not known to be over */
+    double origin;       /* of cnn_seconds() */
+    size_t step;         /* the one under way */
+    _Atomic double idle; /* since when the device is, of cnn_seconds(); infinity: it is at work */
+    atomic_int watched;  /* commands that are not known to be over */
     cnn_timeline_event *events; /* (count) */
     size_t count, room;
     bool failed; /* there was no memory for one */
@@ -37,7 +38,8 @@ typedef struct cnn_timeline {
 
 /* cnn_seconds(), or 0 where the timeline is NULL. */
 double cnn_timeline_now(const cnn_timeline *timeline);
-/* The device is idle when this command is over, and now where it is NULL. Nothing where the timeline is NULL. */
+/* The device is idle when this command is over, and now where it is NULL. Nothing where the
+ * timeline is NULL. */
 void cnn_timeline_watch(cnn_timeline *timeline, cl_event command);
 /* What is watched was waited for: a driver may wake who waits before it calls back. */
 void cnn_timeline_is_idle(cnn_timeline *timeline);

@@ -245,6 +245,7 @@ cnn_status cnn_trainer_create_rank(cnn_trainer **trainer, cnn_comm *comm, cnn_de
     CNN_TRY(cnn_plan_divide(&piece, model->network, result->frozen, options->batch,
                             options->micro_batch));
     CNN_TRY(divide(result));
+    CNN_TRY(cnn_trainer_check_fitness(result));
     CNN_TRY(cnn_trainer_whiten(result));
     CNN_TRY(allocate_copies(result));
     CNN_TRY(create_plan(result));

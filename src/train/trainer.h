@@ -25,12 +25,12 @@ typedef struct cnn_worker cnn_worker; /* shared.c */
 struct cnn_trainer {
     cnn_comm *comm; /* NULL: there is one rank */
     bool owns_comm;
-    cnn_ranks *ranks; /* NULL: there is one */
+    cnn_ranks *ranks;    /* NULL: there is one */
     cnn_worker *workers; /* (worker_count) the other devices of this process */
     int worker_count;
     cnn_moment moment;
     bool blames_device; /* of the run that ended last */
-    bool unwanted; /* it was destroyed in a callback, and goes when the run is over */
+    bool unwanted;      /* it was destroyed in a callback, and goes when the run is over */
     cnn_device *device;
     cnn_model *model;
     const cnn_dataset *dataset;
@@ -42,7 +42,8 @@ struct cnn_trainer {
     cnn_plan *plan;
     cnn_sentinel *sentinel; /* NULL: none */
     cnn_feed train, test, val;
-    cnn_feed *views; /* (cnn_trainer_view_count()) of rows, the training split's; NULL: none are kept */
+    cnn_feed
+        *views; /* (cnn_trainer_view_count()) of rows, the training split's; NULL: none are kept */
     size_t train_count, val_count;  /* trained on; validated by, of whichever split */
     size_t held_count;              /* of the training split, held out to validate */
     uint32_t *members;              /* (train_count + held_count): first those trained on */
@@ -76,6 +77,9 @@ void cnn_trainer_join_workers(cnn_trainer *trainer);
 cnn_status cnn_trainer_resume_workers(cnn_trainer *trainer, const cnn_checkpoint *checkpoint);
 void cnn_trainer_finish_workers(cnn_trainer *trainer);
 
+/* fitness.c: is there a tensor whose name a checkpoint needs, or a batch norm of a single value?
+ * Errors: ARGUMENT. */
+cnn_status cnn_trainer_check_fitness(const cnn_trainer *trainer);
 /* Which layers are frozen, and whether what they give is kept. Errors: ARGUMENT (a pattern that
  * fits no layer; nothing is left to train), MEMORY. */
 cnn_status cnn_trainer_freeze(cnn_trainer *trainer);
@@ -87,21 +91,22 @@ static inline int cnn_trainer_view_count(const cnn_trainer *trainer)
     const cnn_train_options *options = &trainer->options;
     return options->views < options->epochs ? options->views : options->epochs;
 }
-/* Sets the filters of the layer that --whiten names in the model; nothing where it names none. Errors:
- * ARGUMENT (there is none such, or its shape does not allow it), FILE, DATA, MEMORY. */
+/* Sets the filters of the layer that --whiten names in the model; nothing where it names none.
+ * Errors: ARGUMENT (there is none such, or its shape does not allow it), FILE, DATA, MEMORY. */
 cnn_status cnn_trainer_whiten(cnn_trainer *trainer);
 /* Computes the rows that the feeds are to have, if they are not there. tick may stop it. Errors:
  * STOPPED, OPENCL, MEMORY. */
 cnn_status cnn_trainer_keep(cnn_trainer *trainer, cnn_tick tick);
-/* Trains on the first so many batches of an epoch, on every rank: a pass without what stands around it. callbacks
- * may be NULL. Errors: those of cnn_loop_run(). */
-cnn_status cnn_trainer_train_batches(cnn_trainer *trainer, size_t batches, const cnn_train_callbacks *callbacks);
+/* Trains on the first so many batches of an epoch, on every rank: a pass without what stands around
+ * it. callbacks may be NULL. Errors: those of cnn_loop_run(). */
+cnn_status cnn_trainer_train_batches(cnn_trainer *trainer, size_t batches,
+                                     const cnn_train_callbacks *callbacks);
 /* The order of an epoch, into trainer->order. */
 void cnn_trainer_shuffle(cnn_trainer *trainer, int epoch);
 /* Adds an epoch that is over to the history. Errors: MEMORY. */
 cnn_status cnn_trainer_remember(cnn_trainer *trainer, const cnn_epoch *epoch);
-/* The model as the device has it, averaged where that is asked for. Errors: ARITHMETIC (a value that is not finite; the model is then
- * as it was), OPENCL. */
+/* The model as the device has it, averaged where that is asked for. Errors: ARITHMETIC (a value
+ * that is not finite; the model is then as it was), OPENCL. */
 cnn_status cnn_trainer_update_model(cnn_trainer *trainer);
 /* Copies values; both are of the same network. */
 void cnn_trainer_copy_model(cnn_model *target, const cnn_model *source);

@@ -210,6 +210,39 @@ class Resume(RunTest):
                 "--checkpoint-steps", "5"]
         self.assertIn("is complete", self.resume("options", *same).stderr)
 
+    def write(self, name, text):
+        with open(self.path(name), "w", encoding="utf-8") as file:
+            file.write(text)
+        return "./" + name
+
+    def test_what_a_recipe_said_is_the_checkpoint_s(self):
+        """The same command again, with --resume: the recipe was taken then, the command line won over it."""
+        recipe = self.write("some.recipe", "net ./some.net\nlr 0.02\nlabel-smoothing 0.1\nepochs 2\nbatch 32\n")
+        self.write("some.net", "Flatten()\nfc = Linear(classes)\n")
+        command = ["train", "--data", self.data, "--recipe", recipe, "--lr", "0.01", "--out", "of-recipe"]
+        self.run_command(*command)
+        self.write("some.recipe", "net ./some.net\nlr 0.5\ninit absent.safetensors\nnormalize 0.5:2\n"
+                                  "label-smoothing 0.3\n")
+        result = self.run_command("train", "--data", self.data, "--recipe", recipe, "--out", "of-recipe", "--resume",
+                                  "--epochs", "3")
+        self.assertIn("going on from of-recipe/some.ckpt.safetensors: epoch 2", result.stderr)
+        self.assert_refused([*command[:-2], "--out", "of-recipe", "--resume", "--lr", "0.02"], 1,
+                            "--lr: expected 0.01 as in of-recipe/some.ckpt.safetensors, found 0.02")
+        self.assert_refused([*command, "--resume", "--init", "absent.safetensors"], 2,
+                            "--init and --resume exclude each other")
+
+    def test_shapes_of_a_network_file_may_be_said_again(self):
+        net = self.write("fixed.net", "Flatten()\nfc = Linear(classes)\n")
+        self.run_command("train", "--data", self.data, "--net", net, "--out", "fixed", "--epochs", "1")
+        for same in (["--ydim", "4"], ["--xdim", "1,8,8"]):
+            self.assertIn("is complete", self.resume("fixed", *same).stderr)
+        for other, pattern in ((["--ydim", "5"], "--ydim: expected 4 as in fixed/fixed.ckpt.safetensors, found 5"),
+                               (["--xdim", "1,9,9"], "--xdim: expected 1,8,8 as in .*, found 1,9,9"),
+                               (["--dropout", "0.3"], "--dropout: the network is that of fixed/fixed.ckpt.safetensors"),
+                               (["--labels", "coarse"], "--labels: expected fine as in .*, found coarse")):
+            with self.subTest(other):
+                self.refuse_resume("fixed", *other, pattern="^cnn-cl: " + pattern)
+
     def test_other_data_is_refused(self):
         self.train_with("data-of", *TRAINING)
         other = make_data(self.path("other-data"))

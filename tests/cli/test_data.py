@@ -141,6 +141,14 @@ class Pictures(CommandTest):
         self.assertEqual(done.stdout, "")
 
 
+class Judges(CommandTest):
+    def test_a_share_of_what_has_test_images_is_training_s_alone(self):
+        self.train("run", "--val-split", "0.25")
+        for more in ([], ["--split", "val"]):
+            self.assert_refused(["eval", "--data", self.data, "--model", "run/cnn.safetensors", "--val-split", "0.25", *more], 2,
+                                "--val-split: .* has test images, which judge")
+
+
 class Tables(CommandTest):
     def test_one_table_is_divided(self):
         images, labels = make_split(100, 3)

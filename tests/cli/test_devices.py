@@ -71,6 +71,9 @@ class Choosing(CommandTest):
                 self.assertIn(f'{selector}": ', result.stderr)
                 self.run_command(*command, code=3, env=env)
         self.run_command("params", "--device", "0")
+        listed = environment(CNN_CL_DEVICE="0,,1")
+        self.assert_refused(["params"], 2, "CNN_CL_DEVICE: expected devices with commas", env=listed)
+        self.assert_refused(["params", "--device", ","], 2, "--device: expected devices with commas", env=listed)
         self.assertIn("* 0", self.run_command("--list-devices", "--device", "9", code=3).stdout)
         for command in (["--help"], ["params", "--help"], ["--version"]):
             self.run_command(*command, "--device", "9")

@@ -43,6 +43,14 @@ class Right(CommandTest):
             with self.subTest(network, kernels=kernels):
                 self.run_command("doctor", *network, env=environment(CNN_CL_KERNEL_CLASS=kernels))
 
+    def test_of_a_list_each_is_checked(self):
+        few = ["doctor", "--xdim", "1,2,2", "--cdims", "none", "--hdims", "none", "--ydim", "2", "--json"]
+        for arguments, env in (([*few, "--device", "0,0"], None), (few, environment(CNN_CL_DEVICE="0,0"))):
+            self.assertEqual(len(json.loads(self.run_command(*arguments, env=env).stdout)["devices"]), 2)
+        done = self.run_command(*few, "--device", "0,9", code=3)
+        self.assertIn('device "9": no such index', done.stderr)
+        self.assertEqual(json.loads(done.stdout)["devices"], [])
+
     def test_json(self):
         result = self.run_command("doctor", *SMALL, "--json", "--device", "0")
         found = json.loads(result.stdout)

@@ -249,6 +249,8 @@ class Recipe(CommandTest):
     def test_is_read_line_by_line(self):
         for text, pattern in (
                 ("# one\n\nlr 1e-3\nfoo 3\n", r"one\.recipe: line 4: expected an option of train, found 'foo'"),
+                ("\ufefflr = 1e-3\nepochs=2\nfoo = 3\n", r"one\.recipe: line 3: expected an option of train, found 'foo'"),
+                ("lr = x", r"one\.recipe: line 1: --lr: expected a finite number above 0, found 'x'"),
                 ("--lr x", r"one\.recipe: line 1: --lr: expected a finite number above 0, found 'x'"),
                 ("epochs\n", r"one\.recipe: line 1: --epochs: a value is missing"),
                 ("nesterov 1\n", r"one\.recipe: line 1: --nesterov takes no value, found '1'"),
@@ -260,7 +262,8 @@ class Recipe(CommandTest):
 
     def test_yields_to_the_command_line(self):
         text = "optimizer=sgd\n momentum 0.9 # of sgd\n--epochs 7\nwarmup 5\n"
-        self.refuse(text, "--warmup: expected at most 3, .*, found 5", "--epochs", "3")
+        self.refuse(text, "--warmup: expected at most 3, .*, found 5, as the recipe has it: give --warmup", "--epochs", "3")
+        self.refuse(text + "epochs 3\n", "found 5$", "--warmup", "5")
         self.refuse(text + "net nowhere\n", "--nesterov: expected --optimizer sgd with it, found Adam",
                     "--cdims", "4", "--optimizer", "adam", "--nesterov")
 

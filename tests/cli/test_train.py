@@ -194,6 +194,37 @@ class Data(CommandTest):
     def test_too_small_for_the_network(self):
         self.assert_unfit([*TRAINING, "--cdims", "4,4,4,4"], 2, "maxpool2d_14.*4 x 1 x 1")
 
+    def write_net(self, text):
+        with open(self.folder + "/some.net", "w", encoding="ascii") as file:
+            file.write(text)
+        return ["--net", "./some.net", "--epochs", "2"]
+
+    def test_with_names_that_a_checkpoint_needs(self):
+        for prefix in ("best.", "ema.", "adam.m.", "adam.v.", "sgd.momentum."):
+            net = self.write_net(f"Flatten()\nfc = Linear(8)\nReLU()\n{prefix}fc = Linear(classes)\n")
+            self.assert_unfit(net, 2, f"tensor '{prefix}fc.weight': a checkpoint calls so what it keeps beside 'fc.weight'")
+        # Alone such a name is as good as any.
+        net = self.write_net("Flatten()\nbest.fc = Linear(8)\nReLU()\nema = Linear(classes)\n")
+        self.run_command("train", "--data", self.data, "--out", "best", *net, "--val-split", "0.2", "--ema", "0.9")
+
+    def test_with_one_value_for_a_norm(self):
+        """200 images; planes of one place."""
+        net = self.write_net("Flatten()\nfc = Linear(8)\nbn = BatchNorm2d()\nReLU()\nlast = Linear(classes)\n")
+        for more in (["--batch", "1"], ["--batch", "199"], ["--batch", "20", "--slices", "20"],
+                     ["--batch", "32", "--slices", "5"], ["--batch", "64", "--val-split", "0.355"]):
+            with self.subTest(more):
+                self.assert_unfit([*net, *more], 2, "bn: batch norm needs more than one value for each channel, found one")
+        for i, more in enumerate((["--batch", "198"], ["--batch", "20", "--slices", "10"],
+                                  ["--batch", "1", "--freeze", "bn"])):
+            self.run_command("train", "--data", self.data, "--out", f"norm{i}", *net, *more)
+        net = self.write_net("bn = BatchNorm2d()\nFlatten()\nlast = Linear(classes)\n")
+        self.run_command("train", "--data", self.data, "--out", "norm", *net, "--batch", "199")
+
+    def test_with_pieces_as_large_as_a_batch(self):
+        net = self.write_net("Flatten()\nfc = Linear(classes)\n")
+        self.run_command("train", "--data", self.data, "--out", "pieces", *net, "--batch", "16", "--micro-batch", "16",
+                         "--slices", "2")
+
     def test_that_is_broken(self):
         broken = make_data(self.folder + "/broken")
         path = broken + "/train-images-idx3-ubyte"
