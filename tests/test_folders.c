@@ -241,7 +241,162 @@ START_TEST(gif_files_count_where_all_are_such)
     assert_shape(dataset, 3, 2, 2);
     cnn_dataset_destroy(dataset);
     write_picture("a/7.ppm", 2, 2, 1);
-    assert_refused(at.folder, "/b: expected pictures of the class (.jpg, .png, ...), found none");
+    assert_refused(
+        at.folder,
+        "/b: expected pictures of the class (.jpg, .png, ...), found 3 other files (0.gif");
+}
+END_TEST
+
+/* The pictures of each split; -1: refused. */
+static void assert_counts(int train, int val, int test, int classes)
+{
+    cnn_dataset *dataset = open_with(NULL);
+    ck_assert_uint_eq(cnn_dataset_count(dataset, CNN_SPLIT_TRAIN), (size_t)train);
+    ck_assert_uint_eq(cnn_dataset_count(dataset, CNN_SPLIT_VAL), (size_t)val);
+    ck_assert_uint_eq(cnn_dataset_count(dataset, CNN_SPLIT_TEST), (size_t)test);
+    ck_assert_int_eq(cnn_dataset_class_count(dataset), classes);
+    cnn_dataset_destroy(dataset);
+}
+
+static void write_class(const char *folder, int count)
+{
+    char name[SCRATCH_PATH_SIZE];
+    for (int i = 0; i < count; i++) {
+        snprintf(name, sizeof name, "%s/%d.ppm", folder, i);
+        write_picture(name, 2, 2, (uint8_t)i);
+    }
+}
+
+START_TEST(a_split_has_classes_and_a_class_has_none)
+{
+    static const char *const classes[][3] = {
+        {"bus", "car", "train"}, {"control", "test", "x"}, {"train", "val", "test"}};
+    for (int i = 0; i < 3; i++) {
+        for (int j = 0; j < 3; j++)
+            write_class(classes[i][j], 5);
+        assert_counts(12, 3, 0, 3);
+        end();
+        begin();
+    }
+    write_class("Train/a", 2);
+    write_class("Train/b", 2);
+    write_class("dev/a", 1);
+    write_class("test", 1);
+    write_class("more/a", 1);
+    assert_counts(4, 1, 0, 2);
+    assert_said("2 folders of pictures beside the splits are passed over: more, test (without "
+                "classes)");
+}
+END_TEST
+
+START_TEST(one_word_of_a_name_says_a_split)
+{
+    static const char *const names[][2] = {
+        {"training_set", "test_set"}, {"seg_train", "seg_test"}, {"my-Train", "my val.1"}};
+    char name[64];
+    for (int i = 0; i < 3; i++) {
+        for (int split = 0; split < 2; split++)
+            for (int c = 0; c < 2; c++) {
+                snprintf(name, sizeof name, "%s/%c", names[i][split], 'a' + c);
+                write_class(name, 2 - split);
+            }
+        write_class("seg_pred/a", 1);
+        bool val = i == 2;
+        assert_counts(4, val ? 2 : 0, val ? 0 : 2, 2);
+        assert_said(names[i][0]);
+        assert_said("is taken for the split train, by its name");
+        assert_said("passed over: seg_pred");
+        end();
+        begin();
+    }
+    /* two kinds of stations, by year */
+    write_class("train_station/2019", 5);
+    write_class("test_station/2020", 5);
+    assert_counts(8, 2, 0, 2);
+}
+END_TEST
+
+START_TEST(what_a_training_left_is_no_class)
+{
+    write_class("cats", 5);
+    write_class("dogs", 5);
+    nested_write(&at, "runs/cnn/cnn.run.json", "{}", 2);
+    write_class("runs/cnn", 1);
+    nested_write(&at, "dogs/old/a.ckpt.safetensors", "x", 1);
+    write_class("dogs/old", 1);
+    assert_counts(8, 2, 0, 2);
+    assert_said("the folder runs holds runs of cnn-cl: it is passed over");
+    /* a class stays one, with a run in it or a name like it */
+    nested_write(&at, "runs/b/x.ppm", "P5 1 1 255\nx", 12);
+    lines[0] = '\0';
+    assert_counts(9, 2, 0, 3);
+    ck_assert_ptr_null(strstr(lines, "holds runs"));
+}
+END_TEST
+
+START_TEST(pictures_to_judge_by_alone_are_for_a_model)
+{
+    static const char *const names[] = {"b", "a", "c"};
+    cnn_data_options options;
+    cnn_dataset *dataset;
+    write_class("test/a", 2);
+    write_class("test/b", 1);
+    assert_refused(at.folder, "expected a folder train, with a folder for each class, beside test");
+    cnn_data_options_init(&options);
+    options.class_names = names;
+    options.class_count = 3;
+    dataset = open_with(&options);
+    ck_assert_uint_eq(cnn_dataset_count(dataset, CNN_SPLIT_TRAIN), 0);
+    ck_assert_uint_eq(cnn_dataset_count(dataset, CNN_SPLIT_TEST), 3);
+    ck_assert_int_eq(cnn_dataset_labels(dataset, CNN_SPLIT_TEST)[0], 1);
+    cnn_dataset_destroy(dataset);
+}
+END_TEST
+
+START_TEST(what_a_class_has_instead_of_pictures_is_named)
+{
+    static const char heic[] = "\0\0\0\x18"
+                               "ftypheic\0\0\0\0mif1heic";
+    static const char jpeg[] = "\xff\xd8\xff\xe0\0\x10JFIF";
+    write_class("a", 2);
+    nested_write(&at, "b/1.heic", heic, sizeof heic);
+    nested_write(&at, "b/2.heic", heic, sizeof heic);
+    assert_refused(at.folder,
+                   "found 2 other files (1.heic, a HEIC picture: convert it: heif-convert");
+    write_class("b", 2);
+    assert_counts(3, 1, 0, 2);
+    assert_said(
+        "2 files that are no pictures by their names are passed over: 1.heic, a HEIC picture");
+    nested_write(&at, "c/1.jfif", jpeg, sizeof jpeg);
+    assert_refused(at.folder, "1.jfif, a JPEG picture: its name should say so (.jpg, .png, ...)");
+}
+END_TEST
+
+START_TEST(the_folder_below_the_named_one_is_told)
+{
+    write_class("set/train/a", 1);
+    write_class("set/train/b", 1);
+    assert_refused(at.folder, "two or more classes, found set alone: is --data ");
+    assert_refused(at.folder, "/set meant, which has folders of pictures?");
+}
+END_TEST
+
+/* Folders that all lead to all others. */
+START_TEST(each_folder_is_looked_into_once)
+{
+    enum { CLASSES = 9 };
+    char name[64], path[SCRATCH_PATH_SIZE + 64], target[64];
+    for (int i = 0; i < CLASSES; i++) {
+        snprintf(name, sizeof name, "train/%c", 'a' + i);
+        write_class(name, 1);
+        for (int j = 0; j < CLASSES; j++) {
+            snprintf(path, sizeof path, "%s/train/%c/to_%c", at.folder, 'a' + i, 'a' + j);
+            snprintf(target, sizeof target, "../%c", 'a' + j);
+            ck_assert_int_eq(symlink(target, path), 0);
+        }
+    }
+    write_class("val/a", 1);
+    assert_counts(CLASSES * CLASSES, 1, 0, CLASSES);
 }
 END_TEST
 
@@ -308,6 +463,13 @@ int main(void)
     tcase_add_test(tests, one_class_or_none_is_refused);
     tcase_add_test(tests, classes_that_differ_by_case_are_told);
     tcase_add_test(tests, gif_files_count_where_all_are_such);
+    tcase_add_test(tests, a_split_has_classes_and_a_class_has_none);
+    tcase_add_test(tests, one_word_of_a_name_says_a_split);
+    tcase_add_test(tests, what_a_training_left_is_no_class);
+    tcase_add_test(tests, pictures_to_judge_by_alone_are_for_a_model);
+    tcase_add_test(tests, what_a_class_has_instead_of_pictures_is_named);
+    tcase_add_test(tests, the_folder_below_the_named_one_is_told);
+    tcase_add_test(tests, each_folder_is_looked_into_once);
     tcase_add_test(tests, pictures_of_every_size_up_to_the_limit);
     tcase_add_test(tests, folders_without_permission_are_named);
     tcase_add_test(tests, a_table_beside_the_classes_is_no_data);

@@ -109,6 +109,7 @@ static const struct {
     {"label,pixel0,pixel1,pixel2,pixel3\n3,0,255,1,2\n0,9,9,9,9\n", {0, 255, 1, 2}, 3},
     {"3,0,255,1,2\r\n0,9,9,9,9", {0, 255, 1, 2}, 3},
     {"p1;p2;p3;p4;\"Class\"\n0;255;1;2;3\n\n9;9;9;9;0\n", {0, 255, 1, 2}, 3},
+    {"label\t1\t2\t3\t4\n3\t0\t255\t1\t2\n3\t9\t9\t9\t9\n", {0, 255, 1, 2}, 3},
     {"\xef\xbb\xbf"
      "Label, 1x1, 1x2, 2x1, 2x2\n 3, 0.0, 255.0, 1, 2\n0,9,9,9,9\n",
      {0, 255, 1, 2},
@@ -138,7 +139,17 @@ static const struct {
     {"label,a,b,c,d\n1,2,3,4,x\n", "line 2, column 5: expected a pixel"},
     {"1,2,3,4,5\n1,2,3\n", "line 2: expected 5 columns, found 3"},
     {"1,2,3,4,5\n1,2,3,4,5,6\n", "line 2: expected 5 columns, found 6"},
-    {"-1,2,3,4,5\n", "below the header, found none"},
+    {"-1,2,3,4,5\n", "line 1, column 1: expected a label of 0 to 65534, found '-1'"},
+    {",2,3,4,5\n1,2,3,4,5\n", "line 1, column 1: expected a label of 0 to 65534, found ''"},
+    {"cat,2,3,4,5\ndog,2,3,4,5\n", "line 1, column 1: expected a label of 0 to 65534, found 'cat'"},
+    {"0,1,2,3,1\n0,4,5,6,2\n", "expected labels of two or more classes in the first column, found "
+                               "0 alone in 2 rows"},
+    {"a,b,c,d,e\n5,1,2,3,1\n5,4,5,6,2\n", "in the first column, found 5 alone in 2 rows"},
+    {"id,label\n1,2\n3,4\n", "found 2 columns: pictures that a table names are read from a folder"},
+    {"<!DOCTYPE html>\n<html>",
+     "expected a table, a row label,pixel,... for each image, found a page"},
+    {"version https://git-lfs.github.com/spec/v1\n", "for each image, found the pointer"},
+    {"\xff\xfel", "for each image, found text in UTF-16; save it as UTF-8"},
     {"1,2,3,4,5\n65535,2,3,4,5\n", "line 2, column 1: expected a label of 0 to 65534"},
     {"1,2,3,4,5\n1,2,,4,5\n", "line 2, column 3: expected a pixel"},
     {"1,2,3\n", "found 3 columns"},
@@ -154,6 +165,16 @@ START_TEST(bad_tables_are_refused)
 }
 END_TEST
 
+START_TEST(the_column_that_is_taken_for_labels_is_told)
+{
+    cnn_dataset *dataset;
+    write_text("some.tsv", "kind\ta\tb\tc\td\n1\t2\t3\t4\t5\n2\t3\t4\t5\t6\n3\t0\t0\t0\t0\n");
+    assert_loads(&dataset, scratch_path(&at, "some.tsv"));
+    assert_said("no column is called label: the first, 'kind', is taken");
+    cnn_dataset_destroy(dataset);
+}
+END_TEST
+
 START_TEST(a_test_table_without_labels_is_left_out)
 {
     cnn_dataset *dataset;
@@ -163,6 +184,7 @@ START_TEST(a_test_table_without_labels_is_left_out)
     write_text("sample_submission.csv", "id,label\n1,0\n");
     assert_loads(&dataset, at.folder);
     assert_said("test.csv has no labels: it is left out");
+    assert_said("the table sample_submission.csv is passed over: its name says no split");
     assert_said("0.2 of it (1 of 5 images) is held out to validate (--val-split)");
     ck_assert_uint_eq(cnn_dataset_count(dataset, CNN_SPLIT_TRAIN), 4);
     ck_assert_uint_eq(cnn_dataset_count(dataset, CNN_SPLIT_VAL), 1);
@@ -249,6 +271,7 @@ int main(void)
                         (int)(sizeof tables / sizeof tables[0]));
     tcase_add_loop_test(tests, bad_tables_are_refused, 0,
                         (int)(sizeof bad_tables / sizeof bad_tables[0]));
+    tcase_add_test(tests, the_column_that_is_taken_for_labels_is_told);
     tcase_add_test(tests, a_test_table_without_labels_is_left_out);
     tcase_add_test(tests, every_sample_is_in_one_part);
     tcase_add_test(tests, a_share_that_leaves_nothing_is_refused);

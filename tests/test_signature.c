@@ -86,6 +86,8 @@ static const struct {
      "PyTorch program"},
     {AT("PK\3\4\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x0b\0\0\0config.json"), "Keras"},
     {AT("\x1f\x8b\x08\0"), "gzip"},
+    {AT("\xff\xfel\0a\0"), "UTF-16"},
+    {AT("\xfe\xff\0l\0a"), "UTF-16"},
     {AT("version https://git-lfs.github.com/spec/v1\n"), "Git LFS"},
     {AT("label,pixel0,pixel1\n"), NULL},
     {AT("\1\2\3\4"), NULL},

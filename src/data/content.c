@@ -173,8 +173,10 @@ cnn_status cnn_content_fill(cnn_taking *taking)
 {
     cnn_dataset *dataset = taking->dataset;
     const cnn_data_options *options = taking->options;
-    cnn_source *first = taking->sources->splits[CNN_SPLIT_TRAIN];
+    cnn_source *first = NULL;
     cnn_status status = CNN_OK;
+    for (int i = 0; i < CNN_SPLITS && !first; i++) /* to train on, where there are such */
+        first = taking->sources->splits[i];
     if (dataset->of_pictures)
         CNN_TRY(first->kind->measure(first));
     memcpy(dataset->shape, first->shape, sizeof dataset->shape);

@@ -27,6 +27,7 @@ typedef struct csv_reader {
 
 typedef struct csv_table {
     size_t columns, label; /* the label's column; columns where there is none */
+    bool named;            /* by the header, else the first column is taken */
     int side;
     size_t count, room;
     uint8_t *images;  /* (room, side, side) */
@@ -147,37 +148,65 @@ static int square_side(size_t pixels)
     return (size_t)side * (size_t)side == pixels ? side : 0;
 }
 
-/* Of a first line: its columns, whether it is a header, and which column is the label. */
-static cnn_status examine(csv_table *table, bool *is_header, csv_reader *reader)
+/* Commas, or what stands in their place. */
+static char find_separator(const char *line)
+{
+    static const char others[] = ";\t";
+    for (const char *at = others; *at && !strchr(line, ','); at++)
+        if (strchr(line, *at))
+            return *at;
+    return ',';
+}
+
+/* Counts the columns of a first line, finds the label's by its name, and tells a header: most of
+ * its fields are no numbers. */
+static bool count_columns(csv_table *table, const csv_reader *reader)
 {
     char *at = reader->line, *field;
-    size_t length;
+    size_t length, words = 0;
     unsigned number;
-    bool named = false;
-    if (!strchr(reader->line, ',') && strchr(reader->line, ';'))
-        reader->separator = ';';
-    *is_header = false;
     if (cnn_starts_with(at, "\xef\xbb\xbf")) /* some programs open UTF-8 files with it */
         at += 3;
     for (; next_field(&field, &length, &at, reader->separator); table->columns++) {
-        *is_header = *is_header || !parse_number(&number, field, length);
-        if (!named && is_label_name(field, length)) {
-            named = true;
+        words += !parse_number(&number, field, length);
+        if (!table->named && is_label_name(field, length)) {
+            table->named = true;
             table->label = table->columns;
         }
     }
+    return table->named || 2 * words > table->columns;
+}
+
+/* Of a first line: its columns, whether it is a header, and which column is the label. */
+static cnn_status examine(csv_table *table, bool *is_header, csv_reader *reader)
+{
+    char *field = reader->line, *at = reader->line, quoted[CNN_QUOTE_SIZE], name[24] = "";
+    size_t length;
+    reader->separator = find_separator(reader->line);
+    *is_header = count_columns(table, reader);
     table->side = square_side(table->columns - 1);
-    if (table->columns > 1 && table->side == 0 && !named &&
+    if (table->columns > 1 && table->side == 0 && !table->named &&
         square_side(table->columns)) { /* pixels alone, as of a contest */
         table->label = table->columns;
         table->side = square_side(table->columns);
     }
-    if (table->columns > 1 && table->side > 0)
-        return CNN_OK;
-    return cnn_fail(CNN_ERROR_DATA,
-                    "%s: line %zu: expected a label and the pixels of a square grey image (785 "
-                    "columns for 28 x 28), found %zu columns",
-                    reader->path, reader->number, table->columns);
+    if (table->columns <= 2 || table->side == 0)
+        return cnn_fail(CNN_ERROR_DATA,
+                        "%s: line %zu: expected a label and the pixels of a square grey image (785 "
+                        "columns for 28 x 28), found %zu column%s%s",
+                        reader->path, reader->number, table->columns,
+                        table->columns == 1 ? "" : "s",
+                        table->columns == 2 ? ": pictures that a table names are read from a "
+                                              "folder for each class"
+                                            : "");
+    if (*is_header && !table->named && table->label < table->columns &&
+        next_field(&field, &length, &at, reader->separator)) {
+        snprintf(name, sizeof name, "%.*s",
+                 length < sizeof name ? (int)length : (int)sizeof name - 1, field);
+        cnn_log(CNN_LOG_INFO, "%s: no column is called label: the first, '%s', is taken",
+                reader->path, cnn_quote(quoted, name));
+    }
+    return CNN_OK;
 }
 
 static cnn_status make_room(csv_table *table, const char *path)
@@ -241,6 +270,15 @@ static cnn_status take_row(csv_table *table, const csv_reader *reader)
     return CNN_OK;
 }
 
+/* Of several rows. */
+static bool has_one_label(const csv_table *table)
+{
+    for (size_t i = 1; i < table->count; i++)
+        if (table->labels[i] != table->labels[0])
+            return false;
+    return table->count > 1;
+}
+
 static cnn_status read_table(csv_table *table, csv_reader *reader)
 {
     bool more, is_header;
@@ -257,6 +295,12 @@ static cnn_status read_table(csv_table *table, csv_reader *reader)
         if (more)
             CNN_TRY(take_row(table, reader));
     }
+    if (!table->named && table->label < table->columns && has_one_label(table))
+        return cnn_fail(CNN_ERROR_DATA,
+                        "%s: expected labels of two or more classes in the first column, found %d "
+                        "alone in %zu rows: if they stand in another column, call it label in a "
+                        "header",
+                        reader->path, table->labels[0], table->count);
     if (table->count == 0 && table->label < table->columns)
         status = cnn_fail(CNN_ERROR_DATA,
                           "%s: expected rows of images below the header, found none", reader->path);

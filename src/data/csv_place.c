@@ -22,13 +22,20 @@ static bool ends_with(const char *name, const char *end)
 
 static bool is_table(const char *name)
 {
-    return ends_with(name, ".csv") || ends_with(name, ".csv.gz");
+    static const char *const ends[] = {".csv", ".csv.gz", ".tsv", ".tsv.gz"};
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        if (ends_with(name, ends[i]))
+            return true;
+    return false;
 }
 
 static const struct {
     const char *word;
     int split;
-} words[] = {{"train", CNN_SPLIT_TRAIN}, {"test", CNN_SPLIT_TEST}, {"val", CNN_SPLIT_VAL}};
+} words[] = {{"train", CNN_SPLIT_TRAIN},
+             {"test", CNN_SPLIT_TEST},
+             {"val", CNN_SPLIT_VAL},
+             {"dev", CNN_SPLIT_VAL}};
 
 /* The split that a table's name tells; -1 where it tells none. */
 static int split_of(const char *name)
@@ -43,6 +50,7 @@ static int split_of(const char *name)
 static cnn_status choose(const char *names[CNN_SPLITS], const cnn_site *site)
 {
     const char *only = NULL;
+    char quoted[CNN_QUOTE_SIZE];
     size_t tables = 0;
     for (size_t i = 0; i < site->listing.count; i++) {
         const cnn_entry *entry = &site->listing.entries[i];
@@ -61,6 +69,13 @@ static cnn_status choose(const char *names[CNN_SPLITS], const cnn_site *site)
     if (tables == 1 && !names[CNN_SPLIT_TRAIN]) {
         memset(names, 0, CNN_SPLITS * sizeof *names);
         names[CNN_SPLIT_TRAIN] = only;
+    }
+    for (size_t i = 0; names[CNN_SPLIT_TRAIN] && i < site->listing.count; i++) {
+        const cnn_entry *entry = &site->listing.entries[i];
+        if (!entry->is_folder && is_table(entry->name) && entry->name != names[CNN_SPLIT_TRAIN] &&
+            split_of(entry->name) < 0)
+            cnn_log(CNN_LOG_INFO, "%s: the table %s is passed over: its name says no split",
+                    site->path, cnn_quote(quoted, entry->name));
     }
     if (tables > 0 && !names[CNN_SPLIT_TRAIN])
         return cnn_fail(CNN_ERROR_FILE,
@@ -81,9 +96,27 @@ static cnn_status check_side(const cnn_sources *sources, int split, const char *
                     expected[1], expected[2], found[1], found[2]);
 }
 
+/* Text, gzipped or not: what else is called so is named. */
+static cnn_status check_text(const char *path)
+{
+    char found[CNN_SIGNATURE_TEXT];
+    uint8_t head[CNN_SIGNATURE_BYTES];
+    size_t size;
+    cnn_status status = cnn_site_head(head, &size, path);
+    const cnn_signature *signature = status == CNN_OK ? cnn_signature_find(head, size) : NULL;
+    if (signature && strcmp(signature->name, "gzip") != 0)
+        status = cnn_fail(CNN_ERROR_DATA,
+                          "%s: expected a table, a row label,pixel,... for each "
+                          "image, found %s",
+                          path, cnn_signature_found(found, head, size, CNN_WANTED_DATA));
+    return status;
+}
+
 static cnn_status open_table(cnn_sources *sources, int split, const char *path)
 {
-    cnn_status status = cnn_csv_read(&sources->splits[split], path);
+    cnn_status status = check_text(path);
+    if (status == CNN_OK)
+        status = cnn_csv_read(&sources->splits[split], path);
     if (status != CNN_OK)
         return status;
     if (sources->splits[split])
@@ -103,10 +136,7 @@ cnn_status cnn_csv_open(cnn_sources *sources, bool *taken, const cnn_site *site,
     cnn_status status = CNN_OK;
     (void)options;
     if (site->kind == CNN_SITE_FILE && is_table(site->path)) {
-        uint8_t head[CNN_SIGNATURE_BYTES];
-        size_t size;
         *taken = true;
-        CNN_TRY(cnn_site_head(head, &size, site->path));
         return open_table(sources, CNN_SPLIT_TRAIN, site->path);
     }
     CNN_TRY(choose(names, site));

@@ -76,7 +76,8 @@ static cnn_status take_splits(cnn_dataset *dataset, cnn_sources *sources, const 
     dataset->names = sources->names;
     sources->names = (cnn_names){0};
     count_classes(dataset, sources->closed, path);
-    if (dataset->splits[CNN_SPLIT_TRAIN].count == 0)
+    bool trains = dataset->splits[CNN_SPLIT_TRAIN].count > 0;
+    if (!trains && sources->splits[CNN_SPLIT_TRAIN])
         status = cnn_fail(CNN_ERROR_DATA, "%s: none of the pictures to train on can be read", path);
 out:
     return status;

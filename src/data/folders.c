@@ -1,6 +1,5 @@
 /* Folders of pictures as PyTorch's ImageFolder takes them: DIR/train/CLASS and DIR/val/CLASS or
  * DIR/test/CLASS, or DIR/CLASS. */
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,37 +9,10 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "data/pictures.h"
-#include "data/place.h"
-
-static const struct split_folder {
-    const char *name;
-    cnn_split split;
-} split_folders[] = {
-    {"train", CNN_SPLIT_TRAIN},  {"training", CNN_SPLIT_TRAIN}, {"val", CNN_SPLIT_VAL},
-    {"valid", CNN_SPLIT_VAL},    {"validation", CNN_SPLIT_VAL}, {"test", CNN_SPLIT_TEST},
-    {"testing", CNN_SPLIT_TEST},
-};
-
-enum { SPLIT_FOLDERS = sizeof split_folders / sizeof split_folders[0] };
-
-/* A folder on the way: hidden ones hold no class. */
-static bool is_class(const cnn_entry *entry)
-{
-    return entry->is_folder && !cnn_entry_is_hidden(entry);
-}
-
-/* The split that a folder's name says, in any case; -1: none. */
-static int split_of(const char *name)
-{
-    for (int i = 0; i < SPLIT_FOLDERS; i++)
-        if (strlen(name) == strlen(split_folders[i].name) &&
-            cnn_contains_ignoring_case(name, split_folders[i].name))
-            return (int)split_folders[i].split;
-    return -1;
-}
+#include "data/split_folders.h"
 
 /* Of the folders that hold classes; owned names. */
-static cnn_status list_classes(cnn_names *names, const char *folder)
+static cnn_status list_classes(cnn_names *names, const char *folder, bool tell)
 {
     cnn_listing listing = {0};
     char quoted[CNN_QUOTE_SIZE];
@@ -48,8 +20,14 @@ static cnn_status list_classes(cnn_names *names, const char *folder)
     CNN_TRY(cnn_listing_read(&listing, folder));
     for (size_t i = 0; i < listing.count; i++) {
         const char *name = listing.entries[i].name;
-        if (!is_class(&listing.entries[i]))
+        if (!listing.entries[i].is_folder || cnn_entry_is_hidden(&listing.entries[i]))
             continue;
+        if (!cnn_entry_is_class(&listing.entries[i], folder)) {
+            if (tell)
+                cnn_log(CNN_LOG_INFO, "%s: the folder %s holds runs of cnn-cl: it is passed over",
+                        folder, cnn_quote(quoted, name));
+            continue;
+        }
         if (!cnn_is_line(name)) {
             status = cnn_fail(CNN_ERROR_DATA,
                               "%s: the name of the class '%s' is not one line of UTF-8: rename "
@@ -115,6 +93,46 @@ static cnn_status label_pictures(collection *all, size_t first, int label)
     return CNN_OK;
 }
 
+/* "IMG.HEIC, a HEIC picture: convert it: ..." of a file that is no picture by its name. */
+static void append_other(cnn_text *text, const char *path)
+{
+    char quoted[CNN_QUOTE_SIZE];
+    const cnn_signature *signature = NULL;
+    cnn_text_append(text, "%s", cnn_quote(quoted, strrchr(path, '/') + 1));
+    if (cnn_signature_read(&signature, path) != CNN_OK || !signature)
+        return;
+    const char *way = cnn_signature_conversion(signature, CNN_WANTED_PICTURE);
+    if (signature->group == CNN_SIGNATURE_PICTURE)
+        way = cnn_is_picture_name(path, true) ? "beside other pictures such are not taken"
+                                              : "its name should say so (.jpg, .png, ...)";
+    else if (signature->group != CNN_SIGNATURE_OTHER_PICTURE)
+        return;
+    cnn_text_append(text, ", %s%s%s", signature->text, way ? ": " : "", way ? way : "");
+}
+
+/* A class has no pictures: what it has. */
+static cnn_status fail_class(const char *path, bool gifs)
+{
+    cnn_tree tree = {.gifs = gifs};
+    cnn_text text = {0};
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_tree_add(&tree, path));
+    if (tree.other) {
+        cnn_text_append(&text, "%zu other file%s (", tree.others, tree.others == 1 ? "" : "s");
+        append_other(&text, tree.other);
+        cnn_text_append(&text, "%s)", tree.others > 1 ? "; ..." : "");
+    }
+    status = cnn_fail(CNN_ERROR_DATA,
+                      "%s: expected pictures of the class (.jpg, .png, ...), found %s: %s", path,
+                      text.data ? text.data : "none",
+                      text.data ? "make pictures of these, or remove the folder"
+                                : "remove the folder, or fill it");
+out:
+    cnn_text_finish(&text);
+    cnn_tree_finish(&tree);
+    return status;
+}
+
 static cnn_status add_class(collection *all, const char *folder, const char *name)
 {
     char *path = NULL;
@@ -130,11 +148,7 @@ static cnn_status add_class(collection *all, const char *folder, const char *nam
     CNN_TRY(cnn_tree_add(&all->tree, path));
     CNN_TRY(label_pictures(all, before, label));
     if (all->whole && all->tree.count == before)
-        status =
-            cnn_fail(CNN_ERROR_DATA,
-                     "%s: expected pictures of the class (.jpg, .png, ...), found none: remove "
-                     "the folder, or fill it",
-                     path);
+        status = fail_class(path, all->tree.gifs);
 out:
     free(path);
     return status;
@@ -143,14 +157,18 @@ out:
 /* What is passed over as PyTorch does. */
 static void tell_others(const cnn_tree *tree, const char *folder)
 {
-    char quoted[CNN_QUOTE_SIZE];
+    cnn_text text = {0};
+    if (tree->others == 0)
+        return;
+    append_other(&text, tree->other);
     if (tree->others == 1)
         cnn_log(CNN_LOG_INFO, "%s: a file that is no picture by its name is passed over: %s",
-                folder, cnn_quote(quoted, strrchr(tree->other, '/') + 1));
-    else if (tree->others > 1)
+                folder, text.data ? text.data : "");
+    else
         cnn_log(CNN_LOG_INFO,
                 "%s: %zu files that are no pictures by their names are passed over: %s, ...",
-                folder, tree->others, cnn_quote(quoted, strrchr(tree->other, '/') + 1));
+                folder, tree->others, text.data ? text.data : "");
+    cnn_text_finish(&text);
 }
 
 static cnn_status open_split(cnn_sources *sources, cnn_split split, const char *folder, bool sorted,
@@ -162,7 +180,7 @@ static cnn_status open_split(cnn_sources *sources, cnn_split split, const char *
                       .tree.gifs = gifs};
     cnn_names classes = {0};
     cnn_status status = CNN_OK;
-    CNN_TRY(list_classes(&classes, folder));
+    CNN_TRY(list_classes(&classes, folder, false));
     for (int i = 0; i < classes.count; i++)
         CNN_TRY(add_class(&all, folder, classes.at[i]));
     tell_others(&all.tree, folder);
@@ -180,6 +198,26 @@ out:
     return status;
 }
 
+/* Perhaps the folder above the one that is meant was named. */
+static cnn_status fail_one(const char *folder, const char *name)
+{
+    cnn_listing listing = {0};
+    char *path = NULL;
+    bool found = false;
+    cnn_status status = CNN_OK;
+    CNN_TRY(cnn_path_join(&path, folder, name));
+    CNN_TRY(cnn_listing_read(&listing, path));
+    CNN_TRY(cnn_folder_has_classes(&found, &listing, path, true));
+    status = cnn_fail(CNN_ERROR_DATA,
+                      "%s: expected folders of two or more classes, found %s alone: %s%s%s", folder,
+                      name, found ? "is --data " : "add another with other pictures",
+                      found ? path : "", found ? " meant, which has folders of pictures?" : "");
+out:
+    cnn_listing_finish(&listing);
+    free(path);
+    return status;
+}
+
 /* The classes: those of the caller's model, or those of the folder to train on. */
 static cnn_status name_classes(cnn_sources *sources, bool *sorted, const char *folder,
                                const cnn_data_options *options)
@@ -192,12 +230,9 @@ static cnn_status name_classes(cnn_sources *sources, bool *sorted, const char *f
         CNN_TRY(cnn_names_add(names, options->class_names[i]));
     if (!*sorted)
         return CNN_OK;
-    CNN_TRY(list_classes(names, folder));
+    CNN_TRY(list_classes(names, folder, true));
     if (names->count == 1)
-        status = cnn_fail(CNN_ERROR_DATA,
-                          "%s: expected folders of two or more classes, found %s alone: add "
-                          "another with other pictures",
-                          folder, names->at[0]);
+        status = fail_one(folder, names->at[0]);
     for (int i = 0; i + 1 < names->count; i++)
         for (int j = i + 1; j < names->count && names->count <= 1000; j++)
             if (strlen(names->at[i]) == strlen(names->at[j]) &&
@@ -209,37 +244,20 @@ out:
     return status;
 }
 
-/* Which folders of the site are splits. */
-static cnn_status find_splits(const char *folders[CNN_SPLITS], const cnn_site *site)
-{
-    for (size_t i = 0; i < site->listing.count; i++) {
-        const cnn_entry *entry = &site->listing.entries[i];
-        int split = entry->is_folder ? split_of(entry->name) : -1;
-        if (split < 0)
-            continue;
-        if (folders[split])
-            return cnn_fail(CNN_ERROR_DATA,
-                            "%s: expected one folder for each split, found %s and %s: move one "
-                            "away",
-                            site->path, folders[split], entry->name);
-        folders[split] = entry->name;
-    }
-    return CNN_OK;
-}
-
-static cnn_status open_splits(cnn_sources *sources, const char *const folders[CNN_SPLITS],
+static cnn_status open_splits(cnn_sources *sources, const cnn_split_folders *folders,
                               const cnn_site *site, bool gifs, const cnn_data_options *options)
 {
     static const cnn_split order[CNN_SPLITS] = {CNN_SPLIT_TRAIN, CNN_SPLIT_VAL, CNN_SPLIT_TEST};
-    bool sorted = true;
+    bool sorted = true, named = false;
     cnn_status status = CNN_OK;
     for (int i = 0; i < CNN_SPLITS; i++) {
         char *path = NULL;
-        if (!folders[order[i]])
+        if (!folders->names[order[i]])
             continue;
-        status = cnn_path_join(&path, site->path, folders[order[i]]);
-        if (status == CNN_OK && order[i] == CNN_SPLIT_TRAIN)
+        status = cnn_path_join(&path, site->path, folders->names[order[i]]);
+        if (status == CNN_OK && !named)
             status = name_classes(sources, &sorted, path, options);
+        named = true;
         if (status == CNN_OK)
             status = open_split(sources, order[i], path, sorted, gifs);
         free(path);
@@ -249,23 +267,6 @@ static cnn_status open_splits(cnn_sources *sources, const char *const folders[CN
     return CNN_OK;
 }
 
-/* Is there a folder, other than those, with pictures? */
-static cnn_status has_classes(bool *found, const cnn_site *site, bool gifs)
-{
-    cnn_status status = CNN_OK;
-    *found = false;
-    for (size_t i = 0; status == CNN_OK && !*found && i < site->listing.count; i++) {
-        char *path = NULL;
-        if (!is_class(&site->listing.entries[i]))
-            continue;
-        status = cnn_path_join(&path, site->path, site->listing.entries[i].name);
-        if (status == CNN_OK)
-            status = cnn_tree_has_pictures(found, path, gifs);
-        free(path);
-    }
-    return status;
-}
-
 /* Where there is nothing else, GIF files are taken. */
 cnn_status cnn_folders_find(bool *found, bool *gifs, const cnn_site *site)
 {
@@ -273,10 +274,10 @@ cnn_status cnn_folders_find(bool *found, bool *gifs, const cnn_site *site)
     *found = *gifs = false;
     if (site->kind != CNN_SITE_FOLDER)
         return CNN_OK;
-    CNN_TRY(has_classes(found, site, false));
+    CNN_TRY(cnn_folder_has_classes(found, &site->listing, site->path, false));
     *gifs = !*found;
     if (*gifs)
-        status = has_classes(found, site, true);
+        status = cnn_folder_has_classes(found, &site->listing, site->path, true);
 out:
     return status;
 }
@@ -284,19 +285,22 @@ out:
 cnn_status cnn_folders_open(cnn_sources *sources, bool *taken, const cnn_site *site,
                             const cnn_data_options *options)
 {
-    const char *folders[CNN_SPLITS] = {NULL};
+    cnn_split_folders folders;
     bool sorted = true, gifs;
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_folders_find(taken, &gifs, site));
     if (!*taken)
         return CNN_OK;
-    CNN_TRY(find_splits(folders, site));
-    if (folders[CNN_SPLIT_TRAIN])
-        return open_splits(sources, folders, site, gifs, options);
-    if (folders[CNN_SPLIT_VAL] || folders[CNN_SPLIT_TEST])
-        return cnn_fail(
-            CNN_ERROR_FILE, "%s: expected a folder train, with a folder for each class, beside %s",
-            site->path, folders[CNN_SPLIT_VAL] ? folders[CNN_SPLIT_VAL] : folders[CNN_SPLIT_TEST]);
+    CNN_TRY(cnn_split_folders_find(&folders, site, gifs));
+    bool known = options->class_count > 0; /* nothing is trained, or what was goes on */
+    if (folders.names[CNN_SPLIT_TRAIN] || (known && folders.count > 0))
+        return open_splits(sources, &folders, site, gifs, options);
+    if (folders.count > 0)
+        return cnn_fail(CNN_ERROR_FILE,
+                        "%s: expected a folder train, with a folder for each class, beside %s",
+                        site->path,
+                        folders.names[CNN_SPLIT_VAL] ? folders.names[CNN_SPLIT_VAL]
+                                                     : folders.names[CNN_SPLIT_TEST]);
     CNN_TRY(name_classes(sources, &sorted, site->path, options));
     status = open_split(sources, CNN_SPLIT_TRAIN, site->path, sorted, gifs);
 out:

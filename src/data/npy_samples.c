@@ -84,8 +84,9 @@ static cnn_status find_scale(double *scale, const cnn_npy *npy, const char *sour
     if (!numbers)
         return cnn_fail(CNN_ERROR_DATA, "%s: expected %s, found NaN or infinite values", source,
                         expected);
-    return cnn_fail(CNN_ERROR_DATA, "%s: expected %s, found values from %g to %g: scale them",
-                    source, expected, least, most);
+    return cnn_fail(CNN_ERROR_DATA, "%s: expected %s, found values from %g to %g%s: scale them%s",
+                    source, expected, least, most, whole ? "" : ", not all of them whole",
+                    *scale > 0.0 ? " as those before it" : "");
 }
 
 /* Bytes (N, C, H, W). */

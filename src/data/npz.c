@@ -30,6 +30,7 @@ static const struct word {
     {"val", CNN_SPLIT_VAL, -1},
     {"valid", CNN_SPLIT_VAL, -1},
     {"validation", CNN_SPLIT_VAL, -1},
+    {"dev", CNN_SPLIT_VAL, -1},
     {"x", -1, IMAGES},
     {"image", -1, IMAGES},
     {"images", -1, IMAGES},
@@ -85,6 +86,8 @@ typedef struct reader {
 
 static void find_entries(reader *from)
 {
+    char first[CNN_QUOTE_SIZE];
+    size_t others = 0;
     zip_int64_t count = zip_get_num_entries(from->zip, 0);
     for (int i = 0; i < CNN_SPLITS; i++)
         from->entries[i][IMAGES] = from->entries[i][LABELS] = -1;
@@ -93,7 +96,16 @@ static void find_entries(reader *from)
         const char *name = zip_get_name(from->zip, (zip_uint64_t)i, 0);
         if (name && parse_name(&split, &content, name) && from->entries[split][content] < 0)
             from->entries[split][content] = i;
+        else if (name && others++ == 0)
+            cnn_quote(first, name);
     }
+    if (others > 0 && from->entries[CNN_SPLIT_TRAIN][IMAGES] >= 0)
+        cnn_log(
+            CNN_LOG_INFO,
+            "%s: %zu array%s whose names are not those of images or labels of a split %s passed "
+            "over: %s%s",
+            from->path, others, others == 1 ? "" : "s", others == 1 ? "is" : "are", first,
+            others == 1 ? "" : ", ...");
 }
 
 /* "file.npz: x_train.npy"; to be freed with free(). */
@@ -275,5 +287,11 @@ cnn_status cnn_npz_open(cnn_sources *sources, bool *taken, const cnn_site *site,
     const cnn_signature *signature = cnn_signature_find(head, size);
     bool is_npz = signature && strcmp(signature->name, "npz") == 0;
     *taken = is_npz || (dot && strcmp(dot, ".npz") == 0);
+    char found[CNN_SIGNATURE_TEXT];
+    if (*taken && signature && signature->group != CNN_SIGNATURE_ARRAYS &&
+        signature->group != CNN_SIGNATURE_ARCHIVE)
+        return cnn_fail(CNN_ERROR_DATA,
+                        "%s: expected an npz file, a zip archive of arrays, found %s", site->path,
+                        cnn_signature_found(found, head, size, CNN_WANTED_DATA));
     return *taken ? cnn_npz_read(sources, site->path) : CNN_OK;
 }

@@ -205,7 +205,9 @@ cnn_status cnn_content_take(cnn_taking *taking)
 {
     bool found = false;
     cnn_status status = CNN_OK;
-    taking->dataset->of_pictures = taking->sources->splits[CNN_SPLIT_TRAIN]->kind->measure != NULL;
+    for (int i = 0; i < CNN_SPLITS; i++)
+        if (taking->sources->splits[i])
+            taking->dataset->of_pictures = taking->sources->splits[i]->kind->measure != NULL;
     if (taking->path && !taking->options->no_cache)
         CNN_TRY(find_pack(taking));
     if (taking->pack_path)

@@ -28,8 +28,9 @@ typedef struct cnn_tree {
 bool cnn_is_picture_name(const char *name, bool gifs);
 
 /* Adds the pictures of a folder and of the folders in it, in ImageFolder's order: folders by the
- * bytes of their paths, files in each by those of their names. Links are followed, but not into a
- * folder that the way leads through already. Errors: FILE, MEMORY. */
+ * bytes of their paths, files in each by those of their names. Links are followed; a folder that
+ * several ways lead to is looked into once, one that a run of cnn-cl filled (runs.h) not at all.
+ * Errors: FILE, MEMORY. */
 cnn_status cnn_tree_add(cnn_tree *tree, const char *folder);
 /* Is there any? *found is false where a folder cannot be opened. Errors: MEMORY. */
 cnn_status cnn_tree_has_pictures(bool *found, const char *folder, bool gifs);
