@@ -1,7 +1,9 @@
-"""npz files of NumPy's as data sets: check_datasets.py DUMP_DATASET"""
+"""npz files of NumPy's as data sets, and pictures of 16 bits: check_datasets.py DUMP_DATASET"""
 import os
+import struct
 import sys
 import tempfile
+import zlib
 
 try:
     import numpy as np
@@ -95,6 +97,34 @@ def bad(folder):
         assert splits is None and words.count("\n") == 1, (end, words)
 
 
+def write_wide(path, value):
+    """A grey PNG of 16 bits, of one value and a 0."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    row = b"\0" + struct.pack(">HH", value, 0)
+    with open(path, "wb") as file:
+        file.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 1, 16, 0, 0, 0, 0)) +
+                   chunk(b"IDAT", zlib.compress(row)) + chunk(b"IEND", b""))
+
+
+def wide(folder):
+    """How many bits the samples have is one number for all pictures of a set."""
+    for bits, values in ((8, (3, 200, 90, 255)), (10, (150, 900, 3, 0)), (12, (150, 900, 4090, 1020)),
+                         (16, (150, 900, 4090, 60000))):
+        place = os.path.join(folder, str(bits))
+        for i, value in enumerate(values):
+            write_wide(f"{place}/train/{'ab'[i % 2]}/{i}.png", value)
+        write_wide(f"{place}/val/a/dark.png", 60)
+        splits, _, words = dump(place)
+        assert splits, words
+        found = [int(image[0, 0, 0]) for _, images in splits for image in images]
+        wanted = [int(value * 255 / (2**bits - 1) + 0.5) for value in (values[0], values[2], values[1], values[3], 60)]
+        assert found == wanted, (bits, found, wanted, words)
+        assert words.count("of 16 bits is above") == (bits < 16), words
+
+
 with tempfile.TemporaryDirectory() as place:
+    wide(place)
     good(place)
     bad(place)

@@ -131,7 +131,7 @@ static size_t count_samples(const cnn_sources *sources)
 static cnn_status take_all(cnn_taking *taking, bool exact)
 {
     cnn_dataset *dataset = taking->dataset;
-    cnn_aim aim = {.fit = dataset->fit, .exact = exact};
+    cnn_aim aim = {.fit = dataset->fit, .exact = exact, .bits = taking->bits};
     cnn_status status = CNN_OK;
     memcpy(aim.shape, dataset->shape, sizeof aim.shape);
     memcpy(taking->content.shape, dataset->shape, sizeof aim.shape);
@@ -179,6 +179,7 @@ cnn_status cnn_content_fill(cnn_taking *taking)
         first = taking->sources->splits[i];
     if (dataset->of_pictures)
         CNN_TRY(first->kind->measure(first));
+    taking->bits = first->bits;
     memcpy(dataset->shape, first->shape, sizeof dataset->shape);
     bool asked = options->height > 0;
     if (dataset->of_pictures && options->input[0] > 0)

@@ -35,6 +35,7 @@ typedef struct cnn_taking {
     cnn_pack_content content; /* what is known of that */
     cnn_pack_writer *writer;  /* what they are written into; NULL: they come into memory */
     bool unwritable;          /* writing failed */
+    int bits;                 /* of samples of 16 bits: cnn_source */
     double told;              /* when it was said last how far it is */
 } cnn_taking;
 

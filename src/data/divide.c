@@ -33,6 +33,7 @@ static cnn_status measure(cnn_source *source)
     cnn_source *parent = ((part *)source)->parent;
     cnn_status status = parent->kind->measure(parent);
     memcpy(source->shape, parent->shape, sizeof source->shape);
+    source->bits = parent->bits;
     return status;
 }
 

@@ -25,7 +25,7 @@ static cnn_status make_key(cnn_taking *taking)
     char *real = realpath(taking->path, NULL);
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_hasher_create(&hasher));
-    cnn_hasher_add_text(hasher, "%s %s\n", CNN_VERSION, real ? real : taking->path);
+    cnn_hasher_add_text(hasher, "2 %s %s\n", CNN_VERSION, real ? real : taking->path);
     cnn_hasher_add_text(hasher, "%d,%d %d,%d,%d %s %d\n", options->height, options->width,
                         options->input[0], options->input[1], options->input[2],
                         cnn_picture_fit_name(taking->dataset->fit), options->skip_broken);

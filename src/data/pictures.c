@@ -10,7 +10,7 @@
 #include "image/decode.h"
 #include "image/fit.h"
 
-enum { FILE_LIMIT = 1 << 30, COLORS = 3 };
+enum { FILE_LIMIT = 1 << 30, COLORS = 3, WIDE_BITS = 16 };
 
 typedef struct picture_source {
     cnn_source base;
@@ -36,6 +36,7 @@ static cnn_status decode(cnn_picture *picture, const cnn_source *source, size_t 
         return status;
     from.data = data;
     from.size = size;
+    from.bits = aim ? aim->bits : 0;
     if (aim && !aim->exact)
         cnn_fit_least(&from.least_height, &from.least_width, aim->shape, aim->fit);
     status = cnn_decode_picture(picture, &from);
@@ -64,13 +65,39 @@ static cnn_status fill(uint8_t *image, const cnn_source *source, size_t index, c
     return status;
 }
 
+/* Of samples of 16 bits, some do not tell how many they have: a dark picture of 12 bits has none
+ * above 1023. So they are taken as of the most that some pictures of the source have. */
+static cnn_status measure_bits(cnn_source *source, size_t first)
+{
+    enum { LOOKED_AT = 32 };
+    const char *path = ((const picture_source *)source)->tree.files[first].path;
+    size_t step = source->count / LOOKED_AT + 1;
+    for (size_t i = 0; i < source->count; i += step) {
+        cnn_picture picture = {0};
+        const cnn_aim quiet = {.exact = true, .bits = WIDE_BITS};
+        cnn_status status = decode(&picture, source, i, &quiet);
+        source->bits = picture.bits > source->bits ? picture.bits : source->bits;
+        cnn_picture_finish(&picture);
+        if (status == CNN_ERROR_MEMORY)
+            return status;
+    }
+    if (source->bits < WIDE_BITS)
+        cnn_log(CNN_LOG_INFO,
+                "%s and others: no sample of 16 bits is above %u: all are taken as %d bits", path,
+                (1u << source->bits) - 1u, source->bits);
+    return CNN_OK;
+}
+
 /* Of the first picture that can be read; without any it stays as it is. */
 static cnn_status measure(cnn_source *source)
 {
     cnn_picture picture = {0};
     cnn_status status = CNN_ERROR_DATA;
+    const cnn_aim quiet = {.exact = true, .bits = WIDE_BITS};
+    size_t first = 0;
     for (size_t i = 0; status != CNN_OK && i < source->count; i++) {
-        status = decode(&picture, source, i, NULL);
+        status = decode(&picture, source, i, &quiet);
+        first = i;
         if (status == CNN_ERROR_MEMORY)
             return status;
     }
@@ -79,8 +106,9 @@ static cnn_status measure(cnn_source *source)
         source->shape[1] = picture.height;
         source->shape[2] = picture.width;
     }
+    bool wide = picture.bits > 0;
     cnn_picture_finish(&picture);
-    return CNN_OK;
+    return wide ? measure_bits(source, first) : CNN_OK;
 }
 
 /* Names below the base, sizes and times. */

@@ -20,6 +20,7 @@ typedef struct cnn_aim {
     int shape[3]; /* channels, height, width */
     cnn_picture_fit fit;
     bool exact; /* samples of another height or width are refused */
+    int bits;   /* as of cnn_source */
 } cnn_aim;
 
 /* What a format must do. */
@@ -29,8 +30,8 @@ typedef struct cnn_source_class {
     /* A sample as bytes (C, H, W) of the aim; called from several threads at once. Errors: DATA (it
      * cannot be read), FILE, ARGUMENT (it has another size, where the aim is exact), MEMORY. */
     cnn_status (*fill)(uint8_t *image, const cnn_source *source, size_t index, const cnn_aim *aim);
-    /* NULL, or: sets the source's shape where finding it takes time: that of its first sample that
-     * can be read, (3, 0, 0) without such. Errors: MEMORY. */
+    /* NULL, or: sets the source's shape and bits where finding them takes time: the shape of its
+     * first sample that can be read, (3, 0, 0) without such. Errors: MEMORY. */
     cnn_status (*measure)(cnn_source *source);
     /* NULL, or: hands all images over, (count, C, H, W) of the source's shape, which is to be freed
      * with free(); nothing is filled afterwards. */
@@ -46,6 +47,7 @@ struct cnn_source {
     const cnn_source_class *kind;
     size_t count;
     int shape[3]; /* channels, height, width of the samples as they are */
+    int bits; /* that samples of 16 bits have in all of it; 0: they are bytes, or it is not known */
 };
 
 void cnn_source_destroy(cnn_source *source);

@@ -249,7 +249,7 @@ static cnn_status read_picture(cnn_picture *picture, bmp_reader *reader)
             put_color(reader, samples->bytes + y * row + x * channels, x, y);
     if (samples->channels > COLORS)
         show_hidden(reader);
-    cnn_samples_to_picture(picture, samples, reader->from->source);
+    cnn_samples_to_picture(picture, samples, reader->from);
 out:
     return status;
 }

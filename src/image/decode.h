@@ -18,6 +18,7 @@ typedef struct cnn_encoded {
     /* 0, or: what is wanted of it. A larger picture may come scaled down, to no less than four
      * times these sides. */
     int least_width, least_height;
+    int bits; /* that samples of 16 bits have at least, as others of their set do; 0: not known */
 } cnn_encoded;
 
 /* Start from {0}. */
@@ -26,6 +27,7 @@ typedef struct cnn_picture {
     uint8_t *pixels; /* (3, height, width); owned */
     /* Where a decoder scaled it down: by 2, 4 or 8, and what it was before; else zeros. */
     int reduction, full_width, full_height;
+    int bits; /* of samples of 16 bits: what they have, by the largest; 0: they are bytes */
 } cnn_picture;
 
 /* Memory for a picture of this size, black. Errors: DATA (a side of 0 or too long, too many

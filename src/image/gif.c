@@ -129,7 +129,7 @@ static cnn_status read_picture(cnn_picture *picture, gif_reader *reader)
                          reader->from->source));
     CNN_TRY(cnn_allocate(&reader->row, (size_t)width, sizeof *reader->row, reader->from->source));
     CNN_TRY(read_rows(reader, colors));
-    cnn_samples_to_picture(picture, &reader->samples, reader->from->source);
+    cnn_samples_to_picture(picture, &reader->samples, reader->from);
 out:
     return status;
 }

@@ -126,7 +126,7 @@ static cnn_status read_picture(cnn_picture *picture, png_reader *reader)
     set_conversions(reader);
     CNN_TRY(make_rows(reader));
     png_read_image(reader->png, reader->rows);
-    cnn_samples_to_picture(picture, &reader->samples, reader->from->source);
+    cnn_samples_to_picture(picture, &reader->samples, reader->from);
     status = cnn_picture_orient(picture, orientation_of(reader));
 out:
     return status;

@@ -2,7 +2,7 @@
 
 #include "base/status.h"
 
-enum { BYTE = 255, WIDE = 65535, ALPHA = 2 };
+enum { BYTE = 255, WIDE = 65535, WIDE_BITS = 16, ALPHA = 2 };
 
 /* What one sample in `faint` of all that are visible may be without counting. */
 enum { FAINT = 1000 };
@@ -19,26 +19,36 @@ static unsigned sample_at(const cnn_samples *samples, size_t index)
     return samples->wide ? (unsigned)at[0] << 8 | at[1] : at[0];
 }
 
-/* The largest value that a sample has in these data: of the file's depth, or less. */
-static unsigned range_of(const cnn_samples *samples, size_t pixels, const char *source)
+/* The bits that samples of 16 have in these data, by the largest; 0: they are bytes. */
+static int bits_of(const cnn_samples *samples, size_t pixels)
 {
-    static const unsigned depths[] = {10, 12};
+    static const int depths[] = {8, 10, 12};
     size_t channels = (size_t)samples->channels, colors = channels - has_alpha(samples);
     unsigned most = 0;
     if (!samples->wide)
-        return BYTE;
+        return 0;
     for (size_t i = 0; i < pixels; i++)
         for (size_t c = 0; c < colors; c++) {
             unsigned sample = sample_at(samples, i * channels + c);
             most = sample > most ? sample : most;
         }
-    for (size_t i = 0; i < sizeof depths / sizeof depths[0] && most > BYTE; i++)
-        if (most < 1u << depths[i]) {
-            cnn_log(CNN_LOG_INFO, "%s: no sample of 16 bits is above %u: taken as %u bits", source,
-                    most, depths[i]);
-            return (1u << depths[i]) - 1u;
-        }
-    return WIDE;
+    for (size_t i = 0; i < sizeof depths / sizeof depths[0]; i++)
+        if (most < 1u << depths[i])
+            return depths[i];
+    return WIDE_BITS;
+}
+
+/* The largest value that a sample has in these data, or in those of its set. */
+static unsigned range_of(int bits, const cnn_encoded *from)
+{
+    if (bits == 0)
+        return BYTE;
+    if (bits < from->bits)
+        bits = from->bits;
+    if (bits < WIDE_BITS && bits != from->bits)
+        cnn_log(CNN_LOG_INFO, "%s: no sample of 16 bits is above %u: taken as %d bits",
+                from->source, (1u << bits) - 1u, bits);
+    return (1u << bits) - 1u;
 }
 
 /* How much darker than white the darkest channel of a pixel is, 0 to 1, and how opaque it is. */
@@ -73,12 +83,14 @@ static double ground_of(const cnn_samples *samples, size_t pixels, unsigned rang
     return 0.0;
 }
 
-void cnn_samples_to_picture(cnn_picture *picture, const cnn_samples *samples, const char *source)
+void cnn_samples_to_picture(cnn_picture *picture, const cnn_samples *samples,
+                            const cnn_encoded *from)
 {
     size_t pixels = (size_t)picture->width * (size_t)picture->height;
     size_t channels = (size_t)samples->channels, colors = channels - has_alpha(samples);
-    unsigned range = range_of(samples, pixels, source);
-    double ground = ground_of(samples, pixels, range, source) * BYTE;
+    picture->bits = bits_of(samples, pixels);
+    unsigned range = range_of(picture->bits, from);
+    double ground = ground_of(samples, pixels, range, from->source) * BYTE;
     double most = samples->wide ? WIDE : BYTE;
     for (size_t i = 0; i < pixels; i++) {
         double opacity =

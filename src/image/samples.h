@@ -12,10 +12,11 @@ typedef struct cnn_samples {
     bool wide;      /* two bytes a sample, the higher first */
 } cnn_samples;
 
-/* Fills a picture of the samples' size. Samples of 16 bits of which none is above 4095 (1023) are
- * those of a camera or scanner of 12 (10) bits, and fill the range. Transparency lies on white; on
- * black where what is visible is so bright that it would vanish. Both are logged, with the source's
- * name. */
-void cnn_samples_to_picture(cnn_picture *picture, const cnn_samples *samples, const char *source);
+/* Fills a picture of the samples' size. Samples of 16 bits of which none is above 4095 (1023, 255)
+ * are those of a camera or scanner of 12 (10, 8) bits, and fill the range, unless from->bits is
+ * more. Transparency lies on white; on black where what is visible is so bright that it would
+ * vanish. Both are logged, with the source's name. */
+void cnn_samples_to_picture(cnn_picture *picture, const cnn_samples *samples,
+                            const cnn_encoded *from);
 
 #endif

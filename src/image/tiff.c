@@ -299,7 +299,7 @@ static cnn_status read_picture(cnn_picture *picture, tiff_reader *reader)
     cnn_status status = CNN_OK;
     CNN_TRY(read_header(picture, reader));
     CNN_TRY(is_plain(reader) ? read_rows(reader) : read_converted(reader));
-    cnn_samples_to_picture(picture, &reader->samples, reader->from->source);
+    cnn_samples_to_picture(picture, &reader->samples, reader->from);
     bool known = reader->orientation >= 1 && reader->orientation <= MOST_ORIENTATION;
     status = cnn_picture_orient(picture, known ? reader->orientation : 1);
 out:

@@ -72,7 +72,7 @@ static cnn_status read_picture(cnn_picture *picture, webp_reader *reader)
     if (!WebPDemuxGetFrame(reader->demuxer, 1, &reader->frame))
         return fail_webp(reader, "it has no picture");
     CNN_TRY(read_frame(reader));
-    cnn_samples_to_picture(picture, &reader->samples, reader->from->source);
+    cnn_samples_to_picture(picture, &reader->samples, reader->from);
     status = cnn_picture_orient(picture, orientation_of(reader));
 out:
     return status;
