@@ -132,6 +132,58 @@ static const cnn_raw_tensor *first_weight(const cnn_found_layer *layers, size_t 
     return NULL;
 }
 
+/* The N of "PREFIX.N.weight", as an nn.Sequential calls its layers, and the prefix's length; -1:
+ * another name. */
+static int sequential_index(size_t *prefix, const char *name)
+{
+    const char *end = strrchr(name, '.'), *digits = end;
+    int64_t value;
+    char number[8];
+    while (digits && digits > name && cnn_is_digit(digits[-1]))
+        digits--;
+    size_t length = digits ? (size_t)(end - digits) : 0;
+    if (length == 0 || length >= sizeof number || (digits > name && digits[-1] != '.'))
+        return -1;
+    memcpy(number, digits, length);
+    number[length] = '\0';
+    *prefix = (size_t)(digits - name);
+    return cnn_parse_int(&value, number, 0, MAX_INDEX) ? (int)value : -1;
+}
+
+/* In an nn.Sequential the numbers of the layers tell how many stand between them: a convolution's
+ * activation alone leaves no place for the pool that the family has there; strides are likely.
+ * Without any between them they are of a list, and the network's forward() does the rest. */
+static cnn_status check_places(const cnn_found_layer *layers, size_t count, const char *path)
+{
+    const cnn_found_layer *conv = NULL;
+    int norms = 0;
+    for (size_t i = 0; i < count; i++) {
+        const cnn_found_layer *layer = &layers[i];
+        if (layer->kind == CNN_LAYER_BATCHNORM) {
+            norms++;
+            continue;
+        }
+        size_t before = 0, after = 0;
+        int first = conv ? sequential_index(&before, conv->weight->name) : -1;
+        int next = conv ? sequential_index(&after, layer->weight->name) : -1;
+        bool linear = layer->kind == CNN_LAYER_LINEAR; /* Flatten stands before it, too */
+        int between = next - first - 1 - norms - linear;
+        if (first >= 0 && next > first + 1 && before == after &&
+            strncmp(conv->weight->name, layer->weight->name, before) == 0 && between < 2)
+            return cnn_fail(
+                CNN_ERROR_DATA,
+                "%s: between '%s' and '%s' is no place for an activation and a pool, as "
+                "a network of this family has them: --net names a network of other "
+                "layers",
+                path, conv->weight->name, layer->weight->name);
+        conv = linear ? NULL : layer;
+        norms = 0;
+        if (linear)
+            break;
+    }
+    return CNN_OK;
+}
+
 cnn_status cnn_infer(cnn_config *config, bool *by_shape, const cnn_state_dict *dict,
                      const cnn_import_options *options)
 {
@@ -144,6 +196,8 @@ cnn_status cnn_infer(cnn_config *config, bool *by_shape, const cnn_state_dict *d
     *by_shape = count == 0;
     if (*by_shape)
         CNN_TRY(cnn_find_chain(layers, &count, dict));
+    if (*by_shape)
+        CNN_TRY(check_places(layers, count, path));
     CNN_TRY(take_widths(config, layers, count, path));
     const cnn_raw_tensor *conv = first_weight(layers, count, CNN_LAYER_CONV);
     const cnn_raw_tensor *linear = first_weight(layers, count, CNN_LAYER_LINEAR);

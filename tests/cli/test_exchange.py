@@ -44,6 +44,16 @@ def network(convs, linears, kernel=3):
     return result
 
 
+def sequential(*layers, prefix=""):
+    """Layers of a Sequential: number, kernel's side (0: linear), outputs, inputs."""
+    result = {}
+    for number, kernel, outputs, inputs in layers:
+        shape = [outputs, inputs, kernel, kernel] if kernel else [outputs, inputs]
+        result[f"{prefix}{number}.weight"] = ("F32", shape)
+        result[f"{prefix}{number}.bias"] = ("F32", [outputs])
+    return result
+
+
 # What is wrong with a state_dict, and what is said of it.
 BAD = [
     (shapes(net__conv2d_04__bias=None), r"'net\.conv2d_04\.bias': expected it in the file"),
@@ -101,6 +111,11 @@ BAD = [
     (network([(8, 1), (8, 8)], [(10, 8 * 24 * 24)]), "do not pad, without pools, leave of images of 28"),
     (network([(8, 3), (8, 8), (16, 8), (16, 16)], [(10, 16 * 64)]), "convolutions with fewer pools leave "
      "of images of 32 x 32"),
+    # strides in the place of pools
+    (sequential((0, 3, 8, 1), (2, 3, 16, 8), (5, 0, 10, 16 * 49)), r"between '0\.weight' and '2\.weight' is no place for an "
+     "activation and a pool"),
+    (sequential((0, 3, 8, 1), (3, 3, 16, 8), (6, 0, 10, 16 * 49), prefix="net."),
+     r"between 'net\.3\.weight' and 'net\.6\.weight' is no place"),
     (network([(8, 1), (16, 8)], [(10, 16)]), "16 planes of 1 x 1, and the images' shape does not follow"),
     (network([(8, 1), (16, 8)], [(10, 16 * 17 * 17)]), "17 x 17, and the images' shape does not follow"),
 ]
@@ -155,6 +170,12 @@ class Exchange(CommandTest):
 class Import(Exchange):
     def refuse(self, pattern, *more):
         return self.assert_refused(["import", "-q", self.source, self.model, *more], 1, pattern)
+
+    def test_takes_a_sequential_with_places_for_pools(self):
+        for numbers in ((0, 3, 8), (0, 4, 9), (0, 1, 2)):  # the last ones are of a list of layers
+            write(self.source, sequential((numbers[0], 3, 8, 1), (numbers[1], 3, 16, 8), (numbers[2], 0, 10, 16 * 49)))
+            said = self.run_command("import", self.source, self.model).stdout
+            self.assertIn("--xdim 1,28,28 --ksize 3 --cdims 8,16 --hdims none --ydim 10 ", said)
 
     def test_names_the_preset_of_its_shapes(self):
         write(self.source, {f"{module}.{kind}": ("F32", shape[:1] if kind == "bias" else shape)
