@@ -456,6 +456,10 @@ START_TEST(refusals)
     file.size = 0;
     put(&file, TEXT("GIF89a\2\0\2\0\x71\0\0;"));
     ck_assert_int_eq(try_decode(file.data, file.size, 0), CNN_ERROR_DATA);
+    put_gif(&file, -1, 2);
+    file.data[7] = file.data[9] = 31; /* of 7,938 x 7,938 */
+    ck_assert_int_eq(try_decode(file.data, file.size, 0), CNN_ERROR_DATA);
+    assert_message_has("7938 x 7938 pixels are more than a file of");
 }
 END_TEST
 

@@ -74,6 +74,10 @@ START_TEST(cifar10_is_read_in_the_order_of_its_files)
     assert_refused(at.folder, "label of image 1: expected 0 to 9, found 10");
     write_text("cifar-10-batches-bin/data_batch_1.bin", "short");
     assert_refused(at.folder, "expected CIFAR's records of 3073 bytes");
+    write_text("cifar-100-binary/train.bin", "short");
+    assert_refused(
+        at.folder,
+        "expected one data set, found cifar-10-batches-bin and cifar-100-binary: name one");
 }
 END_TEST
 

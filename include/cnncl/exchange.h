@@ -56,10 +56,11 @@ CNN_API void cnn_import_options_init(cnn_import_options *options);
  *
  * An ONNX file (a name that ends in ".onnx", or one that begins as such files do) is a network: its
  * nodes become layers, Sub and Div of its input the normalisation (behind options->normalization,
- * where both are there), a softmax at its end is left out. Its input's open sizes are xdim's;
- * options->network and dropout must not be there. Errors: FILE, DATA (the tensor, what was expected and found; an xdim that cannot be
- * inferred), ARGUMENT (an option out of range or of no use, a network file that is wrong, a ydim
- * that is not the network's), MEMORY. */
+ * where both are there), a softmax or sigmoid at its end is left out. An input of whole numbers, or
+ * one that is divided by 16 or more, is pixels from 0 to 255. Its input's open sizes are xdim's;
+ * options->network and dropout must not be there. Errors: FILE, DATA (the tensor, what was expected
+ * and found; an xdim that cannot be inferred), ARGUMENT (an option out of range or of no use, a
+ * network file that is wrong, a ydim that is not the network's), MEMORY. */
 CNN_API cnn_status cnn_model_import(cnn_model **model, const char *path,
                                     const cnn_import_options *options);
 

@@ -225,6 +225,10 @@ cnn_status cnn_cifar_open(cnn_sources *sources, bool *taken, const cnn_site *sit
 {
     static const char *const inner[] = {"cifar-10-batches-bin", "cifar-100-binary"};
     cnn_status status = open_folder(sources, taken, site->path, &site->listing, options);
+    if (status == CNN_OK && !*taken && cnn_listing_find(&site->listing, inner[0]) &&
+        cnn_listing_find(&site->listing, inner[1]))
+        status = cnn_fail(CNN_ERROR_DATA, "%s: expected one data set, found %s and %s: name one",
+                          site->path, inner[0], inner[1]);
     for (size_t i = 0; i < sizeof inner / sizeof inner[0] && status == CNN_OK && !*taken; i++) {
         cnn_listing listing = {0};
         char *path = NULL;

@@ -34,6 +34,10 @@ typedef struct cnn_picture {
  * pixels), MEMORY. */
 cnn_status cnn_picture_allocate(cnn_picture *picture, uint64_t width, uint64_t height,
                                 const cnn_encoded *from);
+/* Refuses what is larger than a byte of its format can stand for, `most` pixels, times the file's
+ * bytes. format: in the message. Errors: DATA. */
+cnn_status cnn_picture_check_expansion(uint64_t width, uint64_t height, uint64_t most,
+                                       const cnn_encoded *from, const char *format);
 /* Row y from pixels one after the other (width, 3). */
 void cnn_picture_set_row(cnn_picture *picture, int y, const uint8_t *row);
 /* Turns it by an Exif orientation of 1 to 8. Errors: MEMORY. */

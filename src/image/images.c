@@ -37,6 +37,18 @@ cnn_status cnn_picture_allocate(cnn_picture *picture, uint64_t width, uint64_t h
                         from->source);
 }
 
+cnn_status cnn_picture_check_expansion(uint64_t width, uint64_t height, uint64_t most,
+                                       const cnn_encoded *from, const char *format)
+{
+    if (width * height / most <= from->size)
+        return CNN_OK;
+    return cnn_fail(CNN_ERROR_DATA,
+                    "%s: damaged or truncated %s: %llu x %llu pixels are more than a file of %zu "
+                    "bytes can hold",
+                    from->source, format, (unsigned long long)width, (unsigned long long)height,
+                    from->size);
+}
+
 void cnn_picture_set_row(cnn_picture *picture, int y, const uint8_t *row)
 {
     size_t width = (size_t)picture->width, plane = width * (size_t)picture->height;

@@ -59,15 +59,9 @@ static cnn_status fail_png(const png_reader *reader)
 /* A small file cannot make a large picture: a pixel takes a bit or more before compression. */
 static cnn_status check_size(const png_reader *reader)
 {
-    png_uint_32 width = png_get_image_width(reader->png, reader->info);
-    png_uint_32 height = png_get_image_height(reader->png, reader->info);
-    uint64_t least = (uint64_t)width * height / BITS / MOST_EXPANSION;
-    if (least <= reader->from->size)
-        return CNN_OK;
-    return cnn_fail(CNN_ERROR_DATA,
-                    "%s: damaged or truncated PNG: %u x %u pixels are more than a file of %zu "
-                    "bytes can hold",
-                    reader->from->source, (unsigned)width, (unsigned)height, reader->from->size);
+    return cnn_picture_check_expansion(png_get_image_width(reader->png, reader->info),
+                                       png_get_image_height(reader->png, reader->info),
+                                       BITS * MOST_EXPANSION, reader->from, "PNG");
 }
 
 /* To grey or colours of 8 or 16 bits, with alpha where there is transparency, as sRGB has them. */
