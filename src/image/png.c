@@ -12,11 +12,10 @@
 #include "image/samples.h"
 
 enum {
-    MOST_EXPANSION = 1032,
+    MOST_EXPANSION = 8 * 1032, /* deflate's limit, from zlib's technical notes, of a bit a pixel */
     BITS = 8,
     MESSAGE_SIZE = 160
-}; /* deflate's limit, from zlib's
-      technical notes */
+};
 
 typedef struct png_reader {
     png_structp png;
@@ -61,7 +60,7 @@ static cnn_status check_size(const png_reader *reader)
 {
     return cnn_picture_check_expansion(png_get_image_width(reader->png, reader->info),
                                        png_get_image_height(reader->png, reader->info),
-                                       BITS * MOST_EXPANSION, reader->from, "PNG");
+                                       MOST_EXPANSION, reader->from, "PNG");
 }
 
 /* To grey or colours of 8 or 16 bits, with alpha where there is transparency, as sRGB has them. */
