@@ -21,6 +21,9 @@ typedef enum cnn_split {
     CNN_SPLIT_VAL = 2    /**< what the best model is chosen by; empty where the data has none */
 } cnn_split;
 
+/** What is held out to validate of data that has one split, where nothing is said. */
+#define CNN_USUAL_VAL_SPLIT 0.2
+
 /** How a data set is loaded. Start from cnn_data_options_init(). */
 typedef struct cnn_data_options {
     int height; /**< of the images, 1 to 65535; 0: as they are. Both are 0 or neither */
@@ -29,7 +32,8 @@ typedef struct cnn_data_options {
      * brought to. Zeros: 3 channels, and the size that all have, or 224 x 224 where they differ. */
     int input[3];
     cnn_picture_fit fit; /**< where a size is changed */
-    double val_split;    /**< what is held out where the data has one split: 0 to 1; 0: a fifth */
+    double val_split;    /**< what is held out where the data has one split: 0 to 1; 0:
+                            CNN_USUAL_VAL_SPLIT */
     bool coarse_labels;  /**< CIFAR-100's 20 classes instead of its 100 */
     bool skip_broken;    /**< go on without pictures that cannot be read */
     bool no_cache;       /**< decode pictures anew, and keep nothing of that */

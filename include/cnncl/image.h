@@ -1,6 +1,6 @@
 /** @file
- * Pictures from elsewhere as the input of a network: PNG, JPEG, WebP, TIFF, GIF, BMP, PGM and PPM of
- * any size and colour, and IDX files of many images. */
+ * Pictures from elsewhere as the input of a network: PNG, JPEG, WebP, TIFF, GIF, BMP, PGM and PPM
+ * of any size and colour, and IDX files of many images. */
 #ifndef CNNCL_IMAGE_H
 #define CNNCL_IMAGE_H
 
@@ -20,10 +20,11 @@ enum { CNN_IMAGE_PIXEL_LIMIT = 64 * 1024 * 1024 };
 /** What a file holds: one picture, or the many images of an IDX file. */
 typedef struct cnn_images cnn_images;
 
-/** From a file: a picture (cnn_image_formats(); the first of several), turned as its Exif data or its
- * TIFF field say; or IDX, gzipped or not. Transparency lies on white, on black where the ink is so bright that it would vanish; 16 bits of
- * which only 10 or 12 are used fill the range. Errors: FILE, DATA (not such a file, damaged, truncated, more than
- * CNN_IMAGE_PIXEL_LIMIT pixels), MEMORY. */
+/** From a file: a picture (cnn_image_formats(); the first of several), turned as its Exif data or
+ * its TIFF field say; or IDX, gzipped or not. Transparency lies on white, on black where the ink is
+ * so bright that it would vanish; 16 bits of which only 10 or 12 are used fill the range. Errors:
+ * FILE, DATA (not such a file, damaged, truncated, more than CNN_IMAGE_PIXEL_LIMIT pixels), MEMORY.
+ */
 CNN_API cnn_status cnn_images_load(cnn_images **images, const char *path);
 /** The same from memory, except for IDX files. `source` names it in messages; pixel_limit is 0 for
  * CNN_IMAGE_PIXEL_LIMIT, or less. Errors: DATA, MEMORY. */

@@ -42,7 +42,11 @@ CNN_API int cnn_model_class_count(const cnn_model *model);
 /** Was it trained on files of pictures? They were brought to its input by *fit, which stays as it
  * is where not, and may be NULL. */
 CNN_API bool cnn_model_is_of_pictures(const cnn_model *model, cnn_picture_fit *fit);
-/** Says so: pictures are to be brought to its input by this. Saved with the model. */
+/** Of data of one split, the part that was held out in training: those images judge it. 0: it was
+ * CNN_USUAL_VAL_SPLIT, or none. */
+CNN_API double cnn_model_val_split(const cnn_model *model);
+/** Says so: pictures are to be brought to its input by this. Saved with the model. One that is none
+ * of the three changes nothing. */
 CNN_API void cnn_model_set_fit(cnn_model *model, cnn_picture_fit fit);
 /** "mnist", "fashion-mnist", or "" where the data set is not known. Owned by the model. */
 CNN_API const char *cnn_model_data(const cnn_model *model);
@@ -58,10 +62,11 @@ CNN_API const char *cnn_model_class_name(const cnn_model *model, int label);
 /** What pixels, from 0 to 1, become before they go through the network, wherever that is: in
  * training, evaluation, prediction and exported ONNX: (pixel - mean) / deviation. text is
  * "MEANS:STDS", numbers with commas between them, one for all channels or one for each; "imagenet"
- * for those of ImageNet; "none" or NULL for pixels as they are. Saved with the model. Errors: ARGUMENT, MEMORY. */
+ * for those of ImageNet; "none" or NULL for pixels as they are. Saved with the model. Errors:
+ * ARGUMENT, MEMORY. */
 CNN_API cnn_status cnn_model_set_normalization(cnn_model *model, const char *text);
-/** The same with the means and deviations of each channel of the data set's training images; 1 for a
- * deviation of 0. Errors: DATA (no images, other channels), MEMORY. */
+/** The same with the means and deviations of each channel of the data set's training images; 1 for
+ * a deviation of 0. Errors: DATA (no images, other channels), MEMORY. */
 CNN_API cnn_status cnn_model_normalize_by(cnn_model *model, const cnn_dataset *dataset);
 /** "0.5,0.4,0.5:0.2,0.2,0.2", a number for each channel, or "none". Owned by the model. */
 CNN_API const char *cnn_model_normalization(const cnn_model *model);

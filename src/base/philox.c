@@ -74,6 +74,7 @@ void cnn_random_uniform(float *values, size_t count, uint64_t seed)
 
 cnn_status cnn_random_choice(size_t *indices, size_t count, size_t total, uint64_t seed)
 {
+    CNN_NEED(indices);
     if (count > total || total > UINT32_MAX)
         return cnn_fail(CNN_ERROR_ARGUMENT, "cannot choose %zu different ones of %zu", count,
                         total);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "augment/augment.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/philox.h"
@@ -136,8 +137,9 @@ static cnn_status run_augment(bench_run *run)
     cnn_status status = cnn_augment_draw_pass(&draws, &run->plan->augment, &run->pass, NULL);
     for (int i = 0; status == CNN_OK && i <= n; i++)
         draws[i].grey = 0.5f;
-    return status == CNN_OK ? cnn_plan_augment(run->plan, &run->source, 0, (uint32_t)n - 1, &run->pass)
-                            : status;
+    return status == CNN_OK
+               ? cnn_plan_augment(run->plan, &run->source, 0, (uint32_t)n - 1, &run->pass)
+               : status;
 }
 
 static cnn_status run_gather(bench_run *run, int step)
@@ -280,6 +282,7 @@ cnn_status cnn_bench_run(cnn_bench **bench, cnn_device *device, const cnn_model 
     cnn_status status = CNN_OK;
     *bench = NULL;
     CNN_TRY(check_options(options));
+    CNN_TRY(cnn_augment_check(&options->augment, cnn_network_input(model->network)));
     CNN_TRY(cnn_allocate(&result, 1, sizeof *result, "a bench"));
     result->device = device->info;
     result->summary.batch = options->batch;

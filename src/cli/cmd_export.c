@@ -67,6 +67,8 @@ int cmd_export(cli_options *options)
     cli_session session = {0};
     int code = 0, format;
     CLI_TRY(choose(&format, options->format, path));
+    if (options->model && cli_is_same_file(options->model, path))
+        return cli_fail(CLI_EXIT_USAGE, "export: %s is the model itself: give another name", path);
     CLI_TRY(cli_session_load_model(&session, options));
     if (!options->model)
         cli_info("no --model: a fresh network, not trained, of seed %" PRIu64, options->seed);

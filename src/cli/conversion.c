@@ -22,14 +22,15 @@ cli_conversion cli_conversion_choose(const cnn_model *model, const cli_options *
 {
     const cnn_network *network = cnn_model_network(model);
     const int *xdim = cnn_network_input(network);
-    bool knows = cnn_model_digits(model);
+    bool knows = cnn_model_digits(model) && !options->fit_given; /* --fit asks for another way */
     cli_conversion conversion = {.size = 1,
                                  .digits = options->digits || (knows && !options->no_preprocess),
                                  .digits_asked = options->digits,
+                                 .may_fit = options->command && (options->command->groups & CLI_PREPARE),
                                  .may_be_digits = may_be_digits(network)};
     conversion.fitted = cnn_model_is_of_pictures(model, &conversion.fit) && !options->digits;
     if (options->fit_given) {
-        conversion.fitted = true;
+        conversion.fitted = conversion.fit_asked = true;
         conversion.fit = options->prepare.fit;
     }
     for (int axis = 0; axis < 3; axis++) {
@@ -62,9 +63,11 @@ void cli_conversion_say(const cli_conversion *conversion)
                  conversion->digits_asked ? "--digits" : "the model was trained on such",
                  conversion->digits_asked ? "" : "; --no-preprocess only scales them");
     else if (conversion->fitted)
-        cli_info(
-            "pictures are fitted to %d x %d x %d as in training, unless --fit says otherwise%s",
-            shape[0], shape[1], shape[2], shape[1] == SIDE ? hint : "");
+        cli_info("pictures are fitted to %d x %d x %d %s%s%s", shape[0], shape[1], shape[2],
+                 conversion->fit_asked ? "by --fit" : "as in training",
+                 conversion->may_fit && !conversion->fit_asked ? ", unless --fit says otherwise"
+                                                               : "",
+                 shape[1] == SIDE ? hint : "");
     else
         cli_info("pictures are only scaled to %d x %d x %d%s", shape[0], shape[1], shape[2], hint);
 }

@@ -13,6 +13,8 @@ typedef struct cli_conversion {
     bool digits_asked; /* by the user: then also images that fit as they are */
     bool fitted;       /* as the pictures that it was trained on */
     cnn_picture_fit fit;
+    bool fit_asked;     /* by the user */
+    bool may_fit;       /* --fit is an option here */
     bool may_be_digits; /* a small square, no more classes than letters */
 } cli_conversion;
 

@@ -277,7 +277,7 @@ const cli_option_row cli_option_rows[] = {
     {"no-clobber", NULL, 0, CLI_TRAIN | CLI_RARE, "refuse a folder that has this run's files already",
      set_true, FIELD(no_clobber), 0, NULL},
     {"split", "SPLIT", 0, CLI_SPLIT, "train, val or test (default test)", set_split, 0, 0,
-     "train or test"},
+     "train, val or test"},
     {"tta", "KIND", 0, CLI_TTA, "flip: mean of an image and its mirror (default none)",
      set_tta, 0, 0, "flip or none"},
     {"samples", "N", 0, CLI_SAMPLES, "how many random test images (default 25)", set_int,

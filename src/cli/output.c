@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static cnn_log_level level = CNN_LOG_INFO;
@@ -261,4 +262,11 @@ int cli_check(cnn_status status)
     if (status == CNN_OK)
         return 0;
     return cli_fail(cli_exit_code(status), "%s", cnn_error_message());
+}
+
+bool cli_is_same_file(const char *a, const char *b)
+{
+    struct stat one, other;
+    return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
 }

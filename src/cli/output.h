@@ -70,6 +70,8 @@ int cli_check(cnn_status status);
 int cli_exit_code(cnn_status status);
 
 bool cli_ends_with(const char *text, const char *ending);
+/* Do both paths lead to one file that is there? */
+bool cli_is_same_file(const char *a, const char *b);
 
 /* Of a clock that only goes forward. */
 double cli_seconds(void);

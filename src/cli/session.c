@@ -111,6 +111,12 @@ static int choose_preparation(cnn_data_options *prepare, const char ***names,
     *prepare = options->prepare;
     *names = NULL;
     prepare->val_split = options->train.val_split;
+    if (model && !cli_option_is_given(options, "val-split") && cnn_model_val_split(model) > 0.0) {
+        prepare->val_split = cnn_model_val_split(model);
+        cli_info("of data of one split the part is held out that was when the model was trained "
+                 "(--val-split %g)",
+                 prepare->val_split);
+    }
     if (model)
         memcpy(input, cnn_network_input(cnn_model_network(model)), sizeof input);
     if (model || cli_network_input(input, options))

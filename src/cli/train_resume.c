@@ -147,13 +147,6 @@ static bool is_there(const char *path)
     return stat(path, &info) == 0;
 }
 
-static bool is_same_file(const char *a, const char *b)
-{
-    struct stat one, other;
-    return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
-           one.st_ino == other.st_ino;
-}
-
 /* The name under which the checkpoint before `path` was kept; NULL after saying that there is no
  * memory. */
 static char *previous_of(const char *path)
@@ -300,7 +293,7 @@ int cli_train_find(train_run *run)
     }
     if (run->checkpoint)
         run->keeps_previous =
-            is_same_file(run->checkpoint_path, run->files.paths[TRAIN_CHECKPOINT]);
+            cli_is_same_file(run->checkpoint_path, run->files.paths[TRAIN_CHECKPOINT]);
 out:
     return code;
 }

@@ -26,7 +26,7 @@ typedef struct crew {
     cnn_status failed; /* of one of them */
     bool heard;        /* by rank 0, or somebody speaks for it */
     char message[CNN_COMM_MESSAGE];
-    box *boxes; /* (from, to) */
+    box *boxes;     /* (from, to) */
     int *waits_for; /* (size): each rank, or -1 */
 } crew;
 
@@ -232,7 +232,8 @@ static void end(cnn_comm *comm, int code, const char *message)
         free_crew(all);
 }
 
-static const cnn_comm_class crew_class = {send, receive, exchange, abort_crew, end, hand_over, NULL};
+static const cnn_comm_class crew_class = {send, receive,   exchange, abort_crew,
+                                          end,  hand_over, NULL};
 
 static cnn_status create_crew(crew **result, int size)
 {
@@ -267,6 +268,8 @@ cnn_status cnn_crew_create(cnn_comm **comms, int size)
     int made = 0;
     cnn_status status = CNN_OK;
     CNN_NEED(comms);
+    if (size < 1)
+        return cnn_fail(CNN_ERROR_ARGUMENT, "expected 1 rank or more, found %d", size);
     CNN_TRY(create_crew(&all, size));
     for (; made < size; made++) {
         CNN_TRY(cnn_comm_allocate(&comms[made], &crew_class, made, size));

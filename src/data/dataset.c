@@ -49,8 +49,7 @@ static cnn_status find_home(char **home, const char *path)
 static cnn_status hold_out(cnn_dataset *dataset, cnn_sources *sources, const char *path,
                            const cnn_data_options *options)
 {
-    static const double usual = 0.2;
-    double share = options->val_split > 0.0 ? options->val_split : usual;
+    double share = options->val_split > 0.0 ? options->val_split : CNN_USUAL_VAL_SPLIT;
     cnn_status status = cnn_sources_divide(sources, share);
     if (status != CNN_OK)
         return status;

@@ -103,6 +103,23 @@ static cnn_status check_options(const cnn_data_options *options)
         (height == 0) != (width == 0))
         return cnn_fail(CNN_ERROR_ARGUMENT, "--size: expected two numbers of 1 to %d, found %d,%d",
                         CNN_IDX_MAX_SIDE, height, width);
+    if ((int)options->fit < 0 || (int)options->fit > CNN_FIT_STRETCH)
+        return cnn_fail(CNN_ERROR_ARGUMENT, "--fit: expected crop, pad or stretch, found %d",
+                        (int)options->fit);
+    for (int axis = 0; axis < 3; axis++)
+        if (options->input[axis] < 0 || options->input[axis] > CNN_IDX_MAX_SIDE ||
+            (options->input[axis] == 0) != (options->input[0] == 0))
+            return cnn_fail(CNN_ERROR_ARGUMENT,
+                            "an input: expected three sides of 1 to %d, or zeros, found %d,%d,%d",
+                            CNN_IDX_MAX_SIDE, options->input[0], options->input[1],
+                            options->input[2]);
+    if (options->class_count < 0 || (options->class_count > 0 && !options->class_names))
+        return cnn_fail(CNN_ERROR_ARGUMENT, "class_names: expected %d of them, found NULL",
+                        options->class_count);
+    for (int i = 0; i < options->class_count; i++)
+        if (!options->class_names[i])
+            return cnn_fail(CNN_ERROR_ARGUMENT,
+                            "class_names: expected a name of class %d, found NULL", i);
     static const cnn_range part = {0.0, 1.0, true, "a number in [0, 1)"};
     return cnn_check_number(&part, options->val_split, "val-split");
 }

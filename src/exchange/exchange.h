@@ -6,11 +6,12 @@
 
 #include "model/archive.h"
 
-/* Errors: DATA, naming the tensor. path is where the model was to go. */
-cnn_status cnn_exchange_check_finite(const cnn_model *model, const char *path);
-
 /* Refuses a file's network of one output, which softmax would make 1 of all pictures. Returns DATA.
  */
 cnn_status cnn_exchange_fail_one_output(const char *path);
+
+/* Pictures in colour of a network of others are cropped to its input, as torchvision does and as
+ * evaluation does without another word. */
+void cnn_exchange_prepare(cnn_model *model);
 
 #endif

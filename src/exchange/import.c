@@ -306,7 +306,11 @@ cnn_status cnn_model_import(cnn_model **model, const char *path, const cnn_impor
     CNN_TRY(cnn_origin_read(&result->origin, cnn_state_dict_metadata(dict, CNN_DATA_KEY),
                             cnn_state_dict_metadata(dict, CNN_CLASSES_KEY),
                             cnn_state_dict_metadata(dict, CNN_PICTURES_KEY), path));
+    CNN_TRY(cnn_origin_read_preparation(&result->origin,
+                                        cnn_state_dict_metadata(dict, CNN_PREPARATION_KEY), path));
     CNN_TRY(normalize(result, dict, options));
+    if (!cnn_state_dict_metadata(dict, CNN_CONFIG_KEY))
+        cnn_exchange_prepare(result);
     if (target.preset)
         CNN_TRY(name_classes(result, path));
     status = fill(result, dict, target.by_shape);

@@ -130,7 +130,7 @@ cnn_status cnn_model_export_npz(const cnn_model *model, const char *path)
     zip_source_t *buffer = zip_source_buffer_create(NULL, 0, 0, &error);
     if (!buffer)
         return fail_zip(path, &error);
-    CNN_TRY(cnn_exchange_check_finite(model, path));
+    CNN_TRY(cnn_model_check_finite(model, path));
     CNN_TRY(fill(buffer, model, path));
     CNN_TRY(write_buffer(path, buffer));
 out:

@@ -143,7 +143,7 @@ static cnn_status write_message(const char *path, const Onnx__ModelProto *messag
                         "%s: not written: an ONNX file holds less than 2 GiB, this network takes "
                         "%zu bytes: export it as npz",
                         path, size);
-    CNN_TRY(cnn_exchange_check_finite(model, path));
+    CNN_TRY(cnn_model_check_finite(model, path));
     CNN_TRY(cnn_allocate(&bytes, size, 1, path));
     onnx__model_proto__pack(message, bytes);
     CNN_TRY(cnn_file_write_atomic(path, &(cnn_piece){bytes, size}, 1));

@@ -148,6 +148,13 @@ static cnn_status set_input(onnx_reader *reader)
     if (given && rank == 2 && (dims[0] == 0 || dims[0] == (int64_t)given[0] * given[1] * given[2]))
         input->dims[0] = (int64_t)given[0] * given[1] * given[2];
     for (int axis = 0; axis < 3; axis++) {
+        if (given && rank > 2 && dims[axis] > 0 && dims[axis] != given[axis])
+            return cnn_fail(
+                CNN_ERROR_DATA,
+                "%s: expected --xdim %lld,%lld,%lld, as its input says (0: open), found "
+                "%d,%d,%d: leave it out",
+                reader->path, (long long)dims[0], (long long)dims[1], (long long)dims[2], given[0],
+                given[1], given[2]);
         dims[axis] = given ? given[axis] : dims[axis];
         if (dims[axis] < 1 || dims[axis] > UINT16_MAX)
             return fail_input(reader, "one whose size is open, or larger than 65535: --xdim C,H,W "
@@ -254,7 +261,7 @@ static cnn_status find_output(int *base, onnx_reader *reader)
     if (hwc.c > 0)
         return cnn_onnx_fail(reader, &end, "expected (batch, classes)");
     leave_sigmoid_out(base, reader);
-    if (cnn_onnx_shape(reader, *base).c == 1)
+    if (cnn_onnx_shape(reader, *base).c == 1 && !reader->is_own)
         return cnn_exchange_fail_one_output(reader->path);
 out:
     return status;
@@ -386,6 +393,8 @@ static cnn_status read_network(cnn_model **model, onnx_reader *reader)
     CNN_TRY(find_output(&output, reader));
     CNN_TRY(cnn_onnx_build(model, reader, output));
     CNN_TRY(read_origin(*model, reader));
+    if (!reader->is_own)
+        cnn_exchange_prepare(*model);
     status = normalize(*model, reader);
 out:
     return status;

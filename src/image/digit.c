@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "image/check.h"
 #include "image/ink.h"
 
 enum {
@@ -137,7 +138,10 @@ static void put_into_middle(float *values, const int shape[3], const cnn_plane *
 cnn_status cnn_image_to_largest_digit(float *values, int *found, const int shape[3],
                                       const cnn_image *image)
 {
-    CNN_NEED(values, shape, image);
+    CNN_NEED(values, found, shape, image);
+    cnn_status checked = cnn_image_check(shape, image);
+    if (checked != CNN_OK)
+        return checked;
     cnn_plane ink = {0}, digit = {0};
     cnn_box box;
     cnn_status status = CNN_OK;

@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "base/status.h"
+#include "image/check.h"
 #include "image/fit.h"
 
 enum { PRECISION = 22, ROWS = 0, COLUMNS = 1, COLORS = 3 };
@@ -232,6 +233,12 @@ cnn_status cnn_image_fit(uint8_t *pixels, const int shape[3], const cnn_image *i
                          cnn_picture_fit fit)
 {
     CNN_NEED(pixels, shape, image);
+    cnn_status status = cnn_image_check(shape, image);
+    if (status != CNN_OK)
+        return status;
+    if ((int)fit < 0 || (int)fit > CNN_FIT_STRETCH)
+        return cnn_fail(CNN_ERROR_ARGUMENT,
+                        "expected a fit of CNN_FIT_CROP to CNN_FIT_STRETCH, found %d", (int)fit);
     const cnn_reduced whole = {*image, {image->shape[1], image->shape[2]}, 1};
     return cnn_fit_reduced(pixels, shape, &whole, fit);
 }

@@ -42,7 +42,7 @@ const char *cnn_format_name(size_t index)
 
 const char *cnn_image_format(const void *data, size_t size)
 {
-    const struct format *format = find(data, size);
+    const struct format *format = data ? find(data, size) : NULL;
     return format ? format->name : NULL;
 }
 

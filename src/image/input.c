@@ -4,10 +4,30 @@
 #include <cnncl/image.h>
 
 #include "base/status.h"
+#include "image/check.h"
 #include "image/plane.h"
 
 /* ITU-R BT.601: how bright red, green and blue are. */
 static const float brightness[3] = {0.299f, 0.587f, 0.114f};
+
+static cnn_status check_sides(const int shape[3], const char *what)
+{
+    for (int axis = 0; axis < 3; axis++)
+        if (shape[axis] < 1)
+            return cnn_fail(CNN_ERROR_ARGUMENT, "expected %s of sides above 0, found %d x %d x %d",
+                            what, shape[0], shape[1], shape[2]);
+    return CNN_OK;
+}
+
+cnn_status cnn_image_check(const int shape[3], const cnn_image *image)
+{
+    cnn_status status = check_sides(shape, "an input");
+    if (status == CNN_OK)
+        status = check_sides(image->shape, "an image");
+    if (status == CNN_OK && !image->pixels)
+        status = cnn_fail(CNN_ERROR_ARGUMENT, "expected an image's pixels, found NULL");
+    return status;
+}
 
 static cnn_status check_channels(const int shape[3], const cnn_image *image)
 {
@@ -38,10 +58,13 @@ static cnn_status add_channel(float *values, cnn_plane *plane, const cnn_image *
 cnn_status cnn_image_to_input(float *values, const int shape[3], const cnn_image *image)
 {
     CNN_NEED(values, shape, image);
+    cnn_status status = cnn_image_check(shape, image);
+    if (status != CNN_OK)
+        return status;
     cnn_plane plane = {0};
     size_t count = (size_t)shape[1] * (size_t)shape[2];
     bool to_grey = shape[0] == 1 && image->shape[0] == 3;
-    cnn_status status = check_channels(shape, image);
+    status = check_channels(shape, image);
     if (status != CNN_OK)
         return status;
     memset(values, 0, (size_t)shape[0] * count * sizeof *values);

@@ -74,6 +74,8 @@ cnn_status cnn_archive_check(const cnn_tensor_info *wanted, const cnn_archive *a
 cnn_status cnn_archive_copy(const cnn_tensor_info *wanted, const cnn_archive *archive);
 /* True for integers. */
 bool cnn_tensor_is_finite(const cnn_tensor_info *tensor);
+/* Are all values finite? Else DATA, naming the tensor. path is where the model was to go. */
+cnn_status cnn_model_check_finite(const cnn_model *model, const char *path);
 
 /* cnn_model_describe(), where a network that cannot be is the file's fault, not the caller's.
  * Errors: DATA, MEMORY. */

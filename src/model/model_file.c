@@ -18,12 +18,24 @@ static void add_metadata(cnn_metadata *metadata, size_t *count, const char *key,
         metadata[(*count)++] = (cnn_metadata){key, value};
 }
 
+cnn_status cnn_model_check_finite(const cnn_model *model, const char *path)
+{
+    for (size_t i = 0; i < model->slot_count; i++)
+        if (!cnn_tensor_is_finite(&model->slots[i].info))
+            return cnn_fail(
+                CNN_ERROR_DATA,
+                "%s: not written: tensor '%s': expected finite values, found inf or NaN", path,
+                model->slots[i].name);
+    return CNN_OK;
+}
+
 cnn_status cnn_model_save(const cnn_model *model, const char *path)
 {
     CNN_NEED(model, path);
     cnn_status status = CNN_OK;
     char *config = NULL, *network = NULL, *classes = NULL, *preparation = NULL;
     cnn_tensor_info *tensors = NULL;
+    CNN_TRY(cnn_model_check_finite(model, path)); /* it could not be loaded */
     CNN_TRY(cnn_network_to_json(&config, model->network));
     CNN_TRY(cnn_network_to_text(&network, model->network));
     CNN_TRY(cnn_origin_classes_to_json(&classes, &model->origin));

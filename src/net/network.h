@@ -74,6 +74,7 @@ typedef struct cnn_origin {
     int class_room;
     bool of_pictures; /* files, brought to the network's input by `fit` */
     cnn_picture_fit fit;
+    double val_split; /* of data of one split: the part that was held out; 0: the usual, or none */
 } cnn_origin;
 
 struct cnn_model {

@@ -72,6 +72,9 @@ cnn_status cnn_model_set_data(cnn_model *model, const cnn_dataset *dataset)
     for (int i = 0; i < named; i++)
         CNN_TRY(add_class(&origin, cnn_dataset_class_name(dataset, i)));
     origin.of_pictures = cnn_dataset_is_of_pictures(dataset, &origin.fit);
+    origin.val_split = cnn_dataset_held_out(dataset);
+    if (origin.val_split == CNN_USUAL_VAL_SPLIT)
+        origin.val_split = 0.0;
     origin.digits = model->network->classes == DIGITS && cnn_dataset_is_like_mnist(dataset);
     cnn_origin_finish(&model->origin);
     model->origin = origin;
@@ -118,9 +121,16 @@ bool cnn_model_is_of_pictures(const cnn_model *model, cnn_picture_fit *fit)
     return model->origin.of_pictures;
 }
 
-void cnn_model_set_fit(cnn_model *model, cnn_picture_fit fit)
+double cnn_model_val_split(const cnn_model *model)
 {
     if (!model)
+        return 0.0;
+    return model->origin.val_split;
+}
+
+void cnn_model_set_fit(cnn_model *model, cnn_picture_fit fit)
+{
+    if (!model || strcmp(cnn_picture_fit_name(fit), "?") == 0)
         return;
     model->origin.of_pictures = true;
     model->origin.fit = fit;
@@ -154,10 +164,16 @@ cnn_status cnn_origin_classes_to_json(char **json, const cnn_origin *origin)
 cnn_status cnn_origin_preparation_to_json(char **json, const cnn_origin *origin)
 {
     *json = NULL;
-    if (!origin->of_pictures)
+    if (!origin->of_pictures && origin->val_split == 0.0)
         return CNN_OK;
-    json_t *root = json_pack("{s:s}", "fit", cnn_picture_fit_name(origin->fit));
-    if (root)
+    json_t *root = json_object();
+    bool good = root != NULL;
+    if (good && origin->of_pictures)
+        good =
+            json_object_set_new(root, "fit", json_string(cnn_picture_fit_name(origin->fit))) == 0;
+    if (good && origin->val_split > 0.0)
+        good = json_object_set_new(root, "val_split", json_real(origin->val_split)) == 0;
+    if (good)
         *json = cnn_json_dump(root, JSON_COMPACT);
     json_decref(root);
     return *json ? CNN_OK : cnn_fail(CNN_ERROR_MEMORY, "out of memory for a model's preparation");
@@ -168,13 +184,20 @@ cnn_status cnn_origin_read_preparation(cnn_origin *origin, const char *json, con
     if (!json)
         return CNN_OK;
     json_t *root = cnn_json_parse(json, strlen(json), 0, NULL);
-    const char *name = json_string_value(json_object_get(root, "fit"));
+    const json_t *fit = json_object_get(root, "fit"), *part = json_object_get(root, "val_split");
+    const char *name = json_string_value(fit);
+    double share = json_number_value(part);
+    bool good = json_is_object(root) && (fit || part);
     origin->of_pictures = name && cnn_picture_fit_find(&origin->fit, name);
+    good = good && (!fit || origin->of_pictures) && (!part || (share > 0.0 && share < 1.0));
+    origin->val_split = good ? share : 0.0;
     json_decref(root);
-    if (origin->of_pictures)
+    if (good)
         return CNN_OK;
     return cnn_fail(CNN_ERROR_DATA,
-                    "%s: cnn-cl.preparation: expected \"fit\" as crop, pad or stretch", source);
+                    "%s: cnn-cl.preparation: expected \"fit\" as crop, pad or stretch, or "
+                    "\"val_split\" as a number between 0 and 1",
+                    source);
 }
 
 cnn_status cnn_origin_read_names(cnn_origin *origin, const char *path)

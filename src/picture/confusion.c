@@ -191,6 +191,9 @@ cnn_status cnn_confusion_to_png(cnn_text *png, int *width, int *height, const si
     if (classes < 1 || classes > CNN_CONFUSION_LIMIT)
         return cnn_fail(CNN_ERROR_ARGUMENT, "a confusion matrix has 1 to %d classes, found %d",
                         CNN_CONFUSION_LIMIT, classes);
+    for (int i = 0; i < classes; i++)
+        if (!names[i])
+            return cnn_fail(CNN_ERROR_ARGUMENT, "class %d: expected a name, found NULL", i);
     CNN_TRY(cnn_allocate(&repaired, (size_t)classes, sizeof *repaired, "the names of a picture"));
     for (int i = 0; i < classes; i++)
         CNN_TRY(cnn_utf8_repair(&repaired[i], names[i]));

@@ -30,12 +30,11 @@ static void append_step(cnn_text *text, const cnn_plan *plan, int index, int fir
     cnn_shape out = cnn_op_last_layer(op)->out;
     cnn_text_append(text, "[%d] %s (", index - first, cnn_step_name(step));
     append_layers(text, op);
-    cnn_text_append(text, ")\n      output (%d, %d, %d, %d) %s%s, saved %s, scratch %s\n",
-                    op->batch, out.c, out.h, out.w,
-                    cnn_format_bytes(output, cnn_op_output_count(op) * sizeof(float)),
-                    in_place ? " in place" : "",
-                    cnn_format_bytes(saved, op->saved_bytes + op->mask_bytes),
-                    cnn_format_bytes(scratch, op->scratch_bytes));
+    cnn_text_append(
+        text, ")\n      output (%d, %d, %d, %d) %s%s, saved %s, scratch %s\n", op->batch, out.c,
+        out.h, out.w, cnn_format_bytes(output, cnn_op_output_count(op) * sizeof(float)),
+        in_place ? " in place" : "", cnn_format_bytes(saved, op->saved_bytes + op->mask_bytes),
+        cnn_format_bytes(scratch, op->scratch_bytes));
     append_kernels(text, op);
 }
 
@@ -121,8 +120,10 @@ static cnn_status divide(cnn_plan_options *plan, const cnn_network *network,
                          const cnn_train_options *options)
 {
     cnn_status status = CNN_OK;
-    CNN_TRY(
-        cnn_plan_divide(&plan->batch, network, NULL, options->batch, options->micro_batch));
+    if (options->batch < 1)
+        return cnn_fail(CNN_ERROR_ARGUMENT, "--batch: expected 1 or more, found %d",
+                        options->batch);
+    CNN_TRY(cnn_plan_divide(&plan->batch, network, NULL, options->batch, options->micro_batch));
     CNN_TRY(cnn_slices_check(options->slices, options->batch, options->micro_batch));
     if (options->slices > 1) {
         plan->slices = options->slices;

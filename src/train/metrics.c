@@ -74,6 +74,7 @@ static cnn_status append(cnn_log_file *log, const cnn_epoch *epoch,
 cnn_status cnn_metrics_append(cnn_metrics *metrics, const cnn_epoch *epoch)
 {
     CNN_NEED(metrics, epoch);
+    CNN_NEED(epoch->device);
     cnn_status status = append(&metrics->csv, epoch, cnn_epoch_append_csv);
     return status == CNN_OK ? append(&metrics->json, epoch, append_json) : status;
 }

@@ -138,6 +138,10 @@ static cnn_status check_split(const cnn_predictor *predictor, const cnn_dataset 
     static const char *const names[] = {
         [CNN_SPLIT_TRAIN] = "training", [CNN_SPLIT_TEST] = "test", [CNN_SPLIT_VAL] = "validation"};
     cnn_status status = cnn_check_dataset(predictor->model->network, dataset);
+    if (status == CNN_OK && ((int)split < 0 || (int)split > CNN_SPLIT_VAL))
+        status =
+            cnn_fail(CNN_ERROR_ARGUMENT,
+                     "expected a split of CNN_SPLIT_TRAIN to CNN_SPLIT_VAL, found %d", (int)split);
     if (status == CNN_OK && cnn_dataset_count(dataset, split) == 0)
         status = cnn_fail(CNN_ERROR_DATA, "%s: the %s split is empty", cnn_dataset_source(dataset),
                           names[split]);

@@ -149,13 +149,30 @@ class Judges(CommandTest):
                                 "--val-split: .* has test images, which judge")
 
 
+    def test_eval_holds_out_what_training_did(self):
+        write_table(self.folder + "/one.csv", 100)
+        self.run_command("train", "--data", "one.csv", *NETWORK, "--epochs", "1", "--val-split", "0.07", "--out", "part")
+        seen = self.run_command("eval", "--data", "one.csv", "--model", "part/cnn.safetensors")
+        self.assertIn("held out that was when the model was trained (--val-split 0.07)", seen.stderr)
+        self.assertIn("0.07 of it (7 of 100 images)", seen.stderr)
+        seen = self.run_command("eval", "--data", "one.csv", "--model", "part/cnn.safetensors", "--val-split", "0.5")
+        self.assertIn("0.5 of it (50 of 100 images)", seen.stderr)
+        self.run_command("import", "part/cnn.safetensors", "again.safetensors")
+        seen = self.run_command("eval", "--data", "one.csv", "--model", "again.safetensors")
+        self.assertIn("0.07 of it", seen.stderr)
+
+
+def write_table(path, count):
+    images, labels = make_split(count, 3)
+    size = SHAPE[1] * SHAPE[2]
+    with open(path, "w", encoding="utf-8") as file:
+        for i, label in enumerate(labels):
+            file.write(",".join(map(str, [label, *images[i * size:(i + 1) * size]])) + "\n")
+
+
 class Tables(CommandTest):
     def test_one_table_is_divided(self):
-        images, labels = make_split(100, 3)
-        size = SHAPE[1] * SHAPE[2]
-        with open(os.path.join(self.folder, "all.csv"), "w", encoding="utf-8") as file:
-            for i, label in enumerate(labels):
-                file.write(",".join(map(str, [label, *images[i * size:(i + 1) * size]])) + "\n")
+        write_table(os.path.join(self.folder, "all.csv"), 100)
         done = self.run_command("train", "--data", "all.csv", *NETWORK, "--epochs", "1", "--batch", "32",
                                 "--out", "run", "--val-split", "0.3")
         self.assertIn("0.3 of it (30 of 100 images) is held out to validate", done.stderr)

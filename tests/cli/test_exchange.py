@@ -275,6 +275,17 @@ class Import(Exchange):
             self.assertEqual([names[i] for i in (0, 281, 999)], ["tench", "tabby", "toilet tissue"])
             self.assertEqual(json.loads(metadata["cnn-cl.preparation"])["fit"], fit)
 
+    def test_pictures_in_colour_are_cropped(self):
+        """As evaluation does; a model of cnn-cl's own says what it wants."""
+        write(self.source, network([(8, 3)], [(10, 8 * 256)]))
+        said = self.run_command("import", self.source, self.model).stderr
+        self.assertIn("pictures are to be fitted as by --fit crop: the option settles it", said)
+        for fit in ("pad", "crop"):
+            self.run_command("import", self.source, self.model, "--fit", fit)
+            self.run_command("import", self.model, "made/again.safetensors")
+            _, metadata = read_safetensors(f"{self.folder}/made/again.safetensors")
+            self.assertEqual(json.loads(metadata["cnn-cl.preparation"]), {"fit": fit})
+
     def test_digits_are_kept(self):
         write(self.source, shapes())
         for options, kept in (([], None), (["--digits"], "digits")):
@@ -472,6 +483,10 @@ class Export(Exchange):
         self.assertEqual(result.stderr.splitlines(), [
             "no --model: a fresh network, not trained, of seed 0",
             "made/a.onnx: input 'image' (batch, 1, 8, 8), pixels in 0..1; output 'logits' (batch, 4)"])
+        self.run_command("train", "--data", self.data, "--out", "itself", *NETWORK, "--epochs", "0")
+        for name in ("itself/cnn.safetensors", "itself/../itself/cnn.safetensors"):
+            self.assert_refused(["export", "--model", "itself/cnn.safetensors", name, "--format", "onnx"], 2,
+                                "is the model itself: give another name")
         self.assertIn("made/b.npz: 8 arrays under PyTorch's names\n", self.export("made/b.npz").stderr)
         self.assertEqual(self.export("made/c", "--format", "onnx", "-q").stderr, "")
         self.assertEqual(self.read("made/c"), self.read("made/a.onnx"))

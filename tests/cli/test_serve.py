@@ -120,6 +120,7 @@ class Serve(WithServer):
         spaced = (b'name="file"; FileName*=UTF-8\'\'x.pgm', image[1])
         near = (b'name="a"; filename="a;b.pgm"', image[1])
         for body in (form(image), form(note, image), form(image, note), form(named, image), form(spaced), form(near),
+                     form((image[0], b""), image), form(image, (image[0], b"")),
                      form(image).replace(b"--b-0-u\r", b"--b-0-u \t\r")):
             status, _, answer = self.server.ask("POST", "/predict", body, kind)
             self.assertEqual((status, json.loads(answer)["label"]), (200, 2))
@@ -132,10 +133,13 @@ class Serve(WithServer):
         for body in form(note), form(named), form(image)[:-20], form(image).split(b"P5")[0]:
             self.assert_error(self.server.ask("POST", "/predict", body, kind), 400,
                               "expected a form with a whole file, or an image alone as the request's body")
+        self.assert_error(self.server.ask("POST", "/predict", form(image, note, image), kind), 400,
+                          "expected one image in a request, found several")
         self.assert_error(self.server.ask("POST", "/predict", form((image[0], b"none")), kind), 415, "image")
         self.assert_alive()
 
     def test_what_it_saw(self):
+        self.assertNotIn("seen", json.loads(self.server.ask("POST", "/predict?seen=0", quarter(1, 16))[2]))
         answer = json.loads(self.server.ask("POST", "/predict?seen=1", quarter(1, 16))[2])
         self.assertEqual(answer["seen"]["shape"], [1, 8, 8])
         self.assertEqual(answer["seen"]["pixels"],

@@ -228,6 +228,81 @@ static void misuse_options(void)
 
 /* ---- a handle in a forked child ---- */
 
+/* NULL among others that are there, sizes and kinds that are none. */
+static void misuse_images(void)
+{
+    static const uint8_t pixels[3 * PIXELS] = {0};
+    const int good[3] = {1, SIDE, SIDE}, none[3] = {1, 0, SIDE}, less[3] = {1, SIDE, -SIDE};
+    cnn_image image = {{3, SIDE, SIDE}, pixels};
+    float values[PIXELS];
+    uint8_t bytes[PIXELS];
+    size_t indices[4], counts[4] = {0};
+    int found;
+    OK(cnn_image_to_input(values, good, &image));
+    expect_argument(cnn_image_to_largest_digit(values, NULL, good, &image), "");
+    CHECK(cnn_image_format(NULL, 5) == NULL);
+    expect_argument(cnn_random_choice(NULL, 4, 10, 0), "");
+    OK(cnn_random_choice(indices, 4, 10, 0));
+    expect_argument(cnn_image_fit(bytes, good, &image, (cnn_picture_fit)9), "expected a fit");
+    for (int i = 0; i < 3; i++) {
+        const int *shape = i == 0 ? none : i == 1 ? less : good;
+        image.pixels = i < 2 ? pixels : NULL;
+        expect_argument(cnn_image_to_input(values, shape, &image), "expected an i");
+        expect_argument(cnn_image_fit(bytes, shape, &image, CNN_FIT_PAD), "expected an i");
+        expect_argument(cnn_image_to_digit(values, shape, &image), "expected an i");
+        expect_argument(cnn_image_to_largest_digit(values, &found, shape, &image), "expected an i");
+    }
+    expect_argument(cnn_picture_confusion(path, counts, 2, (const char *[]){"a", NULL}), "class 1");
+}
+
+static void misuse_data(void)
+{
+    const char *names[2] = {"a", NULL};
+    cnn_data_options options;
+    cnn_dataset *other;
+    for (int i = 0; i < 4; i++) {
+        cnn_data_options_init(&options);
+        options.class_count = i < 2 ? 2 : 0;
+        options.class_names = i == 1 ? names : NULL;
+        options.input[0] = i == 2 ? 3 : 0;
+        options.fit = i == 3 ? (cnn_picture_fit)9 : CNN_FIT_CROP;
+        expect_argument(cnn_dataset_open(&other, path, &options), "");
+    }
+}
+
+/* A model that could not be loaded again is not saved. */
+static void misuse_model(void)
+{
+    cnn_tensor_info info = cnn_model_tensor(model, 0);
+    float *values = (float *)info.values, kept = values[0];
+    cnn_predictor *predictor;
+    cnn_evaluation evaluation;
+    cnn_model *again;
+    char *text = NULL;
+    cnn_model_set_fit(model, CNN_FIT_PAD);
+    cnn_model_set_fit(model, (cnn_picture_fit)9);
+    OK(cnn_model_save(model, path));
+    values[0] = NAN;
+    CHECK(cnn_model_save(model, path) == CNN_ERROR_DATA);
+    values[0] = kept;
+    OK(cnn_model_load(&again, path));
+    cnn_model_destroy(again);
+    OK(cnn_predictor_create(&predictor, device, model, 4, true));
+    expect_argument(cnn_predictor_evaluate(&evaluation, predictor, dataset, (cnn_split)9),
+                    "expected a split");
+    cnn_predictor_destroy(predictor);
+    for (int batch = -7; batch < 1; batch += 7)
+        expect_argument(cnn_plan_to_text(&text, device, cnn_model_network(model), batch, 0, true),
+                        "--batch: ");
+}
+
+static void misuse_crews(void)
+{
+    cnn_comm *comms[1];
+    for (int size = -1; size < 1; size++)
+        expect_argument(cnn_crew_create(comms, size), "expected 1 rank");
+}
+
 static void expect_device(cnn_status status)
 {
     CHECK(status == CNN_ERROR_DEVICE && strstr(cnn_error_message(), "fork()"));
@@ -289,6 +364,10 @@ int main(int argc, char **argv)
     misuse_indices();
     misuse_confusion();
     misuse_options();
+    misuse_images();
+    misuse_data();
+    misuse_model();
+    misuse_crews();
     fork_with_handles();
     cnn_device_destroy(device);
     cnn_model_destroy(model);

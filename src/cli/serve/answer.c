@@ -146,7 +146,11 @@ static cli_answer convert(float *input, char warning[CLI_WARNING_SIZE], const cl
     unsigned http;
     if (size == 0)
         return cli_answer_error(BAD, "expected an image as the request's body, found nothing");
-    if (cli_form_is(data, size) && !cli_form_find_file(&data, &size, data, size))
+    int files = cli_form_is(data, size) ? cli_form_find_files(&data, &size, data, size) : 1;
+    if (files > 1)
+        return cli_answer_error(BAD, "expected one image in a request, found several: send each by "
+                                     "itself");
+    if (files == 0)
         return cli_answer_error(BAD, "expected a form with a whole file, or an image alone as the "
                                      "request's body, found a form without one");
     bool is_image = cnn_image_format(data, size) != NULL; /* if not, that costs nothing */

@@ -80,25 +80,25 @@ static const char *find_mark(const char *data, const char *end, const char *mark
 }
 
 /* Parts follow each other: the boundary, headers, an empty line, the content, CR LF. */
-bool cli_form_find_file(const void **file, size_t *file_size, const void *data, size_t size)
+int cli_form_find_files(const void **file, size_t *file_size, const void *data, size_t size)
 {
     const char *text = data, *at = data, *end = text + size;
     size_t boundary = boundary_length(data, size);
+    int count = 0;
     char mark[80] = "\r\n";
     memcpy(mark + 2, text, boundary);
     while (at) {
         const char *content = FIND(at, (size_t)(end - at), "\r\n\r\n");
         if (!content)
-            return false;
+            return count;
         bool is_file = names_file(at, (size_t)(content - at));
         content += strlen("\r\n\r\n");
         const char *next = find_mark(content, end, mark, boundary + 2);
-        if (is_file && next) {
+        if (is_file && next && next > content && count++ == 0) {
             *file = content;
             *file_size = (size_t)(next - content);
-            return true;
         }
         at = next ? next + boundary + 2 : NULL;
     }
-    return false;
+    return count;
 }

@@ -175,7 +175,8 @@ static outcome send_prediction(cli_server *server, struct MHD_Connection *connec
     if (body->no_room)
         return refuse(server, connection, MHD_HTTP_SERVICE_UNAVAILABLE,
                       "too many images arrive at once: come back later", NULL);
-    bool seen = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "seen") != NULL;
+    const char *wanted = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "seen");
+    bool seen = wanted && strcmp(wanted, "0") != 0;
     cli_answer answer = cli_answer_image(server->service, body->data, body->size, seen);
     cli_body_finish(body, server->crowd, guest_of(connection)->visitor);
     restart_clock(connection);
