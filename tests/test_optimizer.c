@@ -1,5 +1,5 @@
-/* The optimizers on the device: against PyTorch's golden values, and against plain C. With the path of
- * a golden file that alone is checked. */
+/* The optimizers on the device: against PyTorch's golden values, and against plain C. With the path
+ * of a golden file that alone is checked. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,8 +138,7 @@ static void check_steps(const golden_case *golden)
     const float *expected = golden_values(golden, "values_after");
     const float *rates = golden_values(golden, "rates");
     cnn_train_options options = golden_options(golden);
-    update_case at =
-        make_case(make_network(4, 3), &options, golden_values(golden, "values"), -1);
+    update_case at = make_case(make_network(4, 3), &options, golden_values(golden, "values"), -1);
     const float *averages = options.ema > 0.0 ? golden_values(golden, "average_after") : NULL;
     float *average = scratch_floats(at.count);
     ck_assert_uint_eq(at.count, (size_t)gradients->shape[1]);
@@ -166,6 +165,28 @@ static void check_steps(const golden_case *golden)
 START_TEST(twenty_steps_are_those_of_pytorch)
 {
     golden_for_each(golden_path, check_steps);
+}
+END_TEST
+
+/* A warm-up that is shorter than half a step is one: the rate begins where it would have risen to.
+ */
+START_TEST(a_short_warm_up_of_one_cycle)
+{
+    cnn_train_options options;
+    cnn_train_options_init(&options);
+    options.schedule.kind = CNN_SCHEDULE_ONECYCLE;
+    for (int i = 1; i <= 3; i++) {
+        options.warmup = 0.04 * i;
+        double before = cnn_rate_at(&options, 10, 0).lr;
+        ck_assert_double_eq_tol(before, options.lr, 1e-12);
+        for (uint64_t step = 1; step < 100; step++) {
+            double now = cnn_rate_at(&options, 10, step).lr;
+            ck_assert_double_lt(now, before);
+            before = now;
+        }
+    }
+    options.warmup = 0.0;
+    ck_assert_double_lt(cnn_rate_at(&options, 10, 0).lr, cnn_rate_at(&options, 10, 5).lr);
 }
 END_TEST
 
@@ -286,6 +307,7 @@ int main(int argc, char **argv)
 {
     Suite *suite = suite_create("optimizer");
     TCase *tests = add_device_case(suite, "updates");
+    tcase_add_test(tests, a_short_warm_up_of_one_cycle);
     tcase_add_test(tests, twenty_steps_are_those_of_pytorch);
     if (argc > 1) {
         golden_path = argv[1];

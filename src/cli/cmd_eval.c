@@ -51,6 +51,7 @@ static int evaluate(cnn_comm *comm, cnn_device *device, void *user)
     CLI_TRY(cli_session_create_predictor(&predictor, &own, options, (size_t)options->train.batch));
     if (comm)
         CLI_TRY(cli_check(cnn_predictor_share(predictor, comm, dataset)));
+    CLI_TRY(cli_ranks_compare_options(comm, options));
     CLI_TRY(cli_check(cnn_predictor_evaluate_samples(&result, predictions, predictor, dataset,
                                                      options->split)));
     if (cnn_comm_rank(comm) > 0)

@@ -2,6 +2,8 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/commands.h"
@@ -290,6 +292,29 @@ static void tell_momentum(const cli_options *options)
                  "does (--fixed-momentum: it stays)");
 }
 
+/* The log of a run that was replaces one; nothing else that is there is to be lost. */
+static int check_log(const train_run *run)
+{
+    const char *log = run->options->log_json, *data = run->options->data;
+    if (!log)
+        return 0;
+    for (int i = 0; i < TRAIN_FILES; i++)
+        if (strcmp(log, run->files.paths[i]) == 0 || cli_is_same_file(log, run->files.paths[i]))
+            return cli_fail(CLI_EXIT_USAGE,
+                            "--log-json: %s is another file of the run: give another name", log);
+    struct stat info;
+    bool regular = stat(log, &info) == 0 && S_ISREG(info.st_mode) && info.st_size > 0;
+    FILE *file = regular ? fopen(log, "rb") : NULL;
+    int first = file ? getc(file) : '{';
+    if (file)
+        fclose(file);
+    if (first != '{' || (data && cli_is_same_file(log, data)))
+        return cli_fail(CLI_EXIT_USAGE,
+                        "--log-json: %s is there already, and no log of a run: give another name",
+                        log);
+    return 0;
+}
+
 static int prepare(train_run *run)
 {
     cli_options *options = run->options;
@@ -299,8 +324,10 @@ static int prepare(train_run *run)
                  "%s is taken",
                  options->untold_recipe);
     CLI_TRY(cli_train_find(run));
-    if (!cli_ranks_follow())
+    if (!cli_ranks_follow()) {
+        CLI_TRY(check_log(run));
         CLI_TRY(cli_train_files_check(&run->files, options->no_clobber));
+    }
     CLI_TRY(cli_train_load(run));
     CLI_TRY(cli_session_open_device(&run->session, options));
     CLI_TRY(cli_session_admit_device(&run->session, options));

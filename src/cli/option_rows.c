@@ -148,7 +148,8 @@ static bool set_numbers(cli_options *options, const cli_option_row *row, const c
 
 static bool set_patterns(cli_options *options, const cli_option_row *row, const char *text)
 {
-    snprintf(field_of(options, row), CNN_MAX_PATTERNS, "%s", text);
+    bool none = strcmp(text, "none") == 0; /* against a recipe's */
+    snprintf(field_of(options, row), CNN_MAX_PATTERNS, "%s", none ? "" : text);
     return text[0] != '\0' && strlen(text) < CNN_MAX_PATTERNS;
 }
 
@@ -253,7 +254,7 @@ const cli_option_row cli_option_rows[] = {
     {"augment", "LIST", 0, CLI_TRAIN | CLI_PLAN | CLI_BENCH, "change the images: flip,shift=2,rotate=10,...; or none",
      set_number, 0, 0, NULL},
     {"views", "K", 0, CLI_TRAIN | CLI_RARE, "change each image K times alone: what is frozen runs once on each",
-     set_int, FIELD(train.views), 1, count_expected},
+     set_int, FIELD(train.views), 0, count_or_none_expected},
     {"sentinel", "N", 0, CLI_TRAIN | CLI_RARE, "recompute some values on the host every N steps (default 0)",
      set_int, FIELD(train.sentinel), 0, count_or_none_expected},
     {"print-every", "N", 0, CLI_TRAIN | CLI_RARE, "evaluate every N epochs, and after the last (default 1)",

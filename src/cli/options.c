@@ -326,6 +326,7 @@ int cli_options_parse(cli_options *options, int argc, char **argv)
             code = take_word(options, optarg);
         } else if (row) {
             options->given[row - cli_option_rows] = true;
+            options->texts[row - cli_option_rows] = optarg;
             code = cli_option_take(options, row, optarg, NULL);
         } else {
             code = refuse_token(options, token, argv[optind - 1]);

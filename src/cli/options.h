@@ -68,6 +68,7 @@ struct cli_options {
     bool json;
 
     bool given[CLI_MAX_OPTIONS];     /* by row of the table */
+    const char *texts[CLI_MAX_OPTIONS]; /* what was given; NULL: none, or it takes no value */
     bool of_recipe[CLI_MAX_OPTIONS]; /* by a recipe, not by the command line */
 
     const char *model; /* NULL for a fresh network */

@@ -193,6 +193,7 @@ static int meet(const pictures *run, cnn_comm *comm)
     int code = 0;
     snprintf(number, sizeof number, "%d", options->word_count);
     CLI_TRY(cli_check(cnn_model_compare(run->session.model, comm, run->session.device)));
+    CLI_TRY(cli_ranks_compare_options(comm, options));
     CLI_TRY(cli_check(cnn_comm_compare(comm, "number of IMAGEs", number, advice)));
     for (int i = 0; i < options->word_count; i++)
         CLI_TRY(cli_check(cnn_comm_compare(comm, "IMAGE", options->words[i], advice)));

@@ -1,9 +1,11 @@
 #include "cli/ranks.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/interrupt.h"
+#include "cli/option_rows.h"
 #include "cli/output.h"
 
 static cnn_comm *comm;
@@ -81,4 +83,33 @@ int cli_devices_split(const char **selectors, int most, char *text)
         text = comma;
     }
     return count;
+}
+
+/* Those that may differ. */
+static bool is_own(const char *name)
+{
+    static const char *const own[] = {"device", "data",  "model",    "init",     "out",
+                                      "quiet",  "json",  "log-json", "verbose",  "no-cache",
+                                      "grid",   "batch", "seed",     "samples",  "trust-device"};
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        if (strcmp(own[i], name) == 0)
+            return true;
+    return false;
+}
+
+int cli_ranks_compare_options(cnn_comm *all, const cli_options *options)
+{
+    int code = 0;
+    for (int i = 0; all && code == 0 && cli_option_rows[i].name; i++) {
+        const cli_option_row *row = &cli_option_rows[i];
+        char what[48];
+        const char *value = !options->given[i]    ? "not given"
+                            : options->texts[i] ? options->texts[i]
+                                                : "given";
+        if (is_own(row->name) || !(row->group & options->command->groups))
+            continue;
+        snprintf(what, sizeof what, "--%s", row->name);
+        code = cli_check(cnn_comm_compare(all, what, value, "start every rank with the same options"));
+    }
+    return code;
 }

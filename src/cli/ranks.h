@@ -48,4 +48,8 @@ bool cli_ranks_follow(void);
  * which is changed. Returns how many; 0 where nothing is said. */
 int cli_devices_split(const char **selectors, int most, char *text);
 
+/* Ranks whose command lines differ would evaluate each in its own way: refused by the option's name,
+ * but for those that are a rank's own business (its device, its paths). comm may be NULL. */
+int cli_ranks_compare_options(cnn_comm *comm, const cli_options *options);
+
 #endif

@@ -104,6 +104,7 @@ static int meet(cnn_predictor *predictor, const job *all, cnn_comm *comm)
 {
     char chosen[64];
     int code = cli_check(cnn_predictor_share(predictor, comm, all->session->dataset));
+    code = code == 0 ? cli_ranks_compare_options(comm, all->options) : code;
     snprintf(chosen, sizeof chosen, "%zu of seed %" PRIu64, all->samples->count, all->options->seed);
     return code != 0 ? code
                      : cli_check(cnn_comm_compare(comm, "random images", chosen,

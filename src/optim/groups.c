@@ -89,9 +89,15 @@ static cnn_status scale_matched(cnn_groups *groups, const cnn_network *network, 
     CNN_TRY(cnn_scale_split(&factor, entry));
     CNN_TRY(cnn_allocate(&matched, (size_t)network->layer_count, sizeof *matched, "the rates"));
     CNN_TRY(cnn_network_match(matched, network, entry, "--lr-scale"));
+    bool acts = false;
     for (int l = 0; l < network->layer_count; l++)
-        if (matched[l] && !(frozen && frozen[l]))
+        if (matched[l] && !(frozen && frozen[l])) {
             CNN_TRY(scale_layer(groups, &network->layers[l], (float)factor));
+            acts = true;
+        }
+    if (!acts)
+        cnn_log(CNN_LOG_INFO, "--lr-scale: all layers that '%s' fits are frozen: it does nothing",
+                entry);
 out:
     free(matched);
     return status;

@@ -69,7 +69,8 @@ static double anneal(double start, double end, double part)
 static cnn_rate one_cycle(const cnn_train_options *options, const course *of)
 {
     bool cycles = !options->fixed_momentum;
-    double peak = (of->warmup > 0.0 ? of->warmup : rising * of->all) - 1.0, end = of->all - 1.0;
+    double rise = options->warmup > 0.0 ? fmax(of->warmup, 1.0) : rising * of->all;
+    double peak = rise - 1.0, end = of->all - 1.0;
     double first = first_part * options->lr, low = low_momentum, high = high_momentum;
     cnn_rate rate = {0};
     if (of->at <= peak || end <= peak) {

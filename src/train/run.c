@@ -191,10 +191,21 @@ out:
     return status;
 }
 
+static bool is_due(const cnn_trainer *trainer)
+{
+    return trainer->loop.epoch % trainer->options.print_every == 0;
+}
+
 static bool is_printed(const cnn_trainer *trainer)
 {
-    return trainer->loop.epoch % trainer->options.print_every == 0 ||
-           trainer->loop.epoch == trainer->options.epochs - 1;
+    return is_due(trainer) || trainer->loop.epoch == trainer->options.epochs - 1;
+}
+
+/* Where a run may stop early, only what is evaluated in every run counts: the last epoch's turn is
+ * none in a run that goes on. */
+static bool is_judged(const cnn_trainer *trainer)
+{
+    return is_due(trainer) || trainer->options.early_stop == 0;
 }
 
 static bool are_finite(const float *values, size_t count)
@@ -277,7 +288,7 @@ static cnn_status close_epoch(cnn_epoch *epoch, cnn_trainer *trainer)
     if (epoch->evaluated)
         CNN_TRY(evaluate_all(epoch, &decisive, trainer));
     CNN_TRY(cnn_trainer_update_model(trainer));
-    if (epoch->evaluated && epoch->index >= 0)
+    if (epoch->evaluated && epoch->index >= 0 && is_judged(trainer))
         epoch->best = judge(trainer, epoch->index, &decisive);
     CNN_TRY(cnn_trainer_remember(trainer, epoch));
     trainer->loop.epoch++;

@@ -68,22 +68,24 @@ static cnn_status compare_options(cnn_comm *comm, const cnn_train_options *optio
     return status;
 }
 
-/* Of the training images: all are many. */
-static cnn_status compare_images(cnn_comm *comm, const cnn_dataset *dataset)
+/* Of a split's images some: all are many. */
+static cnn_status compare_images(cnn_comm *comm, const cnn_dataset *dataset, cnn_split split)
 {
     enum { MOST = 256 };
     const int *shape = cnn_dataset_shape(dataset);
     size_t size = cnn_shape_count((cnn_shape){shape[0], shape[1], shape[2]});
-    size_t count = cnn_dataset_count(dataset, CNN_SPLIT_TRAIN), taken = cnn_smaller(count, MOST);
+    size_t count = cnn_dataset_count(dataset, split), taken = cnn_smaller(count, MOST);
+    char what[96];
     uint8_t *images = NULL;
     cnn_status status = CNN_OK;
     if (taken == 0)
         return CNN_OK;
+    snprintf(what, sizeof what, "%s images of the data set (some, as they were prepared)",
+             cnn_split_name(split));
     CNN_TRY(cnn_allocate(&images, taken, size, "images to compare"));
     for (size_t i = 0; i < taken; i++)
-        CNN_TRY(cnn_dataset_read(images + i * size, dataset, CNN_SPLIT_TRAIN, i * count / taken));
-    status = compare_hash(comm, "images of the data set (some, as they were prepared)", images,
-                          taken * size);
+        CNN_TRY(cnn_dataset_read(images + i * size, dataset, split, i * count / taken));
+    status = compare_hash(comm, what, images, taken * size);
 out:
     free(images);
     return status;
@@ -103,7 +105,8 @@ static cnn_status compare_data(cnn_comm *comm, const cnn_dataset *dataset)
         CNN_TRY(compare_hash(comm, "labels of the data set",
                              cnn_dataset_labels(dataset, (cnn_split)split),
                              cnn_dataset_count(dataset, (cnn_split)split) * sizeof(uint16_t)));
-    status = compare_images(comm, dataset);
+    for (int split = CNN_SPLIT_TRAIN; split <= CNN_SPLIT_VAL; split++)
+        CNN_TRY(compare_images(comm, dataset, (cnn_split)split));
 out:
     return status;
 }
@@ -122,8 +125,11 @@ cnn_status cnn_ranks_compare(cnn_comm *comm, const cnn_device *device, const cnn
     CNN_TRY(cnn_comm_compare(comm, "normalisation of pixels",
                              model->normalization.text ? model->normalization.text : "none",
                              same_everywhere));
-    status = compare_hash(comm, "weights", model->parameters,
-                          model->network->parameter_count * sizeof(float));
+    CNN_TRY(compare_hash(comm, "weights", model->parameters,
+                         model->network->parameter_count * sizeof(float)));
+    if (model->network->statistic_count > 0)
+        status = compare_hash(comm, "running statistics", model->statistics,
+                              model->network->statistic_count * sizeof(float));
 out:
     return status;
 }

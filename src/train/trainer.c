@@ -75,15 +75,15 @@ static cnn_status divide(cnn_trainer *trainer)
         return cnn_fail(CNN_ERROR_ARGUMENT,
                         "--val-split: %s has a validation split of its own: leave the option out",
                         cnn_dataset_source(dataset));
-    if (trainer->options.early_stop > 0 && held + apart == 0)
-        return cnn_fail(CNN_ERROR_ARGUMENT,
-                        "--early-stop: expected --val-split with it, found none: the test split "
-                        "is no judge of when to stop");
     if (share > 0.0 && (held == 0 || kept == 0))
         return cnn_fail(CNN_ERROR_DATA,
                         "--val-split: expected some of the %zu training images to be held out and "
                         "some to be trained on, found %zu and %zu for %g",
                         count, held, kept, share);
+    if (trainer->options.early_stop > 0 && held + apart == 0)
+        return cnn_fail(CNN_ERROR_ARGUMENT,
+                        "--early-stop: expected --val-split with it, found none: the test split "
+                        "is no judge of when to stop");
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_allocate(&trainer->members, count, sizeof(uint32_t), "the samples held out"));
     CNN_TRY(cnn_allocate(&trainer->order, kept, sizeof(uint32_t), "the shuffled order"));

@@ -378,11 +378,33 @@ class Metrics(RunTest):
         objects = [json.loads(line) for line in result.stdout.splitlines() if line[0] == "{"]
         self.assertEqual([o["epoch"] for o in objects], [-1, 0, 1])
 
+    def test_a_log_replaces_nothing_but_a_log(self):
+        self.train_with("logged", *TRAINING, "--log-json", "logged.json")
+        self.train_with("logged", *TRAINING, "--log-json", "logged.json")
+        shutil.copytree(self.data, self.path("logged-data"))
+        images = self.read("logged-data/train-images-idx3-ubyte")
+        for path, pattern in (("logged/cnn.metrics.csv", "another file of the run"), ("logged/cnn.run.json", "another file"),
+                              ("logged/../logged/report.html", "another file"),
+                              ("logged-data/train-images-idx3-ubyte", "is there already, and no log of a run")):
+            self.assert_refused(["train", "--data", self.data, "--out", "logged", *TRAINING, "--log-json", path], 2,
+                                f"--log-json: {re.escape(path)} .*{pattern}")
+        self.assertEqual(self.read("logged-data/train-images-idx3-ubyte"), images)
+
     def test_that_cannot_be_written(self):
         result = self.train_with("full", *TRAINING, "--log-json", "/dev/full", code=1)
         self.assertRegex(result.stderr, r"(?m)^cnn-cl: /dev/full: cannot be written: ")
         result = self.train_with("full", *TRAINING, "--log-json", "no/such/file", code=1)
         self.assertRegex(result.stderr, r"(?m)^cnn-cl: no/such/file: ")
+
+    def test_early_stop_where_a_run_goes_on(self):
+        """The last epoch's evaluation is none of a run in one go."""
+        options = [*VALIDATED, "--print-every", "3", "--early-stop", "2", "--lr", "1e-12"]
+        self.train_with("once", *options, "--epochs", "30")
+        for epochs in ("5", "30"):
+            self.train_with("twice", "--resume", *options, "--epochs", epochs)
+        stopped = [len(checkpoints.read_metrics(self.path(f"{run}/cnn.metrics.csv"))) for run in ("once", "twice")]
+        self.assertEqual(stopped[0], stopped[1])
+        self.assertEqual(self.read("twice/cnn.safetensors"), self.read("once/cnn.safetensors"))
 
     def test_early_stop(self):
         options = [*VALIDATED, "--epochs", "200", "--early-stop", "3"]

@@ -101,7 +101,7 @@ class Init(CommandTest):
         self.assert_refused(["train", "--resume", "--out", "again", "--freeze", "conv*"], 1,
                             r'--freeze: expected "conv\*,net\.linear_09" as in .*, found "conv\*": leave it out')
         for option, value, pattern in (
-                ("freeze", "none", "--freeze: expected a pattern of names of layers with parameters .*found 'none'"),
+                ("freeze", "nothing", "--freeze: expected a pattern of names of layers with parameters .*found 'nothing'"),
                 ("lr-scale", "none=2", "--lr-scale: expected a pattern of names of layers .*found 'none'"),
                 ("lr-scale", "conv*", r"--lr-scale: expected PATTERN=F, found 'conv\*'"),
                 ("lr-scale", "conv*=0", "--lr-scale: expected PATTERN=F, F a finite number above 0, found '0'")):

@@ -139,7 +139,7 @@ WRONG = [
     ("predict --tta=", "--tta: expected flip or none, found ''"),
     ("train --tta flip", "--tta is no option of the command train"),
     ("serve --tta flip", "--tta is no option of the command serve"),
-    ("train --views 0", "--views: expected an integer of 1 to 1000000, found '0'"),
+    ("train --views -1", "--views: expected an integer of 0 to 1000000, found '-1'"),
     ("train --views 3", "--views: expected --augment with it, found none"),
     ("train --views 3 --augment flip", "--views: expected --freeze with it, found none"),
     ("train --views 3 --freeze x --augment mixup=1", "--views: expected --augment without mixup"),
@@ -200,7 +200,7 @@ WRONG = [
     ("train --name=..", "--name: expected a name .*, found '..'"),
     ("train --data=", "--data: expected a path, found ''"),
     ("train --out=", "--out: expected a path, found ''"),
-    ("eval --split valid", "--split: expected train or test, found 'valid'"),
+    ("eval --split valid", "--split: expected train, val or test, found 'valid'"),
     ("predict --samples 0", "--samples: expected an integer of 1 to 1000000, found '0'"),
     ("params --xdim 1,4,4 --cdims 8,8,8", "maxpool2d_10: .*8 x 1 x 1"),
     ("forward --xdim 1,1,1", "maxpool2d_02: .*32 x 1 x 1"),
@@ -259,6 +259,11 @@ class Recipe(CommandTest):
                 ("optimizer sgd\nnesterov\n", "--nesterov: expected a --momentum above 0")):
             with self.subTest(text):
                 self.refuse(text, pattern)
+
+    def test_is_undone_by_the_command_line(self):
+        text = "augment flip\nviews 3\nfreeze conv*\nlr-scale nothing*=3\nwhiten nothing\nnet nowhere\n"
+        undone = ["--augment", "none", "--views", "0", "--freeze", "none", "--lr-scale", "none", "--whiten", "none"]
+        self.refuse(text, "nowhere", *undone)
 
     def test_yields_to_the_command_line(self):
         text = "optimizer=sgd\n momentum 0.9 # of sgd\n--epochs 7\nwarmup 5\n"

@@ -1,16 +1,19 @@
 """One training over several ranks: devices of a process, and processes of MPI's launcher where it is
 there."""
+import gzip
 import hashlib
 import json
 import os
 import re
+import shutil
 import signal
+import struct
 import subprocess
 import time
 import unittest
 
 from launcher import HAS_MPI, LAUNCHER, RUN, ranks_of, read_process
-from support import CNN_CL, CommandTest, NETWORK, TRAINING, environment, make_split, write_idx
+from support import CNN_CL, CommandTest, NETWORK, TRAINING, environment, make_split, read_safetensors, write_idx
 
 LONG = ["--epochs", "3000", "--checkpoint-steps", "3", "--slices", "4", "--batchnorm"]
 
@@ -233,6 +236,45 @@ class Processes(RankTest):
         _, own = self.finish(job, code=2)
         self.assertRegex(own[0], r"rank 1 on \S+ \(.+\): seed: expected 0 as on rank 0, found 5")
         self.assertFalse(self.exists("other"))
+
+    def differ(self, first, second, pattern):
+        """The second rank's command is another."""
+        job = subprocess.Popen([LAUNCHER, "-n", "1", CNN_CL, *first, ":", "-n", "1", CNN_CL, *second], cwd=self.folder, env=RUN,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        output, own = self.finish(job, code=2)
+        self.assertEqual(output, "")
+        self.assertRegex(own[0], r"rank 1 on \S+ \(.+\): " + pattern)
+
+    def test_ranks_of_other_data_options_or_statistics_are_refused(self):
+        next(self.shared_commands())
+        self.train("norm", "--batchnorm")
+        other = shutil.copytree(self.data, self.folder + "/other-tests")
+        with open(other + "/t10k-images-idx3-ubyte.gz", "rb") as file:
+            images = bytearray(gzip.decompress(file.read()))
+        images[16:] = bytes(255 - value for value in images[16:])
+        with gzip.open(other + "/t10k-images-idx3-ubyte.gz", "wb") as file:
+            file.write(images)
+        moved = bytearray(self.read("norm/cnn.safetensors"))
+        header, _ = read_safetensors(self.folder + "/norm/cnn.safetensors")
+        at = 8 + int.from_bytes(moved[:8], "little") + next(
+            entry["data_offsets"][0] for name, entry in header.items() if name.endswith("running_mean"))
+        moved[at:at + 4] = struct.pack("<f", 5)
+        with open(self.folder + "/moved.safetensors", "wb") as file:
+            file.write(moved)
+        seen = ["eval", "--model", "model/cnn.safetensors", "--data", self.data]
+        pictures = ["predict", "--model", "model/cnn.safetensors", "own/01.pgm", "own/02.pgm"]
+        for first, second, pattern in (
+                (seen, [*seen[:-1], other], "test images of the data set"),
+                (self.training("x"), ["train", "--data", other, "--out", "x", *TRAINING], "test images of the data set"),
+                (["eval", "--model", "norm/cnn.safetensors", *seen[3:]], ["eval", "--model", "moved.safetensors", *seen[3:]],
+                 "running statistics"),
+                (seen, [*seen, "--tta", "flip"], "--tta: expected not given as on rank 0, found flip"),
+                ([*seen, "--split", "test"], [*seen, "--split", "train"], "--split: expected test as on rank 0, found train"),
+                (seen, [*seen, "--no-fuse"], "--no-fuse: expected not given as on rank 0, found given"),
+                (pictures, [*pictures, "--top", "2"], "--top: expected not given as on rank 0, found 2"),
+                (pictures, [*pictures, "--tta", "flip"], "--tta: expected not given")):
+            with self.subTest(pattern):
+                self.differ(first, second, pattern)
 
     def test_the_rank_that_hangs_is_named_and_not_one_that_waits_for_it(self):
         job = self.launch(3, *self.training("hangs", *LONG, "--rank-timeout", "1"))
