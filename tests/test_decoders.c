@@ -457,7 +457,9 @@ START_TEST(refusals)
     put(&file, TEXT("GIF89a\2\0\2\0\x71\0\0;"));
     ck_assert_int_eq(try_decode(file.data, file.size, 0), CNN_ERROR_DATA);
     put_gif(&file, -1, 2);
-    file.data[7] = file.data[9] = 31; /* of 7,938 x 7,938 */
+    file.data[7] = file.data[9] = 31; /* a screen of 7,938 x 7,938, which no data has to fill */
+    ck_assert_int_eq(try_decode(file.data, file.size, 0), CNN_OK);
+    file.data[31] = file.data[33] = 31; /* and a frame */
     ck_assert_int_eq(try_decode(file.data, file.size, 0), CNN_ERROR_DATA);
     assert_message_has("7938 x 7938 pixels are more than a file of");
 }

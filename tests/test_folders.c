@@ -309,6 +309,23 @@ START_TEST(one_word_of_a_name_says_a_split)
         end();
         begin();
     }
+    /* kinds of trains, by light; and a third kind of thing beside */
+    for (int i = 0; i < 6; i++) {
+        static const char *const kinds[] = {"bullet_train", "steam_train", "car"};
+        snprintf(name, sizeof name, "%s/%s", kinds[i / 2], i % 2 ? "day" : "night");
+        write_class(name, 5);
+    }
+    assert_counts(24, 6, 0, 3);
+    end();
+    begin();
+    for (int i = 0; i < 6; i++) {
+        static const char *const kinds[] = {"bullet_train", "test_tube", "car"};
+        snprintf(name, sizeof name, "%s/%s", kinds[i / 2], i % 2 ? "day" : "night");
+        write_class(name, 5);
+    }
+    assert_counts(24, 6, 0, 3);
+    end();
+    begin();
     /* two kinds of stations, by year */
     write_class("train_station/2019", 5);
     write_class("test_station/2020", 5);
@@ -326,7 +343,12 @@ START_TEST(what_a_training_left_is_no_class)
     write_class("dogs/old", 1);
     assert_counts(8, 2, 0, 2);
     assert_said("the folder runs holds runs of cnn-cl: it is passed over");
-    /* a class stays one, with a run in it or a name like it */
+    /* a class stays one, however deep its pictures lie beside a run */
+    write_class("deep/1/2/3/4/5", 5);
+    nested_write(&at, "deep/r/x.run.json", "{}", 2);
+    assert_counts(12, 3, 0, 3);
+    nested_remove(scratch_path(&at, "deep"));
+    /* with a run in it or a name like it, too */
     nested_write(&at, "runs/b/x.ppm", "P5 1 1 255\nx", 12);
     lines[0] = '\0';
     assert_counts(9, 2, 0, 3);
@@ -349,6 +371,11 @@ START_TEST(pictures_to_judge_by_alone_are_for_a_model)
     ck_assert_uint_eq(cnn_dataset_count(dataset, CNN_SPLIT_TRAIN), 0);
     ck_assert_uint_eq(cnn_dataset_count(dataset, CNN_SPLIT_TEST), 3);
     ck_assert_int_eq(cnn_dataset_labels(dataset, CNN_SPLIT_TEST)[0], 1);
+    cnn_dataset_destroy(dataset);
+    nested_remove(scratch_path(&at, "test"));
+    write_class("test/a/r", 1);
+    nested_write(&at, "test/b/x.ppm", "P6 1 1 255\nxxx", 14);
+    ck_assert_int_eq(cnn_dataset_open(&dataset, at.folder, &options), CNN_OK);
     cnn_dataset_destroy(dataset);
 }
 END_TEST

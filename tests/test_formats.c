@@ -113,6 +113,8 @@ static const struct {
     {"label,pixel0,pixel1,pixel2,pixel3\n3,0,255,1,2\n0,9,9,9,9\n", {0, 255, 1, 2}, 3},
     {"3,0,255,1,2\r\n0,9,9,9,9", {0, 255, 1, 2}, 3},
     {"p1;p2;p3;p4;\"Class\"\n0;255;1;2;3\n\n9;9;9;9;0\n", {0, 255, 1, 2}, 3},
+    {"letter,0,1,2,3\n3,0,255,1,2\n0,9,9,9,9\n", {0, 255, 1, 2}, 3}, /* pandas' header */
+    {"kind,1,2,3,4\n3,0,255,1,2\n0,9,9,9,9\n", {0, 255, 1, 2}, 3},
     {"label\t1\t2\t3\t4\n3\t0\t255\t1\t2\n3\t9\t9\t9\t9\n", {0, 255, 1, 2}, 3},
     {"\xef\xbb\xbf"
      "Label, 1x1, 1x2, 2x1, 2x2\n 3, 0.0, 255.0, 1, 2\n0,9,9,9,9\n",
@@ -146,9 +148,6 @@ static const struct {
     {"-1,2,3,4,5\n", "line 1, column 1: expected a label of 0 to 65534, found '-1'"},
     {",2,3,4,5\n1,2,3,4,5\n", "line 1, column 1: expected a label of 0 to 65534, found ''"},
     {"cat,2,3,4,5\ndog,2,3,4,5\n", "line 1, column 1: expected a label of 0 to 65534, found 'cat'"},
-    {"0,1,2,3,1\n0,4,5,6,2\n", "expected labels of two or more classes in the first column, found "
-                               "0 alone in 2 rows"},
-    {"a,b,c,d,e\n5,1,2,3,1\n5,4,5,6,2\n", "in the first column, found 5 alone in 2 rows"},
     {"id,label\n1,2\n3,4\n", "found 2 columns: pictures that a table names are read from a folder"},
     {"<!DOCTYPE html>\n<html>",
      "expected a table, a row label,pixel,... for each image, found a page"},
@@ -172,6 +171,13 @@ END_TEST
 START_TEST(the_column_that_is_taken_for_labels_is_told)
 {
     cnn_dataset *dataset;
+    write_text("last.csv", "0,1,2,3,1\n0,4,5,6,2\n0,4,5,6,3\n");
+    write_text("notes.tsv", "not a table");
+    assert_loads(&dataset, at.folder);
+    assert_said(
+        "the label, the first column, is 0 in all 3 rows: a label in another column is to be "
+        "called label in a header");
+    cnn_dataset_destroy(dataset);
     write_text("some.tsv", "kind\ta\tb\tc\td\n1\t2\t3\t4\t5\n2\t3\t4\t5\t6\n3\t0\t0\t0\t0\n");
     assert_loads(&dataset, scratch_path(&at, "some.tsv"));
     assert_said("no column is called label: the first, 'kind', is taken");

@@ -42,12 +42,12 @@ CNN_API int cnn_model_class_count(const cnn_model *model);
 /** Was it trained on files of pictures? They were brought to its input by *fit, which stays as it
  * is where not, and may be NULL. */
 CNN_API bool cnn_model_is_of_pictures(const cnn_model *model, cnn_picture_fit *fit);
-/** Of data of one split, the part that was held out in training: those images judge it. 0: it was
- * CNN_USUAL_VAL_SPLIT, or none. */
-CNN_API double cnn_model_val_split(const cnn_model *model);
 /** Says so: pictures are to be brought to its input by this. Saved with the model. One that is none
  * of the three changes nothing. */
 CNN_API void cnn_model_set_fit(cnn_model *model, cnn_picture_fit fit);
+/** Of data of one split, the part that was held out in training: those images judge it. 0: it was
+ * CNN_USUAL_VAL_SPLIT, or none. */
+CNN_API double cnn_model_val_split(const cnn_model *model);
 /** "mnist", "fashion-mnist", or "" where the data set is not known. Owned by the model. */
 CNN_API const char *cnn_model_data(const cnn_model *model);
 /** Does it read pictures that were made as MNIST's, so that others are to be converted by

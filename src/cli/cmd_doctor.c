@@ -211,12 +211,17 @@ static int check_chosen(doctor_run *run)
         wanted = usual;
     char *text = wanted ? cli_concatenate((const char *[]){wanted, NULL}) : NULL;
     size_t chosen[CLI_MAX_DEVICES] = {0};
-    int count = text ? cli_devices_split(selectors, CLI_MAX_DEVICES, text) : 0, code = 0;
+    int code =
+        text ? cli_devices_check(text, run->options->device ? "--device" : "CNN_CL_DEVICE") : 0;
+    int count = code == 0 ? cli_devices_split(selectors, CLI_MAX_DEVICES, text) : 0;
     count = count > 0 ? count : 1;
     for (int i = 0; code == 0 && i < count; i++)
         code = cli_check(cnn_device_list_pick(&chosen[i], run->list, selectors[i]));
-    for (int i = 0; code == 0 && i < count; i++)
-        code = check_device(run, chosen[i]);
+    bool found = code == 0;
+    for (int i = 0; found && i < count; i++) {
+        int failed = check_device(run, chosen[i]);
+        code = code == 0 ? failed : code;
+    }
     free(text);
     return code;
 }

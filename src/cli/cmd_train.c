@@ -292,23 +292,37 @@ static void tell_momentum(const cli_options *options)
                  "does (--fixed-momentum: it stays)");
 }
 
+/* Not of links, hard or symbolic: they are replaced, and what they lead to stays. */
+static bool is_lost_when_replaced(const char *path)
+{
+    struct stat info;
+    return lstat(path, &info) == 0 && S_ISREG(info.st_mode) && info.st_size > 0 &&
+           info.st_nlink == 1;
+}
+
+/* Does it begin as a log does? */
+static bool is_log(const char *path)
+{
+    static const char begin[] = "{\"epoch\":";
+    char first[sizeof begin] = "";
+    FILE *file = fopen(path, "rb");
+    size_t size = file ? fread(first, 1, sizeof begin - 1, file) : 0;
+    if (file)
+        fclose(file);
+    return size == sizeof begin - 1 && strcmp(first, begin) == 0;
+}
+
 /* The log of a run that was replaces one; nothing else that is there is to be lost. */
 static int check_log(const train_run *run)
 {
-    const char *log = run->options->log_json, *data = run->options->data;
-    if (!log)
-        return 0;
-    for (int i = 0; i < TRAIN_FILES; i++)
-        if (strcmp(log, run->files.paths[i]) == 0 || cli_is_same_file(log, run->files.paths[i]))
+    const char *log = run->options->log_json;
+    bool lost = log && is_lost_when_replaced(log);
+    for (int i = 0; log && i < TRAIN_FILES; i++)
+        if (strcmp(log, run->files.paths[i]) == 0 ||
+            (lost && cli_is_same_file(log, run->files.paths[i])))
             return cli_fail(CLI_EXIT_USAGE,
                             "--log-json: %s is another file of the run: give another name", log);
-    struct stat info;
-    bool regular = stat(log, &info) == 0 && S_ISREG(info.st_mode) && info.st_size > 0;
-    FILE *file = regular ? fopen(log, "rb") : NULL;
-    int first = file ? getc(file) : '{';
-    if (file)
-        fclose(file);
-    if (first != '{' || (data && cli_is_same_file(log, data)))
+    if (lost && !is_log(log))
         return cli_fail(CLI_EXIT_USAGE,
                         "--log-json: %s is there already, and no log of a run: give another name",
                         log);

@@ -28,7 +28,7 @@ out:
 }
 
 /* No part of the list is empty, and none would be left out. */
-static int check_list(const char *text, const char *option)
+int cli_devices_check(const char *text, const char *option)
 {
     size_t length = strlen(text);
     int parts = 1;
@@ -49,7 +49,7 @@ int cli_session_find_device(const cli_options *options)
     const char *selectors[CLI_MAX_DEVICES];
     char *text = copy_wanted(options);
     const char *option = options->device ? "--device" : "CNN_CL_DEVICE";
-    int code = text ? check_list(text, option) : 0;
+    int code = text ? cli_devices_check(text, option) : 0;
     int count = code == 0 ? cli_devices_split(selectors, CLI_MAX_DEVICES, text) : 0;
     if (count > 1 && !cli_ranks_may_share(options))
         code = cli_fail(CLI_EXIT_USAGE,

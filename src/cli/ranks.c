@@ -90,7 +90,8 @@ static bool is_own(const char *name)
 {
     static const char *const own[] = {"device", "data",  "model",    "init",     "out",
                                       "quiet",  "json",  "log-json", "verbose",  "no-cache",
-                                      "grid",   "batch", "seed",     "samples",  "trust-device"};
+                                      "grid",   "batch", "seed",     "samples",  "trust-device",
+                                      "show",   "rank-timeout"};
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
         if (strcmp(own[i], name) == 0)
             return true;
@@ -106,6 +107,10 @@ int cli_ranks_compare_options(cnn_comm *all, const cli_options *options)
         const char *value = !options->given[i]    ? "not given"
                             : options->texts[i] ? options->texts[i]
                                                 : "given";
+        if (strcmp(row->name, "split") == 0) /* what is said may be the default */
+            value = cnn_split_name(options->split);
+        if (strcmp(row->name, "tta") == 0)
+            value = options->tta == CNN_TTA_FLIP ? "flip" : "none";
         if (is_own(row->name) || !(row->group & options->command->groups))
             continue;
         snprintf(what, sizeof what, "--%s", row->name);

@@ -44,12 +44,15 @@ cnn_comm *cli_ranks_comm(void);
 /* Is this one not the first? */
 bool cli_ranks_follow(void);
 
+/* No part of a list of devices is empty, and none is too much; option is where it is from. Returns an
+ * exit code. */
+int cli_devices_check(const char *text, const char *option);
 /* The devices that --device names, "0,1": a list of selectors, (most) at most, that point into text,
  * which is changed. Returns how many; 0 where nothing is said. */
 int cli_devices_split(const char **selectors, int most, char *text);
 
 /* Ranks whose command lines differ would evaluate each in its own way: refused by the option's name,
- * but for those that are a rank's own business (its device, its paths). comm may be NULL. */
-int cli_ranks_compare_options(cnn_comm *comm, const cli_options *options);
+ * but for those that are a rank's own business (its device, its paths). all may be NULL. */
+int cli_ranks_compare_options(cnn_comm *all, const cli_options *options);
 
 #endif

@@ -177,6 +177,9 @@ cnn_status cnn_content_fill(cnn_taking *taking)
     cnn_status status = CNN_OK;
     for (int i = 0; i < CNN_SPLITS && !first; i++) /* to train on, where there are such */
         first = taking->sources->splits[i];
+    if (!first)
+        return cnn_fail(CNN_ERROR_DATA, "%s: expected images, found none",
+                        taking->path ? taking->path : "memory");
     if (dataset->of_pictures)
         CNN_TRY(first->kind->measure(first));
     taking->bits = first->bits;

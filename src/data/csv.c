@@ -159,22 +159,28 @@ static char find_separator(const char *line)
 }
 
 /* Counts the columns of a first line, finds the label's by its name, and tells a header: most of
- * its fields are no numbers. */
+ * its fields are no numbers, or they count. */
 static bool count_columns(csv_table *table, const csv_reader *reader)
 {
     char *at = reader->line, *field;
-    size_t length, words = 0;
+    size_t length, words = 0, from_0 = 0, from_1 = 0;
     unsigned number;
+    bool names_first = false;
     if (cnn_starts_with(at, "\xef\xbb\xbf")) /* some programs open UTF-8 files with it */
         at += 3;
     for (; next_field(&field, &length, &at, reader->separator); table->columns++) {
-        words += !parse_number(&number, field, length);
+        bool is_number = parse_number(&number, field, length);
+        words += !is_number;
+        names_first = names_first || (!is_number && table->columns == 0 && length > 0);
+        from_0 += is_number && number + 1 == table->columns;
+        from_1 += is_number && number == table->columns;
         if (!table->named && is_label_name(field, length)) {
             table->named = true;
             table->label = table->columns;
         }
     }
-    return table->named || 2 * words > table->columns;
+    bool counts = from_0 + 1 == table->columns || from_1 + 1 == table->columns;
+    return table->named || 2 * words > table->columns || (names_first && counts);
 }
 
 /* Of a first line: its columns, whether it is a header, and which column is the label. */
@@ -296,11 +302,10 @@ static cnn_status read_table(csv_table *table, csv_reader *reader)
             CNN_TRY(take_row(table, reader));
     }
     if (!table->named && table->label < table->columns && has_one_label(table))
-        return cnn_fail(CNN_ERROR_DATA,
-                        "%s: expected labels of two or more classes in the first column, found %d "
-                        "alone in %zu rows: if they stand in another column, call it label in a "
-                        "header",
-                        reader->path, table->labels[0], table->count);
+        cnn_log(CNN_LOG_WARNING,
+                "%s: the label, the first column, is %d in all %zu rows: a label in another column "
+                "is to be called label in a header",
+                reader->path, table->labels[0], table->count);
     if (table->count == 0 && table->label < table->columns)
         status = cnn_fail(CNN_ERROR_DATA,
                           "%s: expected rows of images below the header, found none", reader->path);

@@ -20,22 +20,30 @@ static bool ends_with(const char *name, const char *end)
     return true;
 }
 
+static bool is_csv(const char *name)
+{
+    return ends_with(name, ".csv") || ends_with(name, ".csv.gz");
+}
+
 static bool is_table(const char *name)
 {
-    static const char *const ends[] = {".csv", ".csv.gz", ".tsv", ".tsv.gz"};
-    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
-        if (ends_with(name, ends[i]))
-            return true;
-    return false;
+    return is_csv(name) || ends_with(name, ".tsv") || ends_with(name, ".tsv.gz");
+}
+
+/* Files .tsv where there is no .csv. */
+static bool is_table_of(const cnn_site *site, const cnn_entry *entry)
+{
+    bool others = false;
+    for (size_t i = 0; i < site->listing.count; i++)
+        others = others ||
+                 (!site->listing.entries[i].is_folder && is_csv(site->listing.entries[i].name));
+    return !entry->is_folder && (others ? is_csv(entry->name) : is_table(entry->name));
 }
 
 static const struct {
     const char *word;
     int split;
-} words[] = {{"train", CNN_SPLIT_TRAIN},
-             {"test", CNN_SPLIT_TEST},
-             {"val", CNN_SPLIT_VAL},
-             {"dev", CNN_SPLIT_VAL}};
+} words[] = {{"train", CNN_SPLIT_TRAIN}, {"test", CNN_SPLIT_TEST}, {"val", CNN_SPLIT_VAL}};
 
 /* The split that a table's name tells; -1 where it tells none. */
 static int split_of(const char *name)
@@ -55,7 +63,7 @@ static cnn_status choose(const char *names[CNN_SPLITS], const cnn_site *site)
     for (size_t i = 0; i < site->listing.count; i++) {
         const cnn_entry *entry = &site->listing.entries[i];
         int split = split_of(entry->name);
-        if (entry->is_folder || !is_table(entry->name))
+        if (!is_table_of(site, entry))
             continue;
         tables++;
         only = entry->name;
@@ -72,7 +80,7 @@ static cnn_status choose(const char *names[CNN_SPLITS], const cnn_site *site)
     }
     for (size_t i = 0; names[CNN_SPLIT_TRAIN] && i < site->listing.count; i++) {
         const cnn_entry *entry = &site->listing.entries[i];
-        if (!entry->is_folder && is_table(entry->name) && entry->name != names[CNN_SPLIT_TRAIN] &&
+        if (is_table_of(site, entry) && entry->name != names[CNN_SPLIT_TRAIN] &&
             split_of(entry->name) < 0)
             cnn_log(CNN_LOG_INFO, "%s: the table %s is passed over: its name says no split",
                     site->path, cnn_quote(quoted, entry->name));

@@ -22,7 +22,9 @@ static cnn_status list_classes(cnn_names *names, const char *folder, bool tell)
         const char *name = listing.entries[i].name;
         if (!listing.entries[i].is_folder || cnn_entry_is_hidden(&listing.entries[i]))
             continue;
-        if (!cnn_entry_is_class(&listing.entries[i], folder)) {
+        bool of_runs;
+        CNN_TRY(cnn_entry_is_of_runs(&of_runs, &listing.entries[i], folder));
+        if (of_runs) {
             if (tell)
                 cnn_log(CNN_LOG_INFO, "%s: the folder %s holds runs of cnn-cl: it is passed over",
                         folder, cnn_quote(quoted, name));
@@ -244,6 +246,15 @@ out:
     return status;
 }
 
+static cnn_status check_any(const cnn_sources *sources, const cnn_site *site)
+{
+    for (int i = 0; i < CNN_SPLITS; i++)
+        if (sources->splits[i])
+            return CNN_OK;
+    return cnn_fail(CNN_ERROR_DATA, "%s: expected folders of pictures for classes, found none",
+                    site->path);
+}
+
 static cnn_status open_splits(cnn_sources *sources, const cnn_split_folders *folders,
                               const cnn_site *site, bool gifs, const cnn_data_options *options)
 {
@@ -264,7 +275,7 @@ static cnn_status open_splits(cnn_sources *sources, const cnn_split_folders *fol
         if (status != CNN_OK)
             return status;
     }
-    return CNN_OK;
+    return check_any(sources, site);
 }
 
 /* Where there is nothing else, GIF files are taken. */

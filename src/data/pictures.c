@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/status.h"
+#include "base/text.h"
 #include "image/decode.h"
 #include "image/fit.h"
 
@@ -65,23 +66,42 @@ static cnn_status fill(uint8_t *image, const cnn_source *source, size_t index, c
     return status;
 }
 
+/* Formats that have samples of 16 bits and do not say how many of these they use. */
+static bool may_be_wide(const char *path)
+{
+    static const char *const ends[] = {".png", ".tif", ".tiff"};
+    size_t length = strlen(path);
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        size_t size = strlen(ends[i]), at = 0;
+        while (length >= size && at < size && cnn_to_lower(path[length - size + at]) == ends[i][at])
+            at++;
+        if (at == size)
+            return true;
+    }
+    return false;
+}
+
 /* Of samples of 16 bits, some do not tell how many they have: a dark picture of 12 bits has none
  * above 1023. So they are taken as of the most that some pictures of the source have. */
-static cnn_status measure_bits(cnn_source *source, size_t first)
+static cnn_status measure_bits(cnn_source *source)
 {
     enum { LOOKED_AT = 32 };
-    const char *path = ((const picture_source *)source)->tree.files[first].path;
+    const cnn_tree_file *files = ((const picture_source *)source)->tree.files;
+    const char *path = NULL;
     size_t step = source->count / LOOKED_AT + 1;
     for (size_t i = 0; i < source->count; i += step) {
         cnn_picture picture = {0};
         const cnn_aim quiet = {.exact = true, .bits = WIDE_BITS};
+        if (!may_be_wide(files[i].path))
+            continue;
         cnn_status status = decode(&picture, source, i, &quiet);
+        path = picture.bits > 0 ? files[i].path : path;
         source->bits = picture.bits > source->bits ? picture.bits : source->bits;
         cnn_picture_finish(&picture);
         if (status == CNN_ERROR_MEMORY)
             return status;
     }
-    if (source->bits < WIDE_BITS)
+    if (path && source->bits < WIDE_BITS)
         cnn_log(CNN_LOG_INFO,
                 "%s and others: no sample of 16 bits is above %u: all are taken as %d bits", path,
                 (1u << source->bits) - 1u, source->bits);
@@ -94,10 +114,8 @@ static cnn_status measure(cnn_source *source)
     cnn_picture picture = {0};
     cnn_status status = CNN_ERROR_DATA;
     const cnn_aim quiet = {.exact = true, .bits = WIDE_BITS};
-    size_t first = 0;
     for (size_t i = 0; status != CNN_OK && i < source->count; i++) {
         status = decode(&picture, source, i, &quiet);
-        first = i;
         if (status == CNN_ERROR_MEMORY)
             return status;
     }
@@ -106,9 +124,8 @@ static cnn_status measure(cnn_source *source)
         source->shape[1] = picture.height;
         source->shape[2] = picture.width;
     }
-    bool wide = picture.bits > 0;
     cnn_picture_finish(&picture);
-    return wide ? measure_bits(source, first) : CNN_OK;
+    return measure_bits(source);
 }
 
 /* Names below the base, sizes and times. */

@@ -24,49 +24,44 @@ bool cnn_is_run_file(const char *name)
     return false;
 }
 
-enum { PICTURES = 1, RUNS = 2 };
+static bool holds_run(const char *path, int depth);
 
-static unsigned look(const char *path, int depth);
-
-/* What links lead to may be pictures. */
-static unsigned look_at_entry(DIR *folder, const char *path, const char *name, int depth)
+static bool is_folder_with_run(DIR *folder, const char *path, const char *name, int depth)
 {
     struct stat info;
     char *below = NULL;
-    if (name[0] == '.' || fstatat(dirfd(folder), name, &info, AT_SYMLINK_NOFOLLOW) != 0)
-        return 0;
-    if (S_ISLNK(info.st_mode))
-        return PICTURES;
-    if (!S_ISDIR(info.st_mode) || cnn_path_join(&below, path, name) != CNN_OK)
-        return 0;
-    unsigned found = look(below, depth - 1);
+    if (name[0] == '.' || fstatat(dirfd(folder), name, &info, AT_SYMLINK_NOFOLLOW) != 0 ||
+        !S_ISDIR(info.st_mode) || cnn_path_join(&below, path, name) != CNN_OK)
+        return false;
+    bool found = holds_run(below, depth - 1);
     free(below);
     return found;
 }
 
-static unsigned look(const char *path, int depth)
+/* Not where pictures of its own lie beside: then it is no folder of runs. */
+static bool holds_run(const char *path, int depth)
 {
-    unsigned found = 0;
+    bool found = false, pictures = false;
     DIR *folder = depth > 0 ? opendir(path) : NULL;
     if (!folder)
-        return 0;
-    for (const struct dirent *entry; !(found & RUNS) && (entry = readdir(folder)) != NULL;) {
-        if (cnn_is_run_file(entry->d_name))
-            found = RUNS; /* its pictures are the run's */
-        else if (cnn_is_picture_name(entry->d_name, true))
-            found = PICTURES;
+        return false;
+    for (const struct dirent *entry; !found && (entry = readdir(folder)) != NULL;) {
+        found = cnn_is_run_file(entry->d_name);
+        pictures = pictures || cnn_is_picture_name(entry->d_name, true);
     }
-    bool plain = found == 0;
-    if (plain)
+    if (!found && !pictures)
         rewinddir(folder);
-    for (const struct dirent *entry;
-         plain && !(found & PICTURES) && (entry = readdir(folder)) != NULL;)
-        found |= look_at_entry(folder, path, entry->d_name, depth);
+    for (const struct dirent *entry; !found && !pictures && (entry = readdir(folder)) != NULL;)
+        found = is_folder_with_run(folder, path, entry->d_name, depth);
     closedir(folder);
     return found;
 }
 
-bool cnn_is_folder_of_runs(const char *path)
+cnn_status cnn_is_folder_of_runs(bool *runs, const char *path)
 {
-    return look(path, MOST_DEPTH) == RUNS;
+    bool pictures = false;
+    *runs = holds_run(path, MOST_DEPTH);
+    cnn_status status = *runs ? cnn_tree_has_pictures(&pictures, path, true) : CNN_OK;
+    *runs = *runs && !pictures;
+    return status;
 }

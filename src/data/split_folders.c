@@ -47,15 +47,15 @@ static int split_of_words(const char *name)
     return split;
 }
 
-bool cnn_entry_is_class(const cnn_entry *entry, const char *folder)
+cnn_status cnn_entry_is_of_runs(bool *runs, const cnn_entry *entry, const char *folder)
 {
     char *path = NULL;
-    if (!entry->is_folder || cnn_entry_is_hidden(entry) ||
-        cnn_path_join(&path, folder, entry->name) != CNN_OK)
-        return false;
-    bool runs = cnn_is_folder_of_runs(path);
+    *runs = false;
+    cnn_status status = cnn_path_join(&path, folder, entry->name);
+    if (status == CNN_OK)
+        status = cnn_is_folder_of_runs(runs, path);
     free(path);
-    return !runs;
+    return status;
 }
 
 cnn_status cnn_folder_has_classes(bool *found, const cnn_listing *listing, const char *folder,
@@ -169,6 +169,8 @@ static cnn_status take_words(cnn_split_folders *folders, const cnn_site *site, b
         enum content content = EMPTY;
         if (split != NONE)
             CNN_TRY(examine(&content, site, entry, gifs));
+        if (content == CLASSES && found.names[split]) /* kinds of trains, or of tests */
+            return CNN_OK;
         if (content == CLASSES)
             CNN_TRY(take(&found, site, split, entry->name));
     }
@@ -179,6 +181,14 @@ static cnn_status take_words(cnn_split_folders *folders, const cnn_site *site, b
             continue;
         CNN_TRY(count_shared(&shared, site, train, found.names[i]));
         if (shared < 2)
+            train = NULL;
+    }
+    for (size_t i = 0; train && i < site->listing.count; i++) {
+        const cnn_entry *entry = &site->listing.entries[i];
+        size_t shared = 0;
+        if (entry->is_folder && split_of_words(entry->name) == NONE)
+            CNN_TRY(count_shared(&shared, site, train, entry->name));
+        if (shared > 1) /* one more class, sorted as those are */
             train = NULL;
     }
     if (!train || found.count < 2)

@@ -16,8 +16,8 @@ typedef struct cnn_split_folders {
  */
 cnn_status cnn_split_folders_find(cnn_split_folders *folders, const cnn_site *site, bool gifs);
 
-/* Is it a folder that may hold the pictures of a class: not hidden, and not what trainings left? */
-bool cnn_entry_is_class(const cnn_entry *entry, const char *folder);
+/* Is it what trainings left in the folder? Errors: MEMORY. */
+cnn_status cnn_entry_is_of_runs(bool *runs, const cnn_entry *entry, const char *folder);
 /* Does the folder of that listing have a folder with pictures? Errors: MEMORY. */
 cnn_status cnn_folder_has_classes(bool *found, const cnn_listing *listing, const char *folder,
                                   bool gifs);

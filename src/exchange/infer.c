@@ -150,36 +150,51 @@ static int sequential_index(size_t *prefix, const char *name)
     return cnn_parse_int(&value, number, 0, MAX_INDEX) ? (int)value : -1;
 }
 
+/* The batch norms of that prefix whose numbers are between two. */
+static int norms_between(const cnn_found_layer *layers, size_t count, const char *name,
+                         size_t prefix, int first, int next)
+{
+    int norms = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t length = 0;
+        int index = layers[i].kind == CNN_LAYER_BATCHNORM
+                        ? sequential_index(&length, layers[i].weight->name)
+                        : -1;
+        norms += index > first && index < next && length == prefix &&
+                 strncmp(layers[i].weight->name, name, prefix) == 0;
+    }
+    return norms;
+}
+
 /* In an nn.Sequential the numbers of the layers tell how many stand between them: a convolution's
  * activation alone leaves no place for the pool that the family has there; strides are likely.
- * Without any between them they are of a list, and the network's forward() does the rest. */
+ * Where nothing but a batch norm stands there they are of a list, and the network's forward() does
+ * the rest. */
 static cnn_status check_places(const cnn_found_layer *layers, size_t count, const char *path)
 {
     const cnn_found_layer *conv = NULL;
-    int norms = 0;
     for (size_t i = 0; i < count; i++) {
         const cnn_found_layer *layer = &layers[i];
-        if (layer->kind == CNN_LAYER_BATCHNORM) {
-            norms++;
+        if (layer->kind == CNN_LAYER_BATCHNORM)
             continue;
-        }
+        const char *name = conv ? conv->weight->name : "";
         size_t before = 0, after = 0;
-        int first = conv ? sequential_index(&before, conv->weight->name) : -1;
+        int first = conv ? sequential_index(&before, name) : -1;
         int next = conv ? sequential_index(&after, layer->weight->name) : -1;
         bool linear = layer->kind == CNN_LAYER_LINEAR; /* Flatten stands before it, too */
-        int between = next - first - 1 - norms - linear;
-        if (first >= 0 && next > first + 1 && before == after &&
-            strncmp(conv->weight->name, layer->weight->name, before) == 0 && between < 2)
+        int norms = first >= 0 ? norms_between(layers, count, name, before, first, next) : 0;
+        int others = next - first - 1 - norms;
+        if (first >= 0 && others > 0 && others - linear < 2 && before == after &&
+            strncmp(name, layer->weight->name, before) == 0)
             return cnn_fail(
                 CNN_ERROR_DATA,
                 "%s: between '%s' and '%s' is no place for an activation and a pool, as "
                 "a network of this family has them: --net names a network of other "
                 "layers",
-                path, conv->weight->name, layer->weight->name);
-        conv = linear ? NULL : layer;
-        norms = 0;
+                path, name, layer->weight->name);
         if (linear)
             break;
+        conv = layer;
     }
     return CNN_OK;
 }

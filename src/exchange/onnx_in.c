@@ -340,7 +340,7 @@ static cnn_status normalize(cnn_model *model, onnx_reader *reader)
     char *text = NULL;
     cnn_status status = CNN_OK;
     bool given = reader->options->normalization != NULL;
-    bool large = !given && takes_large_pixels(reader);
+    bool large = !given && !reader->is_own && takes_large_pixels(reader);
     if (large)
         CNN_TRY(count_from_zero_to_one(reader));
     if (reader->scale) {

@@ -174,8 +174,9 @@ static bool has_whole_numbers(cnn_bytes value)
     for (size_t i = 0; i < sizeof path / sizeof path[0]; i++)
         if (!cnn_field_find(&field, field.bytes, path[i]))
             return false;
-    return (field.integer >= UINT8 && field.integer <= INT64) || field.integer == UINT32 ||
-           field.integer == UINT64;
+    bool whole = (field.integer >= UINT8 && field.integer <= INT64) || field.integer == UINT32 ||
+                 field.integer == UINT64;
+    return whole && field.integer != INT8; /* which does not hold 255 */
 }
 
 /* An input or output that is no initialiser: one of each. */

@@ -24,8 +24,6 @@ enum {
 
 enum compression { PLAIN = 0, RUNS_OF_BYTES = 1, RUNS_OF_HALVES = 2, MASKS = 3, ALL_MASKS = 6 };
 
-enum { MOST_EXPANSION = 255 * 255 / 4 /* four bytes that pass 255 x 255 pixels over */ };
-
 typedef struct bmp_reader {
     const cnn_encoded *from;
     size_t header; /* its size */
@@ -237,8 +235,6 @@ static cnn_status read_picture(cnn_picture *picture, bmp_reader *reader)
     cnn_status status = CNN_OK;
     CNN_TRY(read_header(reader));
     CNN_TRY(check_kind(reader));
-    CNN_TRY(cnn_picture_check_expansion(reader->width, reader->height, MOST_EXPANSION, reader->from,
-                                        "BMP"));
     CNN_TRY(cnn_picture_allocate(picture, reader->width, reader->height, reader->from));
     read_masks(reader);
     if (reader->bits <= MOST_INDEX_BITS)

@@ -123,8 +123,8 @@ static cnn_status read_picture(cnn_picture *picture, gif_reader *reader)
     if (!colors)
         return cnn_fail(CNN_ERROR_DATA, "%s: damaged or truncated GIF: it has no palette",
                         reader->from->source);
-    CNN_TRY(cnn_picture_check_expansion((uint64_t)width, (uint64_t)height, MOST_EXPANSION,
-                                        reader->from, "GIF"));
+    CNN_TRY(cnn_picture_check_expansion((uint64_t)frame->Width, (uint64_t)frame->Height,
+                                        MOST_EXPANSION, reader->from, "GIF"));
     CNN_TRY(cnn_picture_allocate(picture, (uint64_t)width, (uint64_t)height, reader->from));
     reader->samples.channels = CHANNELS;
     reader->width = (size_t)width;

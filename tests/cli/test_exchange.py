@@ -172,6 +172,12 @@ class Import(Exchange):
         return self.assert_refused(["import", "-q", self.source, self.model, *more], 1, pattern)
 
     def test_takes_a_sequential_with_places_for_pools(self):
+        norms = {f"layers.{number}.{name}": ("F32", [width]) for number, width in ((1, 8), (3, 16))
+                 for name in ("weight", "bias", "running_mean", "running_var")}
+        write(self.source, {**sequential((0, 3, 8, 1), (2, 3, 16, 8), prefix="layers."), **norms,
+                            **sequential((0, 0, 10, 16 * 49), prefix="fc.")})  # a list, as it stands in forward()
+        self.assertIn("--cdims 8,16 --hdims none --ydim 10 --batchnorm",
+                      self.run_command("import", self.source, self.model).stdout)
         for numbers in ((0, 3, 8), (0, 4, 9), (0, 1, 2)):  # the last ones are of a list of layers
             write(self.source, sequential((numbers[0], 3, 8, 1), (numbers[1], 3, 16, 8), (numbers[2], 0, 10, 16 * 49)))
             said = self.run_command("import", self.source, self.model).stdout

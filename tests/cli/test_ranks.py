@@ -268,11 +268,11 @@ class Processes(RankTest):
                 (self.training("x"), ["train", "--data", other, "--out", "x", *TRAINING], "test images of the data set"),
                 (["eval", "--model", "norm/cnn.safetensors", *seen[3:]], ["eval", "--model", "moved.safetensors", *seen[3:]],
                  "running statistics"),
-                (seen, [*seen, "--tta", "flip"], "--tta: expected not given as on rank 0, found flip"),
-                ([*seen, "--split", "test"], [*seen, "--split", "train"], "--split: expected test as on rank 0, found train"),
+                (seen, [*seen, "--tta", "flip"], "--tta: expected none as on rank 0, found flip"),
+                (seen, [*seen, "--split", "train"], "--split: expected test as on rank 0, found train"),
                 (seen, [*seen, "--no-fuse"], "--no-fuse: expected not given as on rank 0, found given"),
                 (pictures, [*pictures, "--top", "2"], "--top: expected not given as on rank 0, found 2"),
-                (pictures, [*pictures, "--tta", "flip"], "--tta: expected not given")):
+                (pictures, [*pictures, "--tta", "flip"], "--tta: expected none as on rank 0, found flip")):
             with self.subTest(pattern):
                 self.differ(first, second, pattern)
 
