@@ -102,7 +102,7 @@ static void add_noise(float *values, size_t count, double share, double size, do
     }
 }
 
-enum { FORWARD, BACKWARD, PARAMETERS, VALUES, DRAWS };
+enum { FORWARD, BACKWARD, PARAMETERS, VALUES, LOSS, DRAWS };
 
 static uint64_t draw_of(const cnn_shake *shake, int layer, int what)
 {
@@ -184,6 +184,16 @@ static void move_gradient(void *user, const cnn_layer *layer, int input, float *
                   draw_of(shake, layer->index, BACKWARD) + ((uint64_t)input << 56));
 }
 
+/* The loss's gradient is a probability less 1 or 0, over n: where a sample is known well what is
+ * left is the rounding of an exponential, a sum and a quotient, each of a number near 1. */
+static void move_loss(void *user, float *dy, int n, int classes)
+{
+    const cnn_shake *shake = user;
+    const double steps = 3.0;
+    add_noise(dy, (size_t)n * (size_t)classes, cnn_rounding(steps), 1.0 / n, shake->sign,
+              draw_of(shake, 0, LOSS));
+}
+
 int cnn_shake_turns(double multiplications)
 {
     static const double most = 3e8;
@@ -206,7 +216,7 @@ cnn_status cnn_shake_begin(cnn_shake *shake, cnn_model *model, const cnn_layer *
                          .longest = 1.0,
                          .sign = turn % 2 ? -1.0 : 1.0,
                          .draw = (uint64_t)turn / 2,
-                         .hook = {move_output, move_gradient, shake}};
+                         .hook = {move_output, move_gradient, move_loss, shake}};
     cnn_status status = CNN_OK;
     CNN_TRY(put_aside(&shake->parameters, model->parameters, network->parameter_count));
     CNN_TRY(put_aside(&shake->statistics, model->statistics, network->statistic_count));

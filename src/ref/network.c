@@ -247,6 +247,8 @@ cnn_status cnn_ref_network(float *logits, double *loss, float *gradients, cnn_mo
         double mean = cnn_ref_softmax_cross_entropy(last->dy, NULL, logits, labels, n, classes);
         if (loss)
             *loss = mean;
+        if (pass.hook && pass.hook->loss)
+            pass.hook->loss(pass.hook->user, last->dy, n, classes);
     }
     if (gradients)
         run_backward(run, gradients);

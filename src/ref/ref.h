@@ -113,13 +113,15 @@ double cnn_ref_norm(const float *values, size_t count);
 void cnn_ref_clip(float *gradients, size_t count, double norm, double most);
 
 /* Is told of each layer of a run when it is done, forward and backward, and may change what the
- * layer gave: shows how far small changes carry. Either may be NULL. */
+ * layer gave: shows how far small changes carry. Each may be NULL. */
 typedef struct cnn_ref_hook {
     /* y (n, out) */
     void (*forward)(void *user, const cnn_layer *layer, float *y, int n);
     /* dx, x (n, of input `input`), dy (n, out) */
     void (*backward)(void *user, const cnn_layer *layer, int input, float *dx, const float *dy,
                      const float *x, int n);
+    /* dy (n, classes): of the loss of a whole network */
+    void (*loss)(void *user, float *dy, int n, int classes);
     void *user;
 } cnn_ref_hook;
 
