@@ -109,9 +109,6 @@ int cmd_import(cli_options *options)
         cli_info("pixels are normalised, (pixel - mean) / deviation: %s",
                  cnn_model_normalization(model));
     conversion = cli_conversion_choose(model, &(cli_options){0});
-    if (conversion.fitted && !options->fit_given && cnn_model_class_count(model) == 0)
-        cli_info("pictures are to be fitted as by --fit %s: the option settles it",
-                 cnn_picture_fit_name(conversion.fit));
     if (conversion.digits || conversion.may_be_digits)
         cli_conversion_say(&conversion);
     cli_info("model saved in %s", path);

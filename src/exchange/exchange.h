@@ -11,7 +11,7 @@
 cnn_status cnn_exchange_fail_one_output(const char *path);
 
 /* Pictures in colour of a network of others are cropped to its input, as torchvision does and as
- * evaluation does without another word. */
-void cnn_exchange_prepare(cnn_model *model);
+ * evaluation does without another word. path is the file, for the line that says so. */
+void cnn_exchange_prepare(cnn_model *model, const char *path);
 
 #endif

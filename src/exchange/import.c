@@ -309,10 +309,10 @@ cnn_status cnn_model_import(cnn_model **model, const char *path, const cnn_impor
     CNN_TRY(cnn_origin_read_preparation(&result->origin,
                                         cnn_state_dict_metadata(dict, CNN_PREPARATION_KEY), path));
     CNN_TRY(normalize(result, dict, options));
-    if (!cnn_state_dict_metadata(dict, CNN_CONFIG_KEY))
-        cnn_exchange_prepare(result);
     if (target.preset)
         CNN_TRY(name_classes(result, path));
+    if (!cnn_state_dict_metadata(dict, CNN_CONFIG_KEY))
+        cnn_exchange_prepare(result, path);
     status = fill(result, dict, target.by_shape);
     if (status == CNN_ERROR_DATA)
         status = fail_fit(target.network, dict, options);

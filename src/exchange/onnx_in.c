@@ -394,7 +394,7 @@ static cnn_status read_network(cnn_model **model, onnx_reader *reader)
     CNN_TRY(cnn_onnx_build(model, reader, output));
     CNN_TRY(read_origin(*model, reader));
     if (!reader->is_own)
-        cnn_exchange_prepare(*model);
+        cnn_exchange_prepare(*model, reader->path);
     status = normalize(*model, reader);
 out:
     return status;

@@ -11,9 +11,14 @@ cnn_status cnn_exchange_fail_one_output(const char *path)
                     path);
 }
 
-void cnn_exchange_prepare(cnn_model *model)
+void cnn_exchange_prepare(cnn_model *model, const char *path)
 {
     enum { COLORS = 3 };
-    if (cnn_network_input(model->network)[0] == COLORS && !model->origin.of_pictures)
-        cnn_model_set_fit(model, CNN_FIT_CROP);
+    if (cnn_network_input(model->network)[0] != COLORS || model->origin.of_pictures)
+        return;
+    cnn_model_set_fit(model, CNN_FIT_CROP);
+    cnn_log(CNN_LOG_INFO,
+            "%s: pictures are cropped to its input, as torchvision does, unless --fit says "
+            "otherwise",
+            path);
 }

@@ -285,10 +285,11 @@ class Import(Exchange):
         """As evaluation does; a model of cnn-cl's own says what it wants."""
         write(self.source, network([(8, 3)], [(10, 8 * 256)]))
         said = self.run_command("import", self.source, self.model).stderr
-        self.assertIn("pictures are to be fitted as by --fit crop: the option settles it", said)
+        self.assertIn("pictures are cropped to its input, as torchvision does, unless --fit says otherwise", said)
         for fit in ("pad", "crop"):
             self.run_command("import", self.source, self.model, "--fit", fit)
-            self.run_command("import", self.model, "made/again.safetensors")
+            again = self.run_command("import", self.model, "made/again.safetensors")
+            self.assertNotIn("pictures are cropped", again.stderr)
             _, metadata = read_safetensors(f"{self.folder}/made/again.safetensors")
             self.assertEqual(json.loads(metadata["cnn-cl.preparation"]), {"fit": fit})
 
