@@ -170,6 +170,18 @@ bool cnn_contains_ignoring_case(const char *string, const char *part)
     }
 }
 
+bool cnn_ends_with(const char *string, const char *end)
+{
+    size_t length = strlen(string), size = strlen(end);
+    return length >= size && strcmp(string + length - size, end) == 0;
+}
+
+bool cnn_ends_with_ignoring_case(const char *string, const char *end)
+{
+    size_t length = strlen(string), size = strlen(end);
+    return length >= size && cnn_starts_with_ignoring_case(string + length - size, end);
+}
+
 const char *cnn_quote(char buffer[CNN_QUOTE_SIZE], const char *string)
 {
     size_t length = 0;

@@ -39,6 +39,8 @@ bool cnn_starts_with(const char *string, const char *prefix);
 /* ASCII only; true for an empty part. */
 bool cnn_starts_with_ignoring_case(const char *string, const char *prefix);
 bool cnn_contains_ignoring_case(const char *string, const char *part);
+bool cnn_ends_with(const char *string, const char *end);
+bool cnn_ends_with_ignoring_case(const char *string, const char *end);
 
 /* "0" to "65535": a number in decimal, for as long as the process lives; "?" for others. */
 const char *cnn_number_name(int number);

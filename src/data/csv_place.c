@@ -9,25 +9,16 @@
 #include "data/csv.h"
 #include "data/place.h"
 
-static bool ends_with(const char *name, const char *end)
-{
-    size_t length = strlen(name), size = strlen(end);
-    if (length < size)
-        return false;
-    for (size_t i = 0; i < size; i++)
-        if (cnn_to_lower(name[length - size + i]) != end[i])
-            return false;
-    return true;
-}
-
 static bool is_csv(const char *name)
 {
-    return ends_with(name, ".csv") || ends_with(name, ".csv.gz");
+    return cnn_ends_with_ignoring_case(name, ".csv") ||
+           cnn_ends_with_ignoring_case(name, ".csv.gz");
 }
 
 static bool is_table(const char *name)
 {
-    return is_csv(name) || ends_with(name, ".tsv") || ends_with(name, ".tsv.gz");
+    return is_csv(name) || cnn_ends_with_ignoring_case(name, ".tsv") ||
+           cnn_ends_with_ignoring_case(name, ".tsv.gz");
 }
 
 /* Files .tsv where there is no .csv. */

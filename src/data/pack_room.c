@@ -31,12 +31,6 @@ uint64_t cnn_mebibytes(const char *variable, uint64_t usual)
     return usual << SHIFT;
 }
 
-static bool ends_with(const char *name, const char *end)
-{
-    size_t length = strlen(name), size = strlen(end);
-    return length >= size && strcmp(name + length - size, end) == 0;
-}
-
 /* Does nobody write it any more? */
 static bool is_left_over(const char *path)
 {
@@ -53,7 +47,7 @@ static bool is_mine(const char *name)
 {
     char own[48];
     snprintf(own, sizeof own, ".%ld%s", (long)getpid(), CNN_PACK_UNFINISHED);
-    return ends_with(name, own);
+    return cnn_ends_with(name, own);
 }
 
 static void remove_left_over(const char *folder, const cnn_listing *listing)
@@ -61,7 +55,7 @@ static void remove_left_over(const char *folder, const cnn_listing *listing)
     for (size_t i = 0; i < listing->count; i++) {
         const char *name = listing->entries[i].name;
         char *path = NULL;
-        if (!cnn_starts_with(name, CNN_PACK_PREFIX) || !ends_with(name, CNN_PACK_UNFINISHED) ||
+        if (!cnn_starts_with(name, CNN_PACK_PREFIX) || !cnn_ends_with(name, CNN_PACK_UNFINISHED) ||
             is_mine(name) || cnn_path_join(&path, folder, name) != CNN_OK)
             continue;
         if (is_left_over(path))
@@ -79,7 +73,8 @@ static const cnn_entry *find_oldest(uint64_t *total, const cnn_listing *listing,
     for (size_t i = 0; i < listing->count; i++) {
         const cnn_entry *entry = &listing->entries[i];
         if (entry->is_folder || entry->size == 0 || strcmp(entry->name, kept) == 0 ||
-            !cnn_starts_with(entry->name, CNN_PACK_PREFIX) || !ends_with(entry->name, CNN_PACK_END))
+            !cnn_starts_with(entry->name, CNN_PACK_PREFIX) ||
+            !cnn_ends_with(entry->name, CNN_PACK_END))
             continue;
         *total += entry->size;
         if (!oldest || entry->time < oldest->time)

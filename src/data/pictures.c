@@ -70,14 +70,9 @@ static cnn_status fill(uint8_t *image, const cnn_source *source, size_t index, c
 static bool may_be_wide(const char *path)
 {
     static const char *const ends[] = {".png", ".tif", ".tiff"};
-    size_t length = strlen(path);
-    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
-        size_t size = strlen(ends[i]), at = 0;
-        while (length >= size && at < size && cnn_to_lower(path[length - size + at]) == ends[i][at])
-            at++;
-        if (at == size)
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        if (cnn_ends_with_ignoring_case(path, ends[i]))
             return true;
-    }
     return false;
 }
 

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "data/tree.h"
 
 enum { MOST_DEPTH = 4 };
@@ -15,12 +16,9 @@ enum { MOST_DEPTH = 4 };
 bool cnn_is_run_file(const char *name)
 {
     static const char *const ends[] = {".run.json", ".ckpt.safetensors", ".cnn-cl.lock"};
-    size_t length = strlen(name);
-    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
-        size_t size = strlen(ends[i]);
-        if (length >= size && strcmp(name + length - size, ends[i]) == 0)
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        if (cnn_ends_with(name, ends[i]))
             return true;
-    }
     return false;
 }
 

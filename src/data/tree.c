@@ -18,16 +18,9 @@ bool cnn_is_picture_name(const char *name, bool gifs)
 {
     static const char *const ends[] = {".jpg", ".jpeg", ".png",  ".ppm",  ".bmp",
                                        ".pgm", ".tif",  ".tiff", ".webp", ".gif"};
-    size_t length = strlen(name);
-    for (size_t i = 0; i < sizeof ends / sizeof ends[0] - !gifs; i++) {
-        size_t size = strlen(ends[i]), at = 0;
-        if (length < size)
-            continue;
-        while (at < size && cnn_to_lower(name[length - size + at]) == ends[i][at])
-            at++;
-        if (at == size)
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0] - !gifs; i++)
+        if (cnn_ends_with_ignoring_case(name, ends[i]))
             return true;
-    }
     return false;
 }
 

@@ -28,12 +28,6 @@ static bool is_directory(const char *path)
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-static bool ends_with(const char *string, const char *end)
-{
-    size_t length = strlen(string), tail = strlen(end);
-    return length >= tail && strcmp(string + length - tail, end) == 0;
-}
-
 const char *cnn_loader_path(void)
 {
     Dl_info info;
@@ -108,7 +102,7 @@ static cnn_status add_vendors(cnn_icd_list *list, const char *vendors, const cha
 {
     if (is_directory(vendors))
         return add_folder(list, vendors);
-    if (!ends_with(vendors, ".icd"))
+    if (!cnn_ends_with(vendors, ".icd"))
         return add(list, NULL, vendors);
     char *inside;
     cnn_status status = cnn_path_join(&inside, folder, vendors);
