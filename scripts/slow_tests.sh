@@ -72,7 +72,7 @@ for name in $names; do
                 "$build/tests/network_tensors" "$root/data/nets" || [ $? = 77 ]
             ;;
         sweeps)
-            run_sweeps cpu ops plan plan_rules graphs norm_block conv_evaluation gpu_blocks tuning tune_search shared frozen \
+            run_sweeps cpu ops plan plan_rules graphs norm_block conv_evaluation gpu_blocks tuning tune_search shared frozen bench \
                 micro_batch sentinel ref_points
             run_sweeps gpu program ops ops_golden ops_training optimizer plan plan_kernels plan_rules trainer resume \
                 micro_batch augmented exact_training sentinel

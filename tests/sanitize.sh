@@ -56,14 +56,13 @@ if [ -n "$all" ]; then
     POCL_CACHE_DIR=$build/pocl-cache python3 "$source/tests/fault/torture.py" \
         "$build/src/cli/cnn-cl" "$plain/tests/fault/cnn_cl_fault.so" --every 500 || status=1
 else
-    device_tests="device program guard trainer trainer_options checkpoint resume metrics predictor"
+    device_tests="device program guard trainer checkpoint predictor"
     # shellcheck disable=SC2046,SC2086  # words
     ninja -C "$build" host-tests src/cli/cnn-cl tests/careless $(printf 'tests/test_%s ' $device_tests)
     run --suite host
     # shellcheck disable=SC2086  # words
-    run $device_tests careless cli-models
+    run $device_tests careless
     run cli-train --test-args Run.test_lines_and_files
-    run cli-doctor --test-args Right.test_text
 fi
 if [ -n "$(ls "$reports")" ]; then
     cat "$reports"/*

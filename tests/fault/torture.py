@@ -1,6 +1,6 @@
 """Fails the OpenCL calls of real runs one after the other, through the fault layer.
 
-torture.py COMMAND LAYER [--every N] [--jobs N] [--case NAME]
+torture.py COMMAND LAYER [--every N] [--jobs N] [--case NAME]...
     Fails every N-th call (default: each) of `train`, `eval` and `predict` on tiny data once, and every
     5 N-th from then on, with each kind's usual code, and some with other codes; then lowers what the
     device has, shows devices twice, delays, and makes readings of the check before training wrong. Each
@@ -219,7 +219,7 @@ def main():
     parser.add_argument("command")
     parser.add_argument("layer")
     parser.add_argument("--every", type=int, default=1)
-    parser.add_argument("--case", help="only this command")
+    parser.add_argument("--case", action="append", help="only this command, or these")
     parser.add_argument("--jobs", type=int, default=4 * len(os.sched_getaffinity(0)),
                         help="default: four a processor, as they mostly wait for the slow device")
     options = parser.parse_args()
@@ -240,7 +240,7 @@ def main():
             "predict": (["predict", "--model", model, *data], {}),
         }
         for name, (arguments, changes) in commands.items():
-            if options.case and options.case != name:
+            if options.case and name not in options.case:
                 continue
             case = Case(torture, name, arguments, **changes)
             torture.fail_calls(case)
