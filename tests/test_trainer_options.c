@@ -5,6 +5,7 @@
 
 #include "check_main.h"
 #include "net/network.h"
+#include "optim/rate.h"
 #include "train/options.h"
 #include "train_case.h"
 
@@ -65,6 +66,28 @@ START_TEST(rates_are_those_of_float32)
                                                    .factor = cases[i].factor};
         check_refused(&config, dataset, &options, CNN_ERROR_ARGUMENT, cases[i].part);
     }
+}
+END_TEST
+
+/* A run may end before its schedule does: what is not reached counts nowhere. */
+START_TEST(a_schedule_may_end_behind_the_run)
+{
+    const int milestones[] = {1, 2, 3, 40};
+    const int epochs[] = {0, 1, 2, 3, 4, 100}, reached[] = {0, 0, 1, 2, 3, 4};
+    cnn_train_options options = train_options();
+    options.schedule =
+        (cnn_rate_schedule){.kind = CNN_SCHEDULE_STEP, .milestone_count = 4, .factor = 1e-30};
+    memcpy(options.schedule.milestones, milestones, sizeof milestones);
+    for (size_t i = 0; i < sizeof epochs / sizeof epochs[0]; i++) {
+        options.epochs = epochs[i];
+        ck_assert_int_eq(cnn_rate_milestones(&options), reached[i]);
+        ck_assert_int_eq(cnn_train_options_check(&options),
+                         reached[i] < 2 ? CNN_OK : CNN_ERROR_ARGUMENT);
+    }
+    options.schedule.milestones[1] = 1;
+    options.epochs = 1;
+    ck_assert_int_eq(cnn_train_options_check(&options), CNN_ERROR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(cnn_error_message(), "ascending epochs from 1 on, found 1"));
 }
 END_TEST
 
@@ -214,6 +237,7 @@ int main(void)
     Suite *suite = suite_create("trainer options");
     TCase *tests = add_device_case(suite, "options");
     tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_test(tests, a_schedule_may_end_behind_the_run);
     tcase_add_test(tests, options_are_checked);
     tcase_add_test(tests, rates_are_those_of_float32);
     tcase_add_test(tests, a_data_set_that_does_not_fit_is_refused);

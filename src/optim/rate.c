@@ -109,6 +109,16 @@ cnn_rate cnn_rate_at(const cnn_train_options *options, size_t epoch_steps, uint6
     return rate;
 }
 
+int cnn_rate_milestones(const cnn_train_options *options)
+{
+    const cnn_rate_schedule *schedule = &options->schedule;
+    int reached = 0;
+    while (reached < schedule->milestone_count && reached < CNN_MAX_MILESTONES &&
+           schedule->milestones[reached] < options->epochs)
+        reached++;
+    return reached;
+}
+
 bool cnn_rate_knows_end(const cnn_train_options *options)
 {
     return options->schedule.kind == CNN_SCHEDULE_COSINE ||

@@ -191,7 +191,7 @@ static cnn_status check_scales(const cnn_train_options *options)
 {
     const cnn_rate_schedule *schedule = &options->schedule;
     bool steps = schedule->kind == CNN_SCHEDULE_STEP;
-    double end = options->lr * (steps ? pow(schedule->factor, schedule->milestone_count) : 1.0);
+    double end = options->lr * (steps ? pow(schedule->factor, cnn_rate_milestones(options)) : 1.0);
     cnn_status status = CNN_OK;
     for (const char *at = options->lr_scale; *at && status == CNN_OK;) {
         char entry[CNN_MAX_PATTERNS];
@@ -208,7 +208,7 @@ static cnn_status check_scales(const cnn_train_options *options)
     return status;
 }
 
-/* Every epoch of a schedule is one of the run. */
+/* A run may end before a schedule does, as with PyTorch's: it may go on, or a recipe is tried. */
 static cnn_status check_schedule(const cnn_train_options *options)
 {
     const cnn_rate_schedule *schedule = &options->schedule;
@@ -230,14 +230,13 @@ static cnn_status check_schedule(const cnn_train_options *options)
                         CNN_MAX_MILESTONES);
     for (int i = 0; i < schedule->milestone_count; i++) {
         int epoch = schedule->milestones[i];
-        if (epoch <= before || epoch >= options->epochs)
+        if (epoch <= before)
             return cnn_fail(CNN_ERROR_ARGUMENT,
-                            "--schedule: expected ascending epochs of 1 to %d (--epochs is %d), "
-                            "found %d",
-                            options->epochs - 1, options->epochs, epoch);
+                            "--schedule: expected ascending epochs from 1 on, found %d behind %d",
+                            epoch, before);
         before = epoch;
     }
-    return check_rate(options->lr * pow(schedule->factor, schedule->milestone_count),
+    return check_rate(options->lr * pow(schedule->factor, cnn_rate_milestones(options)),
                       "--lr at the end of --schedule");
 }
 

@@ -7,6 +7,7 @@
 #include "base/philox.h"
 #include "base/size.h"
 #include "base/status.h"
+#include "optim/rate.h"
 #include "train/options.h"
 #include "train/ranks.h"
 
@@ -219,6 +220,17 @@ out:
     return status;
 }
 
+/* Of one that ends behind the run; one that may go on does not mind. */
+static void tell_schedule(const cnn_train_options *options)
+{
+    const cnn_rate_schedule *schedule = &options->schedule;
+    int reached = cnn_rate_milestones(options);
+    if (schedule->kind == CNN_SCHEDULE_STEP && reached < schedule->milestone_count)
+        cnn_log(CNN_LOG_INFO, "--schedule: epoch %d is not reached in %d epoch%s%s",
+                schedule->milestones[reached], options->epochs, options->epochs == 1 ? "" : "s",
+                reached + 1 < schedule->milestone_count ? ", nor are those behind it" : "");
+}
+
 cnn_status cnn_trainer_create_rank(cnn_trainer **trainer, cnn_comm *comm, cnn_device *device,
                                    cnn_model *model, const cnn_dataset *dataset,
                                    const cnn_train_options *options)
@@ -251,6 +263,7 @@ cnn_status cnn_trainer_create_rank(cnn_trainer **trainer, cnn_comm *comm, cnn_de
     CNN_TRY(create_plan(result));
     CNN_TRY(cnn_sentinel_create(&result->sentinel, result->plan, comm ? comm->rank : 0));
     result->device_bytes = device->allocated - before;
+    tell_schedule(options);
     *trainer = result;
     return CNN_OK;
 out:
