@@ -223,8 +223,7 @@ static int run_trainer(train_run *run)
                                      .on_stuck = on_stuck,
                                      .user = run};
     cli_interrupt_catch(
-        "cnn-cl: interrupted again and ended at once; the checkpoint that was saved last "
-        "is whole\n");
+        "cnn-cl: interrupted again and ended at once; what was saved before is whole\n");
     cnn_status status = cnn_trainer_run(run->trainer, &callbacks);
     cli_progress_clear();
     int last = cnn_trainer_position(run->trainer).epoch - 1;

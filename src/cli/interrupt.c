@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/output.h"
@@ -13,15 +14,35 @@ static const char *volatile farewell;
 static const char *volatile remains;
 static bool is_hushed;
 static volatile sig_atomic_t asks_first; /* the first signal asks to stop */
+static volatile sig_atomic_t caught_at;  /* in hundredths of a second */
+
+enum { TICKS = 100, ROUND = 1000000 * TICKS, SAME_WISH = TICKS };
+
+static int now(void)
+{
+    struct timespec time = {0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &time);
+    return (int)(time.tv_sec % (ROUND / TICKS)) * TICKS + (int)(time.tv_nsec / (1000000000 / TICKS));
+}
+
+/* One wish comes as several signals: a terminal that closes hangs up its group, and then its shell does so, and
+ * timeout(1) signals its child and then the group. */
+static bool is_second_wish(int number)
+{
+    return number != SIGHUP && (now() - caught_at + ROUND) % ROUND >= SAME_WISH;
+}
 
 /* Nothing here but what a signal handler may call. */
 static void take_signal(int number)
 {
     const char *line = farewell;
     if (asks_first && !caught) {
+        caught_at = now();
         caught = number;
         return;
     }
+    if (asks_first && !is_second_wish(number))
+        return;
     const char *path = remains;
     ssize_t ignored = write(STDERR_FILENO, line, strlen(line));
     (void)ignored;

@@ -36,12 +36,15 @@ class Endless(CommandTest):
 
 
 class Signals(Endless):
-    def interrupt(self, number, out):
-        """Sends the signal when the first epoch's line has come through the pipe."""
+    def interrupt(self, number, out, *again):
+        """Sends the signal when the first epoch's line has come through the pipe, and others with pauses before."""
         process = self.start(out)
         self.read_until(process, "epoch:[1]")
         self.assertTrue(self.exists(out + "/cnn.safetensors"))
         process.send_signal(number)
+        for pause, other in again:
+            time.sleep(pause)
+            process.send_signal(other)
         stdout, stderr = process.communicate(timeout=60)
         self.assertNotIn("Done", stdout)
         self.assertFalse(self.exists(out + "/predictions.png"))
@@ -53,10 +56,13 @@ class Signals(Endless):
         self.assertEqual(self.interrupt(signal.SIGINT, "sigint"), 130)
 
     def test_sigterm_saves(self):
-        self.assertEqual(self.interrupt(signal.SIGTERM, "sigterm"), 143)
+        """timeout(1) signals its child, and then the group that it is in."""
+        self.assertEqual(self.interrupt(signal.SIGTERM, "sigterm", (0.0005, signal.SIGTERM)), 143)
 
     def test_sighup_saves(self):
-        self.assertEqual(self.interrupt(signal.SIGHUP, "sighup"), 129)
+        """A terminal that closes hangs up, and so does its shell."""
+        again = [(pause, signal.SIGHUP) for pause in (0.0005, 0.003, 0.02)]
+        self.assertEqual(self.interrupt(signal.SIGHUP, "sighup", *again), 129)
 
     def test_what_was_ignored_stays_so(self):
         """Behind nohup, and in the background of a shell without job control."""

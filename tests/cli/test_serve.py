@@ -299,6 +299,11 @@ class End(WithServer):
         slow.endheaders(b"P5 ")
         time.sleep(0.2)
         server.process.send_signal(signal.SIGINT)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the same wish
+            time.sleep(0.02)
+            server.process.send_signal(number)
+        time.sleep(1.1)
+        server.process.send_signal(signal.SIGHUP)  # never a second one
         time.sleep(0.4)
         self.assertIsNone(server.process.poll())
         self.assertEqual(server.end(signal.SIGINT)[0], 130)
