@@ -58,6 +58,15 @@ static const struct {
      "Flatten(1)\nLinear(2)\nReLU()\nFlatten(start_dim=1, end_dim=-1)\nLinear(2)",
      "input(4, 2, 2)\nReLU()\nReLU6()\nLeakyReLU(negative_slope=0.1)\nSiLU()\nHardswish()\n"
      "Dropout(p=0.25)\nDropout2d()\nFlatten()\nLinear(2)\nReLU()\nFlatten()\nLinear(2)\n"},
+    {"input(2, 9, 9)\nConv2d(3, 3, 1, 1, 1, 1, True, 'zeros')\nBatchNorm2d(1e-5, 0.1, True, True)\n"
+     "MaxPool2d(2, None, 0, 1, False, True)\nAvgPool2d(2, stride=None, divisor_override=None)\n"
+     "BatchNorm2d(track_running_stats=true)\nMaxPool2d(2, return_indices=false)\n"
+     "Conv2d(2, 1, padding_mode=zeros)\nFlatten()\nLinear(2)",
+     "input(2, 9, 9)\nConv2d(3, 3, padding=1)\nBatchNorm2d()\nMaxPool2d(2, ceil_mode=true)\n"
+     "AvgPool2d(2)\nBatchNorm2d()\nMaxPool2d(2)\nConv2d(2, 1)\nFlatten()\nLinear(2)\n"},
+    /* lines as old Macs end them, and a stray one in a comment */
+    {"# a net\rinput(4, 1, 1)\r\rReLU()\r# c\rLinear(3)\n# d\rLinear(2)\r\n",
+     "input(4, 1, 1)\nReLU()\nLinear(3)\nLinear(2)\n"},
     /* what a line reads */
     {"input(4, 2, 2)\na = ReLU()\nTanh()\ns = Add(a)\nb = SiLU() <- input\nMul(b) <- s\nFlatten()\n"
      "Linear(2)",

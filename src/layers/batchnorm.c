@@ -7,6 +7,7 @@ static const cnn_argument arguments[] = {
     {"eps", CNN_ARGUMENT_NUMBER, AT(eps), false, 1e-5, 0, CNN_MAX_EPS, {{0}}},
     {"momentum", CNN_ARGUMENT_NUMBER, AT(momentum), false, 0.1, 0, 1, {{0}}},
     {"affine", CNN_ARGUMENT_BOOL, AT(affine), false, 1, 0, 1, {{0}}},
+    CNN_TRACK_RUNNING_STATS,
 };
 
 static void set_params(cnn_layer *layer)

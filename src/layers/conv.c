@@ -29,6 +29,7 @@ static const cnn_argument arguments[] = {
      MAX_CHANNELS,
      {{"channels", CNN_GROUPS_CHANNELS}}},
     {"bias", CNN_ARGUMENT_BOOL, AT(bias), false, 1, 0, 1, {{0}}},
+    CNN_PADDING_MODE,
 };
 
 /* PyTorch's padding="same": the odd zero goes behind, and strides are refused. */

@@ -140,10 +140,11 @@ typedef enum cnn_argument_type {
     CNN_ARGUMENT_BOOL,    /* true or false */
     CNN_ARGUMENT_NUMBER,  /* a double */
     CNN_ARGUMENT_CHOICE,  /* one of two words: bool, true for the second */
-    CNN_ARGUMENT_MOOT     /* true or false, which changes no number: not stored */
+    CNN_ARGUMENT_MOOT     /* one of its words, which changes no number: not stored */
 } cnn_argument_type;
 
-/* A keyword that stands for a number in one argument, or the words of a choice. */
+/* A keyword that stands for a number in one argument, or the words of a choice, or those that may
+ * be written. */
 typedef struct cnn_argument_word {
     const char *word;
     int value;
@@ -163,17 +164,16 @@ typedef struct cnn_argument {
 /* Below 1: a larger one is PyTorch's number of features, which follows from the input here. */
 #define CNN_MAX_EPS 0.99
 
-/* PyTorch's, of kinds that may write over what they read: where values lie is the plan's business.
- */
-#define CNN_INPLACE                                                                                \
-    {                                                                                              \
-        "inplace", CNN_ARGUMENT_MOOT, 0, false, 0, 0, 1,                                           \
-        {                                                                                          \
-            {                                                                                      \
-                0                                                                                  \
-            }                                                                                      \
-        }                                                                                          \
-    }
+/* Arguments of PyTorch's that change no number here; of all but the first only the default is
+ * taken. Where values lie is the plan's business. */
+/* clang-format off */
+#define CNN_MOOT(name, ...) {name, CNN_ARGUMENT_MOOT, 0, false, 0, 0, 1, {__VA_ARGS__}}
+#define CNN_INPLACE CNN_MOOT("inplace", {"true", 1}, {"false", 0})
+#define CNN_RETURN_INDICES CNN_MOOT("return_indices", {"false", 0})
+#define CNN_DIVISOR_OVERRIDE CNN_MOOT("divisor_override", {"none", 0})
+#define CNN_PADDING_MODE CNN_MOOT("padding_mode", {"zeros", 0})
+#define CNN_TRACK_RUNNING_STATS CNN_MOOT("track_running_stats", {"true", 1})
+/* clang-format on */
 
 /* One row per kind: the table that a new kind of layer joins. */
 typedef struct cnn_layer_class {

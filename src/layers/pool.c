@@ -8,18 +8,34 @@ enum { MAX_EXTENT = 65535 };
 
 static const cnn_argument max_arguments[] = {
     {"kernel_size", CNN_ARGUMENT_PAIR, AT(kernel), true, 0, 1, MAX_EXTENT, {{0}}},
-    {"stride", CNN_ARGUMENT_PAIR, AT(stride), false, CNN_STRIDE_KERNEL, 1, MAX_EXTENT, {{0}}},
+    {"stride",
+     CNN_ARGUMENT_PAIR,
+     AT(stride),
+     false,
+     CNN_STRIDE_KERNEL,
+     1,
+     MAX_EXTENT,
+     {{"none", CNN_STRIDE_KERNEL}}},
     {"padding", CNN_ARGUMENT_PADDING, AT(padding), false, 0, 0, MAX_EXTENT, {{0}}},
     {"dilation", CNN_ARGUMENT_PAIR, AT(dilation), false, 1, 1, MAX_EXTENT, {{0}}},
+    CNN_RETURN_INDICES,
     {"ceil_mode", CNN_ARGUMENT_BOOL, AT(ceil_mode), false, 0, 0, 1, {{0}}},
 };
 
 static const cnn_argument average_arguments[] = {
     {"kernel_size", CNN_ARGUMENT_PAIR, AT(kernel), true, 0, 1, MAX_EXTENT, {{0}}},
-    {"stride", CNN_ARGUMENT_PAIR, AT(stride), false, CNN_STRIDE_KERNEL, 1, MAX_EXTENT, {{0}}},
+    {"stride",
+     CNN_ARGUMENT_PAIR,
+     AT(stride),
+     false,
+     CNN_STRIDE_KERNEL,
+     1,
+     MAX_EXTENT,
+     {{"none", CNN_STRIDE_KERNEL}}},
     {"padding", CNN_ARGUMENT_PADDING, AT(padding), false, 0, 0, MAX_EXTENT, {{0}}},
     {"ceil_mode", CNN_ARGUMENT_BOOL, AT(ceil_mode), false, 0, 0, 1, {{0}}},
     {"count_include_pad", CNN_ARGUMENT_BOOL, AT(count_include_pad), false, 1, 0, 1, {{0}}},
+    CNN_DIVISOR_OVERRIDE,
 };
 
 static const cnn_argument adaptive_arguments[] = {

@@ -125,8 +125,6 @@ static const struct {
 static cnn_status read_line(cnn_text_reader *reader, cnn_scope *file, size_t start, size_t end)
 {
     cnn_lexer lexer;
-    if (end > start && reader->text[end - 1] == '\r')
-        end--;
     cnn_lexer_init(&lexer, reader, start, end);
     if (lexer.token.type == CNN_TOKEN_END)
         return CNN_OK;
@@ -139,6 +137,19 @@ static cnn_status read_line(cnn_text_reader *reader, cnn_scope *file, size_t sta
     return read_layer(reader, &lexer, file);
 }
 
+/* Lines end as on Unix, on Windows, or as on old Macs. */
+static size_t find_line_end(const cnn_text_reader *reader, size_t at)
+{
+    while (at < reader->size && reader->text[at] != '\n' && reader->text[at] != '\r')
+        at++;
+    return at;
+}
+
+static bool is_windows_end(const cnn_text_reader *reader, size_t at)
+{
+    return at + 1 < reader->size && reader->text[at] == '\r' && reader->text[at + 1] == '\n';
+}
+
 static cnn_status read_lines(cnn_text_reader *reader)
 {
     static const char mark[] = "\xef\xbb\xbf"; /* of UTF-8, which some editors write */
@@ -146,11 +157,10 @@ static cnn_status read_lines(cnn_text_reader *reader)
     cnn_scope file = {0};
     cnn_status status = CNN_OK;
     for (; status == CNN_OK && at < reader->size; at++) {
-        const char *found = memchr(reader->text + at, '\n', reader->size - at);
-        size_t end = found ? (size_t)(found - reader->text) : reader->size;
+        size_t end = find_line_end(reader, at);
         reader->line++;
         status = read_line(reader, &file, at, end);
-        at = end;
+        at = is_windows_end(reader, end) ? end + 1 : end;
     }
     if (status == CNN_OK && reader->open_define >= 0)
         status = cnn_text_fail(reader, reader->line,

@@ -82,6 +82,13 @@ static bool get_ints(int *numbers, const cnn_value *value, double low, double hi
     return true;
 }
 
+/* Python begins True, False and None with a capital letter. */
+static bool is_word(const char *text, const char *word)
+{
+    bool same = text[0] == word[0] || (text[0] == word[0] - 'a' + 'A' && strchr("tfn", word[0]));
+    return same && strcmp(text + 1, word + 1) == 0;
+}
+
 /* The number of a word that the argument knows. */
 static bool get_word(int *number, const cnn_value *value, const cnn_argument *argument)
 {
@@ -90,7 +97,7 @@ static bool get_word(int *number, const cnn_value *value, const cnn_argument *ar
         return false;
     copy_element(text, value, 0);
     for (int i = 0; i < 2 && argument->words[i].word; i++)
-        if (strcmp(argument->words[i].word, text) == 0) {
+        if (is_word(text, argument->words[i].word)) {
             *number = argument->words[i].value;
             return true;
         }
@@ -146,9 +153,9 @@ static bool set_bool(void *at, const cnn_value *value, const cnn_argument *argum
 
 static bool set_moot(void *at, const cnn_value *value, const cnn_argument *argument)
 {
-    bool either;
+    int word;
     (void)at;
-    return set_bool(&either, value, argument);
+    return get_word(&word, value, argument);
 }
 
 static bool set_number(void *at, const cnn_value *value, const cnn_argument *argument)
@@ -185,7 +192,7 @@ static const struct {
     [CNN_ARGUMENT_BOOL] = {set_bool, "true or false", false},
     [CNN_ARGUMENT_NUMBER] = {set_number, "a number", true},
     [CNN_ARGUMENT_CHOICE] = {set_choice, "", false},
-    [CNN_ARGUMENT_MOOT] = {set_moot, "true or false", false},
+    [CNN_ARGUMENT_MOOT] = {set_moot, "", false},
 };
 
 /* As it would be written. */
