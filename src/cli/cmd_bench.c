@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/out_file.h"
 #include "cli/output.h"
 #include "cli/ranks.h"
 #include "cli/session.h"
@@ -91,6 +92,7 @@ int cmd_bench(cli_options *options)
     if (options->evaluation && cli_option_is_given(options, "augment"))
         return cli_fail(CLI_EXIT_USAGE, "--augment and --eval exclude each other, evaluation is of "
                                         "the images as they are: leave one out");
+    CLI_TRY(cli_out_file_check("--trace", options->trace, CLI_FILE_TRACE, options));
     CLI_TRY(cli_session_load_model(&session, options));
     CLI_TRY(cli_session_open_device(&session, options));
     bool of_ranks = cnn_comm_size(cli_ranks_comm()) > 1 || session.device_count > 1;

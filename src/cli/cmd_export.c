@@ -3,15 +3,17 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/out_file.h"
 #include "cli/output.h"
 #include "cli/session.h"
 
 static const struct {
     const char *name, *ending;
+    cli_file_kind kind;
     cnn_status (*write)(const cnn_model *model, const char *path);
 } formats[] = {
-    {"onnx", ".onnx", cnn_model_export_onnx},
-    {"npz", ".npz", cnn_model_export_npz},
+    {"onnx", ".onnx", CLI_FILE_ONNX, cnn_model_export_onnx},
+    {"npz", ".npz", CLI_FILE_NPZ, cnn_model_export_npz},
 };
 
 enum { FORMAT_COUNT = sizeof formats / sizeof formats[0] };
@@ -67,8 +69,7 @@ int cmd_export(cli_options *options)
     cli_session session = {0};
     int code = 0, format;
     CLI_TRY(choose(&format, options->format, path));
-    if (options->model && cli_is_same_file(options->model, path))
-        return cli_fail(CLI_EXIT_USAGE, "export: %s is the model itself: give another name", path);
+    CLI_TRY(cli_out_file_check("export", path, formats[format].kind, options));
     CLI_TRY(cli_session_load_model(&session, options));
     if (!options->model)
         cli_info("no --model: a fresh network, not trained, of seed %" PRIu64, options->seed);

@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/conversion.h"
 #include "cli/network.h"
+#include "cli/out_file.h"
 #include "cli/output.h"
 #include "cli/session.h"
 
@@ -85,6 +86,7 @@ int cmd_import(cli_options *options)
     if (!cli_ends_with(path, ".safetensors"))
         return cli_fail(CLI_EXIT_USAGE,
                         "import: expected an output that ends in .safetensors, found '%s'", path);
+    CLI_TRY(cli_out_file_check("import", path, CLI_FILE_SAFETENSORS, options));
     cnn_import_options_init(&import);
     CLI_TRY(cli_network_find(&network, options));
     import.network = network;

@@ -1,5 +1,6 @@
 /* predict: labels of random test images, as lines or JSON, and as a picture; or of own pictures. */
 #include "cli/commands.h"
+#include "cli/out_file.h"
 #include "cli/output.h"
 #include "cli/pictures.h"
 #include "cli/ranks.h"
@@ -80,7 +81,9 @@ int cmd_predict(cli_options *options)
     cli_session session = {0};
     cli_samples samples = {0};
     int code = 0;
+    CLI_TRY(cli_out_file_check("--grid", options->grid, CLI_FILE_PNG, options));
     CLI_TRY(cli_session_load(&session, options));
+    CLI_TRY(cli_out_file_check_data("--grid", options->grid, session.dataset));
     CLI_TRY(cli_session_open_device(&session, options));
     CLI_TRY(cli_samples_predict(&samples, &session, options, (size_t)options->samples));
     if (cli_ranks_follow())

@@ -168,10 +168,10 @@ class Predict(WithModel):
         self.predict("--grid", "grid.png")
         width, height = read_png_size(self.folder + "/grid.png")
         self.assertTrue(700 < width < 1500 and 700 < height < 1500)
-        self.predict("--grid", "one.png", "--samples", "1")
-        self.assertLess(read_png_size(self.folder + "/one.png")[0], width / 3)
+        self.predict("--grid", "grid.png", "--samples", "1")  # another grid is replaced
+        self.assertLess(read_png_size(self.folder + "/grid.png")[0], width / 3)
         self.assertRegex(self.predict("--grid", "absent/grid.png", code=1).stderr,
-                         r"(?m)^cnn-cl: absent/grid\.png: ")
+                         r"(?m)^cnn-cl: --grid: absent/grid\.png cannot be written ")
 
     def test_class_names(self):
         result = self.run_command("predict", "--model", self.model, "--data", self.named,
