@@ -107,10 +107,13 @@ int cmd_report(cli_options *options)
     cli_session session = {0};
     cli_report report = {0};
     cnn_run *run = NULL;
+    train_files files = {0};
     uint64_t seed = options->seed;
     int code = 0;
     CLI_TRY(
         cli_check(cnn_run_open(&run, folder, options->name_given ? options->config.name : NULL)));
+    CLI_TRY(cli_train_files_init(&files, folder, cnn_run_name(run)));
+    CLI_TRY(cli_train_files_check_page(&files, options));
     CLI_TRY(load_model(&session, &report, run, options));
     CLI_TRY(load_data(&session, &report, run, options));
     if (session.model)
@@ -121,9 +124,10 @@ int cmd_report(cli_options *options)
     CLI_TRY(cli_report_write(&report, run, &session, seed));
     for (int i = 0; i < report.note_count; i++)
         cli_info("%s", report.notes[i]);
-    cli_info("report in %s/report.html", folder);
+    cli_info("report in %s", files.paths[TRAIN_REPORT]);
 out:
     cnn_run_destroy(run);
+    cli_train_files_finish(&files);
     cli_report_finish(&report);
     cli_session_finish(&session);
     return code;

@@ -3,12 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/interrupt.h"
-#include "cli/out_folder.h"
 #include "cli/output.h"
 #include "cli/ranks.h"
 #include "cli/report.h"
@@ -44,14 +42,17 @@ static cnn_status save_checkpoint(train_run *run)
     return CNN_OK;
 }
 
-/* Starts the files that tell of the run: a new run's replace another's when training begins. */
+/* Starts the files that tell of the run: a new run's replace another's when training begins. The page
+ * and the pictures of a model that was go, also where a run goes on: it writes its own at its end. */
 static cnn_status begin_records(train_run *run)
 {
     const train_files *files = &run->files;
     cnn_status status = cnn_metrics_create(&run->metrics, run->trainer, files->paths[TRAIN_METRICS],
                                            run->options->log_json);
-    if (status == CNN_OK)
+    if (status == CNN_OK) {
+        cli_train_files_remove_page(files);
         status = cnn_trainer_write_run(run->trainer, files->paths[TRAIN_RUN]);
+    }
     if (status != CNN_OK)
         return status;
     if (!cnn_trainer_best(run->trainer).model)
@@ -65,8 +66,6 @@ static cnn_status begin_records(train_run *run)
 
 static cnn_status record_epoch(train_run *run, const cnn_epoch *epoch)
 {
-    if (!run->metrics)
-        return begin_records(run); /* with this epoch */
     cnn_status status = save_model(run, epoch->index);
     if (status == CNN_OK && epoch->best)
         status = cnn_model_save(run->session.model, run->files.paths[TRAIN_BEST]);
@@ -81,6 +80,75 @@ static bool keep_failure(train_run *run, cnn_status status)
     run->failed = status;
     snprintf(run->failure, sizeof run->failure, "%s", cnn_error_message());
     return true;
+}
+
+/* One line: what happened, and what is left of the run. */
+static int stop_for_failure(const train_run *run, cnn_status status)
+{
+    int code = cli_exit_code(status);
+    const char *what = run->failed != CNN_OK ? run->failure : cnn_error_message();
+    const char *model = run->files.paths[TRAIN_MODEL];
+    bool saved = run->saved != NOTHING_SAVED;
+    if (!saved && run->checkpoint && !run->made_checkpoint)
+        return cli_fail(code, "%s; the checkpoint is as it was", what);
+    /* After wrong arithmetic the same numbers would come again, but where a sentinel found the device's. */
+    bool goes_on = (saved ? run->keeps_previous : run->made_checkpoint) &&
+                   (status != CNN_ERROR_ARITHMETIC || cnn_trainer_blames_device(run->trainer));
+    char *command = goes_on ? cli_train_resume_command(run) : NULL;
+    const char *to_go_on = command ? "; to go on: " : "", *words = command ? command : "";
+    if (saved)
+        cli_fail(code, "%s; %s keeps the model of epoch %d%s%s", what, model, run->saved, to_go_on,
+                 words);
+    else
+        cli_fail(code, "%s; no model was saved%s%s", what, to_go_on, words);
+    free(command);
+    return code;
+}
+
+/* Makes the folder where it was not there at first: another training may have made it meanwhile. */
+static int own_folder(train_run *run)
+{
+    const train_files *files = &run->files;
+    int code = 0;
+    bool was_there = run->lock.file >= 0;
+    CLI_TRY(cli_out_folder_make(&run->made, files->folder));
+    CLI_TRY(cli_run_lock_take(&run->lock, files->folder, files->paths[TRAIN_LOCK]));
+    if (!was_there && access(files->paths[TRAIN_RUN], F_OK) == 0)
+        code = cli_fail(CLI_EXIT_FAILURE, "%s: another training made it meanwhile: start again",
+                        files->folder);
+out:
+    return code;
+}
+
+/* The folder is as it was until now, where there is something to keep. */
+static int begin_files(train_run *run)
+{
+    const char *drawn = run->files.paths[TRAIN_AUGMENTED];
+    int code = 0;
+    CLI_TRY(own_folder(run));
+    cli_train_files_clean(&run->files);
+    if (keep_failure(run, begin_records(run)))
+        return stop_for_failure(run, run->failed);
+    if (run->shown.count == 0)
+        return 0;
+    CLI_TRY(cli_shown_draw(&run->shown, run->session.dataset, drawn));
+    cli_info("what the network is given: %s", drawn);
+out:
+    return code;
+}
+
+/* What the checkpoint knows and a program that was ended may not have written. */
+static int restore_files(train_run *run)
+{
+    int code = 0;
+    if (!run->checkpoint || cnn_trainer_position(run->trainer).epoch < 0)
+        return 0;
+    CLI_TRY(begin_files(run));
+    cnn_best best = cnn_trainer_best(run->trainer);
+    if (best.model)
+        CLI_TRY(cli_check(cnn_model_save(best.model, run->files.paths[TRAIN_BEST])));
+out:
+    return code;
 }
 
 /* The split for testing is left out where there is none, but another that judges. */
@@ -111,7 +179,11 @@ static bool on_epoch(const cnn_epoch *epoch, void *user)
 {
     train_run *run = user;
     cli_progress_clear();
-    if (keep_failure(run, record_epoch(run, epoch)))
+    if (!run->metrics) /* they begin with this epoch */
+        run->code = begin_files(run);
+    else if (keep_failure(run, record_epoch(run, epoch)))
+        return false;
+    if (run->code != 0)
         return false;
     print_epoch(epoch);
     run->lost_output = cli_flush_failure();
@@ -186,29 +258,6 @@ static void tell_report(const train_run *run)
     cnn_string_free(text);
 }
 
-/* One line: what happened, and what is left of the run. */
-static int stop_for_failure(const train_run *run, cnn_status status)
-{
-    int code = cli_exit_code(status);
-    const char *what = run->failed != CNN_OK ? run->failure : cnn_error_message();
-    const char *model = run->files.paths[TRAIN_MODEL];
-    bool saved = run->saved != NOTHING_SAVED;
-    if (!saved && run->checkpoint && !run->made_checkpoint)
-        return cli_fail(code, "%s; the checkpoint is as it was", what);
-    /* After wrong arithmetic the same numbers would come again, but where a sentinel found the device's. */
-    bool goes_on = (saved ? run->keeps_previous : run->made_checkpoint) &&
-                   (status != CNN_ERROR_ARITHMETIC || cnn_trainer_blames_device(run->trainer));
-    char *command = goes_on ? cli_train_resume_command(run) : NULL;
-    const char *to_go_on = command ? "; to go on: " : "", *words = command ? command : "";
-    if (saved)
-        cli_fail(code, "%s; %s keeps the model of epoch %d%s%s", what, model, run->saved, to_go_on,
-                 words);
-    else
-        cli_fail(code, "%s; no model was saved%s%s", what, to_go_on, words);
-    free(command);
-    return code;
-}
-
 /* In another thread: that of the first device hangs, and would hold the folder for ever. */
 static void on_stuck(cnn_status status, void *user)
 {
@@ -227,6 +276,8 @@ static int run_trainer(train_run *run)
     cnn_status status = cnn_trainer_run(run->trainer, &callbacks);
     cli_progress_clear();
     int last = cnn_trainer_position(run->trainer).epoch - 1;
+    if (run->code != 0)
+        return run->code;
     if (run->failed != CNN_OK)
         return stop_for_failure(run, run->failed);
     if (cli_interrupt_signal() != 0 && (status == CNN_OK || status == CNN_ERROR_STOPPED))
@@ -240,48 +291,6 @@ static int run_trainer(train_run *run)
     return run->saved == last ? 0 : cli_check(save_model(run, last));
 }
 
-/* What the checkpoint knows and a program that was ended may not have written. */
-static int restore_files(train_run *run)
-{
-    int code = 0;
-    if (!run->checkpoint || cnn_trainer_position(run->trainer).epoch < 0)
-        return 0;
-    CLI_TRY(cli_check(begin_records(run)));
-    cnn_best best = cnn_trainer_best(run->trainer);
-    if (best.model)
-        CLI_TRY(cli_check(cnn_model_save(best.model, run->files.paths[TRAIN_BEST])));
-out:
-    return code;
-}
-
-/* What the network is given, where that is not what the data has. */
-static int draw_augmented(const train_run *run)
-{
-    const char *path = run->files.paths[TRAIN_AUGMENTED];
-    if (!cnn_trainer_augments(run->trainer)) {
-        (void)unlink(path); /* an earlier run's */
-        return 0;
-    }
-    int code = cli_samples_draw_augmented(run->trainer, run->session.dataset, path);
-    if (code == 0)
-        cli_info("what the network is given: %s", path);
-    return code;
-}
-
-/* Makes the folder where it was not there at first: another training may have made it meanwhile. */
-static int own_folder(train_run *run)
-{
-    int code = 0;
-    bool was_there = run->lock.file >= 0;
-    CLI_TRY(cli_out_folder_make(run->files.folder));
-    CLI_TRY(cli_run_lock_take(&run->lock, run->files.folder));
-    if (!was_there && access(run->files.paths[TRAIN_RUN], F_OK) == 0)
-        code = cli_fail(CLI_EXIT_FAILURE, "%s: another training made it meanwhile: start again",
-                        run->files.folder);
-out:
-    return code;
-}
-
 /* What --momentum says is not what is done. */
 static void tell_momentum(const cli_options *options)
 {
@@ -289,43 +298,6 @@ static void tell_momentum(const cli_options *options)
     if (train->schedule.kind == CNN_SCHEDULE_ONECYCLE && !train->fixed_momentum)
         cli_info("onecycle moves the momentum from 0.95 to 0.85 and back, as PyTorch's OneCycleLR "
                  "does (--fixed-momentum: it stays)");
-}
-
-/* Not of links, hard or symbolic: they are replaced, and what they lead to stays. */
-static bool is_lost_when_replaced(const char *path)
-{
-    struct stat info;
-    return lstat(path, &info) == 0 && S_ISREG(info.st_mode) && info.st_size > 0 &&
-           info.st_nlink == 1;
-}
-
-/* Does it begin as a log does? */
-static bool is_log(const char *path)
-{
-    static const char begin[] = "{\"epoch\":";
-    char first[sizeof begin] = "";
-    FILE *file = fopen(path, "rb");
-    size_t size = file ? fread(first, 1, sizeof begin - 1, file) : 0;
-    if (file)
-        fclose(file);
-    return size == sizeof begin - 1 && strcmp(first, begin) == 0;
-}
-
-/* The log of a run that was replaces one; nothing else that is there is to be lost. */
-static int check_log(const train_run *run)
-{
-    const char *log = run->options->log_json;
-    bool lost = log && is_lost_when_replaced(log);
-    for (int i = 0; log && i < TRAIN_FILES; i++)
-        if (strcmp(log, run->files.paths[i]) == 0 ||
-            (lost && cli_is_same_file(log, run->files.paths[i])))
-            return cli_fail(CLI_EXIT_USAGE,
-                            "--log-json: %s is another file of the run: give another name", log);
-    if (lost && !is_log(log))
-        return cli_fail(CLI_EXIT_USAGE,
-                        "--log-json: %s is there already, and no log of a run: give another name",
-                        log);
-    return 0;
 }
 
 static int prepare(train_run *run)
@@ -337,10 +309,8 @@ static int prepare(train_run *run)
                  "%s is taken",
                  options->untold_recipe);
     CLI_TRY(cli_train_find(run));
-    if (!cli_ranks_follow()) {
-        CLI_TRY(check_log(run));
-        CLI_TRY(cli_train_files_check(&run->files, options->no_clobber));
-    }
+    if (!cli_ranks_follow())
+        CLI_TRY(cli_train_files_check(&run->files, options));
     CLI_TRY(cli_train_load(run));
     CLI_TRY(cli_session_open_device(&run->session, options));
     CLI_TRY(cli_session_admit_device(&run->session, options));
@@ -355,10 +325,9 @@ static int prepare(train_run *run)
     CLI_TRY(cli_train_resume(run));
     if (cli_ranks_follow())
         return 0;
-    CLI_TRY(own_folder(run));
-    cli_train_files_clean(&run->files);
+    if (cnn_trainer_augments(run->trainer))
+        CLI_TRY(cli_shown_take(&run->shown, run->trainer, run->session.dataset));
     CLI_TRY(restore_files(run));
-    CLI_TRY(draw_augmented(run));
     if (cnn_trainer_position(run->trainer).epoch < 0)
         cli_info("evaluating the network as it is before training");
 out:
@@ -409,8 +378,7 @@ int cmd_train(cli_options *options)
     /* Its memory is the predictor's room. The model is saved, whatever becomes of the report. */
     cnn_trainer_destroy(run.trainer);
     run.trainer = NULL;
-    CLI_TRY(cli_report_training(&report, &run.session, options, run.files.folder,
-                                run.files.paths[TRAIN_PICTURE]));
+    CLI_TRY(cli_report_training(&report, &run.session, options, &run.files));
 out:
     cli_report_finish(&report);
     cnn_metrics_destroy(run.metrics);
@@ -418,6 +386,8 @@ out:
     cnn_checkpoint_destroy(run.checkpoint);
     cli_session_finish(&run.session);
     cli_run_lock_release(&run.lock);
+    cli_out_folder_leave(&run.made);
+    cli_shown_finish(&run.shown);
     cli_train_files_finish(&run.files);
     free(run.found);
     return code;

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/out_file.h"
 #include "cli/output.h"
 #include "cli/session.h"
 
@@ -37,6 +38,7 @@ static int make_parts(char *path, size_t *made)
     }
 }
 
+/* Of the parts that were made those that are empty. */
 static void remove_parts(char *path, size_t made)
 {
     size_t length = strlen(path);
@@ -48,25 +50,6 @@ static void remove_parts(char *path, size_t made)
         while (length > 0 && path[length - 1] == '/')
             length--;
     }
-}
-
-static int try_to_write(const char *folder)
-{
-    char *path = cli_concatenate((const char *[]){folder, "/.cnn-cl.XXXXXX", NULL});
-    if (!path)
-        return CLI_EXIT_FAILURE;
-    int code = 0;
-    int file = mkstemp(path);
-    if (file < 0) {
-        code =
-            cli_fail(CLI_EXIT_FAILURE, "%s: no file can be written there: %s: give another --out",
-                     folder, strerror(errno));
-    } else {
-        close(file);
-        unlink(path);
-    }
-    free(path);
-    return code;
 }
 
 static int check_file(const char *path, bool no_clobber)
@@ -86,27 +69,32 @@ static int check_file(const char *path, bool no_clobber)
     return 0;
 }
 
-int cli_out_folder_check(const char *folder, const char *const *files, bool no_clobber)
+int cli_out_folder_make(cli_out_folder *made, const char *folder)
 {
-    size_t made = 0;
-    char *path = cli_concatenate((const char *[]){folder, NULL});
-    if (!path)
-        return CLI_EXIT_FAILURE;
-    int code = make_parts(path, &made);
-    if (code == 0)
-        code = try_to_write(path);
-    for (; code == 0 && *files; files++)
-        code = check_file(*files, no_clobber);
-    remove_parts(path, made);
-    free(path);
-    return code;
+    *made = (cli_out_folder){.path = cli_concatenate((const char *[]){folder, NULL})};
+    return made->path ? make_parts(made->path, &made->made) : CLI_EXIT_FAILURE;
 }
 
-int cli_out_folder_make(const char *folder)
+void cli_out_folder_leave(cli_out_folder *made)
 {
-    size_t made;
-    char *path = cli_concatenate((const char *[]){folder, NULL});
-    int code = path ? make_parts(path, &made) : CLI_EXIT_FAILURE;
-    free(path);
+    if (made->path)
+        remove_parts(made->path, made->made);
+    free(made->path);
+    *made = (cli_out_folder){0};
+}
+
+int cli_out_folder_check(const char *folder, const char *const *files, bool no_clobber)
+{
+    char *start = cli_concatenate((const char *[]){folder, "/", NULL});
+    if (!start)
+        return CLI_EXIT_FAILURE;
+    int code = 0, reason = cli_out_file_try(start);
+    if (reason != 0)
+        code =
+            cli_fail(CLI_EXIT_FAILURE, "%s: no file can be written there: %s: give another --out",
+                     folder, strerror(reason));
+    for (; code == 0 && *files; files++)
+        code = check_file(*files, no_clobber);
+    free(start);
     return code;
 }

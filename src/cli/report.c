@@ -148,17 +148,17 @@ out:
 }
 
 int cli_report_training(cli_report *report, const cli_session *session, const cli_options *options,
-                        const char *folder, const char *picture_path)
+                        const train_files *files)
 {
     cnn_run *run = NULL;
     int code = 0;
     if (!report->predictions)
         CLI_TRY(cli_report_evaluate(report, session, options));
-    CLI_TRY(draw_predictions(report, session, options, picture_path));
-    CLI_TRY(cli_check(cnn_run_open(&run, folder, options->config.name)));
+    CLI_TRY(draw_predictions(report, session, options, files->paths[TRAIN_PICTURE]));
+    CLI_TRY(cli_check(cnn_run_open(&run, files->folder, options->config.name)));
     CLI_TRY(cli_report_measure(report, run, session, options));
     CLI_TRY(cli_report_write(report, run, session, options->seed));
-    cli_info("report on the run in %s/report.html", folder);
+    cli_info("report on the run in %s", files->paths[TRAIN_REPORT]);
 out:
     cnn_run_destroy(run);
     return code;

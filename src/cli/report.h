@@ -5,6 +5,7 @@
 #include <cnncl/report.h>
 
 #include "cli/session.h"
+#include "cli/train_run.h"
 
 enum { CLI_MOST_NOTES = 8, CLI_NOTE_SIZE = 512 };
 
@@ -36,6 +37,6 @@ int cli_report_evaluate_kept(cli_report *report, const cli_session *session, cnn
 /* The end of a training run: the picture of 25 predictions, and the page. The session has all
  * three; evaluates where the report has nothing yet. */
 int cli_report_training(cli_report *report, const cli_session *session, const cli_options *options,
-                        const char *folder, const char *picture_path);
+                        const train_files *files);
 
 #endif

@@ -104,14 +104,14 @@ static outcome try_to_lock(cli_run_lock *lock, char owner[OWNER_SIZE])
     return became;
 }
 
-int cli_run_lock_take(cli_run_lock *lock, const char *folder)
+int cli_run_lock_take(cli_run_lock *lock, const char *folder, const char *path)
 {
     char owner[OWNER_SIZE];
     outcome became = AGAIN;
     if (lock->file >= 0 || lock->is_off)
         return 0;
     free(lock->path);
-    lock->path = cli_concatenate((const char *[]){folder, "/.cnn-cl.lock", NULL});
+    lock->path = cli_concatenate((const char *[]){path, NULL});
     if (!lock->path)
         return CLI_EXIT_FAILURE;
     for (int i = 0; i < TRIES && became == AGAIN; i++)

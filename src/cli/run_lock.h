@@ -12,9 +12,10 @@ typedef struct cli_run_lock {
     char *path;
 } cli_run_lock;
 
-/* Locks the folder for this process. Does nothing where it is not there yet; a file system without
- * locks is told of in a line. Returns an exit code: that of a failure where another holds it. */
-int cli_run_lock_take(cli_run_lock *lock, const char *folder);
+/* Locks the folder for this process, by the file `path` in it. Does nothing where the folder is not
+ * there yet; a file system without locks is told of in a line. Returns an exit code: that of a failure
+ * where another holds it. */
+int cli_run_lock_take(cli_run_lock *lock, const char *folder, const char *path);
 void cli_run_lock_release(cli_run_lock *lock);
 
 #endif

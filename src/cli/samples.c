@@ -239,38 +239,41 @@ static void name_shown(char title[TITLE_SIZE], const cnn_shown *shown, const cnn
         snprintf(title, TITLE_SIZE, "%s", own);
 }
 
-static int draw_shown(const char *path, const uint8_t *images, const cnn_shown *shown, int count,
-                      const cnn_dataset *dataset)
+int cli_shown_take(cli_shown *taken, cnn_trainer *trainer, const cnn_dataset *dataset)
 {
-    cnn_grid_cell *cells = cli_allocate((size_t)count, sizeof *cells);
-    char(*titles)[TITLE_SIZE] = cli_allocate((size_t)count, sizeof *titles);
+    size_t most = CLI_DEFAULT_SAMPLES;
+    taken->images = cli_allocate(most, image_size(dataset));
+    taken->shown = cli_allocate(most, sizeof *taken->shown);
+    if (!taken->images || !taken->shown)
+        return CLI_EXIT_FAILURE;
+    taken->count = most;
+    return cli_check(cnn_trainer_augmented(taken->images, taken->shown, &taken->count, trainer));
+}
+
+int cli_shown_draw(const cli_shown *taken, const cnn_dataset *dataset, const char *path)
+{
+    size_t count = taken->count;
+    cnn_grid_cell *cells = cli_allocate(count, sizeof *cells);
+    char(*titles)[TITLE_SIZE] = cli_allocate(count, sizeof *titles);
     int code = cells && titles ? 0 : CLI_EXIT_FAILURE;
-    for (int i = 0; code == 0 && i < count; i++) {
-        name_shown(titles[i], &shown[i], dataset);
-        cells[i] = (cnn_grid_cell){.pixels = images + (size_t)i * image_size(dataset),
+    for (size_t i = 0; code == 0 && i < count; i++) {
+        name_shown(titles[i], &taken->shown[i], dataset);
+        cells[i] = (cnn_grid_cell){.pixels = taken->images + i * image_size(dataset),
                                    .title = titles[i]};
     }
     if (code == 0)
-        code = cli_check(cnn_picture_grid(path, cells, count, square_side((size_t)count),
+        code = cli_check(cnn_picture_grid(path, cells, (int)count, square_side(count),
                                           cnn_dataset_shape(dataset)));
     free(cells);
     free(titles);
     return code;
 }
 
-int cli_samples_draw_augmented(cnn_trainer *trainer, const cnn_dataset *dataset, const char *path)
+void cli_shown_finish(cli_shown *taken)
 {
-    size_t count = CLI_DEFAULT_SAMPLES;
-    uint8_t *images = cli_allocate(count, image_size(dataset));
-    cnn_shown *shown = cli_allocate(count, sizeof *shown);
-    int code = images && shown ? 0 : CLI_EXIT_FAILURE;
-    if (code == 0)
-        code = cli_check(cnn_trainer_augmented(images, shown, &count, trainer));
-    if (code == 0)
-        code = draw_shown(path, images, shown, (int)count, dataset);
-    free(images);
-    free(shown);
-    return code;
+    free(taken->images);
+    free(taken->shown);
+    *taken = (cli_shown){0};
 }
 
 void cli_samples_finish(cli_samples *samples)

@@ -64,8 +64,17 @@ int cli_samples_take(cli_samples *samples, const cli_session *session, const cli
                      size_t count, const cnn_prediction *predictions);
 /* Draws them, wrong ones in red. Returns an exit code. */
 int cli_samples_draw(const cli_samples *samples, const cnn_dataset *dataset, const char *path);
-/* Draws random training images as the network is given them, changed. Returns an exit code. */
-int cli_samples_draw_augmented(cnn_trainer *trainer, const cnn_dataset *dataset, const char *path);
+/* Training images as the network is given them, changed; start from {0}. */
+typedef struct cli_shown {
+    size_t count;
+    uint8_t *images;
+    cnn_shown *shown; /* (count) */
+} cli_shown;
+
+/* Has the device change them. Each of both returns an exit code. */
+int cli_shown_take(cli_shown *taken, cnn_trainer *trainer, const cnn_dataset *dataset);
+int cli_shown_draw(const cli_shown *taken, const cnn_dataset *dataset, const char *path);
+void cli_shown_finish(cli_shown *taken);
 /* The true label of a sample. */
 int cli_samples_label(const cli_samples *samples, const cnn_dataset *dataset, size_t index);
 void cli_samples_finish(cli_samples *samples);

@@ -6,23 +6,32 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/out_folder.h"
+#include "cli/out_file.h"
 #include "cli/output.h"
 #include "cli/train_run.h"
+
+/* What a file tells of: the run; the model as it is then; the same, and 'report' writes it, too. */
+typedef enum subject { OF_RUN, OF_MODEL, OF_REPORT } subject;
 
 static const struct {
     const char *ending;
     bool is_named; /* after the run, whose name stands before the ending */
+    subject subject;
+    cli_file_kind kind; /* of those of the report */
 } kinds[TRAIN_FILES] = {
-    [TRAIN_MODEL] = {".safetensors", true},
-    [TRAIN_PICTURE] = {"predictions.png", false},
-    [TRAIN_AUGMENTED] = {"augmented.png", false},
-    [TRAIN_REPORT] = {"report.html", false},
-    [TRAIN_BEST] = {".best.safetensors", true},
-    [TRAIN_CHECKPOINT] = {".ckpt.safetensors", true},
-    [TRAIN_PREVIOUS] = {".ckpt.prev.safetensors", true},
-    [TRAIN_METRICS] = {".metrics.csv", true},
-    [TRAIN_RUN] = {".run.json", true},
+    [TRAIN_MODEL] = {".safetensors", .is_named = true},
+    [TRAIN_PICTURE] = {"predictions.png", .subject = OF_MODEL},
+    [TRAIN_AUGMENTED] = {"augmented.png", .subject = OF_MODEL},
+    [TRAIN_REPORT] = {"report.html", .subject = OF_REPORT, .kind = CLI_FILE_HTML},
+    [TRAIN_CURVES] = {"curves.svg", .subject = OF_REPORT, .kind = CLI_FILE_SVG},
+    [TRAIN_CONFUSION] = {"confusion.png", .subject = OF_REPORT, .kind = CLI_FILE_PNG},
+    [TRAIN_FILTERS] = {"filters.png", .subject = OF_REPORT, .kind = CLI_FILE_PNG},
+    [TRAIN_BEST] = {".best.safetensors", .is_named = true},
+    [TRAIN_CHECKPOINT] = {".ckpt.safetensors", .is_named = true},
+    [TRAIN_PREVIOUS] = {".ckpt.prev.safetensors", .is_named = true},
+    [TRAIN_METRICS] = {".metrics.csv", .is_named = true},
+    [TRAIN_RUN] = {".run.json", .is_named = true},
+    [TRAIN_LOCK] = {.ending = ".cnn-cl.lock"},
 };
 
 int cli_train_files_init(train_files *files, const char *out, const char *name)
@@ -47,9 +56,52 @@ void cli_train_files_finish(train_files *files)
     memset(files, 0, sizeof *files);
 }
 
-int cli_train_files_check(const train_files *files, bool no_clobber)
+/* Is it the path of a file of the run, however that is written? Their folder is there. */
+static bool is_of_run(const char *path, const train_files *files)
 {
-    return cli_out_folder_check(files->folder, (const char *const *)files->paths, no_clobber);
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    char *folder = cli_out_file_folder(path);
+    bool same = folder && cli_is_same_file(folder, files->folder), found = false;
+    for (int i = 0; same && !found && i < TRAIN_FILES; i++)
+        found = strcmp(name, strrchr(files->paths[i], '/') + 1) == 0;
+    free(folder);
+    return found;
+}
+
+int cli_train_files_check(const train_files *files, const cli_options *options)
+{
+    const char *written[TRAIN_LOCK + 1] = {NULL}; /* the lock is the last, and taken already */
+    const char *log = options->log_json;
+    cli_out_folder made = {0};
+    int code = 0;
+    for (int i = 0; i < TRAIN_LOCK; i++)
+        written[i] = files->paths[i];
+    CLI_TRY(cli_out_folder_make(&made, files->folder));
+    CLI_TRY(cli_out_folder_check(files->folder, written, options->no_clobber));
+    if (log && is_of_run(log, files))
+        code = cli_fail(CLI_EXIT_USAGE,
+                        "--log-json: %s is another file of the run: give another name", log);
+    else
+        code = cli_out_file_check("--log-json", log, CLI_FILE_LOG, options);
+out:
+    cli_out_folder_leave(&made);
+    return code;
+}
+
+int cli_train_files_check_page(const train_files *files, const cli_options *options)
+{
+    int code = 0;
+    for (int i = 0; code == 0 && i < TRAIN_FILES; i++)
+        if (kinds[i].subject == OF_REPORT)
+            code = cli_out_file_check("report", files->paths[i], kinds[i].kind, options);
+    return code;
+}
+
+void cli_train_files_remove_page(const train_files *files)
+{
+    for (int i = 0; i < TRAIN_FILES; i++)
+        if (kinds[i].subject != OF_RUN)
+            (void)unlink(files->paths[i]);
 }
 
 /* Is `entry` the name of a file of this run, and ".PID-N.tmp" behind it, of a process that is gone?

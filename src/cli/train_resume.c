@@ -286,7 +286,7 @@ int cli_train_find(train_run *run)
         CLI_TRY(take_name(run));
     CLI_TRY(cli_train_files_init(&run->files, options->out, options->config.name));
     if (!cli_ranks_follow())
-        CLI_TRY(cli_run_lock_take(&run->lock, run->files.folder));
+        CLI_TRY(cli_run_lock_take(&run->lock, run->files.folder, run->files.paths[TRAIN_LOCK]));
     if (options->resume && !options->resume_from) {
         CLI_TRY(take_other_run(run));
         CLI_TRY(find_in_folder(run));

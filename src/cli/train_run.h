@@ -2,25 +2,31 @@
 #ifndef CLI_TRAIN_RUN_H
 #define CLI_TRAIN_RUN_H
 
+#include "cli/out_folder.h"
 #include "cli/run_lock.h"
 #include "cli/session.h"
 
+/* All that there are in a run's folder. */
 typedef enum train_file {
     TRAIN_MODEL,
     TRAIN_PICTURE,
     TRAIN_AUGMENTED,
     TRAIN_REPORT,
+    TRAIN_CURVES,
+    TRAIN_CONFUSION,
+    TRAIN_FILTERS,
     TRAIN_BEST,
     TRAIN_CHECKPOINT,
     TRAIN_PREVIOUS, /* the checkpoint before */
     TRAIN_METRICS,
     TRAIN_RUN,
+    TRAIN_LOCK, /* while training runs */
     TRAIN_FILES
 } train_file;
 
 typedef struct train_files {
     char *folder;
-    char *paths[TRAIN_FILES + 1]; /* by train_file, ended by NULL */
+    char *paths[TRAIN_FILES]; /* by train_file */
 } train_files;
 
 typedef struct train_run {
@@ -34,6 +40,9 @@ typedef struct train_run {
     int xdim[3];           /* that the command line gave, where it did */
     char *found;           /* the folder of a run that was found there: options->out; NULL: none */
     cli_run_lock lock;     /* of their folder */
+    cli_out_folder made;   /* of their folder what this run made */
+    cli_shown shown;       /* what the network is given, where that is not what the data has */
+    int code;              /* of the beginning of its files, which has said it; 0: none failed */
     bool keeps_previous;   /* the checkpoint that is there is good, and this run's */
     bool made_checkpoint;  /* one at least, since the program was started */
     int saved;             /* index of the epoch whose model was saved last */
@@ -47,8 +56,12 @@ typedef struct train_run {
  * code, as all of these do. */
 int cli_train_files_init(train_files *files, const char *out, const char *name);
 void cli_train_files_finish(train_files *files);
-/* Can they be written? As cli_out_folder_check(). */
-int cli_train_files_check(const train_files *files, bool no_clobber);
+/* Can they be written, and --log-json, which is none of them? Tries, and leaves nothing behind. */
+int cli_train_files_check(const train_files *files, const cli_options *options);
+/* Can the page of the report and its pictures be written? */
+int cli_train_files_check_page(const train_files *files, const cli_options *options);
+/* Removes the page and the pictures, which tell of a model as it was. */
+void cli_train_files_remove_page(const train_files *files);
 /* Removes temporary files that a program which was killed left of them. */
 void cli_train_files_clean(const train_files *files);
 

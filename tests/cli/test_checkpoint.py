@@ -125,7 +125,7 @@ class Signals(RunTest):
             self.assertEqual(stdout, "")
             self.assertRegex(stderr.splitlines()[-1],
                              "^cnn-cl: interrupted before (training|epoch 0); nothing was saved$")
-        self.assertEqual(os.listdir(self.path("early")) if self.exists("early") else [], [])
+            self.assertFalse(self.exists("early"))
 
 
 class Resume(RunTest):
@@ -391,10 +391,16 @@ class Metrics(RunTest):
         self.assertEqual(self.read("logged-data/train-images-idx3-ubyte"), images)
 
     def test_that_cannot_be_written(self):
-        result = self.train_with("full", *TRAINING, "--log-json", "/dev/full", code=1)
-        self.assertRegex(result.stderr, r"(?m)^cnn-cl: /dev/full: cannot be written: ")
-        result = self.train_with("full", *TRAINING, "--log-json", "no/such/file", code=1)
-        self.assertRegex(result.stderr, r"(?m)^cnn-cl: no/such/file: ")
+        """The folder stays as it was: it is not made, and of another run's files none goes."""
+        full = ["--augment", "shift=1", "--log-json", "/dev/full"]
+        no_model = r"(?m)^cnn-cl: /dev/full: cannot be written: .*; no model was saved\n\Z"
+        self.assertRegex(self.train_with("full/run", *TRAINING, *full, code=1).stderr, no_model)
+        self.assertFalse(self.exists("full"))
+        self.train_with("full", *TRAINING, "--augment", "shift=1")
+        before = {name: self.read("full/" + name) for name in os.listdir(self.path("full"))}
+        self.assertIn("augmented.png", before)
+        self.assertRegex(self.train_with("full", *TRAINING, *full, code=1).stderr, no_model)
+        self.assertEqual({name: self.read("full/" + name) for name in os.listdir(self.path("full"))}, before)
 
     def test_early_stop_where_a_run_goes_on(self):
         """The last epoch's evaluation is none of a run in one go."""

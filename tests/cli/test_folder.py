@@ -2,6 +2,7 @@
 import fcntl
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -169,6 +170,88 @@ class Links(Folder):
             subprocess.run([CNN_CL, *command, "/dev/stdout"], cwd=self.folder, env=environment(),
                            stdout=file, stderr=subprocess.DEVNULL, check=True)
         self.assertEqual(self.read("piped.npz"), self.read("out.npz"))
+
+
+class Outputs(Folder):
+    """Whether a file can be written, and what it would replace, is known before the work: what is to be read is
+    not there either."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls("test_of_a_run").train("run", "--val-split", "0.2", "--augment", "shift=1")
+
+    def refuse(self, code, pattern, *arguments):
+        self.assert_refused(list(arguments), code, "^cnn-cl: " + pattern)
+
+    def test_of_a_run(self):
+        """Each is known: a log in its place, however that is written, would be lost."""
+        names = [*os.listdir(self.folder + "/run"), ".cnn-cl.lock"]
+        self.assertGreater(len(names), 12)
+        for i, name in enumerate(names):
+            path = ("new/", "./new//", self.folder + "/new/")[i % 3] + name
+            self.refuse(2, f"--log-json: {re.escape(path)} is another file of the run: give another name",
+                        "train", "--data", "absent", "--out", "new", "--log-json", path)
+        os.makedirs(self.folder + "/odd/confusion.png")
+        self.refuse(1, r"odd/confusion\.png: expected a file to replace, found a folder",
+                    "train", "--data", "absent", "--out", "odd")
+        self.assertFalse(self.exists("new"))
+
+    def test_places(self):
+        model = ["--model", "absent"]
+        commands = (["train", "--data", "absent", "--out", "new", "--log-json"], ["bench", *model, "--trace"],
+                    ["predict", *model, "--data", "absent", "--grid"], ["export", *model, "--format", "npz"])
+        for command in commands:
+            who = command[-1] if command[0] != "export" else "export"
+            self.refuse(1, f"{who}: none/x cannot be written in its folder: No such file", *command, "none/x")
+            self.refuse(1, f"{who}: data: expected a file to replace, found a folder", *command, "data")
+            self.refuse(2, f"{who}: expected a file, found '-'", *command, "-")
+        for name in ("confusion.png", "report.html"):
+            os.rename(f"{self.folder}/run/{name}", f"{self.folder}/{name}")
+            os.mkdir(f"{self.folder}/run/{name}")
+            self.refuse(1, rf"report: run/{name}: expected a file", "report", "run", "--model", "absent")
+            os.rmdir(f"{self.folder}/run/{name}")
+            os.rename(f"{self.folder}/{name}", f"{self.folder}/run/{name}")
+
+    def test_nothing_that_is_read_or_of_another_kind_is_replaced(self):
+        model = "run/cnn.safetensors"
+        labels, metrics = "data/train-labels-idx1-ubyte", "run/cnn.metrics.csv"
+        before = {path: self.read(path) for path in (model, labels, metrics)}
+        other = "is there already, and no"
+        for pattern, *arguments in (
+                (f"import: {model} is what is imported: ", "import", model, model),
+                (f"import: run/../{model} is what is imported: ", "import", model, "run/../" + model),
+                (f"--grid: {model} is the model itself: ", "predict", "--model", model, "--grid", model),
+                (f"--grid: {labels} {other} PNG picture: ", "predict", "--model", model, "--grid", labels),
+                (f"--trace: {metrics} {other} trace of a bench: ", "bench", "--model", model, "--trace", metrics),
+                (f"--trace: {model} is the model itself: ", "bench", "--model", model, "--trace", model),
+                (f"export: {metrics} {other} npz file: ", "export", "--format", "npz", metrics)):
+            self.refuse(2, pattern + "give another name", *arguments)
+        self.assertEqual({path: self.read(path) for path in before}, before)
+
+    def test_pictures_of_the_data_stay(self):
+        network = ["--xdim", "1,8,8", "--cdims", "2", "--hdims", "none", "--dropout", "0"]
+        predict = ["predict", "--data", "pictures", *network, "--samples", "4", "--grid"]
+        self.run_command("predict", "--data", self.data, *NETWORK, "--samples", "4", "--grid", "grid.png")
+        for split in ("train", "test"):
+            for name in "ab":
+                os.makedirs(f"{self.folder}/pictures/{split}/{name}")
+                for i in range(2):
+                    shutil.copy(self.folder + "/grid.png", f"{self.folder}/pictures/{split}/{name}/{i}.png")
+        of_data = "pictures/test/a/0.png"
+        before = self.read(of_data)
+        result = self.run_command(*predict, of_data, code=2)
+        self.assertRegex(result.stderr, f"(?m)^cnn-cl: --grid: {of_data} is a picture of the data in .*pictures: give")
+        self.assertEqual(self.read(of_data), before)
+        self.run_command(*predict, "grid.png")  # one that was there
+        self.assertNotEqual(self.read("grid.png"), before)
+
+    def test_of_its_kind_one_is_replaced(self):
+        model = ["--model", "run/cnn.safetensors"]
+        for command in (["import", "run/cnn.safetensors", "twice.safetensors"], ["export", *model, "twice.onnx"],
+                        ["export", *model, "twice.npz"]):
+            for _ in range(2):
+                self.run_command(*command)
 
 
 class Cache(Folder):

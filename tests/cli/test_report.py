@@ -7,7 +7,7 @@ import subprocess
 import unittest
 from xml.etree import ElementTree
 
-from support import TEST_COUNT, TRAIN_COUNT, TRAINING, CommandTest, make_data, read_png_size
+from support import CNN_CL, TEST_COUNT, TRAIN_COUNT, TRAINING, CommandTest, environment, make_data, read_png_size
 
 NAMES = ["a<b>&\"c\"", "<script>alert(1)</script>", "nord-öst", "plain"]
 HEADER = ("epoch,step,loss,train_accuracy,val_accuracy,test_accuracy,seconds,images_per_second,"
@@ -169,11 +169,16 @@ class Refused(Trained):
         self.assert_refused(["report", "run", "--no-bench"], 1, r"run/report\.html: ")
 
     def test_a_trained_model_is_kept(self):
-        """What stands in the report's way ends the run with an error, after the model is saved."""
-        os.makedirs(self.folder + "/kept/filters.png")
-        result = self.run_command("train", "--data", self.named, "--out", "kept", *TRAINING, code=1)
-        self.assertRegex(result.stderr, r"(?m)^cnn-cl: kept/filters\.png: ")
-        self.assertIn("Done\n", result.stdout)
+        """What comes in the report's way ends the run with an error, after the model is saved."""
+        process = subprocess.Popen([CNN_CL, "train", "--data", self.named, "--out", "kept", *TRAINING, "--epochs", "20"],
+                                   cwd=self.folder, env=environment(), text=True, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE)
+        self.assertRegex(process.stdout.readline(), "^train_accr")  # before training
+        os.mkdir(self.folder + "/kept/filters.png")
+        stdout, stderr = process.communicate(timeout=300)
+        self.assertEqual(process.returncode, 1)
+        self.assertRegex(stderr, r"(?m)^cnn-cl: kept/filters\.png: ")
+        self.assertIn("Done\n", stdout)
         self.run_command("eval", "--model", "kept/cnn.safetensors", "--data", self.named)
 
 

@@ -30,7 +30,7 @@ ERRORS = {"open": ["EIO", "ENOSPC"], "read": ["EIO"], "write": ["ENOSPC", "EIO",
           "fsync": ["EIO", "ENOSPC"], "close": ["EIO", "ENOSPC"], "rename": ["EIO", "ENOSPC"],
           "link": ["EIO"], "mkdir": ["ENOSPC", "EIO"]}
 # What a killed run may leave: never a name of its own.
-LEFT_OVER = re.compile(r"\.tmp$|^\.cnn-cl\.")
+LEFT_OVER = re.compile(r"\.tmp$|\.cnn-cl\.")
 SECONDS = 120
 PAGE = 4096
 FEWEST = {True: 5, False: 25}  # faults of a case, on a device and without
@@ -41,9 +41,9 @@ Run = collections.namedtuple("Run", "code output errors files log")
 
 
 # Files that a run of training writes several times, or that grow: each stage is a whole file. Those
-# that are not the new run's are removed at its beginning.
+# that are not the new run's are removed at its beginning, and what tells of an earlier model.
 STAGES = re.compile(r"\.(ckpt|ckpt\.prev|best)\.safetensors$|\.metrics\.csv$")
-REMOVED = re.compile(r"\.(ckpt\.prev|best)\.safetensors$")
+REMOVED = re.compile(r"\.(ckpt\.prev|best)\.safetensors$|^(report\.html|curves\.svg|\w+\.png)$")
 
 
 def alike(name, content, other):
@@ -89,8 +89,9 @@ class Case:
         """Names of files that are neither the old one nor the new one, and of those that are lost."""
         wrong = [name for name, content in files.items() if not LEFT_OVER.search(name)
                  and content != self.old.get(name) and not self.is_new(name, content)]
+        trains = self.arguments[0] == "train"
         return wrong + [f"{name} (lost)" for name in self.old
-                        if name not in files and not REMOVED.search(name)]
+                        if name not in files and not (trains and REMOVED.search(name))]
 
     def is_done(self, files):
         return all(name in files and self.is_new(name, files[name]) for name in self.expected.files)
@@ -310,7 +311,7 @@ def make_cases(fire, beginning):
                     "old": {"grid.png": files["predictions.png"]}},
         "report": {"arguments": ["report", "OUT", *data],
                    "old": {**run, "cnn.safetensors": later["cnn.safetensors"]}},
-        "bench": {"arguments": bench, "old": {"trace.json": b"{}\n"}},
+        "bench": {"arguments": bench, "old": {"trace.json": b'{"displayTimeUnit":"ms","traceEvents":[]}\n'}},
         "import": {"arguments": imported, "old": {"model.safetensors": files["cnn.safetensors"]}, "device": False},
         "import, its file": {"arguments": imported, "reads": "GIVEN/2", "device": False,
                              "old": {"model.safetensors": files["cnn.safetensors"]}},
