@@ -141,6 +141,7 @@ static cnn_status set_input(onnx_reader *reader)
     memmove(input->dims, input->dims + 1, 3 * sizeof *input->dims);
     input->rank = rank - 1;
     input->alone = true;
+    input->whole = reader->whole_numbers;
     input->rows_first = rank == 4 && is_rows_first(reader);
     dims[0] = rank == 3 ? 1 : input->dims[input->rows_first ? 2 : 0];
     dims[1] = rank == 2 ? 1 : input->dims[input->rows_first || rank == 3 ? 0 : 1];

@@ -22,7 +22,14 @@ enum {
 #define ONNX_BATCH INT64_MIN
 
 /* Types of values, as the format numbers them. */
-enum { ONNX_FLOAT = 1, ONNX_INT64 = 7, ONNX_TYPES = 17 };
+enum {
+    ONNX_FLOAT = 1,
+    ONNX_INT64 = 7,
+    ONNX_FLOAT16 = 10,
+    ONNX_DOUBLE = 11,
+    ONNX_BFLOAT16 = 16,
+    ONNX_TYPES = 17
+};
 
 /* A constant: of the file, or computed. Row-major. */
 typedef struct onnx_tensor {
@@ -48,6 +55,7 @@ typedef struct onnx_value {
     int rank; /* of a sample: */
     int64_t dims[CNN_RAW_RANK];
     bool rows_first; /* its order is (H, W, C) */
+    bool whole;      /* its numbers are, as those of a graph's input of whole numbers */
     int view;        /* the node that changed its shape; -1 */
     int soft;        /* the node that is a softmax, and left out; -1 */
     int pad;         /* the node that pads; -1 */
@@ -134,11 +142,16 @@ onnx_value *cnn_onnx_input(const onnx_reader *reader, const onnx_node *node, int
 /* onnx_in_file.c: reads what is in the file. Errors: FILE, DATA, MEMORY. */
 cnn_status cnn_onnx_read_file(onnx_reader *reader);
 
+/* A type of whole numbers that holds those of pixels, from 0 to 255? */
+bool cnn_onnx_holds_pixels(int64_t type);
+
 /* onnx_in_tensor.c */
 cnn_status cnn_onnx_read_tensor(onnx_tensor **tensor, onnx_reader *reader, cnn_bytes message);
 /* Its values; integers only of an integer type. Owned by the reader. Errors: DATA, MEMORY. */
 cnn_status cnn_onnx_floats(const float **values, onnx_reader *reader, onnx_tensor *tensor);
 cnn_status cnn_onnx_ints(const int64_t **values, onnx_reader *reader, onnx_tensor *tensor);
+/* "F32", "BOOL"; "another" of those that are not read. */
+const char *cnn_onnx_type_name(int64_t type);
 bool cnn_onnx_is_integer(const onnx_tensor *tensor);
 /* A tensor of a type with memory for its values. */
 cnn_status cnn_onnx_make_tensor(onnx_tensor **tensor, onnx_reader *reader, int type, int rank,
@@ -193,6 +206,8 @@ cnn_status cnn_onnx_vector(int *base, cnn_shape *hwc, onnx_reader *reader, const
 onnx_value *cnn_onnx_set_output(onnx_reader *reader, const onnx_node *node, int base, bool flat);
 /* The dims of a value's copy with the same view as another. */
 void cnn_onnx_copy_view(onnx_value *to, const onnx_value *from);
+/* The node's output is its first input. Errors: DATA, MEMORY. */
+cnn_status cnn_onnx_same(onnx_reader *reader, const onnx_node *node);
 
 /* onnx_in_curve.c: functions of each value, and sums and products of two. */
 cnn_status cnn_onnx_elementwise(bool *done, onnx_reader *reader, onnx_node *node, int index);
@@ -223,10 +238,10 @@ cnn_status cnn_onnx_other(bool *done, onnx_reader *reader, onnx_node *node);
 
 /* Does the node read a value of the network first? Errors: DATA. */
 cnn_status cnn_onnx_check_first(const onnx_reader *reader, const onnx_node *node);
-/* onnx_in_mean.c: GlobalAveragePool, ReduceMean, and the products with two matrices that this
- * program writes for AdaptiveAvgPool2d. */
-cnn_status cnn_onnx_global_mean(onnx_reader *reader, onnx_node *node);
-cnn_status cnn_onnx_reduce_mean(onnx_reader *reader, onnx_node *node);
+/* onnx_in_mean.c: GlobalAveragePool and GlobalMaxPool, ReduceMean and ReduceMax, and the products
+ * with two matrices that this program writes for AdaptiveAvgPool2d. */
+cnn_status cnn_onnx_global(onnx_reader *reader, onnx_node *node);
+cnn_status cnn_onnx_reduce(onnx_reader *reader, onnx_node *node);
 cnn_status cnn_onnx_mean_product(bool *done, onnx_reader *reader, onnx_node *node);
 
 /* onnx_in_plan.c: appends a layer. *base is its value; the options are checked. node: for messages;

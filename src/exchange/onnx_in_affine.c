@@ -10,6 +10,7 @@
 typedef struct affine {
     int count;
     float *scale, *shift;
+    bool known; /* it is a factor and a summand; else some function of each value */
 } affine;
 
 static cnn_status fill(float **values, onnx_reader *reader, int count, float number)
@@ -179,7 +180,8 @@ static cnn_status prepare(affine *by, int *base, onnx_reader *reader, const onnx
     CNN_TRY(cnn_onnx_floats(&values, reader, constant));
     CNN_TRY(cnn_onnx_take(&by->scale, reader, (size_t)by->count, sizeof(float)));
     CNN_TRY(cnn_onnx_take(&by->shift, reader, (size_t)by->count, sizeof(float)));
-    if (!set_numbers(by, node->op, values, constant->count, first))
+    by->known = set_numbers(by, node->op, values, constant->count, first);
+    if (!by->known && constant->count != 1)
         return cnn_onnx_fail(reader, node,
                              "no kind of layer computes this operator with a number for each "
                              "channel");
@@ -206,7 +208,7 @@ cnn_status cnn_onnx_affine(bool *done, onnx_reader *reader, onnx_node *node, int
     int base = 0;
     *done = true;
     CNN_TRY(prepare(&by, &base, reader, node, index, constant, first));
-    bool of_pixels = base == 0 && normalizes(&by);
+    bool of_pixels = base == 0 && by.known && normalizes(&by);
     if (constant->count == 1 && !of_pixels) {
         *done = false; /* a formula */
         return CNN_OK;

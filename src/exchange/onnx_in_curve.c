@@ -299,19 +299,79 @@ out:
     return status;
 }
 
+static cnn_status add_two(onnx_reader *reader, onnx_node *node, int index)
+{
+    bool done = false;
+    if (node->inputs[0] < 0 || node->inputs[1] < 0)
+        return cnn_onnx_fail(reader, node, "expected two inputs");
+    bool numbers[2];
+    for (int i = 0; i < 2; i++) {
+        const onnx_value *value = cnn_onnx_value(reader, node->inputs[i]);
+        numbers[i] = value->constant != NULL;
+        if (value->whole && strcmp(node->op, "Div") == 0)
+            return cnn_onnx_fail(reader, node,
+                                 "expected floats: of whole numbers it leaves no fraction, and no "
+                                 "kind of layer rounds");
+    }
+    if (numbers[0] && numbers[1])
+        return cnn_onnx_fail(reader, node,
+                             "expected a value of the network among its first two inputs");
+    return numbers[0] || numbers[1] ? add_number(&done, reader, node, index)
+                                    : add_pair(reader, node, index);
+}
+
+/* A value between two steps of a node. */
+static cnn_status make_between(int *index, onnx_reader *reader, const onnx_node *node)
+{
+    cnn_status status = cnn_onnx_charge(reader, sizeof(onnx_value));
+    onnx_value *value = status == CNN_OK ? cnn_pile_push(&reader->values, sizeof *value) : NULL;
+    if (!value)
+        return status == CNN_OK ? CNN_ERROR_MEMORY : status;
+    value->name = cnn_onnx_value(reader, node->outputs[0])->name;
+    value->view = value->soft = value->pad = value->maker = -1;
+    value->readers = 1;
+    *index = (int)reader->values.count - 1;
+    return CNN_OK;
+}
+
+/* Of the first two inputs, then of what that gives and the next. */
+static cnn_status add_many(onnx_reader *reader, onnx_node *node, int index)
+{
+    int inputs[2] = {node->inputs[0]}, output = node->outputs[0];
+    onnx_node pair = *node;
+    cnn_status status = CNN_OK;
+    pair.inputs = inputs;
+    pair.outputs = &output;
+    pair.input_count = 2;
+    for (int i = 1; i < node->input_count; i++) {
+        inputs[1] = node->inputs[i];
+        output = node->outputs[0];
+        if (i + 1 < node->input_count)
+            CNN_TRY(make_between(&output, reader, node));
+        CNN_TRY(add_two(reader, &pair, index));
+        inputs[0] = output;
+    }
+out:
+    return status;
+}
+
+static bool takes_many(const char *op)
+{
+    return strcmp(op, "Sum") == 0 || strcmp(op, "Max") == 0 || strcmp(op, "Min") == 0;
+}
+
 cnn_status cnn_onnx_elementwise(bool *done, onnx_reader *reader, onnx_node *node, int index)
 {
     double parameters[2];
     const char *problem = NULL;
     *done = false;
     if (is_binary(node->op)) {
-        if (node->input_count != 2 || node->inputs[0] < 0 || node->inputs[1] < 0)
-            return cnn_onnx_fail(reader, node, "expected two inputs");
-        if (cnn_onnx_value(reader, node->inputs[0])->constant ||
-            cnn_onnx_value(reader, node->inputs[1])->constant)
-            return add_number(done, reader, node, index);
         *done = true;
-        return add_pair(reader, node, index);
+        if (node->input_count == 1 && takes_many(node->op))
+            return cnn_onnx_same(reader, node);
+        if (node->input_count != 2 && !(node->input_count > 2 && takes_many(node->op)))
+            return cnn_onnx_fail(reader, node, "expected two inputs");
+        return add_many(reader, node, index);
     }
     onnx_function function = cnn_onnx_find_function(parameters, &problem, reader, node);
     if (!function)

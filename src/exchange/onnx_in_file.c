@@ -156,8 +156,8 @@ static cnn_status read_dims(int64_t dims[CNN_RAW_RANK], int *rank, const onnx_re
     return CNN_OK;
 }
 
-/* Are its elements integers? By the numbers of onnx.proto's TensorProto.DataType. */
-static bool has_whole_numbers(cnn_bytes value)
+/* By the numbers of onnx.proto's TensorProto.DataType. */
+bool cnn_onnx_holds_pixels(int64_t type)
 {
     enum {
         UINT8 = 2,
@@ -169,14 +169,18 @@ static bool has_whole_numbers(cnn_bytes value)
         UINT32 = 12,
         UINT64 = 13
     };
+    bool whole = (type >= UINT8 && type <= INT64) || type == UINT32 || type == UINT64;
+    return whole && type != INT8;
+}
+
+static bool has_whole_numbers(cnn_bytes value)
+{
     static const uint32_t path[] = {VALUE_TYPE, TYPE_TENSOR, TENSOR_ELEMENT};
     cnn_field field = {.bytes = value};
     for (size_t i = 0; i < sizeof path / sizeof path[0]; i++)
         if (!cnn_field_find(&field, field.bytes, path[i]))
             return false;
-    bool whole = (field.integer >= UINT8 && field.integer <= INT64) || field.integer == UINT32 ||
-                 field.integer == UINT64;
-    return whole && field.integer != INT8; /* which does not hold 255 */
+    return cnn_onnx_holds_pixels((int64_t)field.integer);
 }
 
 /* An input or output that is no initialiser: one of each. */

@@ -288,8 +288,10 @@ cnn_status cnn_onnx_other(bool *done, onnx_reader *reader, onnx_node *node)
         {"BatchNormalization", add_batchnorm},
         {"InstanceNormalization", add_instance_norm},
         {"GroupNormalization", add_group_norm},
-        {"GlobalAveragePool", cnn_onnx_global_mean},
-        {"ReduceMean", cnn_onnx_reduce_mean},
+        {"GlobalAveragePool", cnn_onnx_global},
+        {"GlobalMaxPool", cnn_onnx_global},
+        {"ReduceMean", cnn_onnx_reduce},
+        {"ReduceMax", cnn_onnx_reduce},
         {"Concat", add_concat},
         {"Dropout", add_dropout},
     };

@@ -1,17 +1,33 @@
-/* Means of planes: of a whole one, and of parts. */
+/* Means and maxima of planes: of a whole one; and means of parts. */
 #include <math.h>
 #include <string.h>
 
 #include "base/status.h"
 #include "exchange/onnx_in.h"
 
-/* The mean of a plane, (H, W), of (C, H, W) or (H, W, C), or of what they are as one axis. */
-static cnn_status add_mean(onnx_reader *reader, const onnx_node *node, int base, bool keeps)
+/* Is a whole plane's mean wanted, or its maximum? By the operator. */
+static cnn_layer_kind set_whole(cnn_layer_options *options, const onnx_node *node, cnn_shape in)
+{
+    bool mean = strcmp(node->op, "ReduceMean") == 0 || strcmp(node->op, "GlobalAveragePool") == 0;
+    cnn_layer_kind kind = mean ? CNN_LAYER_ADAPTIVEAVGPOOL : CNN_LAYER_MAXPOOL;
+    cnn_layer_default_options(options, kind);
+    if (mean) {
+        options->adaptive.output[0] = options->adaptive.output[1] = 1;
+        return kind;
+    }
+    options->pool.kernel[0] = options->pool.stride[0] = in.h;
+    options->pool.kernel[1] = options->pool.stride[1] = in.w;
+    return kind;
+}
+
+/* One number of a plane, (H, W), of (C, H, W) or (H, W, C), or of what they are as one axis. */
+static cnn_status add_whole(onnx_reader *reader, const onnx_node *node, int base, bool keeps)
 {
     const onnx_value from = *cnn_onnx_input(reader, node, 0);
-    cnn_layer_options options = {.adaptive = {{1, 1}}};
+    cnn_layer_options options;
+    cnn_layer_kind kind = set_whole(&options, node, cnn_onnx_shape(reader, base));
     cnn_status status = CNN_OK;
-    CNN_TRY(cnn_onnx_plan_simple(&base, reader, node, CNN_LAYER_ADAPTIVEAVGPOOL, &options, base));
+    CNN_TRY(cnn_onnx_plan_simple(&base, reader, node, kind, &options, base));
     onnx_value *to = cnn_onnx_set_output(reader, node, base, !keeps);
     if (keeps && from.rank == 2) {
         to->rank = 2;
@@ -23,18 +39,18 @@ out:
     return status;
 }
 
-cnn_status cnn_onnx_global_mean(onnx_reader *reader, onnx_node *node)
+cnn_status cnn_onnx_global(onnx_reader *reader, onnx_node *node)
 {
     int base = 0;
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_onnx_check_first(reader, node));
     CNN_TRY(cnn_onnx_planes(&base, reader, node, node->inputs[0]));
-    status = add_mean(reader, node, base, true);
+    status = add_whole(reader, node, base, true);
 out:
     return status;
 }
 
-cnn_status cnn_onnx_reduce_mean(onnx_reader *reader, onnx_node *node)
+cnn_status cnn_onnx_reduce(onnx_reader *reader, onnx_node *node)
 {
     int64_t axes[CNN_RAW_RANK];
     int count = 0, base = 0;
@@ -58,7 +74,7 @@ cnn_status cnn_onnx_reduce_mean(onnx_reader *reader, onnx_node *node)
     if (!(planes || folded) || !whole)
         return cnn_onnx_fail(reader, node, "axes: expected those of rows and columns");
     CNN_TRY(cnn_onnx_settle(&base, reader, node, node->inputs[0]));
-    status = add_mean(reader, node, base, cnn_onnx_int(node, "keepdims", 1) != 0);
+    status = add_whole(reader, node, base, cnn_onnx_int(node, "keepdims", 1) != 0);
 out:
     return status;
 }

@@ -39,12 +39,26 @@ static bool check_options(const char **name, cnn_layer_kind kind, const cnn_laye
     return true;
 }
 
+/* The names of the tensors that a layer's inputs are, as far as they are the node's. */
+static cnn_status name_inputs(const char *const **names, const onnx_layer *at, onnx_reader *reader,
+                              const onnx_node *node)
+{
+    const char **list = NULL;
+    cnn_status status = cnn_onnx_take(&list, reader, (size_t)at->input_count, sizeof *list);
+    for (int i = 0; status == CNN_OK && i < at->input_count; i++) {
+        const onnx_value *value = cnn_onnx_input(reader, node, i);
+        list[i] = value ? value->name : "";
+    }
+    *names = list;
+    return status;
+}
+
 /* Its output's shape, and that its tensors have as many values as they should. */
 static cnn_status set_shape(onnx_layer *at, onnx_reader *reader, const onnx_node *node)
 {
     cnn_shape *shapes = NULL;
     const char *name;
-    cnn_layer layer = {.kind = at->kind, .options = at->options, .name = "it"};
+    cnn_layer layer = {.kind = at->kind, .options = at->options};
     cnn_status status = CNN_OK;
     if (!check_options(&name, at->kind, &at->options))
         return cnn_onnx_fail(reader, node, "%s's %s is out of range",
@@ -52,6 +66,7 @@ static cnn_status set_shape(onnx_layer *at, onnx_reader *reader, const onnx_node
     CNN_TRY(cnn_onnx_take(&shapes, reader, (size_t)at->input_count, sizeof *shapes));
     for (int i = 0; i < at->input_count; i++)
         shapes[i] = cnn_onnx_shape(reader, at->inputs[i]);
+    CNN_TRY(name_inputs(&layer.input_names, at, reader, node));
     layer.inputs = at->inputs;
     layer.input_count = at->input_count;
     layer.shapes = shapes;

@@ -48,6 +48,11 @@ static cnn_status fail_tensor(const onnx_reader *reader, const onnx_tensor *tens
     return CNN_ERROR_DATA;
 }
 
+const char *cnn_onnx_type_name(int64_t type)
+{
+    return type >= 0 && type < ONNX_TYPES && types[type].name ? types[type].name : "another";
+}
+
 bool cnn_onnx_is_integer(const onnx_tensor *tensor)
 {
     return cnn_dtype_find(types[tensor->type].name)->is_integer;

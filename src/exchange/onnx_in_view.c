@@ -112,15 +112,45 @@ static cnn_status set_view(onnx_reader *reader, const onnx_node *node, int index
     return CNN_OK;
 }
 
-static cnn_status view_same(onnx_reader *reader, const onnx_node *node, int index)
+cnn_status cnn_onnx_same(onnx_reader *reader, const onnx_node *node)
 {
     onnx_value *to = cnn_onnx_value(reader, node->outputs[0]);
     int base = 0;
-    (void)index;
     cnn_onnx_copy_view(to, cnn_onnx_value(reader, node->inputs[0]));
     return to->curve && to->readers > 1 && to->pad < 0 && to->soft < 0 && to->rows == 0
                ? cnn_onnx_settle(&base, reader, node, node->outputs[0])
                : CNN_OK;
+}
+
+static cnn_status view_same(onnx_reader *reader, const onnx_node *node, int index)
+{
+    (void)index;
+    return cnn_onnx_same(reader, node);
+}
+
+/* From one type of floats to another, and from whole numbers: the same values. To whole numbers
+ * floats lose their fractions, which no kind of layer does. */
+static cnn_status view_cast(onnx_reader *reader, const onnx_node *node, int index)
+{
+    const onnx_value *from = cnn_onnx_value(reader, node->inputs[0]);
+    const onnx_value *like = cnn_onnx_input(reader, node, 1);
+    bool is_like = strcmp(node->op, "CastLike") == 0;
+    int64_t type = !is_like         ? cnn_onnx_int(node, "to", 0)
+                   : !like          ? 0
+                   : like->constant ? like->constant->type
+                   : like->whole    ? ONNX_INT64
+                                    : ONNX_FLOAT;
+    bool floats =
+        type == ONNX_FLOAT || type == ONNX_FLOAT16 || type == ONNX_DOUBLE || type == ONNX_BFLOAT16;
+    (void)index;
+    if (!floats && !(from->whole && cnn_onnx_holds_pixels(type)))
+        return cnn_onnx_fail(reader, node,
+                             "%s: expected a type of floats, found %s: no kind of layer "
+                             "rounds",
+                             is_like ? "its second input" : "to", cnn_onnx_type_name(type));
+    cnn_status status = cnn_onnx_same(reader, node);
+    cnn_onnx_value(reader, node->outputs[0])->whole = !floats;
+    return status;
 }
 
 /* The batch stays the batch; one of the others may follow from the count. */
@@ -261,7 +291,7 @@ static const struct {
     const char *op;
     cnn_status (*view)(onnx_reader *reader, const onnx_node *node, int index);
 } rows[] = {
-    {"Identity", view_same},      {"Cast", view_same},           {"CastLike", view_same},
+    {"Identity", view_same},      {"Cast", view_cast},           {"CastLike", view_cast},
     {"Reshape", view_reshape},    {"Flatten", view_flatten},     {"Squeeze", view_squeeze},
     {"Unsqueeze", view_squeeze},  {"Transpose", view_transpose}, {"Softmax", view_softmax},
     {"LogSoftmax", view_softmax},

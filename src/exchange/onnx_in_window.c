@@ -278,21 +278,6 @@ out:
     return status;
 }
 
-static cnn_status add_global_maximum(onnx_reader *reader, onnx_node *node)
-{
-    onnx_value padded = {0};
-    int base = 0;
-    cnn_status status = CNN_OK;
-    CNN_TRY(take_planes(&base, &padded, reader, node));
-    if (padded.pad >= 0)
-        return fail_padding(reader, &padded, node);
-    cnn_shape in = cnn_onnx_shape(reader, base);
-    const window at = {.kernel = {in.h, in.w}, .stride = {in.h, in.w}, .dilation = {1, 1}};
-    status = plan_pool(reader, node, CNN_LAYER_MAXPOOL, &at, true, base);
-out:
-    return status;
-}
-
 /* Waits for what reads it. */
 static cnn_status add_pad(onnx_reader *reader, onnx_node *node, int index)
 {
@@ -335,10 +320,7 @@ cnn_status cnn_onnx_window(bool *done, onnx_reader *reader, onnx_node *node, int
     static const struct {
         const char *op;
         cnn_status (*add)(onnx_reader *reader, onnx_node *node);
-    } rows[] = {{"Conv", add_conv},
-                {"MaxPool", add_maxpool},
-                {"AveragePool", add_avgpool},
-                {"GlobalMaxPool", add_global_maximum}};
+    } rows[] = {{"Conv", add_conv}, {"MaxPool", add_maxpool}, {"AveragePool", add_avgpool}};
     *done = true;
     if (strcmp(node->op, "Pad") == 0)
         return add_pad(reader, node, index);

@@ -6,6 +6,7 @@
 
 #include "base/plain.h"
 #include "base/status.h"
+#include "base/text.h"
 
 static const cnn_layer_class *const classes[CNN_LAYER_KIND_COUNT] = {
     [CNN_LAYER_CONV] = &cnn_conv_layer,
@@ -117,15 +118,19 @@ cnn_status cnn_layer_fail(const cnn_layer *layer, const char *format, ...)
     va_start(arguments, format);
     cnn_format_list(message, sizeof message, format, arguments);
     va_end(arguments);
-    return cnn_fail(CNN_ERROR_ARGUMENT, "layer %s: %s", layer->name, message);
+    return layer->input_names ? cnn_fail(CNN_ERROR_ARGUMENT, "%s", message)
+                              : cnn_fail(CNN_ERROR_ARGUMENT, "layer %s: %s", layer->name, message);
 }
 
 const char *cnn_layer_describe_input(char buffer[CNN_INPUT_TEXT_SIZE], const cnn_layer *layer,
                                      int input)
 {
     cnn_shape shape = cnn_layer_input(layer, input);
+    char quoted[CNN_QUOTE_SIZE];
     const char *name = "";
-    if (layer->nodes)
+    if (layer->input_names)
+        name = cnn_quote(quoted, layer->input_names[input]);
+    else if (layer->nodes)
         name = layer->inputs[input] == 0 ? "input" : layer->nodes[layer->inputs[input] - 1].name;
     snprintf(buffer, CNN_INPUT_TEXT_SIZE, "%s%s(%d, %d, %d)", name, *name ? " " : "", shape.c,
              shape.h, shape.w);

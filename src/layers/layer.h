@@ -123,7 +123,10 @@ typedef struct cnn_layer {
     const int *inputs; /* the values that it reads (net/network.h); the network's, behind shapes */
     cnn_shape *shapes; /* of each input; the network's, NULL for a kind with one input */
     const struct cnn_layer
-        *nodes;   /* the network's, for messages, while the layer is made; or NULL */
+        *nodes; /* the network's, for messages, while the layer is made; or NULL */
+    /* Of its inputs, where it is of no network: messages then begin without its own. NULL: it is.
+     */
+    const char *const *input_names;
     cnn_shape in; /* of the first input */
     cnn_shape out;
     int param_count;
