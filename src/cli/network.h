@@ -11,7 +11,8 @@
 int cli_network_create(cnn_network **network, const cli_options *options,
                        const cnn_dataset *dataset);
 
-/* Refuses a wrong network file before data are read. Returns an exit code. */
+/* Refuses a wrong network file before data are read, but for what their number of classes may mend.
+ * Returns an exit code. */
 int cli_network_check(const cli_options *options);
 
 /* What the options fix of the network's input, before there is data: --xdim, or the numbers of a
@@ -19,7 +20,7 @@ int cli_network_check(const cli_options *options);
 bool cli_network_input(int input[3], const cli_options *options);
 
 /* The path of --net's network file, to be freed with cnn_string_free(); NULL without --net. Refuses
- * one that is no network, or not of --xdim and --ydim. Returns an exit code. */
+ * a name that is no preset's. Returns an exit code. */
 int cli_network_find(char **path, const cli_options *options);
 
 #endif

@@ -9,7 +9,10 @@
 #include "exchange/fit.h"
 #include "net/network.h"
 
-enum { MAX_WIDTH = 65535 };
+enum {
+    MAX_WIDTH = 65535,
+    MOST_TRIES = 16 /* of widths */
+};
 
 /* Where no name is the network's: the last matrix of the file, as a classifier stands last. */
 static const cnn_raw_tensor *last_matrix(const cnn_state_dict *dict)
@@ -48,6 +51,56 @@ void cnn_name_of_file(char name[CNN_MAX_NAME], const char *path)
              base);
 }
 
+/* Is the file's last layer as wide as the network? */
+static cnn_status has_width(bool *has, const cnn_network *network, const cnn_state_dict *dict)
+{
+    cnn_model *model = NULL;
+    cnn_status status = cnn_model_describe(&model, network);
+    *has = status == CNN_OK && find_width(model, dict) == cnn_network_classes(network);
+    cnn_model_destroy(model);
+    return status;
+}
+
+/* Widths that the file's matrices have, and then those of its convolutions, the last first. */
+static int list_widths(int widths[MOST_TRIES], const cnn_state_dict *dict)
+{
+    static const int ranks[] = {2, 4};
+    int count = 0;
+    for (size_t r = 0; r < sizeof ranks / sizeof ranks[0]; r++)
+        for (size_t i = dict->count; i-- > 0 && count < MOST_TRIES;) {
+            const cnn_raw_tensor *tensor = &dict->tensors[i];
+            int width = tensor->shape[0], at = 0;
+            while (at < count && widths[at] != width)
+                at++;
+            if (tensor->rank == ranks[r] && at == count && width > 0 && width <= MAX_WIDTH)
+                widths[count++] = width;
+        }
+    return count;
+}
+
+/* A network that cannot be with the usual number of classes: with one that a layer of the file is
+ * wide. Where none is right, what is wrong with the likeliest is told. */
+static cnn_status try_widths(cnn_network **network, const char *name, const char *path,
+                             const cnn_state_dict *dict, const cnn_network_given *given)
+{
+    int widths[MOST_TRIES], count = list_widths(widths, dict);
+    cnn_network_given tried = *given;
+    cnn_status status = CNN_ERROR_ARGUMENT;
+    bool has = false;
+    for (int i = 0; i < count; i++) {
+        tried.classes = widths[i];
+        status = cnn_network_from_file(network, name, path, &tried);
+        if (status == CNN_OK)
+            status = has_width(&has, *network, dict);
+        if (has || status == CNN_ERROR_MEMORY)
+            return status;
+        cnn_network_destroy(*network);
+        *network = NULL;
+    }
+    tried.classes = count > 0 ? widths[0] : given->classes;
+    return cnn_network_from_file(network, name, path, &tried);
+}
+
 /* The network of a path: first as it stands, which tells its last layer, then with its width. */
 static cnn_status build(cnn_network **network, const char *path, const cnn_state_dict *dict,
                         const cnn_import_options *options)
@@ -61,7 +114,11 @@ static cnn_status build(cnn_network **network, const char *path, const cnn_state
     const char *chosen = options->name ? options->name : name;
     if (options->xdim)
         memcpy(given.input, options->xdim, sizeof given.input);
-    CNN_TRY(cnn_network_from_file(&first, chosen, path, &given));
+    status = cnn_network_from_file(&first, chosen, path, &given);
+    if (status == CNN_ERROR_ARGUMENT && given.classes == 0)
+        return try_widths(network, chosen, path, dict, &given);
+    if (status != CNN_OK)
+        goto out;
     if (given.classes == 0) {
         CNN_TRY(cnn_model_describe(&model, first));
         given.classes = find_width(model, dict);
@@ -82,7 +139,10 @@ cnn_status cnn_named_network(cnn_network **network, const cnn_state_dict *dict,
                              const cnn_import_options *options)
 {
     *network = NULL;
-    return build(network, options->network, dict, options);
+    cnn_status status = build(network, options->network, dict, options);
+    return status == CNN_ERROR_FILE /* the argument is wrong */
+               ? cnn_fail(CNN_ERROR_ARGUMENT, "%s", cnn_error_message())
+               : status;
 }
 
 static cnn_status try_preset(cnn_network **network, const char *name, const cnn_state_dict *dict,

@@ -169,6 +169,22 @@ static cnn_status read_lines(cnn_text_reader *reader)
     return status;
 }
 
+/* A file that uses the word gives an output for each class. */
+static cnn_status check_classes(const cnn_text_reader *reader, const cnn_network *network)
+{
+    char found[16], advice[40] = "";
+    snprintf(found, sizeof found, "%d", network->classes);
+    if (!*reader->uses_classes || strcmp(found, reader->classes) == 0)
+        return CNN_OK;
+    if (!reader->gives_classes)
+        snprintf(advice, sizeof advice, "give --ydim %s, ", found);
+    return cnn_text_fail(reader, reader->line,
+                         "expected an output of `classes`, %s%s, as it uses the word, found one of "
+                         "%s: %send with Linear(classes), or write a number in the word's place",
+                         reader->classes, reader->gives_classes ? "" : " by default", found,
+                         advice);
+}
+
 /* What is wrong with the whole of it is told of the line at fault, or of the last one. */
 static cnn_status take(cnn_network **network, cnn_text_reader *reader)
 {
@@ -196,6 +212,7 @@ static cnn_status set_given(cnn_text_reader *reader, const cnn_network_given *gi
         return cnn_fail(CNN_ERROR_ARGUMENT, "classes: expected a number above 0, found %d",
                         classes);
     snprintf(reader->classes, sizeof reader->classes, "%d", classes);
+    reader->gives_classes = given && given->classes != 0;
     if (given && (given->input[0] != 0 || given->input[1] != 0 || given->input[2] != 0)) {
         input = given->input;
         memcpy(reader->given_input, input, sizeof reader->given_input);
@@ -246,13 +263,16 @@ static cnn_status read_text(cnn_network **network, const char *name, const char 
                             const char *source, const cnn_network_given *given)
 {
     cnn_text_reader reader;
+    bool uses_classes = false;
     cnn_network *made = NULL;
     cnn_status status = CNN_OK;
     *network = NULL;
     CNN_TRY(begin(&reader, text, size, source));
+    reader.uses_classes = &uses_classes;
     CNN_TRY(set_given(&reader, given));
     CNN_TRY(read_lines(&reader));
     CNN_TRY(take(&made, &reader));
+    CNN_TRY(check_classes(&reader, made));
     if (made)
         made->open_input = !reader.fixes_input && reader.given_input[0] == 0;
     CNN_TRY(cnn_network_rename(made, name));

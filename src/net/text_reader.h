@@ -92,6 +92,8 @@ typedef struct cnn_text_reader {
     const char *source, *text;
     size_t size;
     char classes[16];     /* the value of `classes` */
+    bool gives_classes;   /* it was given; else it is the default */
+    bool *uses_classes;   /* set where an argument is `classes` */
     int given_input[3];   /* zeros: not given */
     bool fixes_input;     /* the text has the input's numbers */
     cnn_shape input;      /* of the network */

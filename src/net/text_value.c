@@ -28,6 +28,7 @@ static cnn_status resolve(cnn_value *value, const cnn_text_reader *reader, const
     if (!quoted && cnn_slice_is(reader, text, "classes")) {
         value->elements[0].text = reader->classes;
         value->elements[0].length = strlen(reader->classes);
+        *reader->uses_classes = true;
     }
     return CNN_OK;
 }

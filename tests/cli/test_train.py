@@ -190,6 +190,10 @@ class Data(CommandTest):
         self.assert_unfit(["--net", "few.net"], 1,
                           r"few.net: expected labels below ydim 3, found label 3 in .*: "
                           r"its last layer is to be Linear\(classes\)")
+        with open(self.folder + "/few.net", "w", encoding="ascii") as file:
+            file.write("Flatten()\nLinear(classes)\nLinear(3)\n")
+        self.assert_unfit(["--net", "few.net"], 2, r"few\.net:3: expected an output of `classes`, 4, as it uses the word, "
+                          r"found one of 3: end with")  # the data's number
 
     def test_too_small_for_the_network(self):
         self.assert_unfit([*TRAINING, "--cdims", "4,4,4,4"], 2, "maxpool2d_14.*4 x 1 x 1")
