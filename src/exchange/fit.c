@@ -143,6 +143,23 @@ const cnn_raw_tensor *cnn_fit_find(const cnn_model *model, size_t slot, const cn
                : NULL;
 }
 
+/* Beside the layer's other tensors; by its name, where it has none. */
+const cnn_raw_tensor *cnn_fit_parameter(const cnn_fit *fit, const cnn_model *model,
+                                        const cnn_state_dict *dict, int layer, const char *suffix)
+{
+    cnn_slot slot = {.layer = layer};
+    const char *prefix;
+    size_t length;
+    for (size_t i = 0; i < model->slot_count; i++)
+        if (model->slots[i].layer == layer && fit->sources[i])
+            return cnn_fit_member(dict, fit->sources[i], suffix);
+    if (fit->by_shape)
+        return NULL;
+    find_prefix(&prefix, &length, model, dict);
+    snprintf(slot.name, sizeof slot.name, "%s.%s", model->network->layers[layer].name, suffix);
+    return find(dict, prefix, length, &slot);
+}
+
 static const char *suffix_of(const char *name)
 {
     const char *dot = strrchr(name, '.');
@@ -326,19 +343,28 @@ void cnn_fit_finish(cnn_fit *fit)
     *fit = (cnn_fit){0};
 }
 
+/* "8 tensors of F16, 1 of F64 converted to float32" */
 static void log_conversions(const cnn_fit *fit, const cnn_model *model, const char *path)
 {
-    size_t converted = 0, last = 0;
-    for (size_t i = 0; i < model->slot_count; i++) {
-        if (model->slots[i].info.type != CNN_FLOAT32 || !fit->sources[i] ||
-            strcmp(fit->sources[i]->dtype->name, "F32") == 0)
-            continue;
-        converted++;
-        last = i;
+    static const char *const types[] = {"F16", "BF16", "F64"};
+    cnn_text text = {0};
+    char *list;
+    for (size_t type = 0; type < sizeof types / sizeof types[0]; type++) {
+        size_t count = 0;
+        for (size_t i = 0; i < model->slot_count; i++)
+            count += model->slots[i].info.type == CNN_FLOAT32 && fit->sources[i] &&
+                     strcmp(fit->sources[i]->dtype->name, types[type]) == 0;
+        const char *what = text.length ? "" : count == 1 ? " tensor" : " tensors";
+        if (count > 0)
+            cnn_text_append(&text, "%s%zu%s of %s", text.length ? ", " : "", count, what,
+                            types[type]);
     }
-    if (converted > 0)
-        cnn_log(CNN_LOG_INFO, "%s: %zu tensors of %s converted to float32", path, converted,
-                fit->sources[last]->dtype->name);
+    bool none = text.length == 0;
+    if (cnn_text_take(&list, &text) != CNN_OK)
+        return;
+    if (!none)
+        cnn_log(CNN_LOG_INFO, "%s: %s converted to float32", path, list);
+    free(list);
 }
 
 /* PyTorch loads them, too; what a batch norm makes of them is not a number. */

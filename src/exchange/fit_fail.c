@@ -1,11 +1,12 @@
 /* What of a file does not fit a network, in words. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/status.h"
 #include "exchange/fit_part.h"
 
-enum { SHAPE_TEXT = 96 };
+enum { SHAPE_TEXT = 96, OPTION_TEXT = 32 };
 
 /* What of the model lacks, as a list. Returns how many; *first is the first. */
 static size_t list_missing(cnn_text *text, const cnn_slot **first, const cnn_fit *fit,
@@ -146,6 +147,43 @@ static cnn_status fail_shapes(const cnn_fit *fit, const cnn_model *model,
     return status;
 }
 
+/* The option, "bias=false", that leaves parameters out. */
+static void name_option(char option[OPTION_TEXT], const cnn_layer *layer)
+{
+    const cnn_layer_class *class = cnn_layer_get_class(layer->kind);
+    option[0] = '\0';
+    for (int i = 0; i < class->argument_count; i++) {
+        const cnn_argument *argument = &class->arguments[i];
+        const char *at = (const char *)&layer->options + argument->offset;
+        if ((strcmp(argument->name, "bias") == 0 || strcmp(argument->name, "affine") == 0) &&
+            !*(const bool *)at)
+            snprintf(option, OPTION_TEXT, "%s=false", argument->name);
+    }
+}
+
+/* What a layer's options leave out must not be in the file: the result would be another. */
+static cnn_status check_left_out(const cnn_fit *fit, const cnn_model *model,
+                                 const cnn_state_dict *dict)
+{
+    char option[OPTION_TEXT], problem[OPTION_TEXT + CNN_LAYER_NAME_SIZE + 128];
+    for (int n = 0; fit->extra_count > 0 && n < model->network->layer_count; n++) {
+        const cnn_layer *layer = &model->network->layers[n];
+        for (int i = layer->param_count; i < CNN_LAYER_MAX_PARAMS && layer->params[i].suffix; i++) {
+            const cnn_raw_tensor *found =
+                cnn_fit_parameter(fit, model, dict, n, layer->params[i].suffix);
+            if (!found)
+                continue;
+            name_option(option, layer);
+            snprintf(problem, sizeof problem,
+                     "the file has it, and the network's %s '%s' has %s: leave %s out there, or "
+                     "the tensor in the file",
+                     cnn_layer_get_class(layer->kind)->name, layer->name, option, option);
+            return cnn_archive_fail(dict->path, found->name, problem);
+        }
+    }
+    return CNN_OK;
+}
+
 cnn_status cnn_fit_check(cnn_fit *fit, const cnn_model *model, const cnn_state_dict *dict)
 {
     size_t used = 0;
@@ -158,5 +196,5 @@ cnn_status cnn_fit_check(cnn_fit *fit, const cnn_model *model, const cnn_state_d
         if (fit->sources[i] && !cnn_fit_suits(&model->slots[i].info, fit->sources[i]))
             return fail_shapes(fit, model, &model->slots[i].info, fit->sources[i], dict->path);
     fit->extra_count = dict->count - used;
-    return CNN_OK;
+    return check_left_out(fit, model, dict);
 }

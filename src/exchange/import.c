@@ -289,6 +289,22 @@ static cnn_status import_onnx(cnn_model **model, const char *path,
     return cnn_onnx_import(model, path, options);
 }
 
+/* A file none of whose weights is of floats is none of a network's: said before what is assumed. */
+static cnn_status check_types(const cnn_state_dict *dict)
+{
+    const cnn_raw_tensor *first = NULL;
+    for (size_t i = 0; i < dict->count; i++) {
+        const cnn_raw_tensor *tensor = &dict->tensors[i];
+        const char *dot = strrchr(tensor->name, '.');
+        if (strcmp(dot ? dot + 1 : tensor->name, "weight") != 0)
+            continue;
+        if (cnn_raw_is_floats(tensor))
+            return CNN_OK;
+        first = first ? first : tensor;
+    }
+    return first ? cnn_raw_fail_floats(first, dict->path) : CNN_OK;
+}
+
 cnn_status cnn_model_import(cnn_model **model, const char *path, const cnn_import_options *options)
 {
     CNN_NEED(model, path, options);
@@ -301,6 +317,7 @@ cnn_status cnn_model_import(cnn_model **model, const char *path, const cnn_impor
     import_target target = {NULL, false, false};
     CNN_TRY(check_options(options));
     CNN_TRY(cnn_state_dict_read(&dict, path));
+    CNN_TRY(check_types(dict));
     CNN_TRY(find_network(&target, dict, options));
     CNN_TRY(cnn_model_describe(&result, target.network));
     CNN_TRY(cnn_origin_read(&result->origin, cnn_state_dict_metadata(dict, CNN_DATA_KEY),

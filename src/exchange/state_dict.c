@@ -1,5 +1,6 @@
 #include "exchange/state_dict.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -182,29 +183,48 @@ static bool is_dense(const cnn_raw_tensor *tensor)
     return true;
 }
 
-static cnn_status fail_type(const cnn_raw_tensor *tensor, const char *expected, const char *path)
+static cnn_status fail_type(const cnn_raw_tensor *tensor, const char *expected, const char *advice,
+                            const char *path)
 {
     char problem[96];
-    snprintf(problem, sizeof problem, "dtype: expected %s, found '%s'", expected,
-             tensor->dtype->name);
+    snprintf(problem, sizeof problem, "dtype: expected %s, found '%s'%s", expected,
+             tensor->dtype->name, advice);
     return cnn_archive_fail(path, tensor->name, problem);
+}
+
+bool cnn_raw_is_floats(const cnn_raw_tensor *tensor)
+{
+    return tensor->dtype->to_double && !tensor->dtype->is_integer;
+}
+
+cnn_status cnn_raw_fail_floats(const cnn_raw_tensor *tensor, const char *path)
+{
+    return fail_type(tensor, "F32, F16, BF16 or F64", ": save it with .float()", path);
 }
 
 cnn_status cnn_raw_to_float(float *values, const cnn_raw_tensor *tensor, const char *path)
 {
     const cnn_dtype *dtype = tensor->dtype;
-    if (dtype->is_integer || !dtype->to_double)
-        return fail_type(
-            tensor, strcmp(dtype->name, "I64") == 0 ? "F32" : "F32, F16, BF16, F64 or I64", path);
+    char problem[96];
+    if (!cnn_raw_is_floats(tensor))
+        return cnn_raw_fail_floats(tensor, path);
     bool dense = is_dense(tensor);
     if (dense && strcmp(dtype->name, "F32") == 0) {
         if (tensor->count > 0)
             memcpy(values, tensor->values, tensor->count * sizeof *values);
         return CNN_OK;
     }
-    for (size_t i = 0; i < tensor->count; i++)
-        values[i] =
-            (float)dtype->to_double(dense ? tensor->values + i * dtype->size : value_at(tensor, i));
+    for (size_t i = 0; i < tensor->count; i++) {
+        double number =
+            dtype->to_double(dense ? tensor->values + i * dtype->size : value_at(tensor, i));
+        values[i] = (float)number;
+        if (isfinite(number) && !isfinite(values[i])) {
+            snprintf(problem, sizeof problem,
+                     "expected values in float32's range, up to %.2g, found %g", (double)FLT_MAX,
+                     number);
+            return cnn_archive_fail(path, tensor->name, problem);
+        }
+    }
     return CNN_OK;
 }
 
@@ -217,7 +237,7 @@ cnn_status cnn_raw_to_int64(int64_t *value, const cnn_raw_tensor *tensor, const 
         return CNN_OK;
     }
     if (!(fabs(number) <= limit))
-        return fail_type(tensor, "I64", path);
+        return fail_type(tensor, "I64", "", path);
     *value = (int64_t)number;
     return CNN_OK;
 }

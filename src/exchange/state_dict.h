@@ -28,7 +28,12 @@ const cnn_raw_tensor *cnn_state_dict_find(const cnn_state_dict *dict, const char
 /* What a safetensors file says of itself; NULL where there is no such key. */
 const char *cnn_state_dict_metadata(const cnn_state_dict *dict, const char *key);
 
-/* Copies the values, row-major. Errors: DATA, where the types do not go together. */
+/* Are its values of a type of floats that is read? */
+bool cnn_raw_is_floats(const cnn_raw_tensor *tensor);
+/* That they are not. Always DATA. */
+cnn_status cnn_raw_fail_floats(const cnn_raw_tensor *tensor, const char *path);
+/* Copies the values, row-major. Errors: DATA, where the types do not go together, or a value is
+ * beyond float32. */
 cnn_status cnn_raw_to_float(float *values, const cnn_raw_tensor *tensor, const char *path);
 cnn_status cnn_raw_to_int64(int64_t *value, const cnn_raw_tensor *tensor, const char *path);
 

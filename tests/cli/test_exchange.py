@@ -83,8 +83,9 @@ BAD = [
     ({f"net.conv2d_{4 * i:02d}.weight": ("F32", [1, 1, 1, 1]) for i in range(65)},
      r"'net\.conv2d_256\.weight': expected at most 64 layers of its kind"),
     (shapes(net__conv2d_00__bias=("U8", [3])), r"'net\.conv2d_00\.bias': dtype: expected F32, F16, "
-     r"BF16, F64 or I64, found 'U8'"),
-    (shapes(net__conv2d_00__bias=("I64", [3])), r"'net\.conv2d_00\.bias': dtype: expected F32, found"),
+     r"BF16 or F64, found 'U8': save it with \.float\(\)$"),
+    (shapes(net__conv2d_00__bias=("I64", [3])), r"'net\.conv2d_00\.bias': dtype: expected F32, F16, "
+     r"BF16 or F64, found 'I64': save it with \.float\(\)$"),
     # under other names
     ({**renamed(), "aux.weight": ("F32", [4, 2])}, r"expected linear layers that follow each other in one "
      r"way, .* found no such order of 3: aux\.weight \(4, 2\), fc1\.weight \(5, 8\)"),
@@ -250,6 +251,48 @@ class Import(Exchange):
                 self.assertRegex(said, r"1 of these layers could have another's values, of the same shapes: the order "
                                        r"of the file's names decided; names as `params` lists them settle it")
 
+    def network_file(self, text):
+        net = self.folder + "/theirs.net"
+        with open(net, "w", encoding="utf-8") as file:
+            file.write("input(3,4,4)\n" + text + "AdaptiveAvgPool2d(1)\nFlatten()\n")
+        return net
+
+    def test_a_network_for_its_own_number_of_classes_alone(self):
+        conv = {"a.weight": ("F32", [7, 3, 1, 1]), "a.bias": ("F32", [7])}
+        norm = {"g.weight": ("F32", [7]), "g.bias": ("F32", [7]), "fc.weight": ("F32", [7, 7]), "fc.bias": ("F32", [7])}
+        for tensors, text, end in ((norm, "a = Conv2d(7, 1)\ng = GroupNorm(classes)\n", "fc = Linear(classes)\n"),
+                                   ({"b.weight": ("F32", [7, 3, 1, 1]), "b.bias": ("F32", [7])},
+                                    "a = Conv2d(7, 1)\nb = Conv2d(classes, 1) <- input\nAdd(a, b)\n", "")):
+            write(self.source, conv | tensors)
+            net = self.network_file(text)
+            with open(net, "a", encoding="utf-8") as file:
+                file.write(end)
+            self.assertIn("--ydim 7\n", self.run_command("import", "-q", self.source, self.model, "--net", net).stdout)
+        net = self.network_file("a = Conv2d(classes, 1)\nb = Conv2d(5, 1)\n")
+        write(self.source, {**conv, "b.weight": ("F32", [5, 7, 1, 1]), "b.bias": ("F32", [5])})
+        self.refuse(r"'a\.weight': shape: expected \(5, 3, 1, 1\), found \(7, 3, 1, 1\).*--ydim 5\)$", "--net", net)
+
+    def test_refuses_parameters_that_its_layers_leave_out(self):
+        net = self.network_file("c = Conv2d(4, 3, bias=false)\nn = GroupNorm(2, affine=false)\n")
+        conv, weight = {"c.weight": ("F32", [4, 3, 3, 3])}, ("F32", [4])
+        for tensors, pattern in (({"c.bias": weight}, r"'c\.bias': the file has it, and the network's Conv2d 'c' has bias=false: "
+                                                      r"leave bias=false out there, or the tensor in the file \(with --net"),
+                                 ({"n.weight": weight}, "'n.weight': .* GroupNorm 'n' has affine=false"),
+                                 ({"n.bias": weight}, "'n.bias': .* GroupNorm 'n' has affine=false")):
+            write(self.source, conv | tensors)
+            self.refuse(pattern, "--net", net)
+        write(self.source, {"m.weight": conv["c.weight"], "m.bias": weight})
+        self.refuse(r"'m\.bias': the file has it, and the network's Conv2d 'c' has", "--net", net)
+        write(self.source, conv | {"other.bias": weight, "c.num_batches_tracked": ("I64", [])})
+        self.assertIn("2 tensors are not the network's, left out: ",
+                      self.run_command("import", self.source, self.model, "--net", net).stderr)
+        write(self.source, {"c.weight": ("F64", [4, 3, 3, 3])})
+        self.assertIn(": 1 tensor of F64 converted", self.run_command("import", self.source, self.model, "--net", net).stderr)
+        write(self.source, shapes(net__conv2d_00__bias=("F64", [3]), net__linear_11__weight=("F16", [4, 5]),
+                                  net__linear_11__bias=("F16", [4])))
+        self.assertIn(": 2 tensors of F16, 1 of F64 converted to float32\n",
+                      self.run_command("import", self.source, self.model).stderr)
+
     def test_names_the_network(self):
         write(self.source, shapes())
         result = self.run_command("import", self.source, self.model, "--name", "theirs")
@@ -327,6 +370,11 @@ class Import(Exchange):
         self.refuse("theirs: .*truncated")
         write(self.source, shapes(), fill=b"\xff")
         self.refuse(r"theirs: tensor 'net\.conv2d_00\.weight': expected finite values")
+        write(self.source, shapes(net__conv2d_00__bias=("F64", [3])), fill=b"\x7e")
+        self.refuse(r"'net\.conv2d_00\.bias': expected values in float32's range, up to 3\.4e\+38, found \d\.\d+e\+30\d$")
+        write(self.source, {name: ("U8", shape) for name, (_, shape) in shapes().items()})
+        said = self.run_command("import", self.source, self.model, code=1).stderr
+        self.assertRegex(said, r"\A.*: dtype: expected F32, F16, BF16 or F64, found 'U8': save it with \.float\(\)\n\Z")
         for content in (b"", b"short", b"no safetensors file at all"):
             with open(self.source, "wb") as file:
                 file.write(content)
