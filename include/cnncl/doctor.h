@@ -57,7 +57,8 @@ typedef struct cnn_doctor_row {
     const char *name;    /**< of the fusion, operation or product; may be empty */
     const char *layers;  /**< "conv2d_00..dropout2d_03"; may be empty */
     const char *kernels; /**< that ran: "conv_block_pack, conv_block_forward" */
-    bool checked;        /**< false: the check could not be made, for lack of memory */
+    bool checked;        /**< false: the check could not be made: memory does not suffice, a kernel
+                            does not build, a call fails */
     bool passed;         /**< it was checked and computes right */
     double error;        /**< the largest relative error of its tensors, norm-wise; infinite where a
                             value is not finite or was never written; NaN where it is not known */
@@ -88,10 +89,10 @@ CNN_API cnn_status cnn_doctor_open(cnn_device **device, cnn_doctor *doctor,
 /** Checks an open device: its memory, each step of the network's plan (fused and plain, forward,
  * evaluation and backward) on random values in memory that is filled with NaN and stands between
  * zones, each matrix product of its linear layers, and the losses of 20 training steps. A device
- * that computes wrong is CNN_OK: the verdict tells. So is one whose memory does not suffice for
- * some checks: these neither pass nor fail. When every check passed that is remembered for
- * cnn_doctor_admit(), a failure makes it forget. Errors: ARGUMENT, KERNEL, OPENCL, MEMORY (the
- * host's). */
+ * that computes wrong is CNN_OK: the verdict tells. So is one on which some checks cannot be made, as
+ * its memory does not suffice or its compiler refuses a kernel: these neither pass nor fail. When
+ * every check passed that is remembered for cnn_doctor_admit(), a failure makes it forget. Errors:
+ * ARGUMENT, KERNEL, OPENCL, MEMORY (the host's). */
 CNN_API cnn_status cnn_doctor_check(cnn_doctor *doctor, cnn_device *device,
                                     const cnn_network *network, const cnn_doctor_options *options);
 
@@ -102,6 +103,7 @@ typedef struct cnn_doctor_verdict {
     size_t checks;          /**< rows */
     size_t failures;        /**< those that did not pass: above 0 the device computes wrong */
     size_t unchecked;       /**< those that could not be made: above 0 it may compute wrong there */
+    size_t starved;         /**< those of the unchecked that memory did not suffice for */
     double error;           /**< the largest of all rows */
     double seconds;         /**< that the checks took */
 } cnn_doctor_verdict;

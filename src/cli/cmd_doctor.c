@@ -60,17 +60,23 @@ static int print_verdict(const doctor_run *run, size_t index)
                   verdict.device.name, verdict.checks, verdict.seconds, verdict.error);
         return 0;
     }
+    const char *why = verdict.starved == verdict.unchecked ? "for lack of memory" : "as their lines say";
+    if (verdict.failures == 0 && verdict.unchecked == verdict.checks) {
+        cli_print("%s was not checked: none of %zu checks could be made, %s.\n", verdict.device.name,
+                  verdict.checks, why);
+        return 0;
+    }
     if (verdict.failures == 0) {
-        cli_print("%s was not checked in full: %zu of %zu checks could not be made for lack of "
-                  "memory; the others passed, largest error %.1e.\n",
-                  verdict.device.name, verdict.unchecked, verdict.checks, verdict.error);
+        cli_print("%s was not checked in full: %zu of %zu checks could not be made %s; the others passed, "
+                  "largest error %.1e.\n",
+                  verdict.device.name, verdict.unchecked, verdict.checks, why, verdict.error);
         return 0;
     }
     CLI_TRY(cli_check(cnn_doctor_report(&report, run->doctor, index)));
     cli_print("%s COMPUTES WRONG: %zu of %zu checks failed. Take another device or driver.\n",
               verdict.device.name, verdict.failures, verdict.checks);
     if (verdict.unchecked > 0)
-        cli_print("%zu checks could not be made for lack of memory.\n", verdict.unchecked);
+        cli_print("%zu checks could not be made %s.\n", verdict.unchecked, why);
     cli_print("---- a bug report for the driver's makers, or for cnn-cl's ----\n%s"
               "---- end of the report ----\n",
               report);

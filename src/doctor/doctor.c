@@ -65,7 +65,7 @@ void cnn_doctor_device_clear(cnn_doctor_device *result)
     }
     free(result->rows);
     result->rows = NULL;
-    result->row_count = result->failures = result->unchecked = 0;
+    result->row_count = result->failures = result->unchecked = result->starved = 0;
     result->error = 0.0;
 }
 
@@ -207,6 +207,7 @@ cnn_doctor_verdict cnn_doctor_get_verdict(const cnn_doctor *doctor, size_t devic
                                 .checks = result->row_count,
                                 .failures = result->failures,
                                 .unchecked = result->unchecked,
+                                .starved = result->starved,
                                 .error = result->error,
                                 .seconds = result->seconds};
 }

@@ -36,7 +36,7 @@ typedef struct cnn_doctor_device {
     char *update;  /* those that make its update: cnn_update_arguments() */
     int batch;
     bool passed;
-    size_t failures, unchecked, row_count;
+    size_t failures, unchecked, starved, row_count; /* starved: unchecked for lack of memory */
     cnn_doctor_entry *rows;
     double error, seconds;
     double build_seconds; /* not in seconds: of kernels that the training needs, too; fast check */

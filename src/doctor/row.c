@@ -259,8 +259,9 @@ cnn_status cnn_row_absorb(cnn_check *check, cnn_status status)
         opened = cnn_row_open(check, "", "plan", "", NULL);
     if (opened != CNN_OK || !check->row)
         return opened;
-    if (status == CNN_ERROR_MEMORY && check->row->passed) {
+    if (check->row->passed) {
         cnn_row_leave_out(check, cnn_error_message());
+        check->result->starved += status == CNN_ERROR_MEMORY;
     } else {
         check->row->error = INFINITY;
         cnn_row_fail(check, "%s", cnn_error_message());

@@ -262,13 +262,15 @@ static cnn_status look_at_cache(cnn_doctor *doctor, const char *whose, const cha
     enum { LITTLE = 100 << 20 };
     char remedy[96], room[32];
     uint64_t bytes = 0;
-    snprintf(remedy, sizeof remedy, "export %s= to a folder that can be written", variable);
+    snprintf(remedy, sizeof remedy, "export %s= to a folder that can be written and has room",
+             variable);
     if (!folder)
         return cnn_doctor_add(doctor, CNN_FINDING_NOTE, "cache", remedy,
                               "%s cache has no place, as HOME is not set: %s", whose, cost);
-    if (!cnn_folder_can_be_written(folder))
-        return cnn_doctor_add(doctor, CNN_FINDING_NOTE, "cache", remedy,
-                              "%s cache %s cannot be written: %s", whose, folder, cost);
+    const char *trouble = cnn_folder_trouble(folder);
+    if (trouble)
+        return cnn_doctor_add(doctor, CNN_FINDING_NOTE, "cache", remedy, "%s cache %s %s: %s",
+                              whose, folder, trouble, cost);
     bool known = find_room(&bytes, folder);
     cnn_format_bytes(room, bytes);
     bool little = known && bytes < LITTLE;
@@ -285,7 +287,8 @@ cnn_status cnn_doctor_look_at_caches(cnn_doctor *doctor)
     CNN_TRY(cnn_pocl_cache_folder(&pocl));
     CNN_TRY(look_at_cache(doctor, "cnn-cl's", own, "CNN_CL_CACHE_DIR",
                           "devices are checked before every training"));
-    status = look_at_cache(doctor, "pocl's", pocl, "POCL_CACHE_DIR", "pocl shows no device then");
+    status = look_at_cache(doctor, "pocl's", pocl, "POCL_CACHE_DIR",
+                           "pocl builds no program then, or shows no device");
 out:
     free(own);
     free(pocl);

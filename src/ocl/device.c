@@ -38,6 +38,11 @@ static cnn_status choose_kernel_class(cnn_device *device)
     return CNN_OK;
 }
 
+bool cnn_device_is_pocl(const cnn_device *device)
+{
+    return strcmp(device->info.platform_name, "Portable Computing Language") == 0;
+}
+
 static void find_lanes(cnn_device *device)
 {
     cl_uint lanes = 0;
@@ -52,7 +57,7 @@ static cnn_status open_device(cnn_device *device, const cnn_device_entry *entry)
     device->platform = entry->platform;
     device->id = entry->id;
     device->info = entry->info;
-    device->own_builtins = strcmp(device->info.platform_name, "Portable Computing Language") == 0;
+    device->own_builtins = cnn_device_is_pocl(device);
     find_lanes(device);
     cnn_status status = choose_kernel_class(device);
     if (status != CNN_OK)

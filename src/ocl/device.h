@@ -4,6 +4,7 @@
 
 #include <cnncl/device.h>
 
+#include "base/text.h"
 #include "ocl/opencl.h"
 
 /* Which shape of kernel suits a device: long work per work-item, or many small ones. From the
@@ -42,6 +43,8 @@ cnn_status cnn_device_check_process(const cnn_device *device);
  * as it is until the process ends. False, and nothing, in the process that opened the device. */
 bool cnn_abandon_in_child(void *handle, const cnn_device *device);
 
+bool cnn_device_is_pocl(const cnn_device *device);
+
 /* Waits until everything enqueued is done. */
 cnn_status cnn_device_finish(cnn_device *device);
 
@@ -49,6 +52,9 @@ cnn_status cnn_device_finish(cnn_device *device);
  * the device's name (not for NULL); CL_SUCCESS gives CNN_OK. Shortage of memory is found
  * by cnn_buffer_init(), which tells it as CNN_ERROR_MEMORY. */
 cnn_status cnn_opencl_check(cl_int code, const char *call, const cnn_device *device);
+
+/* Appends "; " and what is to do about such an error on this device, where that is known. */
+void cnn_opencl_advise(cnn_text *text, cl_int code, const cnn_device *device);
 
 /* "CL_OUT_OF_RESOURCES"; "unknown OpenCL error" for a code that is not in the table. */
 const char *cnn_opencl_error_name(cl_int code);

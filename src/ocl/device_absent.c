@@ -55,22 +55,6 @@ static void examine_nodes(cnn_text *text)
     globfree(&nodes);
 }
 
-/* pocl shows no device where it cannot write its cache. */
-static void examine_pocl_cache(cnn_text *text)
-{
-    char *folder;
-    if (cnn_pocl_cache_folder(&folder) != CNN_OK)
-        return;
-    if (!folder)
-        cnn_text_append(text, "; HOME is not set: set POCL_CACHE_DIR to a folder for pocl's cache");
-    else if (!cnn_folder_can_be_written(folder))
-        cnn_text_append(text,
-                        "; pocl's cache folder %s cannot be written: set POCL_CACHE_DIR to "
-                        "one that can",
-                        folder);
-    free(folder);
-}
-
 void cnn_device_explain_absence(cnn_text *text, const cnn_device_list *list)
 {
     cnn_icd_list icds = {0};
@@ -91,7 +75,7 @@ void cnn_device_explain_absence(cnn_text *text, const cnn_device_list *list)
         examine_icds(text, &icds);
     examine_nodes(text);
     if (pocl)
-        examine_pocl_cache(text);
+        cnn_pocl_cache_explain(text);
     cnn_text_append(text, pocl ? "; for a GPU install the OpenCL package of its vendor; cnn-cl "
                                  "doctor says more"
                                : "; install pocl-opencl-icd for a CPU, or the OpenCL package of "

@@ -2,6 +2,7 @@
 #include "ocl/device.h"
 
 #include "base/status.h"
+#include "ocl/loader.h"
 
 #define ROW(code)                                                                                  \
     {                                                                                              \
@@ -82,12 +83,25 @@ const char *cnn_opencl_error_name(cl_int code)
     return "unknown OpenCL error";
 }
 
+void cnn_opencl_advise(cnn_text *text, cl_int code, const cnn_device *device)
+{
+    if (code == CL_MEM_OBJECT_ALLOCATION_FAILURE && device->advice)
+        cnn_text_append(text, "; %s", device->advice);
+    if (code == CL_BUILD_PROGRAM_FAILURE && cnn_device_is_pocl(device))
+        cnn_pocl_cache_explain(text);
+}
+
 cnn_status cnn_opencl_check(cl_int code, const char *call, const cnn_device *device)
 {
     if (code == CL_SUCCESS)
         return CNN_OK;
     const char *name = device ? device->info.name : "";
-    const char *advice = device && code == CL_MEM_OBJECT_ALLOCATION_FAILURE ? device->advice : NULL;
-    return cnn_fail(CNN_ERROR_OPENCL, "%s: %s (%d)%s%s%s%s", call, cnn_opencl_error_name(code),
-                    code, device ? " on " : "", name, advice ? "; " : "", advice ? advice : "");
+    cnn_text advice = {0};
+    if (device)
+        cnn_opencl_advise(&advice, code, device);
+    cnn_status status =
+        cnn_fail(CNN_ERROR_OPENCL, "%s: %s (%d)%s%s%s", call, cnn_opencl_error_name(code), code,
+                 device ? " on " : "", name, advice.data ? advice.data : "");
+    cnn_text_finish(&advice);
+    return status;
 }

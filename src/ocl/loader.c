@@ -3,6 +3,8 @@
 #include "ocl/loader.h"
 
 #include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -183,28 +185,54 @@ cnn_status cnn_device_nodes_find(glob_t *nodes, const char *root)
     return CNN_OK;
 }
 
-static bool can_make_folder(const char *parent)
+/* 0, or the errno of what failed. */
+static int write_probe(const char *path)
 {
-    char *pattern;
-    if (cnn_path_join(&pattern, parent, "cnn-cl.XXXXXX") != CNN_OK)
-        return false;
-    bool made = mkdtemp(pattern) != NULL;
-    if (made)
-        rmdir(pattern);
-    free(pattern);
-    return made;
+    enum { BLOCK = 1 << 16, BLOCKS = 16 };
+    static const char block[BLOCK];
+    int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    if (file < 0)
+        return errno;
+    int code = 0;
+    for (int i = 0; code == 0 && i < BLOCKS; i++) {
+        ssize_t written = write(file, block, sizeof block);
+        if (written < (ssize_t)sizeof block)
+            code = written < 0 ? errno : ENOSPC;
+    }
+    if (close(file) != 0 && code == 0)
+        code = errno;
+    unlink(path);
+    return code;
 }
 
-bool cnn_folder_can_be_written(const char *path)
+static int try_folder(const char *parent)
+{
+    char *folder, *file = NULL;
+    if (cnn_path_join(&folder, parent, "cnn-cl.XXXXXX") != CNN_OK)
+        return ENOMEM;
+    int code = mkdtemp(folder) ? 0 : errno;
+    if (code == 0) {
+        code = cnn_path_join(&file, folder, "probe") == CNN_OK ? write_probe(file) : ENOMEM;
+        rmdir(folder);
+    }
+    free(file);
+    free(folder);
+    return code;
+}
+
+const char *cnn_folder_trouble(const char *path)
 {
     char *parent;
-    if (cnn_file_exists(path) || strcmp(path, ".") == 0)
-        return can_make_folder(path);
+    if (cnn_file_exists(path) || strcmp(path, ".") == 0) {
+        int code = try_folder(path);
+        bool full = code == ENOSPC || code == EDQUOT || code == EFBIG;
+        return code == 0 ? NULL : full ? "is full" : "cannot be written";
+    }
     if (cnn_path_directory(&parent, path) != CNN_OK)
-        return false;
-    bool good = cnn_folder_can_be_written(parent);
+        return "cannot be written";
+    const char *trouble = cnn_folder_trouble(parent);
     free(parent);
-    return good;
+    return trouble;
 }
 
 cnn_status cnn_pocl_cache_folder(char **folder)
@@ -222,4 +250,20 @@ cnn_status cnn_pocl_cache_folder(char **folder)
         return cnn_text_take(folder, &path);
     }
     return CNN_OK;
+}
+
+void cnn_pocl_cache_explain(cnn_text *text)
+{
+    char *folder;
+    if (cnn_pocl_cache_folder(&folder) != CNN_OK)
+        return;
+    const char *trouble = folder ? cnn_folder_trouble(folder) : NULL;
+    if (!folder)
+        cnn_text_append(text, "; HOME is not set: set POCL_CACHE_DIR to a folder for pocl's cache");
+    else if (trouble)
+        cnn_text_append(text,
+                        "; pocl's cache folder %s %s: set POCL_CACHE_DIR to one that can be "
+                        "written and has room",
+                        folder, trouble);
+    free(folder);
 }

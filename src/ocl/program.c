@@ -80,9 +80,14 @@ static cnn_status build_once(cl_program *program, cl_int *code, cnn_device *devi
     char *log = read_log(*program, device->id);
     const char *shown = log && *log ? log : "(empty)";
     if (*code != CL_SUCCESS) {
+        cnn_text advice = {0};
+        cnn_opencl_advise(&advice, *code, device);
         status = cnn_fail(
-            CNN_ERROR_KERNEL, "%s does not build on %s: %s (%d); options: %s; the driver's log: %s",
-            file, device->info.name, cnn_opencl_error_name(*code), *code, full, shown);
+            CNN_ERROR_KERNEL,
+            "%s does not build on %s: %s (%d)%s; options: %s; the driver's log: %s", file,
+            device->info.name, cnn_opencl_error_name(*code), *code, advice.data ? advice.data : "",
+            full, shown);
+        cnn_text_finish(&advice);
         clReleaseProgram(*program);
         *program = NULL;
     } else {

@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import resource
 import shutil
 import unittest
 
@@ -158,11 +159,52 @@ class Wrong(CommandTest):
         self.assertFalse(device["passed"])
         self.assertEqual(device["failures"], sum(not row["passed"] for row in device["rows"]))
 
-    def test_a_kernel_that_does_not_build_is_a_failed_check(self):
-        text = self.run_command("doctor", *SMALL, code=1,
-                                env=self.env("activation.cl", "kernel void", "kernel viod")).stdout
-        self.assertRegex(text, r"FAIL  plain .*\n +activation.cl does not build")
+
+class Unchecked(CommandTest):
+    """What cannot be built is neither right nor wrong."""
+
+    TINY = ["--xdim", "1,2,2", "--cdims", "none", "--hdims", "none", "--batch", "2"]
+
+    def assert_unchecked(self, text):
+        self.assertRegex(text, r"was not checked in full: \d+ of \d+ checks could not be made as their lines say; "
+                               r"the others passed, largest error \d\.\de[+-]\d+\.\n\Z")
+        self.assertNotRegex(text, "  FAIL  |WRONG|computes right|bug report")
+
+    def test_a_kernel_that_does_not_build(self):
+        kernels = kernels_with(self.folder + "/kernels", "activation.cl", "kernel void", "kernel viod")
+        text = self.run_command("doctor", *SMALL, code=1, env=environment(CNN_CL_KERNEL_DIR=kernels)).stdout
+        self.assertRegex(text, r"none  plain .* not checked\n +activation.cl does not build")
         self.assertRegex(text, "pass  fused +forward")
+        self.assert_unchecked(text)
+
+    def test_a_cache_of_pocls_that_cannot_be_written(self):
+        cache, user = self.folder + "/unwritable", {}
+        os.mkdir(cache, 0o555)
+        os.chmod(self.folder, 0o755)
+        if os.getuid() == 0:
+            nobody = 65534
+            user = {"user": nobody, "group": nobody, "extra_groups": []}
+        env = environment(POCL_CACHE_DIR=cache, CNN_CL_CACHE_DIR="/proc/none")
+        try:
+            text = self.run_command("doctor", *self.TINY, code=1, env=env, **user).stdout
+        except PermissionError:
+            self.skipTest("another user may not run this build")
+        why = rf"; pocl's cache folder {cache} cannot be written: set POCL_CACHE_DIR to one that can be written"
+        self.assertRegex(text, rf"note +pocl's cache {cache} cannot be written: pocl builds no program then")
+        self.assertRegex(text, rf"none  fused +plan .*\n +dense_block.cl does not build on [^;]*{why}")
+        self.assertRegex(text, rf"none  product .*\n +CLBlastSgemm: CL_BUILD_PROGRAM_FAILURE [^;]*{why}")
+        self.assert_unchecked(text)
+
+    def test_a_cache_of_pocls_that_is_full(self):
+        def no_room():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+
+        cache = self.folder + "/full"
+        os.mkdir(cache)
+        env = environment(POCL_CACHE_DIR=cache, CNN_CL_CACHE_DIR="/proc/none")
+        text = self.run_command("doctor", *self.TINY, code=1, env=env, preexec_fn=no_room).stdout
+        self.assertRegex(text, rf"none  fused +plan .*\n +dense_block.cl [^;]*; pocl's cache folder {cache} is full: set")
+        self.assert_unchecked(text)
 
 
 class Memory(CommandTest):
