@@ -33,16 +33,16 @@ cnn_status cnn_icd_list_create(cnn_icd_list *list);
 /* Takes {0}, too. */
 void cnn_icd_list_finish(cnn_icd_list *list);
 
-/* Could a MiB be written to this folder, or to one made where it is absent? Asks by writing, because
- * access() says yes to root always and no quota is told otherwise; leaves nothing behind. Returns
- * "cannot be written" or "is full", NULL where nothing is wrong. */
+/* Could a MiB be written to this folder, or to one made where it is absent? Asks by writing,
+ * because access() says yes to root always and no quota is told otherwise; leaves nothing behind.
+ * Returns "cannot be written" or "is full", NULL where nothing is wrong. */
 const char *cnn_folder_trouble(const char *path);
 
 /* The folder of pocl's cache; NULL where no variable says. To be freed with free(). Errors: MEMORY.
  */
 cnn_status cnn_pocl_cache_folder(char **folder);
-/* Appends "; pocl's cache folder X cannot be written: set ..." where something is wrong with it: pocl
- * shows no device then, or builds no program. */
+/* Appends "; pocl's cache folder X cannot be written: set ..." where something is wrong with it:
+ * pocl shows no device then, or builds no program. */
 void cnn_pocl_cache_explain(cnn_text *text);
 
 /* The nodes in /dev through which drivers reach the hardware. root: what stands before the "/dev",

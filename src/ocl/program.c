@@ -82,11 +82,10 @@ static cnn_status build_once(cl_program *program, cl_int *code, cnn_device *devi
     if (*code != CL_SUCCESS) {
         cnn_text advice = {0};
         cnn_opencl_advise(&advice, *code, device);
-        status = cnn_fail(
-            CNN_ERROR_KERNEL,
-            "%s does not build on %s: %s (%d)%s; options: %s; the driver's log: %s", file,
-            device->info.name, cnn_opencl_error_name(*code), *code, advice.data ? advice.data : "",
-            full, shown);
+        status = cnn_fail(CNN_ERROR_KERNEL,
+                          "%s does not build on %s: %s (%d)%s; options: %s; the driver's log: %s",
+                          file, device->info.name, cnn_opencl_error_name(*code), *code,
+                          advice.data ? advice.data : "", full, shown);
         cnn_text_finish(&advice);
         clReleaseProgram(*program);
         *program = NULL;
