@@ -123,7 +123,7 @@ START_TEST(a_model_is_no_checkpoint)
     cnn_model_destroy(model);
     ck_assert_int_eq(cnn_checkpoint_load(&checkpoint, scratch_path(&run_scratch, "model")),
                      CNN_ERROR_DATA);
-    assert_message_has("cnn-cl.sha256");
+    assert_message_has("a saved model, not a checkpoint: --model ");
     ck_assert_int_eq(cnn_checkpoint_load(&checkpoint, scratch_path(&run_scratch, "none")),
                      CNN_ERROR_FILE);
     assert_message_has("none");

@@ -160,7 +160,7 @@ START_TEST(takes_the_place_of_the_environment)
     setenv("CNN_CL_DATA", at.folder, 1);
     assert_is_folder(NULL);
     setenv("CNN_CL_DATA", scratch_path(&at, "absent"), 1);
-    assert_load_fails(NULL, CNN_ERROR_FILE, "absent");
+    assert_load_fails(NULL, CNN_ERROR_FILE, "CNN_CL_DATA: ");
     assert_is_folder(at.folder); /* an argument comes before it */
 }
 END_TEST

@@ -153,7 +153,13 @@ cnn_status cli_session_open_data(cli_session *session, const cli_options *option
 /* A share that is held out by default is one of training's. */
 static int load_data(cli_session *session, cli_options *options)
 {
-    int code = cli_check(cli_session_open_data(session, options, options->data));
+    cnn_status status = cli_session_open_data(session, options, options->data);
+    bool moved = session->data_of && (status == CNN_ERROR_FILE || status == CNN_ERROR_DATA);
+    if (moved)
+        return cli_fail(CLI_EXIT_FAILURE, "%s has its data in a place that is not as it was; --data NEW goes on "
+                                          "with them elsewhere: %s",
+                        session->data_of, cnn_error_message());
+    int code = cli_check(status);
     if (code == 0 && cnn_dataset_held_out(session->dataset) > 0.0)
         options->train.val_split = cnn_dataset_held_out(session->dataset);
     return code;

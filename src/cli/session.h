@@ -9,6 +9,7 @@
 /* What a command works on; start from {0}. */
 typedef struct cli_session {
     cnn_dataset *dataset;
+    const char *data_of; /* the checkpoint that says where it is, as nobody typed it; or NULL */
     cnn_model *model;
     cnn_weights *weights; /* of --init, while the model is made; or NULL */
     cnn_device *device; /* the first of */

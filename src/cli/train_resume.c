@@ -136,8 +136,10 @@ static int take_options(train_run *run)
     options->xdim_given = options->ydim_given = true;
     int code = take_preparation(run);
     const char *data = cnn_checkpoint_data(run->checkpoint);
-    if (!options->data && strcmp(data, "memory") != 0)
+    if (!options->data && strcmp(data, "memory") != 0) {
         options->data = data;
+        run->session.data_of = run->checkpoint_path;
+    }
     return code;
 }
 
@@ -201,7 +203,8 @@ static int refuse(const train_run *run, const char *path, cnn_status status)
             cli_fail(code, "%s; the one before it is good: --resume-from %s%s%s", message, from,
                      out ? " --out " : "", out ? out : "");
         else
-            cli_fail(code, "%s; there is no good one before it", message);
+            cli_fail(code, "%s%s", message,
+                     is_there(previous) ? "; there is no good one before it" : "");
     }
     cnn_checkpoint_destroy(other);
     free(message);

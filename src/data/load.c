@@ -124,6 +124,14 @@ static cnn_status check_options(const cnn_data_options *options)
     return cnn_check_number(&part, options->val_split, "val-split");
 }
 
+/* A path that nobody typed: what is wrong there is said with where it is from. */
+static cnn_status load_variable(cnn_dataset **dataset, const char *path,
+                                const cnn_data_options *options)
+{
+    cnn_status status = cnn_dataset_load_first(dataset, &(cnn_place){path, true}, 1, options);
+    return status == CNN_OK ? status : cnn_fail(status, "CNN_CL_DATA: %s", cnn_error_message());
+}
+
 cnn_status cnn_dataset_open(cnn_dataset **dataset, const char *path,
                             const cnn_data_options *options)
 {
@@ -135,10 +143,10 @@ cnn_status cnn_dataset_open(cnn_dataset **dataset, const char *path,
     if (checked != CNN_OK)
         return checked;
     const char *variable = getenv("CNN_CL_DATA");
-    if (!path && variable && *variable)
-        path = variable;
     if (path)
         return cnn_dataset_load_first(dataset, &(cnn_place){path, true}, 1, options);
+    if (variable && *variable)
+        return load_variable(dataset, variable, options);
     static const cnn_place places[] = {
         {"data/mnist", false},
         {CNN_DATA_INSTALL_DIR, false},

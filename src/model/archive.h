@@ -49,7 +49,8 @@ cnn_status cnn_archive_read(cnn_archive **archive, const char *path);
 /* Also takes what other programs write, all types and up to CNN_RAW_RANK axes: for
  * cnn_archive_raw(), as cnn_archive_get() knows neither. */
 cnn_status cnn_archive_read_any(cnn_archive **archive, const char *path);
-/* The same of a file whose seal must be there and be right: a flipped bit is an error. */
+/* The same of a file whose seal must be there and be right: a flipped bit is an error. ARGUMENT: it
+ * has none. */
 cnn_status cnn_archive_read_sealed(cnn_archive **archive, const char *path);
 void cnn_archive_destroy(cnn_archive *archive);
 

@@ -30,7 +30,7 @@ cnn_status cnn_seal_check(char *header, const char *path, const cnn_piece *piece
     char found[CNN_HASH_SIZE] = "", expected[CNN_HASH_SIZE];
     char *digits = find_digits(header);
     if (!digits)
-        return cnn_fail(CNN_ERROR_DATA,
+        return cnn_fail(CNN_ERROR_ARGUMENT,
                         "%s: expected the metadata " CNN_ARCHIVE_SEAL ", found none", path);
     memcpy(found, digits, CNN_HASH_DIGITS);
     memset(digits, '0', CNN_HASH_DIGITS);

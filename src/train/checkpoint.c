@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/memory.h"
 #include "base/status.h"
@@ -119,10 +120,33 @@ out:
     return status;
 }
 
+/* Of a file without a seal. */
+static cnn_status refuse_unsealed(const char *path)
+{
+    cnn_archive *archive;
+    cnn_status status = cnn_archive_read(&archive, path);
+    if (status != CNN_OK)
+        return status;
+    bool is_model = cnn_archive_metadata(archive, CNN_CHECKPOINT_CONFIG_KEY) &&
+                    !cnn_archive_metadata(archive, CNN_CHECKPOINT_KEY);
+    cnn_archive_destroy(archive);
+    if (is_model)
+        return cnn_fail(CNN_ERROR_DATA,
+                        "%s: a saved model, not a checkpoint: --model %s begins with its values",
+                        path, path);
+    return cnn_fail(CNN_ERROR_DATA,
+                    "%s: expected the metadata " CNN_ARCHIVE_SEAL
+                    ", found none: this is no checkpoint of cnn-cl's",
+                    path);
+}
+
 static cnn_status read_checkpoint(cnn_checkpoint *checkpoint, const char *path)
 {
-    cnn_status status = CNN_OK;
-    CNN_TRY(cnn_archive_read_sealed(&checkpoint->archive, path));
+    cnn_status status = cnn_archive_read_sealed(&checkpoint->archive, path);
+    if (status == CNN_ERROR_ARGUMENT)
+        status = refuse_unsealed(path);
+    if (status != CNN_OK)
+        return status;
     const char *config = cnn_archive_metadata(checkpoint->archive, CNN_CHECKPOINT_CONFIG_KEY);
     const char *text = cnn_archive_metadata(checkpoint->archive, CNN_CHECKPOINT_KEY);
     if (!config || !text) {
@@ -217,6 +241,30 @@ static cnn_status match_network(const cnn_network *now, const cnn_network *then,
     return status;
 }
 
+static bool is_same_place(const char *a, const char *b)
+{
+    struct stat one, other;
+    if (strcmp(a, b) == 0)
+        return true;
+    return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
+}
+
+/* Another place was named, or what is in the place has changed. */
+static cnn_status refuse_data(const cnn_checkpoint *checkpoint, const char *source,
+                              const char *hash)
+{
+    const char *then = checkpoint->source;
+    bool changed = is_same_place(source, then);
+    return cnn_fail(CNN_ERROR_DATA,
+                    "--data: expected the data set of %s, SHA-256 %.12s..., found another in %s, "
+                    "%.12s...: %s%s, or train afresh without --resume",
+                    cnn_archive_path(checkpoint->archive), checkpoint->data_hash, source, hash,
+                    changed ? "the data there have changed since: name a copy of what was there"
+                            : "name the one of ",
+                    changed ? "" : then);
+}
+
 cnn_status cnn_checkpoint_match(const cnn_checkpoint *checkpoint, const cnn_network *network,
                                 const cnn_train_options *options, const cnn_dataset *dataset,
                                 const char *data_hash)
@@ -226,11 +274,7 @@ cnn_status cnn_checkpoint_match(const cnn_checkpoint *checkpoint, const cnn_netw
     CNN_TRY(match_network(network, checkpoint->network, path));
     CNN_TRY(cnn_train_options_match(options, &checkpoint->options, path));
     if (strcmp(data_hash, checkpoint->data_hash) != 0)
-        status = cnn_fail(CNN_ERROR_DATA,
-                          "--data: expected the data set of %s, SHA-256 %.12s..., found another in "
-                          "%s, %.12s...: name the one of %s, or train afresh without --resume",
-                          path, checkpoint->data_hash, cnn_dataset_source(dataset), data_hash,
-                          checkpoint->source);
+        status = refuse_data(checkpoint, cnn_dataset_source(dataset), data_hash);
 out:
     return status;
 }

@@ -257,7 +257,15 @@ class Resume(RunTest):
         self.refuse_resume("data-of", "--data", smaller, pattern="--data: expected the data set of")
         # The same images elsewhere are the same data.
         shutil.copytree(self.data, self.path("moved"))
-        self.resume("data-of", "--data", self.path("moved"))
+        self.run_command("train", "--data", "moved", "--out", "data-of", *TRAINING)
+        shutil.move(self.path("moved"), self.path("moved-again"))
+        self.refuse_resume("data-of", pattern="^cnn-cl: data-of/cnn.ckpt.safetensors has its data in a place that is "
+                                              "not as it was; --data NEW goes on with them elsewhere: .*/moved: there is")
+        self.resume("data-of", "--data", "moved-again")
+        shutil.rmtree(self.path("moved-again"))
+        shutil.copytree(other, self.path("moved"))
+        self.refuse_resume("data-of", pattern=r"found another in \S*moved, [^:]*: the data there have changed since: name")
+        self.refuse_resume("data-of", "--data", "moved/", pattern="the data there have changed since: name a copy of")
 
     def test_another_plan_is_told(self):
         self.train_with("plan", *TRAINING)
@@ -301,7 +309,11 @@ class Damage(RunTest):
     def test_no_checkpoint_at_all(self):
         self.train_with("model", *TRAINING)
         shutil.copy(self.path("model/cnn.safetensors"), self.path("model/cnn.ckpt.safetensors"))
-        self.refuse_resume("model", pattern="expected the metadata cnn-cl.sha256, found none")
+        self.refuse_resume("model", pattern="model/cnn.ckpt.safetensors: a saved model, not a checkpoint: "
+                                            "--model model/cnn.ckpt.safetensors begins with its values; the one before it is good")
+        for path, why in ("model/cnn.safetensors", "a saved model, not a checkpoint: --model .* its values"), \
+                         ("absent.safetensors", "cannot be opened: No such file or directory"):
+            self.assert_refused(["train", "--resume-from", path], 1, f"^cnn-cl: {path}: {why}$")
 
 
 class Afresh(RunTest):
