@@ -2,6 +2,7 @@
 #include <locale.h>
 #include <time.h>
 
+#include "base/preset.h"
 #include "base/text.h"
 #include "check_main.h"
 #include "net/builder.h"
@@ -385,6 +386,18 @@ END_TEST
 
 #define COUNT(table) ((int)(sizeof(table) / sizeof(table)[0]))
 
+START_TEST(presets_that_are_not_installed_are_told)
+{
+    static const cnn_preset_kind nowhere = {"network", ".net", "/nowhere", "share/nowhere",
+                                            "/proc/nowhere"};
+    char *path;
+    ck_assert_int_eq(cnn_preset_find(&path, &nowhere, "lenet5"), CNN_ERROR_ARGUMENT);
+    assert_message_has("no network is called 'lenet5': /proc/nowhere, where those of cnn-cl are "
+                       "looked for, is not there: install cnn-cl again, which puts them into "
+                       "share/nowhere");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("network_text");
@@ -398,6 +411,7 @@ int main(void)
     tcase_add_test(tests, writes_the_family);
     tcase_add_loop_test(tests, does_not_write_a_name_that_no_line_has, 0, 4);
     tcase_add_test(tests, reads_numbers_in_any_locale);
+    tcase_add_test(tests, presets_that_are_not_installed_are_told);
     tcase_add_loop_test(tests, reads_the_presets, 0, COUNT(presets));
     suite_add_tcase(suite, tests);
     return run_suite(suite);

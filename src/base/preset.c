@@ -46,12 +46,19 @@ static cnn_status refuse(const char *name, const cnn_preset_kind *kind, const ch
         free(names[i]);
     }
     cnn_status status = cnn_text_take(&list, &text);
-    if (status == CNN_OK)
+    if (status == CNN_OK && count == 0)
+        status = cnn_fail(CNN_ERROR_ARGUMENT,
+                          "no %s is called '%s': %s, where those of cnn-cl are looked for, %s: "
+                          "install cnn-cl again, which puts them into %s above its program; a file "
+                          "of your own is named with its path (./%s%s)",
+                          kind->what, cnn_quote(quoted, name), folder,
+                          cnn_file_exists(folder) ? "has none" : "is not there", kind->relative,
+                          name, kind->ending);
+    else if (status == CNN_OK)
         status = cnn_fail(CNN_ERROR_ARGUMENT,
                           "no %s is called '%s' in %s: expected %s; a file of your own is "
                           "named with its path (./%s%s)",
-                          kind->what, cnn_quote(quoted, name), folder, *list ? list : "some files",
-                          name, kind->ending);
+                          kind->what, cnn_quote(quoted, name), folder, list, name, kind->ending);
     free(list);
     return status;
 }

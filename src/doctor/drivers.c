@@ -125,6 +125,15 @@ static cnn_status add_crash(cnn_doctor *doctor, const cnn_probe *probe, const ch
                           loaded ? "when it is asked for its devices" : "when it is loaded");
 }
 
+/* A library is there, and does not fit under the limit of memory. */
+static bool is_for_memory(const char *why)
+{
+    uint64_t bytes;
+    return cnn_memory_is_limited(&bytes) &&
+           (strstr(why, "failed to map segment") ||
+            cnn_contains_ignoring_case(why, "cannot allocate memory"));
+}
+
 /* dlopen()'s message names the file that is missing: the driver itself, or what it needs. */
 static cnn_status add_absent(cnn_doctor *doctor, const char *name, const cnn_icd *icd,
                              const char *why)
@@ -134,7 +143,9 @@ static cnn_status add_absent(cnn_doctor *doctor, const char *name, const cnn_icd
     bool itself = strncmp(why, icd->library, length) == 0 && why[length] == ':' &&
                   strstr(why, "No such file");
     cnn_package_remedy(package, sizeof package, icd->library);
-    if (itself && icd->file)
+    if (is_for_memory(why))
+        snprintf(remedy, sizeof remedy, "ulimit -v unlimited, as memory is limited");
+    else if (itself && icd->file)
         snprintf(remedy, sizeof remedy, "%s; or, if it was removed: rm %s", package, icd->file);
     else if (itself)
         snprintf(remedy, sizeof remedy, "%s; or correct the variable that names it", package);
@@ -241,15 +252,16 @@ static cnn_status look_at_all(cnn_doctor *doctor)
 
 static cnn_status look_at_place(cnn_doctor *doctor, const cnn_icd_list *list)
 {
-    const char *path = strchr(list->place, '=');
-    bool there = cnn_file_exists(path ? path + 1 : list->place);
+    const char *path = list->variable ? strchr(list->place, '=') + 1 : list->place;
+    bool there = cnn_file_exists(path);
+    char remedy[128] =
+        "apt install pocl-opencl-icd for a CPU, or the OpenCL package of the GPU's vendor";
+    if (list->variable)
+        snprintf(remedy, sizeof remedy, "unset %s", list->variable);
     if (list->count > 0)
         return cnn_doctor_add(doctor, CNN_FINDING_GOOD, "loader", "", "%s; drivers by %s: %zu",
                               cnn_loader_path(), list->place, list->count);
-    return cnn_doctor_add(doctor, CNN_FINDING_PROBLEM, "loader",
-                          path ? "unset OCL_ICD_VENDORS"
-                               : "apt install pocl-opencl-icd for a CPU, or the OpenCL package of "
-                                 "the GPU's vendor",
+    return cnn_doctor_add(doctor, CNN_FINDING_PROBLEM, "loader", remedy,
                           "%s finds no driver: %s %s", cnn_loader_path(), list->place,
                           there ? "has no .icd file" : "is not there");
 }

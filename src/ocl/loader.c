@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -138,11 +139,11 @@ cnn_status cnn_icd_list_create(cnn_icd_list *list)
     cnn_text place = {0};
     cnn_status status = CNN_OK;
     *list = (cnn_icd_list){0};
-    folder = ocl_icd && is_set(folder) ? folder : default_vendors;
-    if (is_set(vendors))
-        cnn_text_append(&place, "OCL_ICD_VENDORS=%s", vendors);
-    else
-        cnn_text_append(&place, "%s", folder);
+    bool moved = ocl_icd && is_set(folder);
+    folder = moved ? folder : default_vendors;
+    list->variable = is_set(vendors) ? "OCL_ICD_VENDORS" : moved ? "OPENCL_VENDOR_PATH" : NULL;
+    cnn_text_append(&place, "%s%s%s", list->variable ? list->variable : "",
+                    list->variable ? "=" : "", is_set(vendors) ? vendors : folder);
     CNN_TRY(cnn_text_take(&list->place, &place));
     if (!is_set(vendors))
         CNN_TRY(add_folder(list, folder));
@@ -183,6 +184,16 @@ cnn_status cnn_device_nodes_find(glob_t *nodes, const char *root)
         free(pattern);
     }
     return CNN_OK;
+}
+
+bool cnn_memory_is_limited(uint64_t *bytes)
+{
+    static const uint64_t plenty = (uint64_t)4 << 30;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return false;
+    *bytes = limit.rlim_cur;
+    return *bytes < plenty;
 }
 
 /* 0, or the errno of what failed. */

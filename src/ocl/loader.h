@@ -6,6 +6,7 @@
 #include <glob.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/text.h"
 
@@ -17,6 +18,7 @@ typedef struct cnn_icd {
 
 typedef struct cnn_icd_list {
     char *place; /* "/etc/OpenCL/vendors", or "OCL_ICD_VENDORS=/somewhere" */
+    const char *variable; /* that names the place; NULL: it is the usual one */
     size_t count;
     cnn_icd *icds;
 } cnn_icd_list;
@@ -32,6 +34,10 @@ bool cnn_loader_reads(const char *variable);
 cnn_status cnn_icd_list_create(cnn_icd_list *list);
 /* Takes {0}, too. */
 void cnn_icd_list_finish(cnn_icd_list *list);
+
+/* Where this process's memory is limited (ulimit -v), and to less than drivers built on LLVM may
+ * need to be loaded: how much it may take. Else false. */
+bool cnn_memory_is_limited(uint64_t *bytes);
 
 /* Could a MiB be written to this folder, or to one made where it is absent? Asks by writing,
  * because access() says yes to root always and no quota is told otherwise; leaves nothing behind.

@@ -280,11 +280,24 @@ class Loader(CommandTest):
         self.assert_found(found, "note", "variable", "OCL_ICD_VENDORS=", "unset OCL_ICD_VENDORS")
         text = self.run_command("doctor", code=3, env=self.env)
         self.assertIn("mend: unset OCL_ICD_VENDORS\n", text.stdout)
-        self.assertRegex(text.stderr, "install pocl-opencl-icd")
+        self.assertRegex(text.stderr, "; OCL_ICD_VENDORS says where drivers are looked for: unset OCL_ICD_VENDORS; ")
+        self.assertNotIn("install pocl", text.stderr)
 
     def test_a_folder_that_is_not_there(self):
         self.env["OCL_ICD_VENDORS"] = self.vendors + "/absent/"
         self.assert_found(self.findings(), "problem", "driver", "does not load|no OpenCL", ".")
+
+    def test_memory_that_is_limited(self):
+        def limit():
+            resource.setrlimit(resource.RLIMIT_AS, (200 << 20, resource.RLIM_INFINITY))
+
+        if not os.path.exists("/etc/OpenCL/vendors/pocl.icd"):
+            self.skipTest("no pocl")
+        env = environment(OCL_ICD_VENDORS="pocl.icd")
+        text = self.run_command("doctor", code=3, env=env, preexec_fn=limit)
+        self.assertRegex(text.stderr, r"pocl.icd \(\S+ is not loaded: it, or a library that it needs, does not fit into "
+                                      r"memory, which is limited to 200 MiB\).*: ulimit -v unlimited;")
+        self.assertRegex(text.stdout, r"pocl.icd .* does not load: .*\n +mend: ulimit -v unlimited")
 
     def test_a_library_that_is_not_there(self):
         self.icd("old", "libpocl-of-old.so.9\n")
