@@ -23,9 +23,9 @@ static void print_findings(const cnn_doctor *doctor, size_t first)
 {
     for (size_t i = first; i < cnn_doctor_finding_count(doctor); i++) {
         cnn_finding finding = cnn_doctor_get_finding(doctor, i);
-        cli_print("  %-7s  %s\n", cnn_finding_level_name(finding.level), finding.text);
+        cli_print_line("  %-7s  %s\n", cnn_finding_level_name(finding.level), finding.text);
         if (*finding.remedy)
-            cli_print("           mend: %s\n", finding.remedy);
+            cli_print_line("           mend: %s\n", finding.remedy);
     }
     cli_flush();
 }
@@ -36,17 +36,17 @@ static void print_row(const cnn_doctor_row *row, void *user)
     (void)user;
     snprintf(name, sizeof name, "%s%s%s", row->name, *row->name && *row->layers ? " " : "",
              row->layers);
-    cli_print("  %-4s  %-7s  %-8s  %-60s  ",
-              !row->checked ? "none"
-              : row->passed ? "pass"
-                            : "FAIL",
-              row->part, row->phase, name);
+    cli_print_line("  %-4s  %-7s  %-8s  %-60s  ",
+                   !row->checked ? "none"
+                   : row->passed ? "pass"
+                                 : "FAIL",
+                   row->part, row->phase, name);
     if (row->checked)
         cli_print("%8.1e  %9.3f ms\n", row->error, row->milliseconds);
     else
         cli_print("not checked\n");
     if (!row->passed)
-        cli_print("        %s\n", row->wrong);
+        cli_print_line("        %s\n", row->wrong);
     cli_flush();
 }
 
@@ -56,25 +56,26 @@ static int print_verdict(const doctor_run *run, size_t index)
     char *report = NULL;
     int code = 0;
     if (verdict.passed) {
-        cli_print("%s computes right: %zu checks in %.1f s, largest error %.1e.\n",
-                  verdict.device.name, verdict.checks, verdict.seconds, verdict.error);
+        cli_print_line("%s computes right: %zu checks in %.1f s, largest error %.1e.\n",
+                       verdict.device.name, verdict.checks, verdict.seconds, verdict.error);
         return 0;
     }
     const char *why = verdict.starved == verdict.unchecked ? "for lack of memory" : "as their lines say";
     if (verdict.failures == 0 && verdict.unchecked == verdict.checks) {
-        cli_print("%s was not checked: none of %zu checks could be made, %s.\n", verdict.device.name,
-                  verdict.checks, why);
+        cli_print_line("%s was not checked: none of %zu checks could be made, %s.\n",
+                       verdict.device.name, verdict.checks, why);
         return 0;
     }
     if (verdict.failures == 0) {
-        cli_print("%s was not checked in full: %zu of %zu checks could not be made %s; the others passed, "
-                  "largest error %.1e.\n",
-                  verdict.device.name, verdict.unchecked, verdict.checks, why, verdict.error);
+        cli_print_line("%s was not checked in full: %zu of %zu checks could not be made %s; the "
+                       "others passed, "
+                       "largest error %.1e.\n",
+                       verdict.device.name, verdict.unchecked, verdict.checks, why, verdict.error);
         return 0;
     }
     CLI_TRY(cli_check(cnn_doctor_report(&report, run->doctor, index)));
-    cli_print("%s COMPUTES WRONG: %zu of %zu checks failed. Take another device or driver.\n",
-              verdict.device.name, verdict.failures, verdict.checks);
+    cli_print_line("%s COMPUTES WRONG: %zu of %zu checks failed. Take another device or driver.\n",
+                   verdict.device.name, verdict.failures, verdict.checks);
     if (verdict.unchecked > 0)
         cli_print("%zu checks could not be made %s.\n", verdict.unchecked, why);
     cli_print("---- a bug report for the driver's makers, or for cnn-cl's ----\n%s"
@@ -85,10 +86,16 @@ out:
     return code;
 }
 
+static void print_device(const cnn_device_info *info, const char *how)
+{
+    cli_print("\n");
+    cli_print_line("Device %d:%d: %s (%s, driver %s), %s:\n", info->platform, info->device,
+                   info->name, info->platform_name, info->driver, how);
+}
+
 static void print_header(const cnn_device_info *info, bool opened)
 {
-    cli_print("\nDevice %d:%d: %s (%s, driver %s), %s:\n", info->platform, info->device, info->name,
-              info->platform_name, info->driver, opened ? "beside plain C" : "not checked");
+    print_device(info, opened ? "beside plain C" : "not checked");
     if (opened)
         cli_print("        %-7s  %-8s  %-60s  %8s  %12s\n", "plan", "phase", "step", "error",
                   "time");
@@ -164,15 +171,13 @@ static int compare_device(size_t index, doctor_run *run)
     if (json)
         begin_exact_json(run, info);
     else
-        cli_print("\nDevice %d:%d: %s (%s, driver %s), SHA-256 of all values beside the published "
-                  "ones:\n",
-                  info->platform, info->device, info->name, info->platform_name, info->driver);
+        print_device(info, "SHA-256 of all values beside the published ones");
     int code = compare_opened(&matched, run, selector);
     if (json)
         end_exact_json(code, matched);
     else if (code == 0)
-        cli_print("%s %s.\n", info->name,
-                  matched ? "gives the published bits" : "DOES NOT GIVE the published bits");
+        cli_print_line("%s %s.\n", info->name,
+                       matched ? "gives the published bits" : "DOES NOT GIVE the published bits");
     return code == 0 && !matched ? CLI_EXIT_FAILURE : code;
 }
 

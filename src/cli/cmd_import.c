@@ -37,14 +37,14 @@ static void print_network(const cnn_network *network, const cli_options *options
     const cnn_config *config = cnn_network_config(network);
     const char *net = config ? NULL : find_net(network, options);
     if (!config && !net) {
-        cli_print("--model %s\n", path);
+        cli_print_line("--model %s\n", path);
         cli_info("the network is the file's own: 'cnn-cl params --model %s --print' shows it", path);
         return;
     }
     if (config || options->name_given)
-        cli_print("--name %s ", cnn_network_name(network));
+        cli_print_line("--name %s ", cnn_network_name(network));
     if (net)
-        cli_print("--net %s ", net);
+        cli_print_line("--net %s ", net);
     print_widths("xdim", cnn_network_input(network), 3);
     if (config) {
         cli_print(" --ksize %d", config->ksize);

@@ -11,7 +11,7 @@ enum { SHOWN_VALUES = 5 };
 
 static void print_tensor(int index, const cnn_tensor_info *tensor)
 {
-    cli_print("[%d] name:[%s] shape:[(", index, tensor->name);
+    cli_print_line("[%d] name:[%s] shape:[(", index, tensor->name);
     for (int i = 0; i < tensor->rank; i++)
         cli_print("%s%d", i ? ", " : "", tensor->shape[i]);
     cli_print("%s)].\n    val:[", tensor->rank == 1 ? "," : "");

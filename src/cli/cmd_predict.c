@@ -9,9 +9,9 @@
 static void print_lines(const cli_samples *samples, const cnn_dataset *dataset)
 {
     for (size_t i = 0; i < samples->count; i++)
-        cli_print("index:[%zu] pred:[%s] label:[%s].\n", samples->indices[i],
-                  cnn_dataset_class_name(dataset, samples->predicted[i]),
-                  cnn_dataset_class_name(dataset, cli_samples_label(samples, dataset, i)));
+        cli_print_line("index:[%zu] pred:[%s] label:[%s].\n", samples->indices[i],
+                       cnn_dataset_class_name(dataset, samples->predicted[i]),
+                       cnn_dataset_class_name(dataset, cli_samples_label(samples, dataset, i)));
 }
 
 static void print_json(const cli_samples *samples, const cnn_dataset *dataset,

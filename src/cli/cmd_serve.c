@@ -29,7 +29,7 @@ static int serve(const cli_service *service, const cli_options *options)
     CLI_TRY(cli_listen(&socket, &gate, address, options));
     CLI_TRY(cli_server_start(&server, service, &gate, socket));
     cli_interrupt_catch("cnn-cl: interrupted again and ended at once\n");
-    cli_print("listening on http://%s/\n", address);
+    cli_print_line("listening on http://%s/\n", address);
     CLI_TRY(cli_flush());
     cli_info("%s there, or: curl --data-binary @IMAGE http://%s/predict; Ctrl-C ends",
              service->conversion.digits ? "draw" : "drop pictures", address);

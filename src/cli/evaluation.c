@@ -108,7 +108,7 @@ static void print_label(const cli_evaluation *evaluation, int label, int width)
     cli_print("%*d", digits, label);
     int used = digits;
     if (evaluation->named) {
-        cli_print(" %s", name_of(evaluation, label));
+        cli_print_line(" %s", name_of(evaluation, label));
         used += 1 + text_width(name_of(evaluation, label));
     }
     cli_print("%*s", larger(width - used, 0), "");

@@ -50,7 +50,17 @@ void cli_output_init(void)
     signal(SIGXFSZ, SIG_IGN);
 }
 
-/* A message is one line, whatever names and arguments it quotes, and moves no terminal's cursor. */
+/* What stands at `at`, which moves on; '?' for what would end the line or move a terminal's cursor:
+ * a control character of ASCII, or one of U+0080 to U+009F. */
+static char next_plain(const char **at)
+{
+    unsigned char first = (unsigned char)**at, second = first ? (unsigned char)(*at)[1] : 0;
+    bool is_long = first == 0xC2 && second >= 0x80 && second <= 0x9F;
+    *at += is_long ? 2 : 1;
+    return is_long || iscntrl(first) ? '?' : (char)first;
+}
+
+/* A message is one line, whatever names and arguments it quotes. */
 static void put_line(const char *prefix, const char *text)
 {
     if (recorded)
@@ -60,26 +70,29 @@ static void put_line(const char *prefix, const char *text)
     cli_progress_clear();
     char line[2048]; /* written at once: what forwards it, as mpirun does, puts nothing in between */
     size_t length = (size_t)snprintf(line, sizeof line, "%s", prefix); /* it is short */
-    for (; *text; text++) {
+    while (*text) {
         if (length == sizeof line - 1) {
             fwrite(line, 1, length, stderr);
             length = 0;
         }
-        line[length++] = iscntrl((unsigned char)*text) ? '?' : *text;
+        line[length++] = next_plain(&text);
     }
     line[length++] = '\n';
     fwrite(line, 1, length, stderr);
 }
 
-static void write_line(const char *prefix, const char *format, va_list arguments) CNN_PRINTF(2, 0);
+enum { BRIEF = 512 };
 
-static void write_line(const char *prefix, const char *format, va_list arguments)
+static char *format_text(char brief[BRIEF], const char *format, va_list arguments) CNN_PRINTF(2, 0);
+
+/* In brief, or to be freed where it is longer; cut where there is no memory. */
+static char *format_text(char brief[BRIEF], const char *format, va_list arguments)
 {
-    char brief[512], *text = brief;
+    char *text = brief;
     va_list again;
     va_copy(again, arguments);
-    int length = vsnprintf(brief, sizeof brief, format, arguments);
-    if (length >= (int)sizeof brief) {
+    int length = vsnprintf(brief, BRIEF, format, arguments);
+    if (length >= BRIEF) {
         char *whole = malloc((size_t)length + 1);
         if (whole) {
             vsnprintf(whole, (size_t)length + 1, format, again);
@@ -87,6 +100,14 @@ static void write_line(const char *prefix, const char *format, va_list arguments
         }
     }
     va_end(again);
+    return text;
+}
+
+static void write_line(const char *prefix, const char *format, va_list arguments) CNN_PRINTF(2, 0);
+
+static void write_line(const char *prefix, const char *format, va_list arguments)
+{
+    char brief[BRIEF], *text = format_text(brief, format, arguments);
     put_line(prefix, text);
     if (text != brief)
         free(text);
@@ -147,6 +168,21 @@ void cli_print(const char *format, ...)
             output_error = errno;
     }
     va_end(arguments);
+}
+
+void cli_print_line(const char *format, ...)
+{
+    char brief[BRIEF];
+    va_list arguments;
+    va_start(arguments, format);
+    char *text = format_text(brief, format, arguments), *end = text;
+    va_end(arguments);
+    for (const char *at = text; *at;) /* in its place, as it gets no longer */
+        *end++ = at[0] == '\n' && !at[1] ? *at++ : next_plain(&at);
+    *end = '\0';
+    cli_print("%s", text);
+    if (text != brief)
+        free(text);
 }
 
 int cli_record_begin(void)

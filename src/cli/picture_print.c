@@ -9,7 +9,7 @@ static void print_name(const pictures *run, int label)
     if (run->options->json)
         cli_print_json_string(name);
     else
-        cli_print("%s", name);
+        cli_print_line("%s", name);
 }
 
 /* The classes, most probable first. */
@@ -35,7 +35,7 @@ static int top_of(const pictures *run)
 static void print_line(const pictures *run, const entry *at, const float *probabilities)
 {
     int top = top_of(run);
-    cli_print("image:[%s", at->path);
+    cli_print_line("image:[%s", at->path);
     if (at->index != NOT_IDX)
         cli_print("#%lld", at->index);
     cli_print("] pred:[");
