@@ -241,7 +241,9 @@ START_TEST(without_room_nothing_is_kept)
     ck_assert_str_eq(kept(), "");
     setenv("CNN_CL_CACHE_LIMIT", "many", 1);
     check(1, NULL);
-    ck_assert(was_said("CNN_CL_CACHE_LIMIT: expected a whole number of MiB, found 'many'"));
+    static const char wrong[] = "CNN_CL_CACHE_LIMIT: expected a whole number of MiB, found 'many'";
+    const char *first = strstr(lines, wrong);
+    ck_assert(first && !strstr(first + 1, wrong)); /* told once */
     ck_assert_str_ne(kept(), "");
     if (geteuid() == 0) { /* only root can give files away */
         ck_assert_int_eq(chown(scratch_path(&cache, kept()), 1, 1), 0);

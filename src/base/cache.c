@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,22 +12,30 @@
 #include "base/status.h"
 #include "base/text.h"
 
-cnn_status cnn_cache_folder(char **folder)
+/* The nearest variable that says where; NULL: none does. */
+static const struct place {
+    const char *variable, *below;
+} * find_place(void)
 {
-    static const struct {
-        const char *variable, *below;
-    } places[] = {
+    static const struct place places[] = {
         {"CNN_CL_CACHE_DIR", ""}, {"XDG_CACHE_HOME", "/cnn-cl"}, {"HOME", "/.cache/cnn-cl"}};
-    *folder = NULL;
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         const char *value = getenv(places[i].variable);
-        if (!value || !*value)
-            continue;
-        cnn_text text = {0};
-        cnn_text_append(&text, "%s%s", value, places[i].below);
-        return cnn_text_take(folder, &text);
+        if (value && *value)
+            return &places[i];
     }
-    return CNN_OK;
+    return NULL;
+}
+
+cnn_status cnn_cache_folder(char **folder)
+{
+    const struct place *place = find_place();
+    cnn_text text = {0};
+    *folder = NULL;
+    if (!place)
+        return CNN_OK;
+    cnn_text_append(&text, "%s%s", getenv(place->variable), place->below);
+    return cnn_text_take(folder, &text);
 }
 
 /* Is the folder there, or could it be made, with those above it? */
@@ -93,18 +102,35 @@ cnn_status cnn_cache_read(void **data, size_t *size, const char *path, size_t li
     return status;
 }
 
+/* Why nothing can be kept in the folder, or nothing new; NULL where all is well. */
+static const char *find_trouble(char *folder, bool *usable)
+{
+    struct stat info;
+    *usable = false;
+    if (!make_folder(folder))
+        return stat(folder, &info) == 0 ? "is no folder" : "cannot be made";
+    if (!is_own(folder))
+        return "belongs to another user";
+    *usable = true;
+    return access(folder, W_OK) == 0 ? NULL : "cannot be written";
+}
+
 cnn_status cnn_cache_path(char **path, const char *name)
 {
     char *folder = NULL;
+    bool usable;
     *path = NULL;
     cnn_status status = cnn_cache_folder(&folder);
-    if (status != CNN_OK || !folder || !make_folder(folder))
-        goto out;
-    if (is_own(folder))
+    if (status != CNN_OK || !folder)
+        return status;
+    const char *trouble = find_trouble(folder, &usable);
+    if (trouble)
+        cnn_log_once(CNN_LOG_INFO,
+                     "%s %s: nothing is kept there, such as which devices passed their check (%s "
+                     "names it)",
+                     folder, trouble, find_place()->variable);
+    if (usable)
         status = cnn_path_join(path, folder, name);
-    else
-        cnn_log(CNN_LOG_INFO, "%s belongs to another user: nothing is kept there", folder);
-out:
     free(folder);
     return status;
 }

@@ -12,7 +12,7 @@ cnn_status cnn_cache_folder(char **folder);
 
 /* The path of a file in it, after making the folder and those above it; NULL where there is none
  * and none can be made, or it belongs to another user, which is no error: a cache may be done
- * without. To be freed with free(). Errors: MEMORY. */
+ * without. What is wrong with the folder is told once. To be freed with free(). Errors: MEMORY. */
 cnn_status cnn_cache_path(char **path, const char *name);
 
 /* Opens a file in it to be read: a regular file of this user's in a folder of this user's; what is

@@ -1,9 +1,12 @@
 #include "base/status.h"
 
+#include <pthread.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/plain.h"
 #include "build_config.h"
 
@@ -77,8 +80,16 @@ bool cnn_are_given(const char *function, const char *names, const void *const *p
     return true;
 }
 
+/* What was told once, by hash; more than there is room for is told again. */
+static pthread_mutex_t told_lock = PTHREAD_MUTEX_INITIALIZER;
+static uint64_t told[16];
+static size_t told_count;
+
 void cnn_log_set_callback(cnn_log_callback callback, void *user)
 {
+    pthread_mutex_lock(&told_lock);
+    told_count = 0;
+    pthread_mutex_unlock(&told_lock);
     log_callback = callback;
     log_user = user;
 }
@@ -98,4 +109,31 @@ void cnn_log(cnn_log_level level, const char *format, ...)
     cnn_format_list(line, sizeof line, format, arguments);
     va_end(arguments);
     log_callback(level, line, log_user);
+}
+
+static bool is_new(const char *line)
+{
+    const uint64_t hash = cnn_hash_text(line);
+    size_t at = 0;
+    pthread_mutex_lock(&told_lock);
+    while (at < told_count && told[at] != hash)
+        at++;
+    bool found = at < told_count;
+    if (!found && told_count < sizeof told / sizeof told[0])
+        told[told_count++] = hash;
+    pthread_mutex_unlock(&told_lock);
+    return !found;
+}
+
+void cnn_log_once(cnn_log_level level, const char *format, ...)
+{
+    if (!log_callback || is_mute)
+        return;
+    char line[LOG_LINE_SIZE];
+    va_list arguments;
+    va_start(arguments, format);
+    cnn_format_list(line, sizeof line, format, arguments);
+    va_end(arguments);
+    if (is_new(line))
+        log_callback(level, line, log_user);
 }

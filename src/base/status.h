@@ -27,6 +27,9 @@ bool cnn_are_given(const char *function, const char *names, const void *const *p
     } while (0)
 
 void cnn_log(cnn_log_level level, const char *format, ...) CNN_PRINTF(2, 3);
+/* The same of what holds for the whole process, and is met again and again: a line that the
+ * callback had is not told once more. */
+void cnn_log_once(cnn_log_level level, const char *format, ...) CNN_PRINTF(2, 3);
 
 /* From now on the log has nothing of this thread, or all again: of devices that do alike one tells.
  */

@@ -26,8 +26,8 @@ uint64_t cnn_mebibytes(const char *variable, uint64_t usual)
         return usual << SHIFT;
     if (cnn_parse_int(&number, value, 0, INT32_MAX))
         return (uint64_t)number << SHIFT;
-    cnn_log(CNN_LOG_WARNING, "%s: expected a whole number of MiB, found '%s': taken as %llu",
-            variable, value, (unsigned long long)usual);
+    cnn_log_once(CNN_LOG_WARNING, "%s: expected a whole number of MiB, found '%s': taken as %llu",
+                 variable, value, (unsigned long long)usual);
     return usual << SHIFT;
 }
 

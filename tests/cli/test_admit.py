@@ -95,10 +95,12 @@ class Training(CommandTest):
         self.assert_checked(self.train("run", "-v", env=self.env))
 
     def test_a_cache_that_cannot_be_written_is_no_error(self):
-        for place in ("/proc/no-such-folder", "/dev/null"):
+        for place, why in ("/proc/no-such-folder", "cannot be made"), ("/dev/null", "is no folder"):
             result = self.train("run", "-v", env=dict(self.env, CNN_CL_CACHE_DIR=place))
             self.assert_checked(result)
             self.assertNotIn("warning", result.stderr)
+            said = rf"(?m)^{place} {why}: nothing is kept there, .* \(CNN_CL_CACHE_DIR names it\)$"
+            self.assertEqual(len(re.findall(said, result.stderr)), 1, result.stderr)
 
     def test_a_device_that_computes_wrong_is_refused(self):
         self.train("run", env=self.env)  # a pass with other kernels does not count
