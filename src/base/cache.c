@@ -12,13 +12,13 @@
 #include "base/status.h"
 #include "base/text.h"
 
-/* The nearest variable that says where; NULL: none does. */
 static const struct place {
     const char *variable, *below;
-} * find_place(void)
+} places[] = {{"CNN_CL_CACHE_DIR", ""}, {"XDG_CACHE_HOME", "/cnn-cl"}, {"HOME", "/.cache/cnn-cl"}};
+
+/* The nearest variable that says where; NULL: none does. */
+static const struct place *find_place(void)
 {
-    static const struct place places[] = {
-        {"CNN_CL_CACHE_DIR", ""}, {"XDG_CACHE_HOME", "/cnn-cl"}, {"HOME", "/.cache/cnn-cl"}};
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         const char *value = getenv(places[i].variable);
         if (value && *value)

@@ -57,7 +57,9 @@ static char next_plain(const char **at)
     unsigned char first = (unsigned char)**at, second = first ? (unsigned char)(*at)[1] : 0;
     bool is_long = first == 0xC2 && second >= 0x80 && second <= 0x9F;
     *at += is_long ? 2 : 1;
-    return is_long || iscntrl(first) ? '?' : (char)first;
+    if (is_long || iscntrl(first))
+        return '?';
+    return (char)first;
 }
 
 /* A message is one line, whatever names and arguments it quotes. */
@@ -177,10 +179,13 @@ void cli_print_line(const char *format, ...)
     va_start(arguments, format);
     char *text = format_text(brief, format, arguments), *end = text;
     va_end(arguments);
-    for (const char *at = text; *at;) /* in its place, as it gets no longer */
-        *end++ = at[0] == '\n' && !at[1] ? *at++ : next_plain(&at);
+    bool ends = cli_ends_with(format, "\n"); /* the line, and not a name that is quoted */
+    if (ends)
+        text[strlen(text) - 1] = '\0';
+    for (const char *at = text; *at;)
+        *end++ = next_plain(&at); /* in its place, as it gets no longer */
     *end = '\0';
-    cli_print("%s", text);
+    cli_print("%s%s", text, ends ? "\n" : "");
     if (text != brief)
         free(text);
 }

@@ -39,7 +39,7 @@ void cli_print_held(void);
 /* printf() to stdout. A failure is kept for cli_flush(). */
 void cli_print(const char *format, ...) CNN_PRINTF(1, 2);
 /* The same of a line, or a part of one, that quotes names: it stays one, and moves no terminal's
- * cursor. A newline ends it. */
+ * cursor. A newline at the format's end ends it. */
 void cli_print_line(const char *format, ...) CNN_PRINTF(1, 2);
 /* A JSON string with its quotes; what is not UTF-8 becomes U+FFFD. */
 void cli_print_json_string(const char *string);

@@ -54,13 +54,13 @@ class Pictures(CommandTest):
             self.assertGreater(float(probability), 0.5)
 
     def test_no_name_ends_a_line_or_moves_the_cursor(self):
-        names = "a\nb.pgm", "\033[31mred\x7f.pgm", "\x9b31m ö.pgm"  # the last is a control character of two bytes
+        names = "a\nb.pgm\n", "\033[31mred\x7f.pgm", "\x9b31m ö.pgm"  # the last is a control character of two bytes
         for name in names:
             self.write(name, quarter(0))
         self.write("\x9bbroken\n.png", b"rubbish")
         result = self.predict(*names, "\x9bbroken\n.png", code=1)
         self.assertEqual([line[0] for line in re.findall(LINE, result.stdout, re.M)],
-                         ["a?b.pgm", "?[31mred?.pgm", "?31m ö.pgm"])
+                         ["a?b.pgm?", "?[31mred?.pgm", "?31m ö.pgm"])
         self.assertEqual(result.stdout.count("\n"), 3)
         self.assertRegex(result.stderr, r"(?m)^cnn-cl: \?broken\?\.png: ")
         images = json.loads(self.predict("--json", *names).stdout)["images"]
