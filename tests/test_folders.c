@@ -149,7 +149,63 @@ START_TEST(a_models_classes_come_first)
     cnn_dataset_destroy(dataset);
     options.class_count = 2;
     ck_assert_int_eq(cnn_dataset_open(&dataset, at.folder, &options), CNN_ERROR_DATA);
-    assert_message_has("the class a b is not one of those to train on");
+    assert_message_has("the class a b is not one of the model's, which are z, b: give data");
+    static const char *const twice[] = {"b", "a b", "b"};
+    options.class_names = twice;
+    options.class_count = 3;
+    ck_assert_int_eq(cnn_dataset_open(&dataset, at.folder, &options), CNN_ERROR_DATA);
+    assert_message_has("the class b may be one of two of the model's");
+}
+END_TEST
+
+/* For a model of so many classes: a picture of each class, then its label or what is said. */
+static const struct {
+    int classes;
+    const char *folders[13];
+    int labels[3];
+    const char *refused;
+} unnamed[] = {
+    {10, {"3", "7"}, {3, 7}, NULL},
+    {10, {"07"}, {7}, NULL},
+    {3, {"0", "1", "2"}, {0, 1, 2}, NULL},
+    {3, {"1", "2", "3"}, {0, 1, 2}, NULL},
+    {3, {"a", "b", "c"}, {0, 1, 2}, NULL},
+    {10, {"a", "b"}, {0}, "expected folders of all 10 classes, or such as are called by their"},
+    {10, {"3", "03"}, {0}, "labels (0 to 9), as the model knows no names of its classes, found 2"},
+    {10, {"9", "10"}, {0}, "found 2 (10, 9)"},
+    {10, {"a"}, {0}, "expected folders of two or more classes, found a alone"},
+    {12,
+     {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11"},
+     {0},
+     "the folders 0, 1, 10, ... are labels in one order by number and in another by name"},
+};
+
+START_TEST(a_model_without_names_has_labels_or_all_classes)
+{
+    cnn_data_options options;
+    cnn_dataset *dataset;
+    char name[64];
+    cnn_data_options_init(&options);
+    options.class_count = unnamed[_i].classes;
+    for (int i = 0; unnamed[_i].folders[i]; i++) {
+        snprintf(name, sizeof name, "test/%s/x.ppm", unnamed[_i].folders[i]);
+        write_picture(name, 2, 2, 1);
+    }
+    cnn_status status = cnn_dataset_open(&dataset, at.folder, &options);
+    if (unnamed[_i].refused) {
+        ck_assert_int_eq(status, CNN_ERROR_DATA);
+        assert_message_has(unnamed[_i].refused);
+        return;
+    }
+    ck_assert_msg(status == CNN_OK, "%s", cnn_error_message());
+    for (int i = 0; unnamed[_i].folders[i]; i++) {
+        int label = cnn_dataset_labels(dataset, CNN_SPLIT_TEST)[i];
+        ck_assert_int_eq(label, unnamed[_i].labels[i]);
+        ck_assert_str_eq(cnn_dataset_class_name(dataset, label), unnamed[_i].folders[i]);
+    }
+    ck_assert_int_eq(cnn_dataset_class_count(dataset), unnamed[_i].classes);
+    cnn_dataset_destroy(dataset);
+    assert_said("the model knows no names of its classes: the folders are taken ");
 }
 END_TEST
 
@@ -483,6 +539,8 @@ int main(void)
     tcase_add_test(tests, one_split_is_divided);
     tcase_add_test(tests, sizes_follow_the_option_the_network_or_the_pictures);
     tcase_add_test(tests, a_models_classes_come_first);
+    tcase_add_loop_test(tests, a_model_without_names_has_labels_or_all_classes, 0,
+                        (int)(sizeof unnamed / sizeof unnamed[0]));
     tcase_add_test(tests, broken_pictures_are_named_or_left_out);
     tcase_add_test(tests, links_in_a_circle_end);
     tcase_add_loop_test(tests, bad_folders_are_refused, 0,

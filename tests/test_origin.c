@@ -109,12 +109,12 @@ START_TEST(numbers_are_no_names)
 }
 END_TEST
 
-START_TEST(names_travel_with_the_model)
+/* Two images, 0 and 1 in both, whose classes are called so. */
+static void write_named(const char *names)
 {
     static const char images[] = "\0\0\x08\3\0\0\0\2\0\0\0\1\0\0\0\1\0\1";
     static const char labels[] = "\0\0\x08\1\0\0\0\2\0\1";
     static const char *const files[] = {"train", "t10k"};
-    cnn_dataset *dataset;
     char name[64];
     for (int i = 0; i < 2; i++) {
         snprintf(name, sizeof name, "%s-images-idx3-ubyte", files[i]);
@@ -122,7 +122,68 @@ START_TEST(names_travel_with_the_model)
         snprintf(name, sizeof name, "%s-labels-idx1-ubyte", files[i]);
         scratch_write(&at, name, labels, sizeof labels - 1);
     }
-    scratch_write(&at, "labels.txt", "a \"cat\"\nh\xc3\xbchner\n", 16);
+    scratch_write(&at, "labels.txt", names, strlen(names));
+}
+
+START_TEST(numbers_that_are_names_are_kept)
+{
+    cnn_dataset *dataset;
+    write_named("0\n1\n");
+    ck_assert_int_eq(cnn_dataset_load(&dataset, at.folder), CNN_OK);
+    ck_assert_int_eq(cnn_model_set_data(model, dataset), CNN_OK);
+    cnn_dataset_destroy(dataset);
+    save_and_load();
+    ck_assert_int_eq(cnn_model_class_count(model), 2);
+}
+END_TEST
+
+/* What data that is loaded for a model of these three classes has as labels. */
+static const struct {
+    const char *names; /* of the data's; NULL: none */
+    int labels[2];
+    const char *refused;
+} for_model[] = {
+    {"a\nb\n", {0, 1}, NULL},
+    {"b\na\n", {1, 0}, NULL},
+    {"c\na\nb\n", {2, 0}, NULL},
+    {"b\nc\nmore\n", {1, 2}, NULL},
+    {NULL, {0, 1}, NULL},
+    {"a\nx\n", {0}, "the class x is not one of the model's, which are a, b, c: give data"},
+    {"1\n0\n", {0}, "the class 1 is not one of the model's, which are a, b, c: give data"},
+};
+
+START_TEST(data_has_the_labels_of_the_model)
+{
+    static const char *const names[] = {"a", "b", "c"};
+    cnn_data_options options;
+    cnn_dataset *dataset;
+    cnn_data_options_init(&options);
+    options.class_names = names;
+    options.class_count = 3;
+    write_named(for_model[_i].names ? for_model[_i].names : "");
+    if (!for_model[_i].names)
+        ck_assert_int_eq(remove(scratch_path(&at, "labels.txt")), 0);
+    cnn_status status = cnn_dataset_open(&dataset, at.folder, &options);
+    if (for_model[_i].refused) {
+        ck_assert_int_eq(status, CNN_ERROR_DATA);
+        assert_message_has(for_model[_i].refused);
+        return;
+    }
+    ck_assert_msg(status == CNN_OK, "%s", cnn_error_message());
+    for (int split = CNN_SPLIT_TRAIN; split <= CNN_SPLIT_TEST; split++)
+        for (int i = 0; i < 2; i++)
+            ck_assert_int_eq(cnn_dataset_labels(dataset, (cnn_split)split)[i],
+                             for_model[_i].labels[i]);
+    ck_assert_int_eq(cnn_dataset_class_count(dataset), 3);
+    ck_assert_str_eq(cnn_dataset_class_name(dataset, 2), "c");
+    cnn_dataset_destroy(dataset);
+}
+END_TEST
+
+START_TEST(names_travel_with_the_model)
+{
+    cnn_dataset *dataset;
+    write_named("a \"cat\"\nh\xc3\xbchner\n");
     ck_assert_int_eq(cnn_dataset_load(&dataset, at.folder), CNN_OK);
     for (int again = 0; again < 2; again++)
         ck_assert_int_eq(cnn_model_set_data(model, dataset), CNN_OK);
@@ -180,6 +241,9 @@ int main(void)
     tcase_add_test(tests, nothing_is_known_at_first);
     tcase_add_test(tests, digits_are_known_by_how_they_are_made);
     tcase_add_test(tests, numbers_are_no_names);
+    tcase_add_test(tests, numbers_that_are_names_are_kept);
+    tcase_add_loop_test(tests, data_has_the_labels_of_the_model, 0,
+                        sizeof for_model / sizeof for_model[0]);
     tcase_add_test(tests, names_travel_with_the_model);
     tcase_add_loop_test(tests, wrong_names_are_refused, 0, sizeof wrong / sizeof wrong[0]);
     tcase_add_test(tests, too_many_names_are_refused);

@@ -37,8 +37,12 @@ typedef struct cnn_data_options {
     bool coarse_labels;  /**< CIFAR-100's 20 classes instead of its 100 */
     bool skip_broken;    /**< go on without pictures that cannot be read */
     bool no_cache;       /**< decode pictures anew, and keep nothing of that */
-    int class_count;     /**< classes that folders of pictures are of, by their names; 0: theirs */
-    const char *const *class_names; /**< (class_count), or NULL */
+    /** Classes of the model that the data is for; 0: there is none. Classes that the data names have
+     * the model's labels. */
+    int class_count;
+    /** (class_count), or NULL: the model knows no names. Folders of pictures are then its labels by
+     * number where they are called so, or else all of its classes in the order of their names. */
+    const char *const *class_names;
 } cnn_data_options;
 
 /** The defaults: zeros. */
@@ -103,7 +107,9 @@ CNN_API const char *cnn_split_name(cnn_split split);
 /** The largest label of all splits plus one, or the number of the classes' names where the data
  * names all. */
 CNN_API int cnn_dataset_class_count(const cnn_dataset *dataset);
-/** The name of a class from labels.txt, or its number as text; owned by the data set. */
+/** Do the files, or the model that it was loaded for, name the classes? */
+CNN_API bool cnn_dataset_has_class_names(const cnn_dataset *dataset);
+/** The name of a class, or its number as text; owned by the data set. */
 CNN_API const char *cnn_dataset_class_name(const cnn_dataset *dataset, int label);
 /** "mnist" or "fashion-mnist" where both splits have, value for value, what those have (whatever
  * the folder is called), else "". */

@@ -100,8 +100,8 @@ void cli_session_choose_split(const cli_session *session, cli_options *options)
     options->split = judge;
 }
 
-/* Pictures are brought to what the network takes, as the model's were; their classes are those of
- * the model, where it knows them by name. Names are to be freed. */
+/* Pictures are brought to what the network takes, as the model's were; the classes are those of the
+ * model. Names are to be freed. */
 static int choose_preparation(cnn_data_options *prepare, const char ***names,
                               const cli_session *session, const cli_options *options)
 {
@@ -127,6 +127,8 @@ static int choose_preparation(cnn_data_options *prepare, const char ***names,
         cnn_weights_are_of_pictures(session->weights, &prepare->fit))
         cli_info("pictures are fitted as those of %s were (--fit %s)", options->init,
                  cnn_picture_fit_name(prepare->fit));
+    if (model)
+        prepare->class_count = cnn_network_classes(cnn_model_network(model));
     if (count == 0)
         return 0;
     *names = cli_allocate((size_t)count, sizeof **names);

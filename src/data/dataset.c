@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "data/classes.h"
 #include "data/content.h"
 #include "data/place.h"
 #include "data/source.h"
@@ -95,7 +96,8 @@ static void tell_counts(const cnn_dataset *dataset, const char *path)
 }
 
 /* Where it is from, and what the folder's labels.txt calls the classes. */
-static cnn_status take_place(cnn_dataset *dataset, const char *path)
+static cnn_status take_place(cnn_dataset *dataset, const char *path,
+                             const cnn_data_options *options)
 {
     cnn_status status = CNN_OK;
     cnn_text text = {0};
@@ -104,8 +106,10 @@ static cnn_status take_place(cnn_dataset *dataset, const char *path)
     if (!path)
         return CNN_OK;
     CNN_TRY(find_home(&dataset->home, path));
-    if (!dataset->of_pictures) /* those are called as their folders */
+    if (!dataset->of_pictures) { /* those are called as their folders */
         CNN_TRY(cnn_labels_read(&dataset->names, path, dataset->class_count));
+        CNN_TRY(cnn_classes_adopt(dataset, path, options));
+    }
     tell_counts(dataset, path);
 out:
     return status;
@@ -128,7 +132,7 @@ cnn_status cnn_dataset_from_sources(cnn_dataset **dataset, cnn_sources *sources,
     if (path && !sources->splits[CNN_SPLIT_TEST] && !sources->splits[CNN_SPLIT_VAL])
         CNN_TRY(hold_out(result, sources, path, options));
     CNN_TRY(take_splits(result, sources, path, options));
-    CNN_TRY(take_place(result, path));
+    CNN_TRY(take_place(result, path, options));
     *dataset = result;
     return CNN_OK;
 out:
@@ -208,6 +212,11 @@ const char *cnn_dataset_class_name(const cnn_dataset *dataset, int label)
     if (label >= 0 && label < dataset->names.count)
         return dataset->names.at[label];
     return label >= 0 && label < CNN_CLASS_LIMIT ? cnn_number_name(label) : "?";
+}
+
+bool cnn_dataset_has_class_names(const cnn_dataset *dataset)
+{
+    return dataset && dataset->names.count > 0;
 }
 
 const char *cnn_dataset_source(const cnn_dataset *dataset)

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "data/classes.h"
 #include "data/pictures.h"
 #include "data/split_folders.h"
 
@@ -54,25 +55,22 @@ static int compare(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* A class's label; -1 where there is no such class. Names that the caller gave have their own
- * order. */
-static int label_of(const cnn_names *names, bool sorted, const char *name)
+/* A class's label. The names of a model have their own order. Errors: DATA (there is none). */
+static cnn_status find_label(int *label, const cnn_names *names, const char *name,
+                             const char *folder, const cnn_data_options *options)
 {
-    if (sorted) {
-        char **found = names->count > 0 ? bsearch(&name, names->at, (size_t)names->count,
-                                                  sizeof *names->at, compare)
-                                        : NULL;
-        return found ? (int)(found - names->at) : -1;
+    if (options->class_count == 0 && names->count > 0) {
+        char **found = bsearch(&name, names->at, (size_t)names->count, sizeof *names->at, compare);
+        *label = found ? (int)(found - names->at) : -1;
+        if (found)
+            return CNN_OK;
     }
-    for (int i = 0; i < names->count; i++)
-        if (strcmp(names->at[i], name) == 0)
-            return i;
-    return -1;
+    return cnn_classes_find(label, names, name, folder, options);
 }
 
 typedef struct collection {
     const cnn_names *names; /* of all classes */
-    bool sorted;
+    const cnn_data_options *options;
     bool whole; /* every class must have pictures */
     cnn_tree tree;
     uint16_t *labels; /* (room) */
@@ -138,14 +136,10 @@ out:
 static cnn_status add_class(collection *all, const char *folder, const char *name)
 {
     char *path = NULL;
-    int label = label_of(all->names, all->sorted, name);
+    int label;
     size_t before = all->tree.count;
     cnn_status status = CNN_OK;
-    if (label < 0)
-        return cnn_fail(CNN_ERROR_DATA,
-                        "%s: the class %s is not one of those to train on: remove its folder, or "
-                        "add such pictures",
-                        folder, name);
+    CNN_TRY(find_label(&label, all->names, name, folder, all->options));
     CNN_TRY(cnn_path_join(&path, folder, name));
     CNN_TRY(cnn_tree_add(&all->tree, path));
     CNN_TRY(label_pictures(all, before, label));
@@ -173,11 +167,11 @@ static void tell_others(const cnn_tree *tree, const char *folder)
     cnn_text_finish(&text);
 }
 
-static cnn_status open_split(cnn_sources *sources, cnn_split split, const char *folder, bool sorted,
-                             bool gifs)
+static cnn_status open_split(cnn_sources *sources, cnn_split split, const char *folder, bool gifs,
+                             const cnn_data_options *options)
 {
     collection all = {.names = &sources->names,
-                      .sorted = sorted,
+                      .options = options,
                       .whole = split == CNN_SPLIT_TRAIN,
                       .tree.gifs = gifs};
     cnn_names classes = {0};
@@ -220,21 +214,8 @@ out:
     return status;
 }
 
-/* The classes: those of the caller's model, or those of the folder to train on. */
-static cnn_status name_classes(cnn_sources *sources, bool *sorted, const char *folder,
-                               const cnn_data_options *options)
+static void tell_similar(const cnn_names *names, const char *folder)
 {
-    cnn_names *names = &sources->names;
-    cnn_status status = CNN_OK;
-    sources->closed = true;
-    *sorted = options->class_count == 0;
-    for (int i = 0; i < options->class_count; i++)
-        CNN_TRY(cnn_names_add(names, options->class_names[i]));
-    if (!*sorted)
-        return CNN_OK;
-    CNN_TRY(list_classes(names, folder, true));
-    if (names->count == 1)
-        status = fail_one(folder, names->at[0]);
     for (int i = 0; i + 1 < names->count; i++)
         for (int j = i + 1; j < names->count && names->count <= 1000; j++)
             if (strlen(names->at[i]) == strlen(names->at[j]) &&
@@ -242,7 +223,24 @@ static cnn_status name_classes(cnn_sources *sources, bool *sorted, const char *f
                 cnn_log(CNN_LOG_WARNING,
                         "%s: %s and %s are two classes: their names differ by case", folder,
                         names->at[i], names->at[j]);
+}
+
+/* The classes: those of the caller's model, or those of the folder to train on. */
+static cnn_status name_classes(cnn_sources *sources, const char *folder,
+                               const cnn_data_options *options)
+{
+    cnn_names names = {0};
+    cnn_status status = CNN_OK;
+    sources->closed = true;
+    CNN_TRY(list_classes(&names, folder, true));
+    if (!options->class_names) {
+        if (names.count == 1 && !cnn_classes_is_label(names.at[0], options->class_count))
+            CNN_TRY(fail_one(folder, names.at[0]));
+        tell_similar(&names, folder);
+    }
+    status = cnn_classes_of_folders(&sources->names, &names, folder, options);
 out:
+    cnn_names_finish(&names);
     return status;
 }
 
@@ -259,7 +257,7 @@ static cnn_status open_splits(cnn_sources *sources, const cnn_split_folders *fol
                               const cnn_site *site, bool gifs, const cnn_data_options *options)
 {
     static const cnn_split order[CNN_SPLITS] = {CNN_SPLIT_TRAIN, CNN_SPLIT_VAL, CNN_SPLIT_TEST};
-    bool sorted = true, named = false;
+    bool named = false;
     cnn_status status = CNN_OK;
     for (int i = 0; i < CNN_SPLITS; i++) {
         char *path = NULL;
@@ -267,10 +265,10 @@ static cnn_status open_splits(cnn_sources *sources, const cnn_split_folders *fol
             continue;
         status = cnn_path_join(&path, site->path, folders->names[order[i]]);
         if (status == CNN_OK && !named)
-            status = name_classes(sources, &sorted, path, options);
+            status = name_classes(sources, path, options);
         named = true;
         if (status == CNN_OK)
-            status = open_split(sources, order[i], path, sorted, gifs);
+            status = open_split(sources, order[i], path, gifs, options);
         free(path);
         if (status != CNN_OK)
             return status;
@@ -297,7 +295,7 @@ cnn_status cnn_folders_open(cnn_sources *sources, bool *taken, const cnn_site *s
                             const cnn_data_options *options)
 {
     cnn_split_folders folders;
-    bool sorted = true, gifs;
+    bool gifs;
     cnn_status status = CNN_OK;
     CNN_TRY(cnn_folders_find(taken, &gifs, site));
     if (!*taken)
@@ -312,8 +310,8 @@ cnn_status cnn_folders_open(cnn_sources *sources, bool *taken, const cnn_site *s
                         site->path,
                         folders.names[CNN_SPLIT_VAL] ? folders.names[CNN_SPLIT_VAL]
                                                      : folders.names[CNN_SPLIT_TEST]);
-    CNN_TRY(name_classes(sources, &sorted, site->path, options));
-    status = open_split(sources, CNN_SPLIT_TRAIN, site->path, sorted, gifs);
+    CNN_TRY(name_classes(sources, site->path, options));
+    status = open_split(sources, CNN_SPLIT_TRAIN, site->path, gifs, options);
 out:
     return status;
 }

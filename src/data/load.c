@@ -113,10 +113,11 @@ static cnn_status check_options(const cnn_data_options *options)
                             "an input: expected three sides of 1 to %d, or zeros, found %d,%d,%d",
                             CNN_IDX_MAX_SIDE, options->input[0], options->input[1],
                             options->input[2]);
-    if (options->class_count < 0 || (options->class_count > 0 && !options->class_names))
-        return cnn_fail(CNN_ERROR_ARGUMENT, "class_names: expected %d of them, found NULL",
-                        options->class_count);
-    for (int i = 0; i < options->class_count; i++)
+    if (options->class_count < 0 || options->class_count > CNN_CLASS_LIMIT ||
+        (options->class_count == 0 && options->class_names))
+        return cnn_fail(CNN_ERROR_ARGUMENT, "class_count: expected %d to %d, found %d",
+                        options->class_names ? 1 : 0, CNN_CLASS_LIMIT, options->class_count);
+    for (int i = 0; options->class_names && i < options->class_count; i++)
         if (!options->class_names[i])
             return cnn_fail(CNN_ERROR_ARGUMENT,
                             "class_names: expected a name of class %d, found NULL", i);

@@ -39,6 +39,14 @@ void cnn_names_finish(cnn_names *names)
     *names = (cnn_names){0};
 }
 
+int cnn_names_find(const cnn_names *names, const char *name, int from)
+{
+    for (int i = from; i < names->count; i++)
+        if (strcmp(names->at[i], name) == 0)
+            return i;
+    return -1;
+}
+
 /* jansson takes nothing but UTF-8, which is what pictures and pages need. */
 bool cnn_is_line(const char *text)
 {

@@ -17,6 +17,8 @@ typedef struct cnn_names {
 /* Adds a copy. Errors: MEMORY. */
 cnn_status cnn_names_add(cnn_names *names, const char *name);
 void cnn_names_finish(cnn_names *names);
+/* The first place of a name, of `from` and those behind; -1: there is none. */
+int cnn_names_find(const cnn_names *names, const char *name, int from);
 
 /* Is it printable UTF-8 without the end of a line? */
 bool cnn_is_line(const char *text);

@@ -51,14 +51,6 @@ static cnn_status add_class(cnn_origin *origin, const char *name)
     return status;
 }
 
-static bool has_names(const cnn_dataset *dataset)
-{
-    for (int i = 0; i < cnn_dataset_class_count(dataset); i++)
-        if (strcmp(cnn_dataset_class_name(dataset, i), cnn_number_name(i)) != 0)
-            return true;
-    return false;
-}
-
 cnn_status cnn_model_set_data(cnn_model *model, const cnn_dataset *dataset)
 {
     CNN_NEED(model, dataset);
@@ -66,7 +58,7 @@ cnn_status cnn_model_set_data(cnn_model *model, const cnn_dataset *dataset)
     cnn_status status = CNN_OK;
     const char *known = cnn_dataset_known(dataset);
     cnn_origin_init(&origin);
-    int named = has_names(dataset) ? cnn_dataset_class_count(dataset) : 0;
+    int named = cnn_dataset_has_class_names(dataset) ? cnn_dataset_class_count(dataset) : 0;
     if (known[0])
         CNN_TRY(copy_string(&origin.data, known));
     for (int i = 0; i < named; i++)

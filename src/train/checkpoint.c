@@ -55,6 +55,28 @@ static cnn_status parse_best(cnn_checkpoint *checkpoint)
     return CNN_OK;
 }
 
+/* Checkpoints of earlier versions have none. */
+static cnn_status parse_classes(cnn_checkpoint *checkpoint)
+{
+    const json_t *names = json_object_get(json_object_get(checkpoint->json, "data"), "classes");
+    size_t count = json_array_size(names);
+    cnn_status status = CNN_OK;
+    if (count == 0)
+        return CNN_OK;
+    if (count > CNN_NETWORK_MAX_CLASSES)
+        return fail_json(checkpoint, "data: classes: more than there can be");
+    CNN_TRY(cnn_allocate(&checkpoint->classes, count, sizeof *checkpoint->classes,
+                         "the classes' names"));
+    for (size_t i = 0; i < count; i++) {
+        checkpoint->classes[i] = json_string_value(json_array_get(names, i));
+        if (!checkpoint->classes[i])
+            return fail_json(checkpoint, "data: classes: expected names");
+    }
+    checkpoint->class_count = (int)count;
+out:
+    return status;
+}
+
 static cnn_status parse_json(cnn_checkpoint *checkpoint, const char *text)
 {
     json_error_t error;
@@ -74,6 +96,7 @@ static cnn_status parse_json(cnn_checkpoint *checkpoint, const char *text)
                         cnn_archive_path(checkpoint->archive), CNN_CHECKPOINT_VERSION, version);
     CNN_TRY(parse_position(checkpoint));
     CNN_TRY(parse_best(checkpoint));
+    CNN_TRY(parse_classes(checkpoint));
     CNN_TRY(cnn_train_options_from_json(&checkpoint->options,
                                         json_object_get(checkpoint->json, "options"),
                                         cnn_archive_path(checkpoint->archive)));
@@ -185,6 +208,7 @@ void cnn_checkpoint_destroy(cnn_checkpoint *checkpoint)
     cnn_archive_destroy(checkpoint->archive);
     cnn_network_destroy(checkpoint->network);
     json_decref(checkpoint->json);
+    free(checkpoint->classes);
     free(checkpoint);
 }
 
@@ -279,7 +303,7 @@ out:
     return status;
 }
 
-/* Checkpoints of earlier versions say nothing of it. */
+/* Checkpoints of earlier versions say nothing of some of it. */
 void cnn_checkpoint_data_options(cnn_data_options *options, const cnn_checkpoint *checkpoint)
 {
     if (!options || !checkpoint)
@@ -290,6 +314,8 @@ void cnn_checkpoint_data_options(cnn_data_options *options, const cnn_checkpoint
         cnn_picture_fit_find(&options->fit, name);
     options->coarse_labels = json_is_true(json_object_get(data, "coarse"));
     options->skip_broken = json_is_true(json_object_get(data, "skip_broken"));
+    options->class_names = checkpoint->classes;
+    options->class_count = checkpoint->class_count;
 }
 
 cnn_status cnn_checkpoint_check(const cnn_checkpoint *checkpoint, const cnn_network *network,

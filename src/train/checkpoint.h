@@ -21,6 +21,8 @@ struct cnn_checkpoint {
     double best_accuracy, best_loss;
     int best_since;
     const char *source, *data_hash;
+    const char **classes; /* (class_count) the names of the data's; NULL: none */
+    int class_count;
 };
 
 /* cnn_checkpoint_check() with the data set's hash. */

@@ -44,13 +44,28 @@ static json_t *position_to_json(const cnn_loop *loop)
                      (json_int_t)sums->hits, "seconds", sums->seconds);
 }
 
+/* NULL where the classes have none. */
+static json_t *names_to_json(const cnn_dataset *dataset)
+{
+    if (!cnn_dataset_has_class_names(dataset))
+        return NULL;
+    json_t *list = json_array();
+    for (int i = 0; i < cnn_dataset_class_count(dataset); i++)
+        if (json_array_append_new(list, cnn_json_string(cnn_dataset_class_name(dataset, i))) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    return list;
+}
+
 static json_t *data_to_json(const cnn_trainer *trainer)
 {
     const cnn_data_options *options = cnn_dataset_options(trainer->dataset);
-    return json_pack("{s:o, s:s, s:s, s:b, s:b}", "source",
+    return json_pack("{s:o, s:s, s:s, s:b, s:b, s:o*}", "source",
                      cnn_json_string(cnn_dataset_home(trainer->dataset)), "sha256",
                      trainer->data_hash, "fit", cnn_picture_fit_name(options->fit), "coarse",
-                     options->coarse_labels, "skip_broken", options->skip_broken);
+                     options->coarse_labels, "skip_broken", options->skip_broken, "classes",
+                     names_to_json(trainer->dataset));
 }
 
 /* The trainer as text; to be freed with free(). */

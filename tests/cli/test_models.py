@@ -1,5 +1,6 @@
 """eval and predict on saved and fresh models."""
 import json
+import os
 import re
 import unittest
 
@@ -137,6 +138,23 @@ class Unfit(WithModel):
                                 "expected labels below ydim 4, found label 6 in .*more")
             self.assert_refused([command, "--xdim", "1,9,9", *NETWORK, "--data", wide], 1,
                                 "expected images of 1,9,9, found 1,8,9 in .*wide")
+
+    def test_folders_for_a_model_without_names(self):
+        def write_folder(name, *classes):
+            for one in classes:
+                os.makedirs(f"{self.folder}/{name}/test/{one}")
+                with open(f"{self.folder}/{name}/test/{one}/x.pgm", "wb") as file:
+                    file.write(b"P5 8 8 255\n" + bytes(64))
+        write_folder("photos", "ants", "bees")
+        write_folder("numbers", "1", "3")
+        command = ["eval", "--model", self.model, "--data"]
+        self.assert_refused([*command, "photos"], 1,
+                            r"photos/test: expected folders of all 4 classes, or such as are called "
+                            r"by their labels \(0 to 3\), .* found 2 \(ants, bees\): ")
+        result = self.run_command(*command, "numbers", "--json")
+        self.assertIn("numbers/test: the model knows no names of its classes: the folders are taken "
+                      "by number, as labels\n", result.stderr)
+        self.assertEqual([sum(row) for row in json.loads(result.stdout)["confusion"]], [0, 1, 0, 1])
 
 
 class Predict(WithModel):

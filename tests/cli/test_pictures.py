@@ -189,6 +189,26 @@ class Pictures(CommandTest):
         self.assertIn(b"cnn-cl.classes", data)
         self.assertNotIn(b"cnn-cl.data", data)
 
+    def test_data_is_of_the_models_classes(self):
+        command = ["eval", "--model", "run/cnn.safetensors", "--json", "--data"]
+        turned = make_data(self.folder + "/turned", names=NAMES[::-1])
+        clothes = make_data(self.folder + "/clothes", names=[*NAMES[:-1], "shirt"])
+        plain = make_data(self.folder + "/plain")
+        expected = json.loads(self.run_command(*command, plain).stdout)
+        self.assertEqual(expected["classes"], NAMES)
+        result = self.run_command(*command, turned)
+        self.assertIn("turned: the classes have other labels than the model's: they are taken by "
+                      "their names\n", result.stderr)
+        found = json.loads(result.stdout)
+        self.assertEqual(found["classes"], NAMES)
+        self.assertEqual(found["confusion"], expected["confusion"][::-1])
+        self.assert_refused([*command, clothes], 1,
+                            "clothes: the class shirt is not one of the model's, which are ")
+        self.assert_refused(["train", "--model", "run/cnn.safetensors", "--out", "more", "--data",
+                             clothes], 1, "clothes: the class shirt is not one of the model's, ")
+        self.assert_refused(["train", "--resume", "--out", "run", "--epochs", "9", "--data",
+                             clothes], 1, "clothes: the class shirt is not one of the model's, ")
+
     def test_wrong_command_lines(self):
         model = ["--model", "run/cnn.safetensors"]
         for words, pattern in (

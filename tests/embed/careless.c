@@ -262,7 +262,7 @@ static void misuse_data(void)
     cnn_dataset *other;
     for (int i = 0; i < 4; i++) {
         cnn_data_options_init(&options);
-        options.class_count = i < 2 ? 2 : 0;
+        options.class_count = i == 0 ? -1 : i == 1 ? 2 : 0;
         options.class_names = i == 1 ? names : NULL;
         options.input[0] = i == 2 ? 3 : 0;
         options.fit = i == 3 ? (cnn_picture_fit)9 : CNN_FIT_CROP;
