@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -132,19 +133,29 @@ cnn_status cnn_predictor_run(float *logits, cnn_predictor *predictor, const floa
     return status;
 }
 
+static cnn_status fail_empty(const cnn_dataset *dataset, cnn_split split)
+{
+    static const cnn_split order[] = {CNN_SPLIT_TRAIN, CNN_SPLIT_VAL, CNN_SPLIT_TEST};
+    char there[64] = "";
+    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++)
+        if (cnn_dataset_count(dataset, order[i]) > 0)
+            snprintf(there + strlen(there), sizeof there - strlen(there), "%s%s",
+                     there[0] ? " or " : "", cnn_split_name(order[i]));
+    return cnn_fail(CNN_ERROR_DATA,
+                    "--split: %s has no images of the split %s: give %s, or other --data",
+                    cnn_dataset_source(dataset), cnn_split_name(split), there);
+}
+
 static cnn_status check_split(const cnn_predictor *predictor, const cnn_dataset *dataset,
                               cnn_split split)
 {
-    static const char *const names[] = {
-        [CNN_SPLIT_TRAIN] = "training", [CNN_SPLIT_TEST] = "test", [CNN_SPLIT_VAL] = "validation"};
     cnn_status status = cnn_check_dataset(predictor->model->network, dataset);
     if (status == CNN_OK && ((int)split < 0 || (int)split > CNN_SPLIT_VAL))
         status =
             cnn_fail(CNN_ERROR_ARGUMENT,
                      "expected a split of CNN_SPLIT_TRAIN to CNN_SPLIT_VAL, found %d", (int)split);
     if (status == CNN_OK && cnn_dataset_count(dataset, split) == 0)
-        status = cnn_fail(CNN_ERROR_DATA, "%s: the %s split is empty", cnn_dataset_source(dataset),
-                          names[split]);
+        status = fail_empty(dataset, split);
     return status;
 }
 

@@ -139,6 +139,10 @@ class Unfit(WithModel):
             self.assert_refused([command, "--xdim", "1,9,9", *NETWORK, "--data", wide], 1,
                                 "expected images of 1,9,9, found 1,8,9 in .*wide")
 
+    def test_absent_split(self):
+        self.assert_refused(["eval", "--model", self.model, "--data", self.data, "--split", "val"], 1,
+                            "--split: .*data has no images of the split val: give train or test, or ")
+
     def test_folders_for_a_model_without_names(self):
         def write_folder(name, *classes):
             for one in classes:
