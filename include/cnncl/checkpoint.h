@@ -43,8 +43,8 @@ CNN_API void cnn_checkpoint_destroy(cnn_checkpoint *checkpoint);
 CNN_API const cnn_network *cnn_checkpoint_network(const cnn_checkpoint *checkpoint);
 /** The options that the run was started with; owned by the checkpoint. */
 CNN_API const cnn_train_options *cnn_checkpoint_options(const cnn_checkpoint *checkpoint);
-/** How its data was loaded: sets the fit, the kind of labels, whether broken pictures are passed
- * over, and the classes by their names, which the checkpoint owns. */
+/** How its data was loaded: sets the size, the fit, the kind of labels, whether broken pictures are
+ * passed over, and the classes by their names, which the checkpoint owns. */
 CNN_API void cnn_checkpoint_data_options(cnn_data_options *options,
                                          const cnn_checkpoint *checkpoint);
 /** cnn_dataset_source() of its data set. */

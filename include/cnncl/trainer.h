@@ -149,6 +149,11 @@ CNN_API cnn_status cnn_train_options_check(const cnn_train_options *options);
 CNN_API cnn_status cnn_train_options_read(cnn_train_options *options, const char *json,
                                           const char *source);
 
+/** Have both the same value of an option, by its name in the command ("lr", "early-stop")? True of what is no
+ * option of training. */
+CNN_API bool cnn_train_options_agree(const cnn_train_options *one, const cnn_train_options *other,
+                                     const char *option);
+
 /** The learning rate of training step `step`, from 0, by the schedule, where an epoch has
  * `epoch_steps` steps. */
 CNN_API double cnn_train_options_rate(const cnn_train_options *options, size_t epoch_steps,

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "cli/network.h"
+#include "cli/option_rows.h"
 #include "cli/output.h"
 #include "cli/ranks.h"
 #include "cli/recipe.h"
@@ -105,25 +106,150 @@ static int contradicts(const train_run *run, const char *option, const char *the
                     option, then, run->checkpoint_path, now);
 }
 
-/* How the pictures were prepared; another fit is refused with the data. */
+static const char *labels_of(const cnn_data_options *prepare)
+{
+    return prepare->coarse_labels ? "coarse" : "fine";
+}
+
+enum { SIZE_TEXT = 32 };
+
+static const char *write_size(char text[SIZE_TEXT], int height, int width)
+{
+    snprintf(text, SIZE_TEXT, "%d,%d", height, width);
+    return text;
+}
+
+/* How data is prepared, as the checkpoint and as the options say it. */
+typedef struct preparation_row {
+    const char *option, *then, *now;
+} preparation_row;
+
+enum { PREPARATIONS = 3 };
+
+typedef struct preparation {
+    char sizes[2][SIZE_TEXT];
+    preparation_row rows[PREPARATIONS];
+} preparation;
+
+static void compare_preparation(preparation *both, const train_run *run)
+{
+    const cnn_data_options *now = &run->options->prepare;
+    const int *input = cnn_network_input(cnn_checkpoint_network(run->checkpoint));
+    cnn_data_options then = *now;
+    cnn_checkpoint_data_options(&then, run->checkpoint);
+    const preparation_row rows[PREPARATIONS] = {
+        {"labels", labels_of(&then), labels_of(now)},
+        {"fit", cnn_picture_fit_name(then.fit), cnn_picture_fit_name(now->fit)},
+        {"size", write_size(both->sizes[0], input[1], input[2]),
+         write_size(both->sizes[1], now->height, now->width)},
+    };
+    memcpy(both->rows, rows, sizeof rows);
+}
+
+/* How the data was prepared: what is said otherwise is refused before it is read. */
 static int take_preparation(const train_run *run)
 {
     cli_options *options = run->options;
     cnn_data_options *prepare = &options->prepare, before = *prepare;
+    preparation both;
+    compare_preparation(&both, run);
+    for (int i = 0; i < PREPARATIONS; i++)
+        if (cli_option_is_given(options, both.rows[i].option) &&
+            strcmp(both.rows[i].then, both.rows[i].now) != 0)
+            return contradicts(run, both.rows[i].option, both.rows[i].then, both.rows[i].now);
     cnn_checkpoint_data_options(prepare, run->checkpoint);
-    if (options->fit_given)
-        prepare->fit = before.fit;
-    if (cli_option_is_given(options, "labels") && prepare->coarse_labels != before.coarse_labels)
-        return contradicts(run, "labels", prepare->coarse_labels ? "coarse" : "fine",
-                           before.coarse_labels ? "coarse" : "fine");
+    if (before.height > 0) { /* the same; earlier versions did not save it */
+        prepare->height = before.height;
+        prepare->width = before.width;
+    }
     prepare->skip_broken = prepare->skip_broken || before.skip_broken;
     prepare->no_cache = before.no_cache;
     return 0;
 }
 
+static void append_option(char *list, size_t size, const char *option)
+{
+    size_t length = strlen(list);
+    snprintf(list + length, size - length, ", --%s", option);
+}
+
+/* The network that the options describe, of the checkpoint's input and classes where they say
+ * nothing of these; NULL: there is none. */
+static cnn_network *describe_network(const train_run *run)
+{
+    const cli_options *options = run->options;
+    const cnn_network *then = cnn_checkpoint_network(run->checkpoint);
+    cnn_config config = options->config;
+    cnn_network *network = NULL;
+    char *preset = NULL;
+    if (!options->xdim_given)
+        memcpy(config.xdim, cnn_network_input(then), sizeof config.xdim);
+    if (!options->ydim_given)
+        config.ydim = cnn_network_classes(then);
+    if (!options->net) {
+        (void)cnn_network_create(&network, &config);
+        return network;
+    }
+    cnn_network_given given = {.classes = config.ydim};
+    memcpy(given.input, config.xdim, sizeof given.input);
+    if (cli_net_is_path(options->net) || cnn_network_preset(&preset, options->net) == CNN_OK)
+        (void)cnn_network_from_file(&network, config.name, preset ? preset : options->net, &given);
+    cnn_string_free(preset);
+    return network;
+}
+
+static bool is_other_network(const train_run *run)
+{
+    cnn_network *network = describe_network(run);
+    char *now = NULL, *then = NULL;
+    bool same = network && cnn_network_to_text(&now, network) == CNN_OK &&
+                cnn_network_to_text(&then, cnn_checkpoint_network(run->checkpoint)) == CNN_OK &&
+                strcmp(now, then) == 0;
+    cnn_string_free(now);
+    cnn_string_free(then);
+    cnn_network_destroy(network);
+    return !same;
+}
+
+static bool is_of_recipe(const cli_options *options, const char *name)
+{
+    int index = cli_option_find(name);
+    return index >= 0 && options->of_recipe[index];
+}
+
+/* What a recipe says was taken when the run began, or the command line won over it then: what is
+ * otherwise in the checkpoint stays so. */
+static void tell_recipe(const train_run *run)
+{
+    const cli_options *options = run->options;
+    preparation both;
+    char list[1024] = "";
+    bool network = false;
+    compare_preparation(&both, run);
+    for (int i = 0; cli_option_rows[i].name; i++)
+        network = network || (options->of_recipe[i] && cli_option_rows[i].group & CLI_NETWORK &&
+                              strcmp(cli_option_rows[i].name, "name") != 0);
+    if (network && is_other_network(run))
+        snprintf(list, sizeof list, ", its network");
+    for (int i = 0; i < PREPARATIONS; i++)
+        if (is_of_recipe(options, both.rows[i].option) &&
+            strcmp(both.rows[i].then, both.rows[i].now) != 0)
+            append_option(list, sizeof list, both.rows[i].option);
+    for (const field *at = train_fields; at->option; at++)
+        if (is_of_recipe(options, at->option) &&
+            !cnn_train_options_agree(&options->train, cnn_checkpoint_options(run->checkpoint),
+                                     at->option))
+            append_option(list, sizeof list, at->option);
+    if (list[0])
+        cli_fail(0, "warning: --recipe %s: what %s has otherwise stays as it is there: %s",
+                 options->recipe, run->checkpoint_path, list + strlen(", "));
+}
+
 static int take_options(train_run *run)
 {
     cli_options *options = run->options;
+    if (options->recipe)
+        tell_recipe(run);
     cli_recipe_forget(options);
     take_fields(&options->train, cnn_checkpoint_options(run->checkpoint), train_fields, options);
     const cnn_network *network = cnn_checkpoint_network(run->checkpoint);

@@ -312,6 +312,11 @@ void cnn_checkpoint_data_options(cnn_data_options *options, const cnn_checkpoint
     const char *name = json_string_value(json_object_get(data, "fit"));
     if (name)
         cnn_picture_fit_find(&options->fit, name);
+    const json_t *size = json_object_get(data, "size");
+    if (size) {
+        options->height = (int)json_integer_value(json_array_get(size, 0));
+        options->width = (int)json_integer_value(json_array_get(size, 1));
+    }
     options->coarse_labels = json_is_true(json_object_get(data, "coarse"));
     options->skip_broken = json_is_true(json_object_get(data, "skip_broken"));
     options->class_names = checkpoint->classes;

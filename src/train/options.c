@@ -394,6 +394,30 @@ double cnn_train_options_rate(const cnn_train_options *options, size_t epoch_ste
     return options ? cnn_rate_at(options, epoch_steps, step).lr : 0.0;
 }
 
+static bool is_same(const cnn_train_options *one, const cnn_train_options *other,
+                    const option_row *row)
+{
+    json_t *a = value_to_json(one, row), *b = value_to_json(other, row);
+    bool same = json_equal(a, b);
+    json_decref(a);
+    json_decref(b);
+    return same;
+}
+
+bool cnn_train_options_agree(const cnn_train_options *one, const cnn_train_options *other,
+                             const char *option)
+{
+    if (!one || !other || !option)
+        return true;
+    for (int i = 0; i < ROWS; i++) {
+        const char *name = rows[i].flag + 2;
+        size_t length = strcspn(name, " ");
+        if (strlen(option) == length && strncmp(name, option, length) == 0)
+            return is_same(one, other, &rows[i]);
+    }
+    return true;
+}
+
 static cnn_status fail_match(const char *flag, const json_t *now, const json_t *then,
                              const char *source, const char *advice)
 {

@@ -58,14 +58,20 @@ static json_t *names_to_json(const cnn_dataset *dataset)
     return list;
 }
 
+/* NULL where none was said. */
+static json_t *size_to_json(const cnn_data_options *options)
+{
+    return options->height > 0 ? json_pack("[i, i]", options->height, options->width) : NULL;
+}
+
 static json_t *data_to_json(const cnn_trainer *trainer)
 {
     const cnn_data_options *options = cnn_dataset_options(trainer->dataset);
-    return json_pack("{s:o, s:s, s:s, s:b, s:b, s:o*}", "source",
+    return json_pack("{s:o, s:s, s:s, s:b, s:b, s:o*, s:o*}", "source",
                      cnn_json_string(cnn_dataset_home(trainer->dataset)), "sha256",
                      trainer->data_hash, "fit", cnn_picture_fit_name(options->fit), "coarse",
                      options->coarse_labels, "skip_broken", options->skip_broken, "classes",
-                     names_to_json(trainer->dataset));
+                     names_to_json(trainer->dataset), "size", size_to_json(options));
 }
 
 /* The trainer as text; to be freed with free(). */

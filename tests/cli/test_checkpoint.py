@@ -226,10 +226,16 @@ class Resume(RunTest):
         result = self.run_command("train", "--data", self.data, "--recipe", recipe, "--out", "of-recipe", "--resume",
                                   "--epochs", "3")
         self.assertIn("going on from of-recipe/some.ckpt.safetensors: epoch 2", result.stderr)
+        stays = f"--recipe {recipe}: what of-recipe/some.ckpt.safetensors has otherwise stays as it is there: "
+        self.assertIn(stays + "--lr, --label-smoothing\n", result.stderr)
+        self.write("some.recipe", "net ./some.net\nbatch 32\nlr 0.01\nlabel-smoothing 0.1\n")
+        self.assertNotIn(stays, self.run_command(*command, "--resume").stderr)
         self.assert_refused([*command[:-2], "--out", "of-recipe", "--resume", "--lr", "0.02"], 1,
                             "--lr: expected 0.01 as in of-recipe/some.ckpt.safetensors, found 0.02")
         self.assert_refused([*command, "--resume", "--init", "absent.safetensors"], 2,
                             "--init and --resume exclude each other")
+        self.write("some.recipe", "cdims 4\nfit pad\nbatch 16\n")
+        self.assertIn(stays + "its network, --fit, --batch\n", self.run_command(*command, "--resume").stderr)
 
     def test_shapes_of_a_network_file_may_be_said_again(self):
         net = self.write("fixed.net", "Flatten()\nfc = Linear(classes)\n")

@@ -79,6 +79,9 @@ class Pictures(CommandTest):
         done = self.run_command("train", "--resume", "--out", "run", "--epochs", "2")
         self.assertIn("1 of 161 pictures cannot be read and is left out", done.stderr)
         self.assertIn("epoch:[1]", done.stdout)
+        for option, then, now in (("--fit", "stretch", "crop"), ("--size", "8,8", "6,8")):
+            self.assert_refused(["train", "--resume", "--out", "run", option, now], 1,
+                                f"{option}: expected {then} as in run/cnn.ckpt.safetensors, found {now}")
         page = self.run_command("report", "run", "--no-bench")
         self.assertIn("1 of 161 pictures cannot be read and is left out", page.stderr)
 
