@@ -57,8 +57,8 @@ typedef struct cnn_doctor_row {
     const char *name;    /**< of the fusion, operation or product; may be empty */
     const char *layers;  /**< "conv2d_00..dropout2d_03"; may be empty */
     const char *kernels; /**< that ran: "conv_block_pack, conv_block_forward" */
-    bool checked;        /**< false: the check could not be made: memory does not suffice, a kernel
-                            does not build, a call fails */
+    bool checked;        /**< false: the check could not be made: memory does not suffice, or pocl
+                            cannot write its cache */
     bool passed;         /**< it was checked and computes right */
     double error;        /**< the largest relative error of its tensors, norm-wise; infinite where a
                             value is not finite or was never written; NaN where it is not known */
@@ -90,7 +90,7 @@ CNN_API cnn_status cnn_doctor_open(cnn_device **device, cnn_doctor *doctor,
  * evaluation and backward) on random values in memory that is filled with NaN and stands between
  * zones, each matrix product of its linear layers, and the losses of 20 training steps. A device
  * that computes wrong is CNN_OK: the verdict tells. So is one on which some checks cannot be made, as
- * its memory does not suffice or its compiler refuses a kernel: these neither pass nor fail. When
+ * its memory does not suffice or pocl cannot write its cache: these neither pass nor fail. When
  * every check passed that is remembered for cnn_doctor_admit(), a failure makes it forget. Errors:
  * ARGUMENT, KERNEL, OPENCL, MEMORY (the host's). */
 CNN_API cnn_status cnn_doctor_check(cnn_doctor *doctor, cnn_device *device,

@@ -82,8 +82,8 @@ void cnn_row_leave_out(cnn_check *check, const char *reason);
 /* Looks at the zones and tells the row; a fail adds `detail`. Errors: OPENCL, MEMORY. */
 cnn_status cnn_row_close(cnn_check *check, const char *detail);
 /* Makes a row, the open one or one of its own, of a status whose message is the thread's, and
- * returns CNN_OK: a check that could not be made, or one that failed before. In a fast check so is
- * a lack of memory alone: with what else a device does not do it ends. Errors: MEMORY (not even for
+ * returns CNN_OK: where memory or pocl's cache is the cause, a check that could not be made; what
+ * else a device does not do is a failed row, but in a fast check, which ends with it. Errors: MEMORY (not even for
  * a row). */
 cnn_status cnn_row_absorb(cnn_check *check, cnn_status status);
 

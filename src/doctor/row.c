@@ -10,6 +10,7 @@
 #include "base/rounding.h"
 #include "base/status.h"
 #include "doctor/check.h"
+#include "ocl/loader.h"
 
 const cnn_tolerance cnn_forward_tolerance = {1e-5, 0.0};
 const char *const cnn_row_too_large = "too large for a fast check";
@@ -250,6 +251,17 @@ out:
     return status;
 }
 
+/* Is what failed the doing of the surroundings: of memory, or of the folder that pocl builds in? */
+static bool blames_surroundings(const cnn_check *check, cnn_status status)
+{
+    cnn_text trouble = {0};
+    if (status != CNN_ERROR_MEMORY && cnn_device_is_pocl(check->device))
+        cnn_pocl_cache_explain(&trouble);
+    bool found = trouble.data != NULL;
+    cnn_text_finish(&trouble);
+    return status == CNN_ERROR_MEMORY || found;
+}
+
 cnn_status cnn_row_absorb(cnn_check *check, cnn_status status)
 {
     cnn_status opened = CNN_OK;
@@ -259,7 +271,7 @@ cnn_status cnn_row_absorb(cnn_check *check, cnn_status status)
         opened = cnn_row_open(check, "", "plan", "", NULL);
     if (opened != CNN_OK || !check->row)
         return opened;
-    if (check->row->passed) {
+    if (check->row->passed && blames_surroundings(check, status)) {
         cnn_row_leave_out(check, cnn_error_message());
         check->result->starved += status == CNN_ERROR_MEMORY;
     } else {

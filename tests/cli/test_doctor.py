@@ -158,10 +158,15 @@ class Wrong(CommandTest):
         self.assertEqual(device["report"], report.split("---- end")[0])
         self.assertFalse(device["passed"])
         self.assertEqual(device["failures"], sum(not row["passed"] for row in device["rows"]))
+    def test_a_kernel_that_does_not_build_is_a_failed_check(self):
+        text = self.run_command("doctor", *SMALL, code=1,
+                                env=self.env("activation.cl", "kernel void", "kernel viod")).stdout
+        self.assertRegex(text, r"FAIL  plain .*\n +activation.cl does not build")
+        self.assertRegex(text, "pass  fused +forward")
 
 
 class Unchecked(CommandTest):
-    """What cannot be built is neither right nor wrong."""
+    """What the surroundings keep from being built is neither right nor wrong."""
 
     TINY = ["--xdim", "1,2,2", "--cdims", "none", "--hdims", "none", "--batch", "2"]
 
@@ -169,13 +174,6 @@ class Unchecked(CommandTest):
         self.assertRegex(text, r"was not checked in full: \d+ of \d+ checks could not be made as their lines say; "
                                r"the others passed, largest error \d\.\de[+-]\d+\.\n\Z")
         self.assertNotRegex(text, "  FAIL  |WRONG|computes right|bug report")
-
-    def test_a_kernel_that_does_not_build(self):
-        kernels = kernels_with(self.folder + "/kernels", "activation.cl", "kernel void", "kernel viod")
-        text = self.run_command("doctor", *SMALL, code=1, env=environment(CNN_CL_KERNEL_DIR=kernels)).stdout
-        self.assertRegex(text, r"none  plain .* not checked\n +activation.cl does not build")
-        self.assertRegex(text, "pass  fused +forward")
-        self.assert_unchecked(text)
 
     def test_a_cache_of_pocls_that_cannot_be_written(self):
         cache, user = self.folder + "/unwritable", {}
