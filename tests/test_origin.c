@@ -137,19 +137,35 @@ START_TEST(numbers_that_are_names_are_kept)
 }
 END_TEST
 
-/* What data that is loaded for a model of these three classes has as labels. */
+/* What data that is loaded for a model of three classes (a, b, c) has as labels. */
 static const struct {
     const char *names; /* of the data's; NULL: none */
     int labels[2];
     const char *refused;
+    const char *model[3];
+    int classes; /* 0: 3 */
 } for_model[] = {
-    {"a\nb\n", {0, 1}, NULL},
-    {"b\na\n", {1, 0}, NULL},
-    {"c\na\nb\n", {2, 0}, NULL},
-    {"b\nc\nmore\n", {1, 2}, NULL},
-    {NULL, {0, 1}, NULL},
-    {"a\nx\n", {0}, "the class x is not one of the model's, which are a, b, c: give data"},
-    {"1\n0\n", {0}, "the class 1 is not one of the model's, which are a, b, c: give data"},
+    {"a\nb\n", {0, 1}, NULL, {NULL}, 0},
+    {"b\na\n", {1, 0}, NULL, {NULL}, 0},
+    {"c\na\nb\n", {2, 0}, NULL, {NULL}, 0},
+    {"b\nc\nmore\n", {1, 2}, NULL, {NULL}, 0},
+    {NULL, {0, 1}, NULL, {NULL}, 2},
+    {"a\nx\n",
+     {0},
+     "the class x is not one of the model's, which are a, b, c: give data",
+     {NULL},
+     0},
+    {"1\n0\n",
+     {0},
+     "the class 1 is not one of the model's, which are a, b, c: give data",
+     {NULL},
+     0},
+    /* a network may have more outputs than it has seen labels of */
+    {"a\nb\nc\nd\n", {0, 1}, NULL, {NULL}, 2},
+    /* labels without names are the classes that are called so */
+    {NULL, {0, 2}, NULL, {"0", "2", "1"}, 3},
+    {NULL, {0, 1}, NULL, {"0", "1", "2"}, 2},
+    {NULL, {0, 1}, NULL, {"1", "0", "7"}, 2},
 };
 
 START_TEST(data_has_the_labels_of_the_model)
@@ -158,7 +174,7 @@ START_TEST(data_has_the_labels_of_the_model)
     cnn_data_options options;
     cnn_dataset *dataset;
     cnn_data_options_init(&options);
-    options.class_names = names;
+    options.class_names = for_model[_i].model[0] ? for_model[_i].model : names;
     options.class_count = 3;
     write_named(for_model[_i].names ? for_model[_i].names : "");
     if (!for_model[_i].names)
@@ -174,8 +190,9 @@ START_TEST(data_has_the_labels_of_the_model)
         for (int i = 0; i < 2; i++)
             ck_assert_int_eq(cnn_dataset_labels(dataset, (cnn_split)split)[i],
                              for_model[_i].labels[i]);
-    ck_assert_int_eq(cnn_dataset_class_count(dataset), 3);
-    ck_assert_str_eq(cnn_dataset_class_name(dataset, 2), "c");
+    int classes = for_model[_i].classes ? for_model[_i].classes : 3;
+    ck_assert_int_eq(cnn_dataset_class_count(dataset), classes);
+    ck_assert_str_eq(cnn_dataset_class_name(dataset, 2), options.class_names[2]);
     cnn_dataset_destroy(dataset);
 }
 END_TEST

@@ -127,8 +127,10 @@ static int choose_preparation(cnn_data_options *prepare, const char ***names,
         cnn_weights_are_of_pictures(session->weights, &prepare->fit))
         cli_info("pictures are fitted as those of %s were (--fit %s)", options->init,
                  cnn_picture_fit_name(prepare->fit));
-    if (model)
+    if (model) {
+        prepare->class_names = NULL;
         prepare->class_count = cnn_network_classes(cnn_model_network(model));
+    }
     if (count == 0)
         return 0;
     *names = cli_allocate((size_t)count, sizeof **names);

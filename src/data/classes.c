@@ -111,6 +111,20 @@ static cnn_status refuse_folders(const cnn_names *found, const char *folder, boo
     return status;
 }
 
+/* Are the names numbers whose order is another than theirs? 1, 10, 2 */
+static bool are_numbers_out_of_order(const cnn_names *names)
+{
+    int64_t before = -1, number;
+    bool out_of_order = false;
+    for (int i = 0; i < names->count; i++) {
+        if (!cnn_parse_int(&number, names->at[i], 0, INT64_MAX))
+            return false;
+        out_of_order = out_of_order || number < before;
+        before = number;
+    }
+    return out_of_order;
+}
+
 static cnn_status of_unnamed_model(cnn_names *names, const cnn_names *found, const char *folder,
                                    int count)
 {
@@ -122,10 +136,11 @@ static cnn_status of_unnamed_model(cnn_names *names, const cnn_names *found, con
         ordered = folders[i] == found->at[i];
     if (numbered && (ordered || !whole))
         status = take_numbered(names, folders, folder, count);
-    else if (whole && !numbered) /* too many are refused with the network */
+    else if (whole && !numbered &&
+             !are_numbers_out_of_order(found)) /* too many: with the network */
         status = take_in_order(names, found, folder);
     else
-        status = refuse_folders(found, folder, numbered, count);
+        status = refuse_folders(found, folder, whole, count);
 out:
     free(folders);
     return status;
@@ -151,10 +166,12 @@ static cnn_status refuse(const char *name, const char *path, const cnn_names *na
                         "add such pictures",
                         path, name);
     CNN_TRY(list(&listed, names));
-    status = cnn_fail(CNN_ERROR_DATA,
-                      "%s: the class %s is not one of the model's, which are %s: give data (and "
-                      "--labels) of these; train --init takes its weights for other classes",
-                      path, name, listed);
+    status =
+        cnn_fail(CNN_ERROR_DATA,
+                 "%s: the class %s is not one of the model's, which are %s: give data (and "
+                 "--labels) of these, or call them so (folders, labels.txt); train --init takes "
+                 "its weights for other classes",
+                 path, name, listed);
 out:
     free(listed);
     return status;
@@ -192,6 +209,25 @@ static cnn_status map(uint16_t *labels, bool *moved, const cnn_dataset *dataset,
     return status;
 }
 
+/* Do the data have these names, and more behind them? As a model has that saw some of the labels.
+ */
+static bool begin_with(const cnn_names *names, const cnn_names *classes)
+{
+    bool same = names->count > classes->count;
+    for (int i = 0; same && i < classes->count; i++)
+        same = strcmp(names->at[i], classes->at[i]) == 0;
+    return same;
+}
+
+/* Are the names 0, 1, ..., in any order? */
+static bool are_labels(const cnn_names *classes)
+{
+    bool all = true;
+    for (int i = 0; all && i < classes->count; i++)
+        all = cnn_names_find(classes, cnn_number_name(i), 0) >= 0;
+    return all;
+}
+
 static void relabel(cnn_dataset *dataset, const uint16_t *labels)
 {
     for (int i = 0; i < CNN_SPLITS; i++)
@@ -209,8 +245,11 @@ cnn_status cnn_classes_adopt(cnn_dataset *dataset, const char *path,
     if (!options->class_names)
         return CNN_OK;
     CNN_TRY(copy(&classes, options->class_names, options->class_count));
+    if (begin_with(&dataset->names, &classes))
+        goto out;
+    bool named = dataset->names.count > 0;
     CNN_TRY(cnn_allocate(&labels, (size_t)dataset->class_count, sizeof *labels, "the labels"));
-    if (dataset->names.count > 0)
+    if (named || (are_numbers_out_of_order(&classes) && are_labels(&classes)))
         CNN_TRY(map(labels, &moved, dataset, path, &classes, options));
     if (moved) {
         cnn_log(CNN_LOG_INFO,
@@ -221,7 +260,7 @@ cnn_status cnn_classes_adopt(cnn_dataset *dataset, const char *path,
     cnn_names_finish(&dataset->names);
     dataset->names = classes;
     classes = (cnn_names){0};
-    if (dataset->class_count < dataset->names.count || moved)
+    if (moved || (named && dataset->class_count < dataset->names.count))
         dataset->class_count = dataset->names.count;
 out:
     cnn_names_finish(&classes);
