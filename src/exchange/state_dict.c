@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/plain.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "net/network.h"
@@ -219,9 +220,9 @@ cnn_status cnn_raw_to_float(float *values, const cnn_raw_tensor *tensor, const c
             dtype->to_double(dense ? tensor->values + i * dtype->size : value_at(tensor, i));
         values[i] = (float)number;
         if (isfinite(number) && !isfinite(values[i])) {
-            snprintf(problem, sizeof problem,
-                     "expected values in float32's range, up to %.2g, found %g", (double)FLT_MAX,
-                     number);
+            cnn_format(problem, sizeof problem,
+                       "expected values in float32's range, up to %.2g, found %g", (double)FLT_MAX,
+                       number);
             return cnn_archive_fail(path, tensor->name, problem);
         }
     }

@@ -173,7 +173,7 @@ static cnn_status read_lines(cnn_text_reader *reader)
 static cnn_status check_classes(const cnn_text_reader *reader, const cnn_network *network)
 {
     char found[16], advice[40] = "";
-    snprintf(found, sizeof found, "%d", network->classes);
+    snprintf(found, sizeof found, "%d", network ? network->classes : 0);
     if (!*reader->uses_classes || strcmp(found, reader->classes) == 0)
         return CNN_OK;
     if (!reader->gives_classes)

@@ -83,11 +83,16 @@ static bool get_ints(int *numbers, const cnn_value *value, double low, double hi
     return true;
 }
 
-/* Python begins True, False and None with a capital letter. */
+/* As here, or a value of Python's. */
 static bool is_word(const char *text, const char *word)
 {
-    bool same = text[0] == word[0] || (text[0] == word[0] - 'a' + 'A' && strchr("tfn", word[0]));
-    return same && strcmp(text + 1, word + 1) == 0;
+    static const char *const values[] = {"True", "False", "None"};
+    if (strcmp(text, word) == 0)
+        return true;
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
+        if (strcmp(text, values[i]) == 0)
+            return text[0] == word[0] - 'a' + 'A' && strcmp(text + 1, word + 1) == 0;
+    return false;
 }
 
 /* The number of a word that the argument knows. */
@@ -98,7 +103,8 @@ static bool get_word(int *number, const cnn_value *value, const cnn_argument *ar
         return false;
     copy_element(text, value, 0);
     for (int i = 0; i < 2 && argument->words[i].word; i++)
-        if (is_word(text, argument->words[i].word)) {
+        if (argument->type == CNN_ARGUMENT_CHOICE ? strcmp(text, argument->words[i].word) == 0
+                                                  : is_word(text, argument->words[i].word)) {
             *number = argument->words[i].value;
             return true;
         }
