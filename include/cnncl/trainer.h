@@ -36,7 +36,7 @@ enum { CNN_MAX_MILESTONES = 16 /**< of a schedule */ };
 /** A schedule. */
 typedef struct cnn_rate_schedule {
     cnn_schedule_kind kind;             /**< constant by default */
-    int milestones[CNN_MAX_MILESTONES]; /**< of STEP: epochs of the run, ascending, from 1 */
+    int milestones[CNN_MAX_MILESTONES]; /**< of STEP: epochs, ascending, from 1; the run may end before */
     int milestone_count;                /**< (milestones) that are set */
     double factor;                      /**< of the rate from each on, above 0 */
 } cnn_rate_schedule;

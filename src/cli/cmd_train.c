@@ -14,12 +14,24 @@
 
 enum { NOTHING_SAVED = -2 }; /* -1 is the index of the evaluation before training */
 
+/* Is the model another than the one that the run goes on from? */
+static bool has_trained(const train_run *run)
+{
+    cnn_position at = cnn_trainer_position(run->trainer);
+    return !run->checkpoint || at.epoch != run->began.epoch || at.step != run->began.step;
+}
+
+/* With the first model of its own a run takes away the page and the pictures of the one before: it writes
+ * its own at its end. */
 static cnn_status save_model(train_run *run, int epoch)
 {
     cnn_status status = cnn_model_save(run->session.model, run->files.paths[TRAIN_MODEL]);
-    if (status == CNN_OK)
-        run->saved = epoch;
-    return status;
+    if (status != CNN_OK)
+        return status;
+    if (run->saved == NOTHING_SAVED && has_trained(run))
+        cli_train_files_remove_page(&run->files, run->shown.count > 0);
+    run->saved = epoch;
+    return CNN_OK;
 }
 
 static bool makes_checkpoints(const train_run *run)
@@ -42,17 +54,11 @@ static cnn_status save_checkpoint(train_run *run)
     return CNN_OK;
 }
 
-/* Starts the files that tell of the run: a new run's replace another's when training begins. The page
- * and the pictures of a model that was go, also where a run goes on: it writes its own at its end. */
-static cnn_status begin_records(train_run *run)
+/* What tells of the run; then what another left is not there any more. */
+static cnn_status write_run(const train_run *run)
 {
     const train_files *files = &run->files;
-    cnn_status status = cnn_metrics_create(&run->metrics, run->trainer, files->paths[TRAIN_METRICS],
-                                           run->options->log_json);
-    if (status == CNN_OK) {
-        cli_train_files_remove_page(files);
-        status = cnn_trainer_write_run(run->trainer, files->paths[TRAIN_RUN]);
-    }
+    cnn_status status = cnn_trainer_write_run(run->trainer, files->paths[TRAIN_RUN]);
     if (status != CNN_OK)
         return status;
     if (!cnn_trainer_best(run->trainer).model)
@@ -110,10 +116,9 @@ static int own_folder(train_run *run)
 {
     const train_files *files = &run->files;
     int code = 0;
-    bool was_there = run->lock.file >= 0;
     CLI_TRY(cli_out_folder_make(&run->made, files->folder));
     CLI_TRY(cli_run_lock_take(&run->lock, files->folder, files->paths[TRAIN_LOCK]));
-    if (!was_there && access(files->paths[TRAIN_RUN], F_OK) == 0)
+    if (!run->was_there && access(files->paths[TRAIN_RUN], F_OK) == 0)
         code = cli_fail(CLI_EXIT_FAILURE, "%s: another training made it meanwhile: start again",
                         files->folder);
 out:
@@ -127,12 +132,15 @@ static int begin_files(train_run *run)
     int code = 0;
     CLI_TRY(own_folder(run));
     cli_train_files_clean(&run->files);
-    if (keep_failure(run, begin_records(run)))
+    if (keep_failure(run, cnn_metrics_create(&run->metrics, run->trainer, run->files.paths[TRAIN_METRICS],
+                                             run->options->log_json)))
         return stop_for_failure(run, run->failed);
-    if (run->shown.count == 0)
-        return 0;
-    CLI_TRY(cli_shown_draw(&run->shown, run->session.dataset, drawn));
-    cli_info("what the network is given: %s", drawn);
+    if (run->shown.count > 0) {
+        CLI_TRY(cli_shown_draw(&run->shown, run->session.dataset, drawn));
+        cli_info("what the network is given: %s", drawn);
+    }
+    if (keep_failure(run, write_run(run)))
+        code = stop_for_failure(run, run->failed);
 out:
     return code;
 }
@@ -323,6 +331,7 @@ static int prepare(train_run *run)
                                                     : "the data set is on the device");
     tell_momentum(options);
     CLI_TRY(cli_train_resume(run));
+    run->began = cnn_trainer_position(run->trainer);
     if (cli_ranks_follow())
         return 0;
     if (cnn_trainer_augments(run->trainer))
@@ -386,7 +395,7 @@ out:
     cnn_checkpoint_destroy(run.checkpoint);
     cli_session_finish(&run.session);
     cli_run_lock_release(&run.lock);
-    cli_out_folder_leave(&run.made);
+    cli_out_folder_leave(&run.made, run.saved == NOTHING_SAVED && !run.made_checkpoint);
     cli_shown_finish(&run.shown);
     cli_train_files_finish(&run.files);
     free(run.found);

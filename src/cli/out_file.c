@@ -10,6 +10,7 @@
 
 #include "cli/output.h"
 #include "cli/ranks.h"
+#include "cli/recipe.h"
 #include "cli/session.h"
 
 /* How files of each kind begin; '?' is any byte. */
@@ -17,11 +18,10 @@ static const struct {
     const char *name, *begin;
 } kinds[] = {
     [CLI_FILE_SAFETENSORS] = {"safetensors file", "????????{"},
-    [CLI_FILE_ONNX] = {"ONNX model", "\x08?\x12"},
+    [CLI_FILE_ANY] = {"file", ""},
+    [CLI_FILE_ONNX] = {"ONNX model", "\x08?"},
     [CLI_FILE_NPZ] = {"npz file", "PK\x03\x04"},
     [CLI_FILE_PNG] = {"PNG picture", "\x89PNG\r\n"},
-    [CLI_FILE_SVG] = {"SVG picture", "<svg"},
-    [CLI_FILE_HTML] = {"page", "<!DOCTYPE html>"},
     [CLI_FILE_TRACE] = {"trace of a bench", "{\"displayTimeUnit\":"},
     [CLI_FILE_LOG] = {"log of a run", "{\"epoch\":"},
 };
@@ -64,9 +64,13 @@ static bool is_written_as_it_is(const char *path, cli_file_kind kind)
     struct stat info;
     if (stat(path, &info) != 0 || S_ISDIR(info.st_mode))
         return false;
-    for (size_t i = 0; i < sizeof opened / sizeof opened[0]; i++)
-        if (strncmp(path, opened[i], strlen(opened[i])) == 0)
+    for (size_t i = 0; i < sizeof opened / sizeof opened[0]; i++) {
+        size_t length = strlen(opened[i]);
+        bool is_folder = opened[i][length - 1] == '/';
+        if (strncmp(path, opened[i], length) == 0 &&
+            (is_folder || path[length] == '\0') && strspn(path + length, "0123456789") == strlen(path + length))
             return true;
+    }
     return S_ISCHR(info.st_mode) || (kind == CLI_FILE_LOG && !S_ISREG(info.st_mode));
 }
 
@@ -79,10 +83,12 @@ static const char *find_read(const char *path, const cli_options *options)
     } reads[] = {
         {options->model, "the model itself"},
         {imports ? options->words[0] : NULL, "what is imported"},
-        {options->net, "the network file itself"},
+        {options->net && cli_net_is_path(options->net) ? options->net : NULL,
+         "the network file itself"},
         {options->init, "what --init reads"},
         {options->resume_from, "the checkpoint itself"},
-        {options->recipe, "the recipe itself"},
+        {options->recipe && cli_recipe_is_path(options->recipe) ? options->recipe : NULL,
+         "the recipe itself"},
         {options->data, "the data itself"},
     };
     for (size_t i = 0; i < sizeof reads / sizeof reads[0]; i++)
@@ -125,6 +131,8 @@ int cli_out_file_check(const char *who, const char *path, cli_file_kind kind,
 {
     if (!path || cli_ranks_follow())
         return 0;
+    if (!*path)
+        return cli_fail(CLI_EXIT_USAGE, "%s: expected a file, found ''", who);
     if (strcmp(path, "-") == 0)
         return cli_fail(
             CLI_EXIT_USAGE,
@@ -138,7 +146,7 @@ int cli_out_file_check(const char *who, const char *path, cli_file_kind kind,
                         "%s: %s: expected a file to replace, found a folder: move it, or give "
                         "another name",
                         who, path);
-    const char *read = find_read(path, options);
+    const char *read = is_lost_when_replaced(path) ? find_read(path, options) : NULL;
     if (read)
         return cli_fail(CLI_EXIT_USAGE, "%s: %s is %s: give another name", who, path, read);
     bool same = true;
@@ -158,17 +166,39 @@ int cli_out_file_check(const char *who, const char *path, cli_file_kind kind,
                     strerror(reason));
 }
 
+static bool is_class(const cnn_dataset *dataset, const char *name, size_t length)
+{
+    for (int label = 0; label < cnn_dataset_class_count(dataset); label++) {
+        const char *class = cnn_dataset_class_name(dataset, label);
+        if (strlen(class) == length && strncmp(class, name, length) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Is one of the folders a class's? "/train/cat" */
+static bool leads_to_class(const cnn_dataset *dataset, const char *folders)
+{
+    while (*folders) {
+        folders += strspn(folders, "/");
+        size_t length = strcspn(folders, "/");
+        if (length > 0 && is_class(dataset, folders, length))
+            return true;
+        folders += length;
+    }
+    return false;
+}
+
 int cli_out_file_check_data(const char *who, const char *path, const cnn_dataset *dataset)
 {
-    struct stat info;
     if (!path || cli_ranks_follow() || !cnn_dataset_is_of_pictures(dataset, NULL) ||
-        lstat(path, &info) != 0)
+        !is_lost_when_replaced(path))
         return 0;
     char *folder = cli_out_file_folder(path), *real = folder ? realpath(folder, NULL) : NULL;
     char *data = realpath(cnn_dataset_source(dataset), NULL);
     size_t length = data ? strlen(data) : 0;
-    bool inside = real && data && strncmp(real, data, length) == 0 &&
-                  (real[length] == '/' || real[length] == '\0');
+    bool inside = real && data && strncmp(real, data, length) == 0 && real[length] == '/' &&
+                  leads_to_class(dataset, real + length);
     free(folder);
     free(real);
     free(data);

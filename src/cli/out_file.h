@@ -8,12 +8,11 @@
 #include "cli/options.h"
 
 typedef enum cli_file_kind {
+    CLI_FILE_ANY, /* is replaced, whatever it is */
     CLI_FILE_SAFETENSORS,
     CLI_FILE_ONNX,
     CLI_FILE_NPZ,
     CLI_FILE_PNG,
-    CLI_FILE_SVG,
-    CLI_FILE_HTML,
     CLI_FILE_TRACE,
     CLI_FILE_LOG
 } cli_file_kind;

@@ -75,9 +75,9 @@ int cli_out_folder_make(cli_out_folder *made, const char *folder)
     return made->path ? make_parts(made->path, &made->made) : CLI_EXIT_FAILURE;
 }
 
-void cli_out_folder_leave(cli_out_folder *made)
+void cli_out_folder_leave(cli_out_folder *made, bool unused)
 {
-    if (made->path)
+    if (made->path && unused)
         remove_parts(made->path, made->made);
     free(made->path);
     *made = (cli_out_folder){0};

@@ -13,8 +13,8 @@ typedef struct cli_out_folder {
 
 /* Makes the folder and those above it. Returns an exit code. */
 int cli_out_folder_make(cli_out_folder *made, const char *folder);
-/* Takes away again what was made and has nothing in it. */
-void cli_out_folder_leave(cli_out_folder *made);
+/* Ends it; what was made and is not used goes, where nothing is in it. */
+void cli_out_folder_leave(cli_out_folder *made, bool unused);
 
 /* Can the files (ended by NULL) be written in the folder, which is there? Tries, and leaves nothing
  * behind. With no_clobber a file that is there already is refused. Returns an exit code. */

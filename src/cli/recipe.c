@@ -13,7 +13,7 @@ enum { MOST_BYTES = 1 << 16 };
 
 static const char blanks[] = " \t\r";
 
-static bool is_path(const char *recipe)
+bool cli_recipe_is_path(const char *recipe)
 {
     static const char ending[] = ".recipe";
     size_t length = strlen(recipe), tail = sizeof ending - 1;
@@ -203,7 +203,7 @@ int cli_recipe_take(cli_options *options, const char *recipe)
 {
     char *path = NULL;
     int code = 0;
-    if (!is_path(recipe))
+    if (!cli_recipe_is_path(recipe))
         CLI_TRY(cli_check(cnn_recipe_preset(&path, recipe)));
     CLI_TRY(read_text(options, path ? path : recipe));
     code = take_lines(options, path ? path : recipe);

@@ -12,6 +12,9 @@ int cli_recipe_take(cli_options *options, const char *recipe);
  * training or preparation. Returns as that. */
 int cli_recipe_take_untold(cli_options *options);
 
+/* A file's, and no name of those that come with cnn-cl? */
+bool cli_recipe_is_path(const char *recipe);
+
 /* What a recipe said is not said any more: a checkpoint has it. */
 void cli_recipe_forget(cli_options *options);
 

@@ -17,15 +17,14 @@ static const struct {
     const char *ending;
     bool is_named; /* after the run, whose name stands before the ending */
     subject subject;
-    cli_file_kind kind; /* of those of the report */
 } kinds[TRAIN_FILES] = {
     [TRAIN_MODEL] = {".safetensors", .is_named = true},
     [TRAIN_PICTURE] = {"predictions.png", .subject = OF_MODEL},
     [TRAIN_AUGMENTED] = {"augmented.png", .subject = OF_MODEL},
-    [TRAIN_REPORT] = {"report.html", .subject = OF_REPORT, .kind = CLI_FILE_HTML},
-    [TRAIN_CURVES] = {"curves.svg", .subject = OF_REPORT, .kind = CLI_FILE_SVG},
-    [TRAIN_CONFUSION] = {"confusion.png", .subject = OF_REPORT, .kind = CLI_FILE_PNG},
-    [TRAIN_FILTERS] = {"filters.png", .subject = OF_REPORT, .kind = CLI_FILE_PNG},
+    [TRAIN_REPORT] = {"report.html", .subject = OF_REPORT},
+    [TRAIN_CURVES] = {"curves.svg", .subject = OF_REPORT},
+    [TRAIN_CONFUSION] = {"confusion.png", .subject = OF_REPORT},
+    [TRAIN_FILTERS] = {"filters.png", .subject = OF_REPORT},
     [TRAIN_BEST] = {".best.safetensors", .is_named = true},
     [TRAIN_CHECKPOINT] = {".ckpt.safetensors", .is_named = true},
     [TRAIN_PREVIOUS] = {".ckpt.prev.safetensors", .is_named = true},
@@ -84,7 +83,7 @@ int cli_train_files_check(const train_files *files, const cli_options *options)
     else
         code = cli_out_file_check("--log-json", log, CLI_FILE_LOG, options);
 out:
-    cli_out_folder_leave(&made);
+    cli_out_folder_leave(&made, true);
     return code;
 }
 
@@ -93,14 +92,14 @@ int cli_train_files_check_page(const train_files *files, const cli_options *opti
     int code = 0;
     for (int i = 0; code == 0 && i < TRAIN_FILES; i++)
         if (kinds[i].subject == OF_REPORT)
-            code = cli_out_file_check("report", files->paths[i], kinds[i].kind, options);
+            code = cli_out_file_check("report", files->paths[i], CLI_FILE_ANY, options);
     return code;
 }
 
-void cli_train_files_remove_page(const train_files *files)
+void cli_train_files_remove_page(const train_files *files, bool augments)
 {
     for (int i = 0; i < TRAIN_FILES; i++)
-        if (kinds[i].subject != OF_RUN)
+        if (kinds[i].subject != OF_RUN && !(augments && i == TRAIN_AUGMENTED))
             (void)unlink(files->paths[i]);
 }
 

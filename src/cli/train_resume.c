@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <sys/stat.h>
 
 #include "cli/network.h"
@@ -151,7 +152,7 @@ static int take_preparation(const train_run *run)
 {
     cli_options *options = run->options;
     cnn_data_options *prepare = &options->prepare, before = *prepare;
-    preparation both;
+    preparation both = {0};
     compare_preparation(&both, run);
     for (int i = 0; i < PREPARATIONS; i++)
         if (cli_option_is_given(options, both.rows[i].option) &&
@@ -222,7 +223,7 @@ static bool is_of_recipe(const cli_options *options, const char *name)
 static void tell_recipe(const train_run *run)
 {
     const cli_options *options = run->options;
-    preparation both;
+    preparation both = {0};
     char list[1024] = "";
     bool network = false;
     compare_preparation(&both, run);
@@ -414,6 +415,7 @@ int cli_train_find(train_run *run)
     if (options->model)
         CLI_TRY(take_name(run));
     CLI_TRY(cli_train_files_init(&run->files, options->out, options->config.name));
+    run->was_there = access(run->files.folder, F_OK) == 0;
     if (!cli_ranks_follow())
         CLI_TRY(cli_run_lock_take(&run->lock, run->files.folder, run->files.paths[TRAIN_LOCK]));
     if (options->resume && !options->resume_from) {

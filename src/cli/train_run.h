@@ -40,6 +40,8 @@ typedef struct train_run {
     int xdim[3];           /* that the command line gave, where it did */
     char *found;           /* the folder of a run that was found there: options->out; NULL: none */
     cli_run_lock lock;     /* of their folder */
+    bool was_there;        /* the folder, when the run began */
+    cnn_position began;    /* where it goes on from */
     cli_out_folder made;   /* of their folder what this run made */
     cli_shown shown;       /* what the network is given, where that is not what the data has */
     int code;              /* of the beginning of its files, which has said it; 0: none failed */
@@ -60,8 +62,9 @@ void cli_train_files_finish(train_files *files);
 int cli_train_files_check(const train_files *files, const cli_options *options);
 /* Can the page of the report and its pictures be written? */
 int cli_train_files_check_page(const train_files *files, const cli_options *options);
-/* Removes the page and the pictures, which tell of a model as it was. */
-void cli_train_files_remove_page(const train_files *files);
+/* Removes the page and the pictures, which tell of a model as it was, but for augmented.png where
+ * the run that `augments` has drawn it. */
+void cli_train_files_remove_page(const train_files *files, bool augments);
 /* Removes temporary files that a program which was killed left of them. */
 void cli_train_files_clean(const train_files *files);
 

@@ -229,6 +229,36 @@ class Outputs(Folder):
             self.refuse(2, pattern + "give another name", *arguments)
         self.assertEqual({path: self.read(path) for path in before}, before)
 
+    def test_links_to_what_is_read_are_replaced(self):
+        model = "run/cnn.safetensors"
+        before = self.read(model)
+        os.symlink("run/cnn.safetensors", self.folder + "/link.safetensors")
+        self.run_command("import", model, "link.safetensors")
+        self.assertFalse(os.path.islink(self.folder + "/link.safetensors"))
+        self.assertEqual(self.read(model), before)
+
+    def test_an_own_file_in_the_place_of_a_page_is_replaced(self):
+        self.train("own")
+        for name in ("report.html", "curves.svg"):
+            with open(f"{self.folder}/own/{name}", "w", encoding="utf-8") as file:
+                file.write("mine")
+        self.run_command("report", "own", "--no-bench")
+        self.assertNotEqual(self.read("own/report.html"), b"mine")
+
+    def test_a_complete_run_keeps_its_page(self):
+        self.train("complete")
+        pages = ("report.html", "curves.svg", "confusion.png", "predictions.png")
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run([CNN_CL, "train", "--data", self.data, "--out", "complete", "--resume"], cwd=self.folder,
+                                  env=environment(), stdout=full, stderr=subprocess.PIPE, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual([name for name in pages if not self.exists("complete/" + name)], [])
+
+    def test_a_folder_that_cannot_be_locked(self):
+        os.makedirs(self.folder + "/unlocked/.cnn-cl.lock")
+        for _ in range(2):
+            self.train("unlocked")
+
     def test_pictures_of_the_data_stay(self):
         network = ["--xdim", "1,8,8", "--cdims", "2", "--hdims", "none", "--dropout", "0"]
         predict = ["predict", "--data", "pictures", *network, "--samples", "4", "--grid"]
@@ -245,9 +275,18 @@ class Outputs(Folder):
         self.assertEqual(self.read(of_data), before)
         self.run_command(*predict, "grid.png")  # one that was there
         self.assertNotEqual(self.read("grid.png"), before)
+        os.makedirs(self.folder + "/pictures/runs/x")
+        for path in ("pictures/grid.png", "pictures/grid.png", "pictures/runs/x/grid.png", "pictures/runs/x/grid.png"):
+            self.run_command(*predict, path)  # in the folder, but of no class
 
     def test_of_its_kind_one_is_replaced(self):
         model = ["--model", "run/cnn.safetensors"]
+        for _ in range(2):
+            self.run_command("export", "--net", "lenet5", "--format", "npz", "lenet5")  # a preset's name is no path
+        with open(self.folder + "/nobody.onnx", "wb") as file:
+            file.write(bytes([8, 10, 58, 0]))  # a model without a producer
+        self.run_command("export", *model, "nobody.onnx")
+        self.refuse(2, "export: expected a file, found ''", "export", "--format", "npz", "")
         for command in (["import", "run/cnn.safetensors", "twice.safetensors"], ["export", *model, "twice.onnx"],
                         ["export", *model, "twice.npz"]):
             for _ in range(2):

@@ -39,6 +39,15 @@ class Run(CommandTest):
         self.assertEqual(tensors["net.linear_11.bias"]["shape"], [CLASSES])
         self.assertEqual(metadata["format"], "pt")
 
+    def test_milestones_that_are_not_reached_are_told(self):
+        for epochs, schedule, said in (("0", "step=1,2:0.5", "epoch 1 is not reached in 0 epochs, nor are those behind it"),
+                                       ("1", "step=1:0.5", "epoch 1 is not reached in 1 epoch"),
+                                       ("2", "step=1:0.5", None)):
+            result = self.run_command("train", *TRAINING, "--epochs", epochs, "--schedule", schedule, "--data", self.data,
+                                      "--out", "steps" + epochs)
+            lines = re.findall("(?m)^--schedule: (.*)$", result.stderr)
+            self.assertEqual(lines, [said] if said else [])
+
     def test_first_run_says_its_own_lines_alone(self):
         """Compilers print how many warnings there were, and where: nobody asked."""
         with open(self.folder + "/first.net", "w", encoding="utf-8") as file:

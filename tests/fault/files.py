@@ -41,9 +41,10 @@ Run = collections.namedtuple("Run", "code output errors files log")
 
 
 # Files that a run of training writes several times, or that grow: each stage is a whole file. Those
-# that are not the new run's are removed at its beginning, and what tells of an earlier model.
+# that are not the new run's are removed at its beginning, and with its first model what tells of an earlier one.
 STAGES = re.compile(r"\.(ckpt|ckpt\.prev|best)\.safetensors$|\.metrics\.csv$")
-REMOVED = re.compile(r"\.(ckpt\.prev|best)\.safetensors$|^(report\.html|curves\.svg|\w+\.png)$")
+REMOVED = re.compile(r"\.(ckpt\.prev|best)\.safetensors$")
+OF_MODEL = re.compile(r"^(report\.html|curves\.svg|\w+\.png)$")
 
 
 def alike(name, content, other):
@@ -89,9 +90,15 @@ class Case:
         """Names of files that are neither the old one nor the new one, and of those that are lost."""
         wrong = [name for name, content in files.items() if not LEFT_OVER.search(name)
                  and content != self.old.get(name) and not self.is_new(name, content)]
-        trains = self.arguments[0] == "train"
-        return wrong + [f"{name} (lost)" for name in self.old
-                        if name not in files and not (trains and REMOVED.search(name))]
+        return wrong + [f"{name} (lost)" for name in self.old if name not in files and not self.may_go(name, files)]
+
+    def may_go(self, name, files):
+        removed = REMOVED.search(name) or (OF_MODEL.search(name) and self.has_new_model(files))
+        return self.arguments[0] == "train" and removed
+
+    def has_new_model(self, files):
+        return any(files.get(name) != content for name, content in self.old.items()
+                   if name.endswith("cnn.safetensors"))
 
     def is_done(self, files):
         return all(name in files and self.is_new(name, files[name]) for name in self.expected.files)
