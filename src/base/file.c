@@ -22,6 +22,13 @@ bool cnn_file_exists(const char *path)
     return stat(path, &info) == 0;
 }
 
+bool cnn_is_same_file(const char *a, const char *b)
+{
+    struct stat one, other;
+    return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
+}
+
 cnn_status cnn_path_join(char **path, const char *directory, const char *name)
 {
     cnn_text text = {0};

@@ -32,6 +32,8 @@ int cnn_open_descriptor(const char *path);
 
 /* Is there a file (or folder) of this name? */
 bool cnn_file_exists(const char *path);
+/* Are both there, and one file or folder? */
+bool cnn_is_same_file(const char *a, const char *b);
 
 /* "directory/name", to be freed with free(). Errors: MEMORY. */
 cnn_status cnn_path_join(char **path, const char *directory, const char *name);

@@ -99,18 +99,6 @@ void cnn_log_mute(bool mute)
     is_mute = mute;
 }
 
-void cnn_log(cnn_log_level level, const char *format, ...)
-{
-    if (!log_callback || is_mute)
-        return;
-    char line[LOG_LINE_SIZE];
-    va_list arguments;
-    va_start(arguments, format);
-    cnn_format_list(line, sizeof line, format, arguments);
-    va_end(arguments);
-    log_callback(level, line, log_user);
-}
-
 static bool is_new(const char *line)
 {
     const uint64_t hash = cnn_hash_text(line);
@@ -125,15 +113,28 @@ static bool is_new(const char *line)
     return !found;
 }
 
-void cnn_log_once(cnn_log_level level, const char *format, ...)
+static void tell(cnn_log_level level, bool once, const char *format, va_list arguments)
 {
+    char line[LOG_LINE_SIZE];
     if (!log_callback || is_mute)
         return;
-    char line[LOG_LINE_SIZE];
+    cnn_format_list(line, sizeof line, format, arguments);
+    if (!once || is_new(line))
+        log_callback(level, line, log_user);
+}
+
+void cnn_log(cnn_log_level level, const char *format, ...)
+{
     va_list arguments;
     va_start(arguments, format);
-    cnn_format_list(line, sizeof line, format, arguments);
+    tell(level, false, format, arguments);
     va_end(arguments);
-    if (is_new(line))
-        log_callback(level, line, log_user);
+}
+
+void cnn_log_once(cnn_log_level level, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    tell(level, true, format, arguments);
+    va_end(arguments);
 }

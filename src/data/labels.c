@@ -1,6 +1,5 @@
 /* The names of classes: labels.txt. */
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/status.h"
@@ -11,13 +10,6 @@
 static const char *const fashion_names[] = {"T-shirt/top", "Trouser",   "Pullover", "Dress",
                                             "Coat",        "Sandal",    "Shirt",    "Sneaker",
                                             "Bag",         "Ankle boot"};
-
-static bool is_same_folder(const char *a, const char *b)
-{
-    struct stat one, other;
-    return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
-           one.st_ino == other.st_ino;
-}
 
 cnn_status cnn_labels_read(cnn_names *names, const char *folder, int class_count)
 {
@@ -32,7 +24,7 @@ cnn_status cnn_labels_read(cnn_names *names, const char *folder, int class_count
                               "%s: expected %d names, one a line, as the labels go up to %d, found "
                               "%d",
                               path, class_count, class_count - 1, names->count);
-    } else if (names->count == 0 && is_same_folder(folder, CNN_DEBIAN_FASHION_MNIST)) {
+    } else if (names->count == 0 && cnn_is_same_file(folder, CNN_DEBIAN_FASHION_MNIST)) {
         for (size_t i = 0; i < sizeof fashion_names / sizeof fashion_names[0]; i++)
             CNN_TRY(cnn_names_add(names, fashion_names[i]));
     }

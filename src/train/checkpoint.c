@@ -3,8 +3,8 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/status.h"
 #include "base/text.h"
@@ -265,21 +265,12 @@ static cnn_status match_network(const cnn_network *now, const cnn_network *then,
     return status;
 }
 
-static bool is_same_place(const char *a, const char *b)
-{
-    struct stat one, other;
-    if (strcmp(a, b) == 0)
-        return true;
-    return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
-           one.st_ino == other.st_ino;
-}
-
 /* Another place was named, or what is in the place has changed. */
 static cnn_status refuse_data(const cnn_checkpoint *checkpoint, const char *source,
                               const char *hash)
 {
     const char *then = checkpoint->source;
-    bool changed = is_same_place(source, then);
+    bool changed = strcmp(source, then) == 0 || cnn_is_same_file(source, then);
     return cnn_fail(CNN_ERROR_DATA,
                     "--data: expected the data set of %s, SHA-256 %.12s..., found another in %s, "
                     "%.12s...: %s%s, or train afresh without --resume",
