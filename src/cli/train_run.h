@@ -75,6 +75,12 @@ int cli_train_only_run(char **name, const char *path);
 /* Finds what there is to go on from, reads it, names the run's files, and takes the options that
  * the command line does not say from the checkpoint. */
 int cli_train_find(train_run *run);
+/* Takes the options that the command line does not say from the checkpoint; refuses those about data
+ * that it says otherwise, and tells of those of a recipe. */
+int cli_train_take_options(train_run *run);
+/* Refuses an option that was said once more, and otherwise than the checkpoint has it. */
+int cli_train_contradicts(const train_run *run, const char *option, const char *then,
+                          const char *now);
 /* The data set and the model, of the checkpoint where there is one. */
 int cli_train_load(train_run *run);
 /* Puts the new trainer where the checkpoint was, if there is one, and says so. */
